@@ -1,0 +1,347 @@
+"""What crosses the wire, once: every REST answer and WebSocket message as a typed record.
+
+The OpenAPI schema and the dashboard's TypeScript types are generated from these classes. Conventions:
+times are integer milliseconds (``_ms``); bars and series travel as columns of equal length; what cannot
+be given is ``null``, and a single value then carries its ``reason``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Number = float | None
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything on the wire."""
+
+
+# --- errors -----------------------------------------------------------------------------------------
+
+
+class ErrorBody(Wire):
+    code: str
+    message: str
+    cure: str
+
+
+class ErrorAnswer(Wire):
+    """The one shape of every error, whatever the endpoint."""
+
+    error: ErrorBody
+
+
+# --- numbers ----------------------------------------------------------------------------------------
+
+
+class Quantity(Wire):
+    """One metric: its value, or null with the reason, and what it was computed from."""
+
+    value: float | str | None
+    unit: str
+    window: int  # bars asked for
+    n: int  # observations used
+    as_of_ms: int | None  # open time of the last bar used
+    missing: float  # share of the window's trade ids that are not on the tape
+    reason: str | None = None
+
+
+class BarColumns(Wire):
+    """Bars of one symbol and interval, oldest first."""
+
+    open_time_ms: list[int]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    volume: list[float]
+    quote_volume: list[float]
+    buy_volume: list[float]
+    vwap: list[Number]
+    trades: list[int]
+    missing: list[float]
+    status: list[str]  # open, closed, revised
+    source: list[str]  # live, upload, import
+
+
+class Ohlc(Wire):
+    symbol: str
+    interval: str
+    bars: BarColumns
+
+
+class TradeColumns(Wire):
+    id: list[int]
+    time_ms: list[int]
+    price: list[float]
+    size: list[float]
+    buyer_is_maker: list[bool]
+    received_ns: list[int]
+    origin: list[str]
+
+
+class LatestTrades(Wire):
+    symbol: str
+    trades: TradeColumns
+
+
+class PairColumns(Wire):
+    """A pair on the common grid of bars. Row i uses nothing later than bar i."""
+
+    open_time_ms: list[int]
+    y: list[Number]  # close of y, last price carried forward
+    x: list[Number]
+    beta: list[Number]
+    alpha: list[Number]
+    spread: list[Number]
+    spread_z: list[Number]
+    correlation: list[Number]
+
+
+class PairAnswer(Wire):
+    y: str
+    x: str
+    interval: str
+    window: int
+    method: str
+    series: PairColumns
+    metrics: dict[str, Quantity]
+
+
+class SymbolAnswer(Wire):
+    symbol: str
+    interval: str
+    window: int
+    metrics: dict[str, Quantity]
+
+
+class AnalyticsAnswer(Wire):
+    """The present metrics of every configured symbol and pair (named Y/X)."""
+
+    interval: str
+    window: int
+    symbols: dict[str, dict[str, Quantity]]
+    pairs: dict[str, dict[str, Quantity]]
+
+
+# --- the running system -----------------------------------------------------------------------------
+
+
+class Health(Wire):
+    """Whether the process lives and its parts work; 200 when ok or starting, 503 when degraded."""
+
+    status: Literal["ok", "starting", "degraded"]
+    version: str
+    problems: list[str]
+
+
+class SymbolInfo(Wire):
+    symbol: str
+    tick_size: float
+    price_decimals: int
+    step_size: float
+
+
+class Config(Wire):
+    """What the dashboard needs once, at its start."""
+
+    version: str
+    symbols: list[SymbolInfo]
+    pairs: list[str]  # Y/X
+    intervals: list[str]
+    metric_interval: str
+    window: int
+    max_bars: int
+    trade_kind: str
+
+
+class MetricInfo(Wire):
+    name: str
+    scope: Literal["symbol", "pair"]
+    title: str
+    formula: str
+    unit: str
+    window: int  # default; 0 when the metric has none
+    fewest: int
+    reference: str
+    remark: str
+
+
+class SourceStatus(Wire):
+    kind: Literal["live", "simulator", "replay"]
+    requested: Literal["auto", "live", "simulator", "replay"]
+    label: str  # what to call it on the page: "Binance USD-M Futures", "Simulated market", ...
+    banner: str | None  # to be shown where nobody can miss it
+    reason: str | None  # why auto fell back: unreachable, http_451, ...
+    detail: str | None
+    finished: bool  # a replay that has played to its end
+
+
+class FeedStatus(Wire):
+    state: Literal["connecting", "live", "stale", "down", "finished"]
+    since_ms: int
+    connections: int
+    reconnects: int
+    last_error: str | None
+    next_retry_ms: int | None
+    last_frame_ms: int | None  # our clock
+    frames: int
+    trades: int
+    trades_per_s: float
+    lag_ms_p50: Number  # receive time less exchange event time
+    lag_ms_p95: Number
+    duplicates: int
+    rejected: dict[str, int]  # reason -> frames or trades not taken
+    frames_waiting: int
+    frames_limit: int
+    silent: list[str]  # streams acknowledged and not heard
+
+
+class StoreStatus(Wire):
+    path: str
+    trades_committed: int
+    rows_waiting: int
+    rows_limit: int
+    rows_refused: int
+    commit_ms_p50: Number
+    commit_ms_p99: Number
+    last_commit_ms: int | None
+    database_bytes: int
+    error: str | None
+
+
+class ClientsStatus(Wire):
+    clients: int
+    topics: int
+    sent: int
+    conflated: int
+    cut_off: int
+
+
+class SymbolStatus(Wire):
+    symbol: str
+    last_price: Number
+    last_trade_ms: int | None
+    received_ms: int | None
+    trades: int
+    last_id: int | None
+    gaps_open: int
+    ids_missing: int
+
+
+class Status(Wire):
+    version: str
+    now_ms: int
+    started_ms: int
+    uptime_s: float
+    warming_up: bool  # numeric kernels are still being compiled
+    memory_bytes: int
+    source: SourceStatus
+    feed: FeedStatus
+    store: StoreStatus
+    clients: ClientsStatus
+    symbols: list[SymbolStatus]
+
+
+# --- WebSocket /ws ----------------------------------------------------------------------------------
+#
+# Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`.
+# `seq` numbers the messages of a topic that are never dropped (closed and revised bars). An update of the open
+# bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
+
+
+class Subscribe(Wire, tag_field="op", tag="sub"):
+    topic: str
+    since: int | None = None
+    limit: int = 1000  # bars in the snapshot
+
+
+class Unsubscribe(Wire, tag_field="op", tag="unsub"):
+    topic: str
+
+
+ClientMessage = Subscribe | Unsubscribe
+
+
+class SymbolSnapshot(Wire, tag_field="type", tag="symbol_snapshot"):
+    topic: str
+    seq: int
+    symbol: str
+    interval: str
+    bars: BarColumns
+    metrics: dict[str, Quantity]
+
+
+class SymbolBar(Wire, tag_field="type", tag="symbol_bar"):
+    """One bar, open, closed or revised: as a BarColumns of length one."""
+
+    topic: str
+    seq: int
+    bar: BarColumns
+
+
+class SymbolMetrics(Wire, tag_field="type", tag="symbol_metrics"):
+    topic: str
+    seq: int
+    metrics: dict[str, Quantity]
+
+
+class PairSnapshot(Wire, tag_field="type", tag="pair_snapshot"):
+    topic: str
+    seq: int
+    y: str
+    x: str
+    interval: str
+    window: int
+    method: str
+    y_bars: BarColumns  # bars of y, for candles and volume
+    series: PairColumns
+    metrics: dict[str, Quantity]
+
+
+class PairBar(Wire, tag_field="type", tag="pair_bar"):
+    """One bar of a pair, as columns of length one; `status` is the status of the bar."""
+
+    topic: str
+    seq: int
+    status: str
+    y_bar: BarColumns  # empty columns when y did not trade in the bar
+    series: PairColumns
+
+
+class PairMetrics(Wire, tag_field="type", tag="pair_metrics"):
+    topic: str
+    seq: int
+    metrics: dict[str, Quantity]
+
+
+class StatusMessage(Wire, tag_field="type", tag="status"):
+    topic: str
+    seq: int
+    status: Status
+
+
+class Ping(Wire, tag_field="type", tag="ping"):
+    """Each second, so that a client knows a silent server from a silent market."""
+
+    now_ms: int
+
+
+class ErrorMessage(Wire, tag_field="type", tag="error"):
+    topic: str | None
+    error: ErrorBody
+
+
+ServerMessage = (
+    SymbolSnapshot
+    | SymbolBar
+    | SymbolMetrics
+    | PairSnapshot
+    | PairBar
+    | PairMetrics
+    | StatusMessage
+    | Ping
+    | ErrorMessage
+)

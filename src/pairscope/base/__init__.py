@@ -1,0 +1,1 @@
+"""The words everybody shares: clock, settings, errors, model."""

@@ -1,0 +1,58 @@
+"""How every compiled function of pairscope is declared.
+
+Two decorators and no others: `kernel` keeps IEEE semantics to the letter, so that live and batch give the
+same bits; `reduction` additionally lets the compiler reorder sums, for long dot products whose result
+has one caller. Compiled code is kept on disk under a hash of all kernel sources, because Numba's own
+index does not notice an edit to a callee in another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+from numba import njit
+from numba.core import config
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_PACKAGE = Path(__file__).parent.parent
+
+
+def _sources_hash() -> str:
+    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        source = path.read_bytes()
+        if b"base.kernel import" in source:
+            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + source)
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path | None:
+    folder = Path(platformdirs.user_cache_dir("pairscope")) / "kernels" / _sources_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a read-only home: compile in memory at each start
+        return None
+    return folder
+
+
+_FOLDER = _cache_folder()
+if _FOLDER is not None:
+    config.CACHE_DIR = str(_FOLDER)
+
+
+def kernel(function: _F) -> _F:
+    """Compile with exact IEEE semantics, without holding the interpreter lock."""
+    compiled = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy", fastmath=False)(function)
+    return cast(_F, compiled)
+
+
+def reduction(function: _F) -> _F:
+    """Compile a sum whose terms may be reordered; NaN semantics are kept."""
+    relaxed = {"reassoc", "contract"}
+    compiled = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy", fastmath=relaxed)(function)
+    return cast(_F, compiled)

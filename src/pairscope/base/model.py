@@ -1,0 +1,214 @@
+"""The records every room shares: trades in columns, bars in rows, gaps, and the table of symbols.
+
+Inside, a symbol is a small integer (its place in the `SymbolTable`) so that a batch of trades is nothing
+but NumPy columns. Records never change after they are made.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairscope.base.errors import SettingsError, UnknownName, nearest
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+class TradeKind(enum.StrEnum):
+    """Which of the exchange's two trade streams a tape holds; their ids are different sequences."""
+
+    AGG = "aggTrade"
+    RAW = "trade"
+
+
+class Origin(enum.IntEnum):
+    """Where a trade came from."""
+
+    WS = 0
+    REST = 1
+    ARCHIVE = 2
+    SIMULATOR = 3
+
+
+class BarStatus(enum.IntEnum):
+    OPEN = 0
+    CLOSED = 1
+    REVISED = 2
+
+
+class BarSource(enum.IntEnum):
+    LIVE = 0
+    UPLOAD = 1
+    IMPORT = 2
+
+
+class SymbolTable:
+    """Symbols and their small integers; grows, never changes. Upper case inside, any case accepted.
+
+    >>> table = SymbolTable(["BTCUSDT"])
+    >>> table.add("ethusdt"), table.index("BtcUsdt"), table.name(1)
+    (1, 0, 'ETHUSDT')
+    """
+
+    def __init__(self, symbols: Sequence[str] = ()) -> None:
+        self._names: list[str] = []
+        self._index: dict[str, int] = {}
+        for symbol in symbols:
+            self.add(symbol)
+
+    def add(self, symbol: str) -> int:
+        """The integer of a symbol, made when new."""
+        symbol = normal_symbol(symbol)
+        if symbol not in self._index:
+            self._index[symbol] = len(self._names)
+            self._names.append(symbol)
+        return self._index[symbol]
+
+    def index(self, symbol: str) -> int:
+        """The integer of a known symbol.
+
+        Raises:
+            UnknownName: with the nearest known symbol as the cure.
+        """
+        try:
+            return self._index[symbol.strip().upper()]
+        except KeyError:
+            guess = nearest(symbol.strip().upper(), self._names)
+            cure = f"did you mean {guess}?" if guess else f"known symbols: {', '.join(self._names[:20])}"
+            raise UnknownName(f"no symbol '{symbol[:40]}' here", cure=cure, code="unknown_symbol") from None
+
+    def get(self, symbol: str) -> int:
+        """The integer of an upper-case symbol, or -1."""
+        return self._index.get(symbol, -1)
+
+    def name(self, index: int) -> str:
+        return self._names[index]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol.strip().upper() in self._index
+
+
+def normal_symbol(symbol: str) -> str:
+    """Upper case without spaces around; letters (of any script), digits, ``_`` and ``-`` only.
+
+    Raises:
+        SettingsError: when the text cannot be a symbol.
+    """
+    text = symbol.strip().upper()
+    if not 0 < len(text) <= 40 or not all(c.isalnum() or c in "_-" for c in text):
+        raise SettingsError(f"'{symbol[:40]}' cannot be a symbol", cure="use the exchange's name, such as BTCUSDT")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class TradeBatch:
+    """Trades of several symbols in columns of equal length, in the order they arrived."""
+
+    symbol_id: NDArray[np.int32]
+    id: IntArray
+    time_ms: IntArray  # exchange time T
+    price: FloatArray
+    size: FloatArray
+    buyer_is_maker: BoolArray  # true: the aggressor sold
+    received_ns: IntArray  # our clock
+    origin: Origin = Origin.WS
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, selection: BoolArray | IntArray) -> TradeBatch:
+        """The trades at a mask or at positions."""
+        return replace(self, **{name: getattr(self, name)[selection] for name in TRADE_COLUMNS})
+
+    @staticmethod
+    def empty() -> TradeBatch:
+        return TradeBatch(
+            np.empty(0, np.int32),
+            np.empty(0, np.int64),
+            np.empty(0, np.int64),
+            np.empty(0),
+            np.empty(0),
+            np.empty(0, np.bool_),
+            np.empty(0, np.int64),
+        )
+
+    @staticmethod
+    def concatenate(batches: Sequence[TradeBatch]) -> TradeBatch:
+        """Batches of one origin, one after the other."""
+        if len(batches) == 1:
+            return batches[0]
+        if not batches:
+            return TradeBatch.empty()
+        columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in TRADE_COLUMNS}
+        return replace(batches[0], **columns)
+
+
+TRADE_COLUMNS = tuple(field.name for field in fields(TradeBatch) if field.name != "origin")
+
+
+# One bar. `lost` counts the trade ids that fell into the bar and are not on the tape; `first_id` and
+# `last_id` are the ids of its first and last trade. vwap is quote_volume / volume and is never stored.
+BAR = np.dtype(
+    [
+        ("symbol_id", np.int32),
+        ("interval_ms", np.int32),
+        ("open_time_ms", np.int64),
+        ("open", np.float64),
+        ("high", np.float64),
+        ("low", np.float64),
+        ("close", np.float64),
+        ("volume", np.float64),
+        ("quote_volume", np.float64),
+        ("buy_volume", np.float64),
+        ("trades", np.int64),
+        ("first_id", np.int64),
+        ("last_id", np.int64),
+        ("lost", np.int64),
+        ("status", np.uint8),
+        ("source", np.uint8),
+    ]
+)
+BarArray = np.ndarray[tuple[int], np.dtype[np.void]]
+
+
+def no_bars() -> BarArray:
+    return np.empty(0, BAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A run of trade ids that exist and that the tape does not have."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    found_ms: int
+    reason: str
+    closed_ms: int | None = None
+
+    @property
+    def ids(self) -> int:
+        return self.last_id - self.first_id + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What the exchange says of a symbol: the steps its prices and sizes move in."""
+
+    symbol: str
+    tick_size: float
+    step_size: float
+    status: str = "TRADING"
+    contract: str = "PERPETUAL"

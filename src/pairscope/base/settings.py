@@ -1,0 +1,213 @@
+"""All settings in one frozen class, read from a file, the environment and flags, in rising order of rank.
+
+An unknown key, whether in the file or as a ``PAIRSCOPE_`` variable, is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pairscope.base.errors import PairscopeError, SettingsError, nearest
+from pairscope.base.interval import Interval
+from pairscope.base.model import TradeKind, normal_symbol
+
+PREFIX = "PAIRSCOPE_"
+# Names other tools of this kind use; ours win when both are set.
+ALIASES = {
+    "BACKEND_PORT": "port",
+    "DATABASE_PATH": "database_path",
+    "KEEP_DATA_DAYS": "keep_data_days",
+    "SYMBOLS": "symbols",
+}
+DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
+SourceName = Literal["auto", "live", "simulator", "replay"]
+
+
+def _default_data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("pairscope", appauthor=False))
+
+
+class Settings(BaseModel):
+    """What a person can choose. Cannot be built wrong, cannot be changed after."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+
+    source: SourceName = Field("auto", description="where trades come from")
+    symbols: tuple[str, ...] = Field(DEFAULT_SYMBOLS, description="symbols to watch")
+    pairs: tuple[str, ...] = Field((), description="pairs Y/X to keep computed; empty means all of the symbols")
+    intervals: tuple[str, ...] = Field(("1s", "5s", "1m", "5m"), description="bar intervals kept on disk")
+    trade_kind: TradeKind = Field(TradeKind.AGG, description="trade stream to record: aggTrade or trade")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(8000, description="port of the API and the dashboard")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="names besides localhost under which the page may be asked for"
+    )
+
+    data_dir: Path = Field(default_factory=_default_data_dir, description="folder of the tape")
+    database_path: Path | None = Field(None, description="file of the tape, instead of one in data_dir")
+    keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
+
+    metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
+    window: Annotated[int, Field(ge=10, le=5000)] = Field(300, description="bars in the window of a metric")
+    history_bars: Annotated[int, Field(ge=500, le=50_000)] = Field(
+        6000, description="bars of each symbol and interval held in memory"
+    )
+
+    flush_ms: Annotated[int, Field(ge=5, le=1000)] = Field(40, description="how often frames are decoded")
+    commit_ms: Annotated[int, Field(ge=10, le=5000)] = Field(100, description="how often trades are committed")
+    queue_rows: Annotated[int, Field(ge=1_000, le=20_000_000)] = Field(
+        400_000, description="trades that may wait for the disk before they are refused and counted"
+    )
+
+    exchange_ws_url: str = Field("wss://fstream.binance.com", description="address of the exchange's streams")
+    exchange_rest_url: str = Field("https://fapi.binance.com", description="address of the exchange's REST API")
+    stale_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        5.0, description="seconds without any frame after which a connection is replaced"
+    )
+
+    replay_file: tuple[Path, ...] = Field((), description="recordings to replay, merged by receive time")
+    replay_speed: Annotated[float, Field(ge=0, le=10_000)] = Field(
+        1.0, description="N times real time; 0 is full speed"
+    )
+    replay_times: Literal["kept", "now"] = Field("kept", description="keep recorded times or shift them to now")
+    simulator_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(1, description="seed of the simulated market")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
+
+    @field_validator("symbols", "pairs", "intervals", "allowed_hosts", "replay_file", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("symbols")
+    @classmethod
+    def _symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise SettingsError("no symbol to watch", cure="name at least one, such as BTCUSDT")
+        return tuple(dict.fromkeys(normal_symbol(symbol) for symbol in value))
+
+    @field_validator("intervals")
+    @classmethod
+    def _intervals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(i) for i in sorted({Interval.parse(text) for text in value}))
+
+    @field_validator("metric_interval")
+    @classmethod
+    def _metric_interval(cls, value: str) -> str:
+        return str(Interval.parse(value))
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Settings:
+        if self.source == "replay" and not self.replay_file:
+            raise SettingsError("replay needs a recording", cure="name one: --source replay FILE")
+        if self.metric_interval not in self.intervals:
+            raise SettingsError(
+                f"metric_interval {self.metric_interval} is not among the intervals {', '.join(self.intervals)}",
+                cure="add it to intervals or choose another",
+            )
+        self.pair_list()
+        return self
+
+    def interval_list(self) -> list[Interval]:
+        return [Interval.parse(text) for text in self.intervals]
+
+    def pair_list(self) -> list[tuple[str, str]]:
+        """Configured pairs as (y, x); without any, every two symbols, the later one regressed on the earlier.
+
+        >>> Settings(symbols=("A", "B", "C")).pair_list()
+        [('B', 'A'), ('C', 'A'), ('C', 'B')]
+        """
+        if not self.pairs:
+            return [(y, x) for x, y in itertools.combinations(self.symbols, 2)]
+        return [self._pair(text) for text in self.pairs]
+
+    def _pair(self, text: str) -> tuple[str, str]:
+        y, slash, x = text.upper().partition("/")
+        for leg in (y, x):
+            if not slash or leg not in self.symbols:
+                guess = nearest(leg, self.symbols) or self.symbols[0]
+                raise SettingsError(
+                    f"'{text}' is no pair of watched symbols",
+                    cure=f"write Y/X, such as {guess}/{self.symbols[0]}",
+                )
+        if y == x:
+            raise SettingsError(f"'{text}' pairs a symbol with itself", cure="name two different symbols")
+        return y, x
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """Settings from ``pairscope.toml`` (or ``file``), then the environment, then flags; later ones win.
+
+    Raises:
+        SettingsError: for an unreadable file, an unknown key or a value that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {**_from_file(file), **_from_environment(environment), **(flags or {})}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise _readable(error, values) from None
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    path = file or Path("pairscope.toml")
+    if not path.exists():
+        if file is None:
+            return {}
+        raise SettingsError(f"no settings file {path}", cure="check the path given with --settings")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot read settings file {path}: {error}", cure="it must be TOML: key = value") from None
+    for key in values:
+        _known(key, f"in {path}")
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {key: environment[name] for name, key in ALIASES.items() if environment.get(name)}
+    for name, text in environment.items():
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            _known(key, f"in the environment as {name}")
+            values[key] = text
+    return values
+
+
+# Read by the build of the dashboard, not by the program.
+_BUILD_VARIABLES = {"web"}
+
+
+def _known(key: str, where: str) -> None:
+    if key in Settings.model_fields or key in _BUILD_VARIABLES:
+        return
+    guess = nearest(key, Settings.model_fields)
+    cure = f"did you mean {guess}?" if guess else f"known: {', '.join(sorted(Settings.model_fields))}"
+    raise SettingsError(f"unknown setting '{key}' {where}", cure=cure)
+
+
+def _readable(error: ValidationError, values: Mapping[str, Any]) -> SettingsError:
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, PairscopeError):
+        return SettingsError(cause.message, cure=cause.cure)
+    key = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        _known(key, "given")
+    return SettingsError(
+        f"setting '{key}' cannot be {values.get(key)!r}: {first['msg'].lower()}",
+        cure=str(Settings.model_fields[key].description or "").capitalize() if key in Settings.model_fields else "",
+    )
