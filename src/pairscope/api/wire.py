@@ -21,13 +21,13 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 # --- errors -----------------------------------------------------------------------------------------
 
 
-class ErrorBody(Wire):
+class ErrorBody(Wire, frozen=True, kw_only=True):
     code: str
     message: str
     cure: str
 
 
-class ErrorAnswer(Wire):
+class ErrorAnswer(Wire, frozen=True, kw_only=True):
     """The one shape of every error, whatever the endpoint."""
 
     error: ErrorBody
@@ -36,7 +36,7 @@ class ErrorAnswer(Wire):
 # --- numbers ----------------------------------------------------------------------------------------
 
 
-class Quantity(Wire):
+class Quantity(Wire, frozen=True, kw_only=True):
     """One metric: its value, or null with the reason, and what it was computed from."""
 
     value: float | str | None
@@ -48,7 +48,7 @@ class Quantity(Wire):
     reason: str | None = None
 
 
-class BarColumns(Wire):
+class BarColumns(Wire, frozen=True, kw_only=True):
     """Bars of one symbol and interval, oldest first."""
 
     open_time_ms: list[int]
@@ -66,13 +66,13 @@ class BarColumns(Wire):
     source: list[str]  # live, upload, import
 
 
-class Ohlc(Wire):
+class Ohlc(Wire, frozen=True, kw_only=True):
     symbol: str
     interval: str
     bars: BarColumns
 
 
-class TradeColumns(Wire):
+class TradeColumns(Wire, frozen=True, kw_only=True):
     id: list[int]
     time_ms: list[int]
     price: list[float]
@@ -82,12 +82,12 @@ class TradeColumns(Wire):
     origin: list[str]
 
 
-class LatestTrades(Wire):
+class LatestTrades(Wire, frozen=True, kw_only=True):
     symbol: str
     trades: TradeColumns
 
 
-class PairColumns(Wire):
+class PairColumns(Wire, frozen=True, kw_only=True):
     """A pair on the common grid of bars. Row i uses nothing later than bar i."""
 
     open_time_ms: list[int]
@@ -100,7 +100,7 @@ class PairColumns(Wire):
     correlation: list[Number]
 
 
-class PairAnswer(Wire):
+class PairAnswer(Wire, frozen=True, kw_only=True):
     y: str
     x: str
     interval: str
@@ -110,14 +110,14 @@ class PairAnswer(Wire):
     metrics: dict[str, Quantity]
 
 
-class SymbolAnswer(Wire):
+class SymbolAnswer(Wire, frozen=True, kw_only=True):
     symbol: str
     interval: str
     window: int
     metrics: dict[str, Quantity]
 
 
-class AnalyticsAnswer(Wire):
+class AnalyticsAnswer(Wire, frozen=True, kw_only=True):
     """The present metrics of every configured symbol and pair (named Y/X)."""
 
     interval: str
@@ -129,7 +129,7 @@ class AnalyticsAnswer(Wire):
 # --- the running system -----------------------------------------------------------------------------
 
 
-class Health(Wire):
+class Health(Wire, frozen=True, kw_only=True):
     """Whether the process lives and its parts work; 200 when ok or starting, 503 when degraded."""
 
     status: Literal["ok", "starting", "degraded"]
@@ -137,14 +137,14 @@ class Health(Wire):
     problems: list[str]
 
 
-class SymbolInfo(Wire):
+class SymbolInfo(Wire, frozen=True, kw_only=True):
     symbol: str
     tick_size: float
     price_decimals: int
     step_size: float
 
 
-class Config(Wire):
+class Config(Wire, frozen=True, kw_only=True):
     """What the dashboard needs once, at its start."""
 
     version: str
@@ -157,7 +157,7 @@ class Config(Wire):
     trade_kind: str
 
 
-class MetricInfo(Wire):
+class MetricInfo(Wire, frozen=True, kw_only=True):
     name: str
     scope: Literal["symbol", "pair"]
     title: str
@@ -169,7 +169,7 @@ class MetricInfo(Wire):
     remark: str
 
 
-class SourceStatus(Wire):
+class SourceStatus(Wire, frozen=True, kw_only=True):
     kind: Literal["live", "simulator", "replay"]
     requested: Literal["auto", "live", "simulator", "replay"]
     label: str  # what to call it on the page: "Binance USD-M Futures", "Simulated market", ...
@@ -179,7 +179,7 @@ class SourceStatus(Wire):
     finished: bool  # a replay that has played to its end
 
 
-class FeedStatus(Wire):
+class FeedStatus(Wire, frozen=True, kw_only=True):
     state: Literal["connecting", "live", "stale", "down", "finished"]
     since_ms: int
     connections: int
@@ -199,7 +199,7 @@ class FeedStatus(Wire):
     silent: list[str]  # streams acknowledged and not heard
 
 
-class StoreStatus(Wire):
+class StoreStatus(Wire, frozen=True, kw_only=True):
     path: str
     trades_committed: int
     rows_waiting: int
@@ -212,7 +212,7 @@ class StoreStatus(Wire):
     error: str | None
 
 
-class ClientsStatus(Wire):
+class ClientsStatus(Wire, frozen=True, kw_only=True):
     clients: int
     topics: int
     sent: int
@@ -220,7 +220,7 @@ class ClientsStatus(Wire):
     cut_off: int
 
 
-class SymbolStatus(Wire):
+class SymbolStatus(Wire, frozen=True, kw_only=True):
     symbol: str
     last_price: Number
     last_trade_ms: int | None
@@ -231,7 +231,7 @@ class SymbolStatus(Wire):
     ids_missing: int
 
 
-class Status(Wire):
+class Status(Wire, frozen=True, kw_only=True):
     version: str
     now_ms: int
     started_ms: int
@@ -252,20 +252,20 @@ class Status(Wire):
 # bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
 
 
-class Subscribe(Wire, tag_field="op", tag="sub"):
+class Subscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="sub"):
     topic: str
     since: int | None = None
     limit: int = 1000  # bars in the snapshot
 
 
-class Unsubscribe(Wire, tag_field="op", tag="unsub"):
+class Unsubscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="unsub"):
     topic: str
 
 
 ClientMessage = Subscribe | Unsubscribe
 
 
-class SymbolSnapshot(Wire, tag_field="type", tag="symbol_snapshot"):
+class SymbolSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="symbol_snapshot"):
     topic: str
     seq: int
     symbol: str
@@ -274,7 +274,7 @@ class SymbolSnapshot(Wire, tag_field="type", tag="symbol_snapshot"):
     metrics: dict[str, Quantity]
 
 
-class SymbolBar(Wire, tag_field="type", tag="symbol_bar"):
+class SymbolBar(Wire, frozen=True, kw_only=True, tag_field="type", tag="symbol_bar"):
     """One bar, open, closed or revised: as a BarColumns of length one."""
 
     topic: str
@@ -282,13 +282,13 @@ class SymbolBar(Wire, tag_field="type", tag="symbol_bar"):
     bar: BarColumns
 
 
-class SymbolMetrics(Wire, tag_field="type", tag="symbol_metrics"):
+class SymbolMetrics(Wire, frozen=True, kw_only=True, tag_field="type", tag="symbol_metrics"):
     topic: str
     seq: int
     metrics: dict[str, Quantity]
 
 
-class PairSnapshot(Wire, tag_field="type", tag="pair_snapshot"):
+class PairSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_snapshot"):
     topic: str
     seq: int
     y: str
@@ -301,7 +301,7 @@ class PairSnapshot(Wire, tag_field="type", tag="pair_snapshot"):
     metrics: dict[str, Quantity]
 
 
-class PairBar(Wire, tag_field="type", tag="pair_bar"):
+class PairBar(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_bar"):
     """One bar of a pair, as columns of length one; `status` is the status of the bar."""
 
     topic: str
@@ -311,25 +311,25 @@ class PairBar(Wire, tag_field="type", tag="pair_bar"):
     series: PairColumns
 
 
-class PairMetrics(Wire, tag_field="type", tag="pair_metrics"):
+class PairMetrics(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_metrics"):
     topic: str
     seq: int
     metrics: dict[str, Quantity]
 
 
-class StatusMessage(Wire, tag_field="type", tag="status"):
+class StatusMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="status"):
     topic: str
     seq: int
     status: Status
 
 
-class Ping(Wire, tag_field="type", tag="ping"):
+class Ping(Wire, frozen=True, kw_only=True, tag_field="type", tag="ping"):
     """Each second, so that a client knows a silent server from a silent market."""
 
     now_ms: int
 
 
-class ErrorMessage(Wire, tag_field="type", tag="error"):
+class ErrorMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="error"):
     topic: str | None
     error: ErrorBody
 

@@ -42,7 +42,7 @@ def _cache_folder() -> Path | None:
 
 _FOLDER = _cache_folder()
 if _FOLDER is not None:
-    config.CACHE_DIR = str(_FOLDER)
+    setattr(config, "CACHE_DIR", str(_FOLDER))  # noqa: B010 - a name Numba's types do not list
 
 
 def kernel(function: _F) -> _F:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,8 @@ class TradeBatch:
 
     def take(self, selection: BoolArray | IntArray) -> TradeBatch:
         """The trades at a mask or at positions."""
-        return replace(self, **{name: getattr(self, name)[selection] for name in TRADE_COLUMNS})
+        columns: dict[str, Any] = {name: getattr(self, name)[selection] for name in TRADE_COLUMNS}
+        return replace(self, **columns)
 
     @staticmethod
     def empty() -> TradeBatch:
@@ -151,7 +153,7 @@ class TradeBatch:
             return batches[0]
         if not batches:
             return TradeBatch.empty()
-        columns = {name: np.concatenate([getattr(b, name) for b in batches]) for name in TRADE_COLUMNS}
+        columns: dict[str, Any] = {name: np.concatenate([getattr(b, name) for b in batches]) for name in TRADE_COLUMNS}
         return replace(batches[0], **columns)
 
 
