@@ -1,0 +1,1 @@
+"""Exchange bytes become trades here."""

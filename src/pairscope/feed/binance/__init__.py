@@ -1,0 +1,1 @@
+"""Binance USD-M Futures: protocol without sockets, the stream, the REST API."""

@@ -1,0 +1,333 @@
+"""Binance USD-M Futures on the wire: subscriptions out, events in. No socket, no clock.
+
+A connection delivers JSON text frames, either wrapped (``{"stream":..., "data":{...}}``, route ``/stream``) or raw
+(route ``/ws``). `Decoder.decode` turns a burst of frames into columns at once; whatever is not a trade comes
+back as a note. A sample message stands beside each branch that handles it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, SymbolTable, TradeBatch, TradeKind
+
+# An acknowledged subscription on the wrong route stays silent for ever: the exchange sends no error.
+ROUTES = {TradeKind.AGG: "/market", TradeKind.RAW: "/public"}
+SAMPLE_BYTES = 300
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Rejection(enum.StrEnum):
+    """Why a frame or a trade was not taken."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    NOT_MARKET = "not_market"
+    NOT_POSITIVE = "not_positive"
+    OTHER_EVENT = "other_event"
+
+
+# {"e":"aggTrade","E":1791382992488,"a":3477868433,"s":"BTCUSDT","p":"83091.70","q":"0.022","nq":"0.022",
+#  "f":8153634393,"l":8153634394,"T":1791382992338,"m":false,"st":1}
+# `a` is contiguous per symbol; `f` and `l` are not, and T is the time of the first fill. Keys come and go: `nq`
+# since 2025-12, `st` since 2026-06. Unknown ones are ignored.
+class AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
+    symbol: str = msgspec.field(name="s")
+    id: _Id = msgspec.field(name="a")
+    price: float = msgspec.field(name="p")
+    size: float = msgspec.field(name="q")
+    time_ms: _Ms = msgspec.field(name="T")
+    event_ms: _Ms = msgspec.field(name="E")
+    buyer_is_maker: bool = msgspec.field(name="m")
+
+
+# {"e":"trade","E":1789893896920,"T":1789893896920,"s":"BTCUSDT","t":8097313955,"p":"80227.00","q":"0.010",
+#  "X":"MARKET","m":true,"st":1}
+# X is MARKET, INSURANCE_FUND (off-market price) or NA (p and q "0"); all of them carry ids of the one sequence.
+class RawTrade(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
+    symbol: str = msgspec.field(name="s")
+    id: _Id = msgspec.field(name="t")
+    price: float = msgspec.field(name="p")
+    size: float = msgspec.field(name="q")
+    time_ms: _Ms = msgspec.field(name="T")
+    event_ms: _Ms = msgspec.field(name="E")
+    buyer_is_maker: bool = msgspec.field(name="m")
+    execution: str = msgspec.field(name="X", default="MARKET")
+
+
+TradeEvent = AggTrade | RawTrade
+
+
+class _WrappedAgg(msgspec.Struct, gc=False):
+    data: AggTrade
+
+
+class _WrappedRaw(msgspec.Struct, gc=False):
+    data: RawTrade
+
+
+class _RestAggTrade(msgspec.Struct, gc=False):
+    a: _Id
+    p: float
+    q: float
+    T: _Ms
+    m: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The exchange received a request. It proves nothing: unknown streams are acknowledged too."""
+
+    request_id: int | None
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The exchange refused a request; often followed by a close with code 1008."""
+
+    code: int
+    message: str
+    request_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerShutdown:
+    """The exchange will close this connection soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A frame that is no trade we asked for; the sample is for the log."""
+
+    reason: Rejection
+    sample: bytes
+
+
+Note = Acknowledged | Refused | ServerShutdown | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a burst of frames held.
+
+    `trades` are in order of arrival and include those whose id counts though the trade does not: ``keep`` is false
+    there. Continuity must be checked on all of them, before the filter.
+    """
+
+    trades: TradeBatch
+    keep: BoolArray
+    rejected: dict[Rejection, int]  # trades, by reason; equals the number of false in `keep`
+    notes: list[Note]
+    frames: int
+    event_ms: int  # the exchange's clock in the newest event; 0 without one
+
+
+def stream_name(symbol: str, kind: TradeKind) -> str:
+    """The stream of a symbol; lower case, or the exchange acknowledges and stays silent.
+
+    >>> stream_name("BTCUSDT", TradeKind.AGG)
+    'btcusdt@aggTrade'
+    """
+    return f"{symbol.lower()}@{kind.value}"
+
+
+def stream_url(base: str, kind: TradeKind) -> str:
+    """The address of a connection that wraps its frames and has no subscription yet.
+
+    >>> stream_url("wss://fstream.binance.com", TradeKind.AGG)
+    'wss://fstream.binance.com/market/stream'
+    """
+    return f"{base.rstrip('/')}{ROUTES[kind]}/stream"
+
+
+def subscriptions(streams: Iterable[str], first_id: int = 1, batch: int = 100) -> Iterator[bytes]:
+    """SUBSCRIBE requests for any number of streams. At most ten requests a second may be sent: space them.
+
+    >>> list(subscriptions(["btcusdt@aggTrade"]))
+    [b'{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":1}']
+    """
+    names = list(streams)
+    for number, start in enumerate(range(0, len(names), batch)):
+        yield msgspec.json.encode(
+            {"method": "SUBSCRIBE", "params": names[start : start + batch], "id": first_id + number}
+        )
+
+
+class Decoder:
+    """Frames to columns, for one kind of trades and one table of symbols."""
+
+    def __init__(self, kind: TradeKind, symbols: SymbolTable, origin: Origin = Origin.WS) -> None:
+        wrapped: type[_WrappedAgg | _WrappedRaw] = _WrappedAgg if kind is TradeKind.AGG else _WrappedRaw
+        plain: type[TradeEvent] = AggTrade if kind is TradeKind.AGG else RawTrade
+        self._wrapped = msgspec.json.Decoder(wrapped, strict=False)
+        self._plain = msgspec.json.Decoder(plain, strict=False)
+        self._symbols = symbols
+        self._kind = kind
+        self._origin = origin
+
+    def decode(self, frames: Sequence[bytes], received_ns: IntArray) -> Decoded:
+        """Decode frames in the order they arrived; `received_ns` has one entry for each."""
+        notes: list[Note] = []
+        try:
+            events = [envelope.data for envelope in map(self._wrapped.decode, frames)]
+        except (msgspec.MsgspecError, RecursionError):
+            events, places = self._one_by_one(frames, notes)
+            received_ns = received_ns[places]
+        return self._columns(events, received_ns, notes, len(frames))
+
+    def _one_by_one(self, frames: Sequence[bytes], notes: list[Note]) -> tuple[list[Any], IntArray]:
+        events: list[Any] = []
+        places: list[int] = []
+        for place, frame in enumerate(frames):
+            event = self._trade(frame)
+            if event is None:
+                notes.append(note(frame))
+            else:
+                events.append(event)
+                places.append(place)
+        return events, np.array(places, np.int64)
+
+    def _trade(self, frame: bytes) -> TradeEvent | None:
+        try:
+            return self._wrapped.decode(frame).data
+        except (msgspec.MsgspecError, RecursionError):
+            pass
+        try:
+            return self._plain.decode(frame)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+
+    def _columns(self, events: list[Any], received_ns: IntArray, notes: list[Note], frames: int) -> Decoded:
+        index = self._symbols.get
+        trades = TradeBatch(
+            symbol_id=np.array([index(e.symbol) for e in events], np.int32),
+            id=np.array([e.id for e in events], np.int64),
+            time_ms=np.array([e.time_ms for e in events], np.int64),
+            price=np.array([e.price for e in events], np.float64),
+            size=np.array([e.size for e in events], np.float64),
+            buyer_is_maker=np.array([e.buyer_is_maker for e in events], np.bool_),
+            received_ns=received_ns,
+            origin=self._origin,
+        )
+        rejected: dict[Rejection, int] = {}
+        known = trades.symbol_id >= 0
+        if not known.all():  # symbols nobody asked for: they have no id sequence of ours
+            rejected[Rejection.UNKNOWN_SYMBOL] = int((~known).sum())
+            trades = trades.take(known)
+            events = [event for event, kept in zip(events, known.tolist(), strict=True) if kept]
+        keep = (trades.price > 0) & (trades.size > 0) & np.isfinite(trades.price) & np.isfinite(trades.size)
+        if self._kind is TradeKind.RAW:
+            market = np.array([e.execution == "MARKET" for e in events], np.bool_)
+            _count(rejected, Rejection.NOT_MARKET, ~market)
+            _count(rejected, Rejection.NOT_POSITIVE, market & ~keep)
+            keep &= market
+        else:
+            _count(rejected, Rejection.NOT_POSITIVE, ~keep)
+        event_ms = events[-1].event_ms if events else 0
+        return Decoded(trades, keep, rejected, notes, frames, event_ms)
+
+
+def _count(rejected: dict[Rejection, int], reason: Rejection, where: BoolArray) -> None:
+    number = int(where.sum())
+    if number:
+        rejected[reason] = number
+
+
+def note(frame: bytes) -> Note:
+    """What a frame that is no trade says."""
+    undecodable = Rejected(Rejection.UNDECODABLE, frame[:SAMPLE_BYTES])
+    try:
+        message = msgspec.json.decode(frame)
+    except (msgspec.MsgspecError, RecursionError):
+        return undecodable
+    if not isinstance(message, dict):
+        return undecodable
+    return _control(message) or _event(message, frame) or undecodable
+
+
+def _control(message: dict[str, Any]) -> Note | None:
+    # {"result":null,"id":1}   {"result":["btcusdt@aggTrade"],"id":3}
+    if "result" in message:
+        return Acknowledged(_integer(message.get("id")), message["result"])
+    # measured: {"error":{"code":4,"msg":"Too many subscriptions"},"id":1}   documented: {"code":2,"msg":"..."}
+    nested = message.get("error")
+    error = nested if isinstance(nested, dict) else message
+    code = _integer(error.get("code"))
+    if code is not None and "msg" in error:
+        return Refused(code, str(error["msg"])[:SAMPLE_BYTES], _integer(message.get("id")))
+    return None
+
+
+def _event(message: dict[str, Any], frame: bytes) -> Note | None:
+    data = message.get("data", message)
+    kind = data.get("e") if isinstance(data, dict) else None
+    # {"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}
+    if kind == "serverShutdown":
+        return ServerShutdown()
+    if kind in ("aggTrade", "trade") and not _complete(data):
+        return None
+    # {"stream":"btcusdt@bookTicker","data":{"e":"bookTicker",...}}: nothing that is kept
+    return Rejected(Rejection.OTHER_EVENT, frame[:SAMPLE_BYTES]) if isinstance(kind, str) else None
+
+
+def _complete(data: dict[str, Any]) -> bool:
+    """Whether a trade event is well formed, so that it is one of the kind that was not asked for."""
+    try:
+        msgspec.convert(data, TradeEvent, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+_rest_page = msgspec.json.Decoder(list[_RestAggTrade], strict=False)
+
+
+def decode_agg_trades(body: bytes, symbol_id: int, received_ns: int) -> TradeBatch:
+    """A page of REST ``aggTrades``; rows have neither symbol nor event time.
+
+    ``[{"a":3477868380,"p":"83084.30","q":"0.002","nq":"0.002","f":8153634282,"l":8153634282,"T":1791382990569,"m":true}]``
+
+    Raises:
+        msgspec.DecodeError: when the body is no such page.
+    """
+    rows = _rest_page.decode(body)
+    return TradeBatch(
+        symbol_id=np.full(len(rows), symbol_id, np.int32),
+        id=np.array([r.a for r in rows], np.int64),
+        time_ms=np.array([r.T for r in rows], np.int64),
+        price=np.array([r.p for r in rows], np.float64),
+        size=np.array([r.q for r in rows], np.float64),
+        buyer_is_maker=np.array([r.m for r in rows], np.bool_),
+        received_ns=np.full(len(rows), received_ns, np.int64),
+        origin=Origin.REST,
+    )
+
+
+def decode_instruments(body: bytes) -> dict[str, Instrument]:
+    """Tick and step sizes from ``exchangeInfo``; its filters are right, its ``pricePrecision`` is not."""
+    instruments = {}
+    for row in msgspec.json.decode(body).get("symbols", ()):
+        filters = {f["filterType"]: f for f in row.get("filters", ())}
+        if "PRICE_FILTER" not in filters or "LOT_SIZE" not in filters:
+            continue
+        instruments[row["symbol"]] = Instrument(
+            symbol=row["symbol"],
+            tick_size=float(filters["PRICE_FILTER"]["tickSize"]),
+            step_size=float(filters["LOT_SIZE"]["stepSize"]),
+            status=row.get("status", ""),
+            contract=row.get("contractType", ""),
+        )
+    return instruments
