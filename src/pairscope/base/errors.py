@@ -5,6 +5,7 @@ PairscopeError
 ├── DataFolderError        the data folder is busy, not writable, or of another format (exit code 2)
 ├── RecordingError         a recording that cannot be read (exit code 2)
 ├── FeedUnavailable        the exchange cannot be reached or refuses
+├── StoreUnavailable       the tape is closed, or its disk fails
 └── RequestError           a request that cannot be answered as asked (HTTP 4xx)
     └── UnknownName        a symbol, interval or metric nobody knows (HTTP 404)
 
@@ -48,6 +49,11 @@ class RecordingError(PairscopeError):
 
 class FeedUnavailable(PairscopeError):
     code = "feed_unavailable"
+    http_status = 503
+
+
+class StoreUnavailable(PairscopeError):
+    code = "store_unavailable"
     http_status = 503
 
 

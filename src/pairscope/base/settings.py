@@ -158,6 +158,10 @@ def load_settings(
     values: dict[str, Any] = {**_from_file(file), **_from_environment(environment), **(flags or {})}
     try:
         return Settings(**values)
+    except SettingsError:
+        raise
+    except PairscopeError as error:  # an interval that cannot be built, say
+        raise SettingsError(error.message, cure=error.cure) from None
     except ValidationError as error:
         raise _readable(error, values) from None
 
@@ -201,9 +205,6 @@ def _known(key: str, where: str) -> None:
 
 def _readable(error: ValidationError, values: Mapping[str, Any]) -> SettingsError:
     first = error.errors()[0]
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, PairscopeError):
-        return SettingsError(cause.message, cure=cause.cure)
     key = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
         _known(key, "given")

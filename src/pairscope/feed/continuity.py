@@ -96,6 +96,15 @@ class ContinuityTracker:
             changed.update({(gap.symbol, gap.first_id): gap for gap in gaps})
         return Continuity(fresh, lost, list(changed.values()), int((~fresh).sum()))
 
+    def forget(self, symbol_id: NDArray[np.int32], ids: IntArray, now_ms: int, reason: str) -> list[Gap]:
+        """Give ids back as missing: they came, but the tape could not take them."""
+        gaps = []
+        for symbol in np.unique(symbol_id).tolist():
+            own = np.sort(ids[symbol_id == symbol])
+            for run in np.split(own, np.flatnonzero(np.diff(own) != 1) + 1):
+                gaps.append(self._open(symbol, int(run[0]), int(run[-1]), now_ms, reason))
+        return gaps
+
     def _open(self, symbol: int, first_id: int, last_id: int, now_ms: int, reason: str) -> Gap:
         gap = Gap(self._symbols.name(symbol), first_id, last_id, now_ms, reason)
         self._holes.setdefault(symbol, []).append(gap)

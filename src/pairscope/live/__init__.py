@@ -1,0 +1,1 @@
+"""Bars become the present state of every symbol and pair here."""

@@ -154,6 +154,12 @@ class TradeStream:
             tasks.create_task(self._flush_for_ever(), name="feed-flush")
             tasks.create_task(self._connect_for_ever(), name="feed-connect")
 
+    def finish(self) -> None:
+        """Say that nothing more will come; after `run` was cancelled."""
+        self._flush_rest()
+        self.health.connections = 0
+        self.health.become("finished", now_ms(self._clock))
+
     async def _flush_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._flush_s)

@@ -1,0 +1,73 @@
+# The few commands of the project. Everything they need beyond Python >= 3.11 is installed into .venv.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python,\
+	$(shell command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+WEB := $(shell find web/src -type f 2>/dev/null) $(wildcard web/*.json web/*.ts web/*.html web/.npmrc)
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: run test test-all check bench lock types clean
+
+run: $(VENV)/installed
+	@$(BIN)/python -m pairscope run $(ARGS)
+
+test: $(VENV)/developing
+	$(BIN)/python tools/browser.py
+	$(BIN)/python -m pytest -m "not slow"
+	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py test
+
+test-all: $(VENV)/developing
+	$(BIN)/python tools/browser.py
+	$(BIN)/python -m pytest
+	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py test
+
+check: $(VENV)/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports
+	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py run typecheck
+	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py run lint
+
+bench: $(VENV)/benchmarking
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "pairscope needs Python 3.11 or newer on the PATH"; exit 2; }
+	@echo "· creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements/runtime.txt | $(VENV)/bin/python
+	@echo "· installing what pairscope runs on"
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+# The dashboard is built by the package's own build; Node comes along from the Python index when there is none.
+$(VENV)/installed: $(VENV)/runtime pyproject.toml hatch_build.py $(WEB)
+	@echo "· building the dashboard and installing pairscope"
+	@$(PIP) install --no-deps -e .
+	@echo "· compiling the numeric kernels (once)"
+	@$(BIN)/python -c "from pairscope.app import warm_up; warm_up()"
+	@touch $@
+
+$(VENV)/developing: requirements/dev.txt $(VENV)/installed
+	@echo "· installing what tests and checks need"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/benchmarking: requirements/bench.txt $(VENV)/developing
+	@echo "· installing what benchmarks compare with"
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# Needs uv. Hashes are kept, addresses are not: any index serves the same files.
+lock:
+	cd requirements && for f in dev runtime bench; do uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header $$f.in -o $$f.txt $$([ $$f = dev ] || echo -c dev.txt); done
+
+types: $(VENV)/installed
+	$(BIN)/python tools/gen_ts.py
+
+clean:
+	rm -rf $(VENV) web/node_modules src/pairscope/static dist

@@ -1,0 +1,86 @@
+"""All bars in memory: every symbol, every interval, the open ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pairscope.bars.builder import BarBuilder
+from pairscope.bars.series import BarSeries
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, IntArray, TradeBatch, no_bars
+
+# An aggregated trade is sent up to 0.16 s after its time; a bar is closed by other symbols' trades only after this.
+CLOSING_GRACE_MS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class BookChange:
+    """What a batch of trades did to the bars."""
+
+    closed: BarArray  # to be stored
+    touched: BarArray  # closed ones and the present open ones, to be shown
+    late: list[tuple[int, Interval, int]]  # (symbol_id, interval, open_time_ms): to be rebuilt from the tape
+
+
+class BarBook:
+    """Bars of all symbols and intervals; bounded to the newest `capacity` of each."""
+
+    def __init__(self, intervals: Sequence[Interval], capacity: int) -> None:
+        self.intervals = tuple(intervals)
+        self._builders = {interval: BarBuilder(interval) for interval in intervals}
+        self.capacity = capacity
+        self._series: dict[tuple[int, Interval], BarSeries] = {}
+        self._exchange_ms = 0
+
+    @property
+    def exchange_ms(self) -> int:
+        """The newest trade time seen; the only clock bars know."""
+        return self._exchange_ms
+
+    def series(self, symbol_id: int, interval: Interval) -> BarSeries:
+        """Closed bars of a symbol, and the open one where trades have begun it."""
+        key = (symbol_id, interval)
+        if key not in self._series:
+            self._series[key] = BarSeries(self.capacity)
+        return self._series[key]
+
+    def warm(self, symbol_id: int, interval: Interval, bars: BarArray) -> None:
+        """Take stored bars; trades of their time will be late from now on."""
+        if len(bars):
+            self.series(symbol_id, interval).put(bars)
+            self._builders[interval].skip_before(symbol_id, int(bars["open_time_ms"][-1]) + interval.ms)
+
+    def add(self, trades: TradeBatch, lost: IntArray) -> BookChange:
+        """Count trades; close what is over, by the exchange's time."""
+        if not len(trades):
+            return BookChange(no_bars(), no_bars(), [])
+        self._exchange_ms = max(self._exchange_ms, int(trades.time_ms.max()))
+        symbols = np.unique(trades.symbol_id).tolist()
+        closed: list[BarArray] = []
+        opened: list[BarArray] = []
+        late: list[tuple[int, Interval, int]] = []
+        for interval, builder in self._builders.items():
+            update = builder.update(trades, lost)
+            closed += [update.closed, builder.close_until(self._exchange_ms - CLOSING_GRACE_MS)]
+            opened.append(builder.open_bars(symbols))
+            late += [(symbol_id, interval, open_ms) for symbol_id, open_ms in update.late]
+        change = BookChange(np.concatenate(closed), np.concatenate(closed + opened), late)
+        self.put(change.touched)
+        return change
+
+    def put(self, bars: BarArray) -> None:
+        """Show bars in the series; used for revised ones too."""
+        for symbol_id, interval_ms in {(int(b["symbol_id"]), int(b["interval_ms"])) for b in bars}:
+            own = bars[(bars["symbol_id"] == symbol_id) & (bars["interval_ms"] == interval_ms)]
+            self.series(symbol_id, Interval(interval_ms)).put(own[np.argsort(own["open_time_ms"], kind="stable")])
+
+    def newest_open_ms(self, interval: Interval) -> int:
+        """Open time of the bar that holds the newest trade of any symbol."""
+        return interval.floor(self._exchange_ms)
+
+    def resume(self, exchange_ms: int) -> None:
+        """Set the exchange's time after a warm start."""
+        self._exchange_ms = max(self._exchange_ms, exchange_ms)

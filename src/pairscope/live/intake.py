@@ -1,0 +1,184 @@
+"""The one way in: every trade passes here, from its id to the tape, to its bars, to whoever watches.
+
+Order matters and is the same for live trades, back-fills and replays: ids are judged first (a rejected trade
+still proves that its id exists), then the trade goes to the tape, then to the bars.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from pairscope.bars.builder import build_bars
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, BarStatus, BoolArray, IntArray, TradeBatch
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.live.book import BarBook
+from pairscope.live.state import Live, LiveUpdate
+from pairscope.store.tape import Store
+
+log = structlog.get_logger()
+
+LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
+
+
+@dataclass(slots=True)
+class IntakeCounters:
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    refused: int = 0  # taken from the wire, not accepted by the tape: each has a gap row
+    revised_bars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last trade of a symbol, and how many came since the start."""
+
+    price: float
+    time_ms: int
+    received_ns: int
+    trades: int
+
+
+class Intake:
+    """Judges ids, keeps trades, builds bars, publishes changes. Lives on the event loop."""
+
+    def __init__(self, *, store: Store, tracker: ContinuityTracker, book: BarBook, live: Live, clock: Clock) -> None:
+        self.counters = IntakeCounters()
+        self.hole_reason = "start"
+        self._store = store
+        self._tracker = tracker
+        self._book = book
+        self._live = live
+        self._clock = clock
+        self._newest: dict[int, Newest] = {}
+        self._late: set[tuple[int, Interval, int]] = set()
+        self._late_arrived = asyncio.Event()
+
+    def take(self, trades: TradeBatch, keep: BoolArray) -> None:
+        """Take a burst: `keep` is false where only the id counts."""
+        judged = self._tracker.check(trades.symbol_id, trades.id, now_ms(self._clock), self.hole_reason)
+        wanted = judged.fresh & keep
+        lost = _carried(judged.lost, wanted, trades.symbol_id)
+        counters = self.counters
+        counters.received += len(trades)
+        counters.duplicates += judged.duplicates
+        counters.rejected += int((judged.fresh & ~keep).sum())
+        kept = trades if wanted.all() else trades.take(wanted)
+        if judged.gaps:
+            log.warning("gaps_changed", gaps=[(g.symbol, g.first_id, g.last_id) for g in judged.gaps[:5]])
+            self._store.put_gaps(judged.gaps)
+        if self._store.put_trades(kept):
+            counters.stored += len(kept)
+        else:
+            self._refused(kept)
+        self._remember(kept)
+        self._to_bars(kept, lost if wanted.all() else lost[wanted])
+
+    def newest(self, symbol_id: int) -> Newest | None:
+        """The last trade of a symbol since the start."""
+        return self._newest.get(symbol_id)
+
+    def _remember(self, trades: TradeBatch) -> None:
+        symbols, last_places, counts = np.unique(trades.symbol_id[::-1], return_index=True, return_counts=True)
+        for symbol_id, place, count in zip(symbols.tolist(), last_places.tolist(), counts.tolist(), strict=True):
+            i = len(trades) - 1 - place
+            before = self._newest.get(symbol_id)
+            self._newest[symbol_id] = Newest(
+                price=float(trades.price[i]),
+                time_ms=int(trades.time_ms[i]),
+                received_ns=int(trades.received_ns[i]),
+                trades=count + (before.trades if before else 0),
+            )
+
+    def _refused(self, trades: TradeBatch) -> None:
+        """The tape is full: what it could not take is a gap, not a silence."""
+        self.counters.refused += len(trades)
+        gaps = self._tracker.forget(trades.symbol_id, trades.id, now_ms(self._clock), "disk_queue_full")
+        self._store.put_gaps(gaps)
+
+    def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
+        change = self._book.add(trades, lost)
+        if len(change.closed):
+            self._store.put_bars(change.closed)
+        if change.late:
+            self._late.update(change.late)
+            self._late_arrived.set()
+        self._live.publish(LiveUpdate(change.touched))
+
+    async def revise_for_ever(self) -> None:
+        """Rebuild bars that late trades belong to, from the tape itself."""
+        while True:
+            await self._late_arrived.wait()
+            self._late_arrived.clear()
+            late, self._late = self._late, set()
+            await self._store.flushed()
+            rebuilt = [await asyncio.to_thread(self._rebuild, *item) for item in sorted(late, key=_by_symbol)]
+            revised = np.concatenate(rebuilt)
+            if len(revised):
+                self.counters.revised_bars += len(revised)
+                self._store.put_bars(revised)
+                self._book.put(revised)
+                self._live.publish(LiveUpdate(revised))
+
+    def _rebuild(self, symbol_id: int, interval: Interval, open_ms: int) -> BarArray:
+        symbol = self._live.symbols.name(symbol_id)
+        trades = self._store.trades(symbol, from_ms=open_ms, to_ms=open_ms + interval.ms)
+        bars = build_bars(trades, interval, self._lost_before(symbol_id, trades.id))
+        bars["status"] = BarStatus.REVISED
+        return bars
+
+    def _lost_before(self, symbol_id: int, ids: IntArray) -> IntArray:
+        """How many ids of open gaps lie right before each trade."""
+        lost = np.zeros(len(ids), np.int64)
+        for gap in self._tracker.open_gaps(symbol_id):
+            place = int(np.searchsorted(ids, gap.last_id))
+            if 0 < place < len(ids):
+                lost[place] += gap.ids
+        return lost
+
+    def restore(self) -> None:
+        """Warm start: stored bars into memory, and bars again from the trades after them."""
+        heads = self._store.last_trades()
+        gaps = self._store.gaps(open_only=True)
+        for symbol_id, (highest_id, time_ms) in heads.items():
+            symbol = self._live.symbols.name(symbol_id)
+            self._tracker.restore(symbol_id, highest_id, [gap for gap in gaps if gap.symbol == symbol])
+            self._restore_bars(symbol_id, symbol, time_ms)
+        log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
+
+    def _restore_bars(self, symbol_id: int, symbol: str, time_ms: int) -> None:
+        self._book.resume(time_ms)
+        ends: list[int] = []
+        for interval in self._book.intervals:
+            stored = self._store.bars(symbol, interval, limit=self._book.capacity, newest=True)
+            self._book.warm(symbol_id, interval, stored)
+            ends.append(int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0)
+        trades = self._store.trades(symbol, from_ms=min(ends), limit=LARGEST_REBUILD, newest=True)
+        change = self._book.add(trades, self._lost_before(symbol_id, trades.id))
+        if len(change.closed):
+            self._store.put_bars(change.closed)
+
+
+def _by_symbol(item: tuple[int, Interval, int]) -> tuple[int, int, int]:
+    return item[0], item[1].ms, item[2]
+
+
+def _carried(lost: IntArray, wanted: BoolArray, symbol_id: np.ndarray[tuple[int], np.dtype[np.int32]]) -> IntArray:
+    """Move what was lost before a trade that is dropped to the next one of its symbol that is kept."""
+    dropped = np.flatnonzero((lost > 0) & ~wanted)
+    if not len(dropped):
+        return lost
+    moved = lost.copy()
+    for i in dropped.tolist():
+        later = np.flatnonzero(wanted[i:] & (symbol_id[i:] == symbol_id[i]))
+        if len(later):
+            moved[i + int(later[0])] += moved[i]
+        moved[i] = 0
+    return moved

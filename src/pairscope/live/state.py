@@ -1,0 +1,198 @@
+"""The present state of every symbol and pair, and their past: one place to ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pairscope.bars.merge import merge_bars
+from pairscope.base.errors import RequestError
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, SymbolTable
+from pairscope.live.book import BarBook
+from pairscope.live.windows import (
+    Measured,
+    PairSeries,
+    first_needed_ms,
+    measure_pair,
+    measure_symbol,
+    pair_series,
+)
+
+SMALLEST_WINDOW, LARGEST_WINDOW = 10, 5000
+
+
+class BarReader(Protocol):
+    """Where bars older than memory come from."""
+
+    def bars(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> BarArray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUpdate:
+    """Every bar touched by a flush: open, closed or revised, of all symbols and intervals."""
+
+    bars: BarArray
+
+
+class Live:
+    """Answers about now from memory, about the past from memory and disk together."""
+
+    def __init__(
+        self,
+        *,
+        symbols: SymbolTable,
+        book: BarBook,
+        pairs: Sequence[tuple[str, str]],
+        reader: BarReader,
+    ) -> None:
+        self.symbols = symbols
+        self.intervals = book.intervals
+        self.pairs = list(pairs)
+        self._book = book
+        self._reader = reader
+        self._listeners: list[Callable[[LiveUpdate], None]] = []
+
+    def listen(self, callback: Callable[[LiveUpdate], None]) -> Callable[[], None]:
+        """Be told of every touched bar, on the event loop; returns the way to stop it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def publish(self, update: LiveUpdate) -> None:
+        for callback in list(self._listeners):
+            callback(update)
+
+    # --- now ---
+
+    def bars(self, symbol: str, interval: Interval, limit: int) -> BarArray:
+        """The newest bars in memory, oldest first, the open one last; of a kept interval."""
+        return self._book.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
+
+    def symbol_metrics(self, symbol: str, interval: Interval, window: int) -> dict[str, Measured]:
+        """Every symbol metric over the newest `window` bars, the open one included."""
+        _check_window(window)
+        at_ms = self._book.newest_open_ms(self._kept(interval))
+        return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms)
+
+    def pair_metrics(self, y: str, x: str, interval: Interval, window: int) -> dict[str, Measured]:
+        """Every pair metric over the newest `window` bars of the common grid, the open one included."""
+        self._check_pair(y, x, window)
+        at_ms = self._book.newest_open_ms(self._kept(interval))
+        legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
+        return measure_pair(legs[0], legs[1], interval, window, at_ms)
+
+    def pair_series(self, y: str, x: str, interval: Interval, window: int, limit: int) -> PairSeries:
+        """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
+        self._check_pair(y, x, window)
+        last_ms = self._book.newest_open_ms(self._kept(interval))
+        series = [self._book.series(self.symbols.index(symbol), interval) for symbol in (y, x)]
+        begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
+        first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
+        legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
+        return pair_series(legs[0], legs[1], interval, window, first_ms, last_ms)
+
+    # --- the past ---
+
+    async def history(
+        self, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
+    ) -> BarArray:
+        """Bars of [from_ms, to_ms), at most the newest `limit`; any interval, coarser ones are merged.
+
+        The newest come from memory, so that a bar is never missing because it is not committed yet.
+        """
+        _check_range(from_ms, to_ms)
+        index = self.symbols.index(symbol)
+        base = self._base(interval)
+        finer = limit * (interval.ms // base.ms) + interval.ms // base.ms
+        held = self._book.series(index, base)
+        recent = held.tail(len(held))
+        if to_ms is not None:
+            recent = recent[: int(np.searchsorted(recent["open_time_ms"], to_ms))]
+        if from_ms is not None:
+            recent = recent[int(np.searchsorted(recent["open_time_ms"], from_ms)) :]
+        if len(recent) < finer:
+            recent = await self._with_disk(symbol, base, recent, from_ms, to_ms, finer)
+        merged = merge_bars(recent, interval) if interval != base else recent
+        return merged[-limit:]
+
+    async def pair_history(
+        self, y: str, x: str, interval: Interval, window: int, from_ms: int | None, to_ms: int | None, limit: int
+    ) -> PairSeries:
+        """Rows of a pair in [from_ms, to_ms), at most the newest `limit`."""
+        self._check_pair(y, x, window)
+        _check_range(from_ms, to_ms)
+        newest_ms = interval.floor(self._book.exchange_ms)
+        last_ms = newest_ms if to_ms is None else min(newest_ms, interval.floor(to_ms - 1))
+        first_ms = last_ms - (limit - 1) * interval.ms
+        if from_ms is not None:
+            first_ms = max(first_ms, -(-from_ms // interval.ms) * interval.ms)
+        needed_ms = first_needed_ms(first_ms, interval, window)
+        count = (last_ms - needed_ms) // interval.ms + 1
+        legs = [await self.history(s, interval, needed_ms, last_ms + interval.ms, count) for s in (y, x)]
+        begins = [int(bars["open_time_ms"][0]) for bars in legs if len(bars)]
+        first_ms = max(first_ms, max(begins, default=first_ms))
+        return pair_series(legs[0], legs[1], interval, window, min(first_ms, last_ms), last_ms)
+
+    async def _with_disk(
+        self, symbol: str, base: Interval, recent: BarArray, from_ms: int | None, to_ms: int | None, limit: int
+    ) -> BarArray:
+        until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
+        older = await asyncio.to_thread(
+            self._reader.bars, symbol, base, from_ms=from_ms, to_ms=until_ms, limit=limit - len(recent), newest=True
+        )
+        return np.concatenate([older, recent])
+
+    def _tail(self, symbol: str, interval: Interval, window: int, at_ms: int) -> BarArray:
+        since_ms = first_needed_ms(at_ms, interval, window)
+        return self._book.series(self.symbols.index(symbol), interval).since(since_ms)
+
+    def _kept(self, interval: Interval) -> Interval:
+        if interval in self.intervals:
+            return interval
+        kept = ", ".join(map(str, self.intervals))
+        raise RequestError(f"no live bars of {interval}", cure=f"kept intervals: {kept}", code="unknown_interval")
+
+    def _base(self, interval: Interval) -> Interval:
+        """The coarsest kept interval that an interval can be merged from."""
+        fitting = [kept for kept in self.intervals if interval.ms % kept.ms == 0]
+        if not fitting:
+            raise RequestError(
+                f"bars of {interval} cannot be made from {', '.join(map(str, self.intervals))}",
+                cure="ask for a multiple of a kept interval",
+                code="unknown_interval",
+            )
+        return max(fitting)
+
+    def _check_pair(self, y: str, x: str, window: int) -> None:
+        if self.symbols.index(y) == self.symbols.index(x):
+            raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
+        _check_window(window)
+
+
+def _check_window(window: int) -> None:
+    if not SMALLEST_WINDOW <= window <= LARGEST_WINDOW:
+        raise RequestError(
+            f"a window of {window} bars is out of range",
+            cure=f"choose {SMALLEST_WINDOW} to {LARGEST_WINDOW}",
+            code="bad_window",
+        )
+
+
+def _check_range(from_ms: int | None, to_ms: int | None) -> None:
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise RequestError(
+            f"from ({from_ms}) is not before to ({to_ms})", cure="swap them, or leave one out", code="bad_range"
+        )

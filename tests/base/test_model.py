@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from pairscope.base.errors import SettingsError, UnknownName
+from pairscope.base.model import Gap, SymbolTable, TradeBatch, normal_symbol
+
+
+def batch(ids: list[int]) -> TradeBatch:
+    n = len(ids)
+    return TradeBatch(
+        np.zeros(n, np.int32),
+        np.array(ids, np.int64),
+        np.arange(n, dtype=np.int64),
+        np.ones(n),
+        np.ones(n),
+        np.zeros(n, np.bool_),
+        np.zeros(n, np.int64),
+    )
+
+
+def test_symbols_are_upper_case_inside_and_any_case_outside() -> None:
+    table = SymbolTable(["btcusdt", "BTCUSDT", "EthUsdt"])
+    assert list(table) == ["BTCUSDT", "ETHUSDT"]
+    assert table.index(" ethusdt ") == 1
+    assert "btcusdt" in table
+
+
+def test_an_unknown_symbol_is_answered_with_the_nearest_known_one() -> None:
+    with pytest.raises(UnknownName) as caught:
+        SymbolTable(["BTCUSDT", "ETHUSDT"]).index("BTCUSD")
+    assert caught.value.cure == "did you mean BTCUSDT?"
+
+
+@pytest.mark.parametrize("text", ["", "BTC/USDT", "BTC USDT", "<script>", "A" * 41, "BTC\nUSDT"])
+def test_what_cannot_be_a_symbol_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        normal_symbol(text)
+
+
+def test_symbols_of_any_script_and_delivery_contracts_are_accepted() -> None:
+    assert normal_symbol("币安人生usdt") == "币安人生USDT"
+    assert normal_symbol("btcusdt_261225") == "BTCUSDT_261225"
+
+
+def test_a_batch_can_be_taken_apart_and_joined_again() -> None:
+    whole = batch([1, 2, 3, 4])
+    parts = [whole.take(np.array([0, 1])), whole.take(np.array([False, False, True, True]))]
+    joined = TradeBatch.concatenate(parts)
+    assert joined.id.tolist() == [1, 2, 3, 4]
+    assert joined.time_ms.tolist() == whole.time_ms.tolist()
+    assert len(TradeBatch.concatenate([])) == 0
+
+
+def test_a_gap_knows_how_many_ids_it_misses() -> None:
+    assert Gap("BTCUSDT", 5, 9, 0, "disconnect").ids == 5

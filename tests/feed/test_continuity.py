@@ -1,0 +1,108 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairscope.base.model import SymbolTable
+from pairscope.feed.continuity import Continuity, ContinuityTracker
+
+
+class Tape:
+    """A tracker of one symbol and the ids it let through."""
+
+    def __init__(self, restored: int | None = None) -> None:
+        self.tracker = ContinuityTracker(SymbolTable(["BTCUSDT"]))
+        self.kept: list[int] = []
+        self.lost = 0
+        if restored is not None:
+            self.tracker.restore(0, restored)
+
+    def add(self, *ids: int) -> Continuity:
+        found = self.tracker.check(np.zeros(len(ids), np.int32), np.array(ids, np.int64), 1_000, "test")
+        self.kept += [i for i, fresh in zip(ids, found.fresh.tolist(), strict=True) if fresh]
+        self.lost += int(found.lost.sum())
+        return found
+
+    @property
+    def missing(self) -> set[int]:
+        return {i for gap in self.tracker.open_gaps(0) for i in range(gap.first_id, gap.last_id + 1)}
+
+
+def test_the_first_id_opens_no_gap() -> None:
+    found = Tape().add(100, 101)
+    assert found.gaps == []
+    assert found.fresh.all()
+
+
+def test_a_skipped_id_is_a_gap_at_once_and_is_charged_to_the_trade_after_it() -> None:
+    tape = Tape()
+    found = tape.add(1, 2, 5)
+    assert [(g.first_id, g.last_id, g.reason) for g in found.gaps] == [(3, 4, "test")]
+    assert found.lost.tolist() == [0, 0, 2]
+
+
+def test_the_highest_id_decides_so_disorder_leaves_no_gap_behind() -> None:
+    tape = Tape()
+    tape.add(1, 3, 2, 4)
+    assert tape.kept == [1, 3, 2, 4]
+    assert tape.missing == set()
+
+
+def test_a_repeated_id_is_a_duplicate_also_in_the_same_burst() -> None:
+    tape = Tape()
+    assert tape.add(1, 1, 2).duplicates == 1
+    assert tape.add(2, 1, 3).duplicates == 2
+    assert tape.kept == [1, 2, 3]
+
+
+def test_a_late_id_in_the_middle_of_a_hole_splits_it() -> None:
+    tape = Tape()
+    tape.add(1, 10)
+    found = tape.add(5)
+    assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [(2, 4, None), (6, 9, None)]
+
+
+def test_a_late_id_at_the_start_of_a_hole_closes_the_row_and_opens_the_rest() -> None:
+    tape = Tape()
+    tape.add(1, 5)
+    found = tape.add(2)
+    assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [(2, 2, 1_000), (3, 4, None)]
+
+
+def test_the_last_missing_id_closes_the_gap() -> None:
+    tape = Tape()
+    tape.add(1, 3)
+    found = tape.add(2)
+    assert [(g.first_id, g.closed_ms) for g in found.gaps] == [(2, 1_000)]
+    assert tape.tracker.open_gaps(0) == []
+
+
+def test_a_restart_finds_the_hole_between_the_tape_and_the_first_live_trade() -> None:
+    found = Tape(restored=41).add(45)
+    assert [(g.first_id, g.last_id) for g in found.gaps] == [(42, 44)]
+
+
+def test_ids_the_tape_refused_become_holes_that_can_be_filled_again() -> None:
+    tape = Tape()
+    tape.add(1, 2, 3, 5)
+    gaps = tape.tracker.forget(np.zeros(2, np.int32), np.array([3, 5], np.int64), 1_000, "disk_queue_full")
+    assert [(g.first_id, g.last_id) for g in gaps] == [(3, 3), (5, 5)]
+    assert tape.add(3).fresh.all()
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=120))
+def test_kept_and_missing_ids_are_exactly_the_range_whatever_the_order(ids: list[int]) -> None:
+    tape = Tape(restored=0)
+    for start in range(0, len(ids), 7):
+        tape.add(*ids[start : start + 7])
+    assert sorted(tape.kept) == sorted(set(ids))
+    assert tape.missing == set(range(1, max(ids) + 1)) - set(ids)
+    assert len(tape.kept) == len(set(tape.kept))
+
+
+def test_many_symbols_do_not_mix() -> None:
+    symbols = np.array([0, 50, 0, 50], np.int32)
+    tracker = ContinuityTracker(SymbolTable([f"S{i}" for i in range(51)]))
+    found = tracker.check(symbols, np.array([7, 900, 8, 902], np.int64), 0, "test")
+    assert [(g.symbol, g.first_id, g.last_id) for g in found.gaps] == [("S50", 901, 901)]
+    assert tracker.highest(0) == 8
+    assert tracker.highest(3) is None
