@@ -18,7 +18,9 @@ def install() -> None:
     if apt is None:
         return
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-        done = subprocess.run([apt, "-qq", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+        done = subprocess.run(
+            [apt, "-qq", *arguments], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=600
+        )
         if done.returncode:
             return
 

@@ -21,7 +21,7 @@ from pairscope.base.settings import Settings
 from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.source import Source, open_source
+from pairscope.feed.source import Source, SourcePlan, open_source, plan_source
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
@@ -29,15 +29,26 @@ from pairscope.store.tape import Store
 
 log = structlog.get_logger()
 
+FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
 
-def tape_path(settings: Settings, source: Source) -> Path:
+
+REPLAYED = "replayed"  # a file beside the tape of a replay that was played to its end
+
+
+def tape_path(settings: Settings, plan: SourcePlan) -> Path:
     """Each source keeps its own tape: simulated trades never mix with real ones."""
     if settings.database_path is None:
-        return settings.data_dir / source.folder / "tape.duckdb"
-    if source.kind == "live":
-        return settings.database_path
+        return settings.data_dir / plan.folder / "tape.duckdb"
     path = settings.database_path
-    return path.with_name(f"{path.stem}.{source.folder}{path.suffix}")
+    return path if plan.kind == "live" else path.with_name(f"{path.stem}.{plan.folder}{path.suffix}")
+
+
+def clear_replayed(path: Path) -> None:
+    """A replay that was played to its end starts over: the recording still holds everything its tape held."""
+    marker = path.with_name(f"{path.name}.{REPLAYED}")
+    if marker.exists():
+        for old in (path, path.with_name(f"{path.name}.wal"), marker):
+            old.unlink(missing_ok=True)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,16 +79,17 @@ class System:
         self.settings = settings
         self.source = source
         self.store = store
-        for symbol in source.symbols:
+        plan = source.plan
+        for symbol in plan.symbols:
             store.symbols.add(symbol)
         self.tracker = ContinuityTracker(store.symbols)
         self.book = BarBook(settings.interval_list(), settings.history_bars)
-        self.live = Live(symbols=store.symbols, book=self.book, pairs=source.pairs, reader=store)
+        self.live = Live(symbols=store.symbols, book=self.book, pairs=plan.pairs, reader=store)
         self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=self.live, clock=clock)
         self.stream = TradeStream(
             base_url=source.ws_url,
-            kind=source.trade_kind,
-            watch=source.symbols,
+            kind=plan.trade_kind,
+            watch=plan.symbols,
             symbols=store.symbols,
             clock=clock,
             sink=self._sink,
@@ -115,10 +127,13 @@ class System:
             self.board.warm = True
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             stream = tasks.create_task(self.stream.run(), name="feed")
-            await self.source.begin(self.store.last_trades())
-            await self.source.finished()
+            await self.source.finished.wait()
+            await asyncio.sleep(FRAMES_UNDER_WAY_S)
             stream.cancel()
             self.stream.finish()
+            await self.store.flushed()
+            self.store.path.with_name(f"{self.store.path.name}.{REPLAYED}").touch()
+            log.info("replay_finished", trades=self.intake.counters.received)
 
 
 def warm_up() -> None:
@@ -129,20 +144,26 @@ def warm_up() -> None:
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
-    """A system with its source and its tape open; both are closed again whatever happens."""
-    async with open_source(settings, clock) as source:
-        store = await asyncio.to_thread(
-            Store.open,
-            tape_path(settings, source),
-            kind=source.trade_kind,
-            clock=clock,
-            commit_ms=settings.commit_ms,
-            queue_rows=settings.queue_rows,
-        )
-        try:
+    """A system with its tape and its source open; both are closed again whatever happens."""
+    plan = await plan_source(settings, clock)
+    path = tape_path(settings, plan)
+    if plan.kind == "replay":
+        clear_replayed(path)
+    store = await asyncio.to_thread(
+        Store.open,
+        path,
+        kind=plan.trade_kind,
+        clock=clock,
+        commit_ms=settings.commit_ms,
+        queue_rows=settings.queue_rows,
+    )
+    try:
+        heads = await asyncio.to_thread(store.last_trades)
+        had = {store.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}
+        async with open_source(plan, settings, clock, had) as source:
             yield System(settings, source, store, clock)
-        finally:
-            await asyncio.to_thread(store.close)
+    finally:
+        await asyncio.to_thread(store.close)
 
 
 async def serve(settings: Settings, clock: Clock | None = None) -> None:
@@ -152,6 +173,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> None:
     with taken:
         async with opened(settings, clock) as system:
             url = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{settings.port}"
+            label = system.source.plan.label
             system.store.announce(url)
             config = uvicorn.Config(
                 system.app,
@@ -165,8 +187,8 @@ async def serve(settings: Settings, clock: Clock | None = None) -> None:
             server = uvicorn.Server(config)
             market = asyncio.create_task(system.run(), name="market")
             market.add_done_callback(lambda task: _stop_on_failure(task, server))
-            log.info("serving", url=url, source=system.source.label, tape=str(tape_path(settings, system.source)))
-            print(f"pairscope is on {url}  ({system.source.label})  stop it with Ctrl-C", flush=True)
+            log.info("serving", url=url, source=label, tape=str(system.store.path))
+            print(f"pairscope is on {url}  ({label})  stop it with Ctrl-C", flush=True)
             try:
                 await server.serve(sockets=[taken])
             finally:

@@ -88,12 +88,12 @@ def _add_simulator(commands: Any) -> None:
     )
     simulator.set_defaults(command=_simulator)
     add = simulator.add_argument
-    add("--ws-port", type=int, default=9443, help="port of the streams (9443)")
+    add("--port", type=int, default=9443, help="port of the streams (9443)")
     add("--rest-port", type=int, default=9444, help="port of the REST API (9444)")
     add("--seed", type=int, default=1, help="seed of the market (1)")
     add("--speed", type=float, default=1.0, help="play N times faster; for recordings 0 is as fast as possible")
     add("--rate", type=float, default=1.0, help="N times as many trades as a usual day")
-    add("--times", choices=["kept", "now"], default="kept", help="keep a recording's times or shift them to now")
+    add("--times", choices=["kept", "now"], default="now", help="keep a recording's times or shift them to now")
     add("recordings", nargs="*", type=Path, help="recordings to play instead of the seeded market")
 
 

@@ -30,7 +30,8 @@ _log = structlog.get_logger()
 _CHUNK = 1 << 16
 _LONGEST_LINE = 16 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_LINE = re.compile(rb"(?:(?P<ns>\d{1,19})|(?P<s>\d{1,10})(?:\.(?P<fraction>\d{1,9})\d*)?:) (?P<payload>\{.*\})\s*", re.DOTALL)
+_TIME = rb"(?:(?P<ns>\d{1,19})|(?P<s>\d{1,10})(?:\.(?P<fraction>\d{1,9})\d*)?:)"
+_LINE = re.compile(_TIME + rb" (?P<payload>\{.*\})\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,219 @@
-"""Where trades come from: the exchange itself, or the simulated one on loopback. The client is the same."""
+"""Where trades come from: the exchange itself, or the simulated one on loopback. The client is the same.
+
+`plan_source` decides and looks at what there is; `open_source` makes it run once the tape is open, because a
+replay goes on where the tape ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
+import msgspec
 import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
 from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.recording import RecordingSummary, summarise
+from pairscope.feed.recording import read_frames
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
+from pairscope.feed.simulator.replay import RecordingSource
+from pairscope.feed.simulator.source import MarketSource
 
 log = structlog.get_logger()
 
 PROBE_S = 3.0
+LOOK_AHEAD = 20_000  # frames of a recording read to learn what it holds
 SourceKind = Literal["live", "simulator", "replay"]
 
 
-@dataclass(slots=True)
-class Source:
-    """An open source: addresses to connect to, and what to call it on the page."""
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What was decided, before anything runs."""
 
     kind: SourceKind
     label: str
-    folder: str  # of its tape, below the data folder
-    ws_url: str
-    rest_url: str
+    folder: str  # of its tape, below the data folder: simulated trades never mix with real ones
     trade_kind: TradeKind
     symbols: tuple[str, ...]
-    pairs: list[tuple[str, str]]
+    pairs: tuple[tuple[str, str], ...]
     banner: str | None = None
     reason: str | None = None
     detail: str | None = None
-    instruments: dict[str, Instrument] = field(default_factory=dict)
-    exchange: SimulatedExchange | None = None
-    ended: bool = False
-"""
+    instruments: Mapping[str, Instrument] | None = None
 
 
-"""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A running source: where to connect, and what the exchange says of its symbols."""
+
+    plan: SourcePlan
+    ws_url: str
+    rest_url: str
+    instruments: Mapping[str, Instrument]
+    finished: asyncio.Event  # set when a replay has played to its end; never otherwise
+
+
+async def plan_source(settings: Settings, clock: Clock) -> SourcePlan:
+    """Decide where trades come from.
+
+    Raises:
+        SettingsError: for symbols the source does not have.
+        RecordingError: for a recording that cannot be played.
+    """
+    match settings.source:
+        case "replay":
+            return await asyncio.to_thread(_plan_replay, settings)
+        case "simulator":
+            return _plan_simulator(settings)
+        case "live":
+            return await _plan_live(settings, clock)
+    try:
+        return await _plan_live(settings, clock, must_answer=True)
+    except FeedUnavailable as error:
+        log.warning("exchange_unavailable", reason=error.code, cause=error.message)
+        plan = _plan_simulator(settings)
+        banner = "Simulated market: these are not real prices. Binance could not be used."
+        return replace(plan, banner=banner, reason=error.code, detail=error.message)
+
+
+async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = False) -> SourcePlan:
+    instruments: Mapping[str, Instrument] | None = None
+    try:
+        async with BinanceRest(settings.exchange_rest_url, clock, timeout_s=PROBE_S) as rest:
+            await rest.ping()
+            instruments = await rest.instruments()
+    except FeedUnavailable as error:
+        if must_answer:
+            raise
+        # `--source live` never falls back: the stream keeps trying, and the page says why it is down.
+        log.error("exchange_unavailable", reason=error.code, cause=error.message)
+    if instruments is not None:
+        _check_listed(settings.symbols, instruments)
+    return SourcePlan(
+        kind="live",
+        label="Binance USD-M Futures",
+        folder=f"live-{settings.trade_kind.value}",
+        trade_kind=settings.trade_kind,
+        symbols=settings.symbols,
+        pairs=tuple(settings.pair_list()),
+        instruments=instruments,
+    )
+
+
+def _plan_simulator(settings: Settings) -> SourcePlan:
+    listed = Market(settings.simulator_seed).listings
+    _check_listed(settings.symbols, listed)
+    return SourcePlan(
+        kind="simulator",
+        label=f"Simulated market (seed {settings.simulator_seed})",
+        folder=f"simulator-{settings.simulator_seed}-{settings.trade_kind.value}",
+        trade_kind=settings.trade_kind,
+        symbols=settings.symbols,
+        pairs=tuple(settings.pair_list()),
+    )
+
+
+def _plan_replay(settings: Settings) -> SourcePlan:
+    kind, recorded = recorded_trades(settings)
+    if "symbols" in settings.model_fields_set:
+        _check_listed(settings.symbols, recorded)
+    else:
+        settings = Settings(**{**settings.model_dump(exclude_unset=True), "symbols": tuple(sorted(recorded))})
+    names = ", ".join(path.name for path in settings.replay_file)
+    speed = f"{settings.replay_speed:g}×" if settings.replay_speed else "full speed"
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", settings.replay_file[0].name).strip("-")[:60]
+    return SourcePlan(
+        kind="replay",
+        label=f"Replay of {names} at {speed}",
+        folder=f"replay-{slug}-{kind.value}-{settings.replay_times}",
+        trade_kind=kind,
+        symbols=settings.symbols,
+        pairs=tuple(settings.pair_list()),
+    )
+
+
+class _Shape(msgspec.Struct):
+    """What tells the stream of a recorded frame, wrapped or raw."""
+
+    stream: str | None = None
+    e: str = ""
+    s: str = ""
+
+
+def recorded_trades(settings: Settings) -> tuple[TradeKind, set[str]]:
+    """The kind of trades a recording holds, and of which symbols; aggregated ones when it has both.
+
+    Raises:
+        RecordingError: when the recording cannot be read or has no trades near its start.
+    """
+    shape = msgspec.json.Decoder(_Shape).decode
+    found: dict[str, set[str]] = {kind.value: set() for kind in TradeKind}
+    for frame in islice(read_frames(settings.replay_file), LOOK_AHEAD):
+        told = shape(frame.payload)
+        symbol, _, stream = (told.stream or f"{told.s}@{told.e}").partition("@")
+        if stream in found:
+            found[stream].add(symbol.upper())
+    for kind in (settings.trade_kind, *TradeKind):
+        if found[kind.value]:
+            return kind, found[kind.value]
+    raise RecordingError(
+        f"no trades among the first {LOOK_AHEAD} frames of {settings.replay_file[0]}",
+        cure="record @aggTrade or @trade streams",
+    )
+
+
+def _check_listed(symbols: Iterable[str], listed: Iterable[str]) -> None:
+    known = list(listed)
+    for symbol in symbols:
+        if symbol not in known:
+            guess = nearest(symbol, known)
+            cure = f"did you mean {guess}?" if guess else f"it has {', '.join(sorted(known)[:12])}"
+            raise SettingsError(f"the source has no symbol {symbol}", cure=cure)
+
+
+@contextlib.asynccontextmanager
+async def open_source(
+    plan: SourcePlan, settings: Settings, clock: Clock, had: Mapping[str, int]
+) -> AsyncIterator[Source]:
+    """Make the plan run; `had` is the highest trade id the tape already holds, by symbol."""
+    if plan.kind == "live":
+        yield Source(
+            plan=plan,
+            ws_url=settings.exchange_ws_url,
+            rest_url=settings.exchange_rest_url,
+            instruments=plan.instruments or {},
+            finished=asyncio.Event(),
+        )
+        return
+    finished = asyncio.Event()
+    if plan.kind == "replay":
+        recording = RecordingSource(
+            settings.replay_file,
+            clock,
+            speed=settings.replay_speed,
+            times=settings.replay_times,
+            start_after={stream_name(symbol, plan.trade_kind): last_id for symbol, last_id in had.items()},
+            wait_for=[stream_name(symbol, plan.trade_kind) for symbol in plan.symbols],
+        )
+        finished = recording.finished
+    feed = recording if plan.kind == "replay" else MarketSource(Market(settings.simulator_seed), clock)
+    async with SimulatedExchange(feed, clock=clock) as exchange:
+        async with BinanceRest(exchange.rest_url, clock) as rest:
+            instruments = await rest.instruments()
+        yield Source(
+            plan=plan,
+            ws_url=exchange.ws_url,
+            rest_url=exchange.rest_url,
+            instruments=instruments,
+            finished=finished,
+        )

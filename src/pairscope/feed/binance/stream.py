@@ -115,6 +115,7 @@ class TradeStream:
         sink: Callable[[Decoded], None],
         flush_s: float = 0.04,
         stale_s: float = 5.0,
+        never_heard_s: float = NEVER_HEARD_S,
         tls: ssl.SSLContext | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -127,6 +128,7 @@ class TradeStream:
         self._sink = sink
         self._flush_s = flush_s
         self._stale_s = stale_s
+        self._never_heard_s = never_heard_s
         self._tls = tls
         self._backoff = Backoff(rng=rng)
         self._buffer = _Buffer(clock)
@@ -143,7 +145,7 @@ class TradeStream:
 
     def silent_streams(self) -> list[str]:
         """Streams subscribed a while ago and never heard since: misspelt, on the wrong route, or simply quiet."""
-        if self._subscribed_s is None or self._clock.monotonic_s() - self._subscribed_s < NEVER_HEARD_S:
+        if self._subscribed_s is None or self._clock.monotonic_s() - self._subscribed_s < self._never_heard_s:
             return []
         quiet = [s for s in self._watch if self._symbols.get(s) not in self._heard_s]
         return [stream_name(symbol, self._kind) for symbol in quiet]
@@ -260,7 +262,7 @@ class TradeStream:
             if silent_s > self._stale_s:
                 self.health.become("stale", now_ms(self._clock))
                 self.health.last_error = "acknowledged and silent: wrong route, or no such stream"
-            return "acknowledged, but no trade ever came" if silent_s > NEVER_HEARD_S else None
+            return "acknowledged, but no trade ever came" if silent_s > self._never_heard_s else None
         usual = self._usual.per_second(heard_s)
         limit_s = max(self._stale_s, QUIET_GAPS / usual if usual > 0 else 60.0)
         silent_s = now_s - heard_s

@@ -1,0 +1,1 @@
+"""pairscope beside what people use today: ``python -m benchmarks [name...]``, figures of one run."""

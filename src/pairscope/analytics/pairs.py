@@ -1,0 +1,190 @@
+"""The metrics of a pair (y, x): y is regressed on x, on log prices."""
+
+from __future__ import annotations
+
+import math
+
+from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.metric import Metric, Parameter
+from pairscope.analytics.values import Reason, Value, given, null
+from pairscope.analytics.windows import PairWindow
+
+
+def beta(window: PairWindow, method: str = "ols") -> Value:
+    return _of_line(window, method, window.hedge(method).beta)
+
+
+def alpha(window: PairWindow, method: str = "ols") -> Value:
+    return _of_line(window, method, window.hedge(method).alpha)
+
+
+def r2(window: PairWindow, method: str = "ols") -> Value:
+    return _of_line(window, method, window.hedge(method).correlation ** 2)
+
+
+def spread(window: PairWindow, method: str = "ols") -> Value:
+    return _of_newest(window, method, window.hedge(method).spread)
+
+
+def spread_mean(window: PairWindow, method: str = "ols") -> Value:
+    return _of_line(window, method, window.hedge(method).spread_mean)
+
+
+def spread_std(window: PairWindow, method: str = "ols") -> Value:
+    return _of_line(window, method, window.hedge(method).spread_std)
+
+
+def spread_z(window: PairWindow, method: str = "ols") -> Value:
+    hedge = window.hedge(method)
+    if hedge.spread_std == 0.0:
+        return null(Reason.EXACT_FIT, hedge.n)
+    return _of_newest(window, method, hedge.spread_z)
+
+
+def price_spread(window: PairWindow) -> Value:
+    if not len(window.y) or not math.isfinite(window.y[-1] - window.x[-1]):
+        return null(Reason.STALE, 0)
+    return given(math.exp(window.y[-1]) - math.exp(window.x[-1]), 1)
+
+
+def correlation(window: PairWindow) -> Value:
+    returns = window.returns
+    return _of_enough(returns.correlation, returns.n, window.window - 1)
+
+
+def correlation_levels(window: PairWindow) -> Value:
+    return _of_line(window, "ols", window.hedge("ols").correlation)
+
+
+def _of_line(window: PairWindow, method: str, value: float) -> Value:
+    return _of_enough(value, window.hedge(method).n, window.window)
+
+
+def _of_newest(window: PairWindow, method: str, value: float) -> Value:
+    hedge = window.hedge(method)
+    if math.isfinite(hedge.beta) and not math.isfinite(window.y[-1] - window.x[-1]):
+        return null(Reason.STALE, hedge.n)
+    return _of_line(window, method, value)
+
+
+def _of_enough(value: float, n: int, window: int) -> Value:
+    """A number that is NaN when less than half of the window is present, or when a series does not move in it."""
+    if math.isfinite(value):
+        return Value(value, n)
+    return null(Reason.TOO_FEW if 2 * n < window else Reason.CONSTANT, n)
+
+
+_OLS = "W. H. Greene, Econometric Analysis, chapter 3"
+_METHOD = Parameter("method", "choice", "ols", choices=tuple(METHODS))
+
+METRICS = (
+    Metric(
+        name="beta",
+        scope="pair",
+        title="Hedge ratio",
+        formula="Sxy / Sxx",
+        unit="y per x",
+        function=beta,
+        fewest=3,
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="alpha",
+        scope="pair",
+        title="Intercept",
+        formula="mean(y) - beta mean(x)",
+        unit="ln",
+        function=alpha,
+        fewest=3,
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="r2",
+        scope="pair",
+        title="R²",
+        formula="Sxy² / (Sxx Syy)",
+        unit="1",
+        function=r2,
+        fewest=3,
+        remark="Share of the variance of log y that the line explains; near 1 for any two trending series.",
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="spread",
+        scope="pair",
+        title="Spread",
+        formula="y - alpha - beta x, centred",
+        unit="ln",
+        function=spread,
+        fewest=3,
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="spread_mean",
+        scope="pair",
+        title="Mean spread",
+        formula="mean of the spread over the window",
+        unit="ln",
+        function=spread_mean,
+        fewest=3,
+        remark="Zero for least squares with an intercept.",
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="spread_std",
+        scope="pair",
+        title="Spread deviation",
+        formula="sqrt((Syy - beta Sxy) / (n - 1))",
+        unit="ln",
+        function=spread_std,
+        fewest=3,
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="spread_z",
+        scope="pair",
+        title="Spread z",
+        formula="(spread - spread_mean) / spread_std",
+        unit="1",
+        function=spread_z,
+        fewest=3,
+        remark="Past bars only; undefined when the line fits exactly.",
+        reference=_OLS,
+        parameters=(_METHOD,),
+    ),
+    Metric(
+        name="price_spread",
+        scope="pair",
+        title="Price spread",
+        formula="y - x of plain prices",
+        unit="price",
+        function=price_spread,
+        window=1,
+    ),
+    Metric(
+        name="correlation",
+        scope="pair",
+        title="Correlation of returns",
+        formula="Pearson correlation of log returns over the window",
+        unit="1",
+        function=correlation,
+        fewest=3,
+        remark="Too low on bars shorter than the time between trades (Epps effect).",
+    ),
+    Metric(
+        name="correlation_levels",
+        scope="pair",
+        title="Correlation of levels",
+        formula="Pearson correlation of log prices over the window",
+        unit="1",
+        function=correlation_levels,
+        fewest=3,
+        remark="Prone to spurious values: two independent random walks often show 0.9.",
+    ),
+)

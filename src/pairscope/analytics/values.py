@@ -1,0 +1,40 @@
+"""What a metric answers: a number with its count of observations, or null with a reason."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+
+class Reason(enum.StrEnum):
+    """Why a number cannot be given."""
+
+    TOO_FEW = "too_few_observations"
+    CONSTANT = "constant_series"
+    EXACT_FIT = "exact_fit"  # the spread is zero but for rounding
+    STALE = "stale"  # the newest price is missing or too old
+    NO_VOLUME = "no_volume"
+    NOT_FINITE = "not_finite"  # an overflow, or a division by zero
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A metric's answer; never NaN or infinite. ``n`` observations were used, or were there when null."""
+
+    value: float | str | None
+    n: int
+    reason: str | None = None
+
+
+def given(value: float, n: int) -> Value:
+    """A number, or null when it is none.
+
+    >>> given(1.5, 10), given(float("nan"), 10).reason
+    (Value(value=1.5, n=10, reason=None), <Reason.NOT_FINITE: 'not_finite'>)
+    """
+    return Value(value, n) if math.isfinite(value) else Value(None, n, Reason.NOT_FINITE)
+
+
+def null(reason: Reason, n: int) -> Value:
+    return Value(None, n, reason)

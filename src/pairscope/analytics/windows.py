@@ -1,0 +1,77 @@
+"""What a metric is computed on: the newest bars of a symbol, or of a pair on a common grid.
+
+A window computes what several of its metrics share once, when first asked; that needs an instance dictionary,
+so these two records have no slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pairscope.analytics.hedge import METHODS, Hedge, ols_hedge
+from pairscope.analytics.moments import PriceMoments, VolumeSums, price_moments, volume_sums
+from pairscope.analytics.rolling import RollingMoments, rolling_moments
+from pairscope.base.model import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class SymbolWindow:
+    """The newest bars of a symbol, oldest first.
+
+    ``close`` lies on the grid of bars, NaN where missing, its last value at the bar asked about. The other columns
+    are of the bars that had trades, in any number. ``first_index`` is the absolute index of ``close[0]``: open_time_ms // interval_ms.
+    """
+
+    close: FloatArray
+    volume: FloatArray
+    quote_volume: FloatArray
+    buy_volume: FloatArray
+    trades: IntArray
+    bars_per_year: float
+    first_index: int
+    window: int
+
+    @cached_property
+    def prices(self) -> PriceMoments:
+        return price_moments(self.close[-self.window :])
+
+    @cached_property
+    def sums(self) -> VolumeSums:
+        return volume_sums(self.volume, self.quote_volume, self.buy_volume, self.trades)
+
+    @cached_property
+    def rolled(self) -> RollingMoments:
+        first = max(0, len(self.close) - self.window)
+        return rolling_moments(self.close[first:], self.window, self.first_index + first)
+
+
+@dataclass(frozen=True)
+class PairWindow:
+    """The newest log closes of y and x on one grid of bars, oldest first, NaN where missing.
+
+    The last position is the bar asked about; ``first_index`` is the absolute index of the first.
+    """
+
+    y: FloatArray
+    x: FloatArray
+    first_index: int
+    window: int
+    bars_per_year: float
+    _hedges: dict[str, Hedge] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def hedge(self, method: str) -> Hedge:
+        """The line through the window by one of `hedge.METHODS`."""
+        if method not in self._hedges:
+            first = max(0, len(self.y) - self.window)
+            self._hedges[method] = METHODS[method](
+                self.y[first:], self.x[first:], self.window, self.first_index + first
+            )
+        return self._hedges[method]
+
+    @cached_property
+    def returns(self) -> Hedge:
+        """Least squares of the window - 1 returns of y inside the window on those of x."""
+        first = max(0, len(self.y) - self.window)
+        y, x = self.y[first:], self.x[first:]
+        return ols_hedge(y[1:] - y[:-1], x[1:] - x[:-1], self.window - 1, self.first_index + first + 1)

@@ -1,0 +1,89 @@
+"""From NumPy columns to the lists that cross the wire.
+
+Not-a-number becomes ``null``: the JSON encoder writes every number that is not finite as ``null``, so that
+the lists need no second pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from pairscope.api import wire
+from pairscope.base.model import BarArray, BarSource, BarStatus, TradeBatch
+from pairscope.live.windows import Measured, PairSeries
+
+STATUS_NAMES = np.array([status.name.lower() for status in BarStatus], dtype=object)
+SOURCE_NAMES = np.array([source.name.lower() for source in BarSource], dtype=object)
+
+
+def bar_columns(bars: BarArray) -> wire.BarColumns:
+    """Bars as columns; ``vwap`` is null for a bar without volume."""
+    volume, quote_volume = bars["volume"], bars["quote_volume"]
+    trades, lost = bars["trades"], bars["lost"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vwap = quote_volume / volume
+    return wire.BarColumns(
+        open_time_ms=bars["open_time_ms"].tolist(),
+        open=bars["open"].tolist(),
+        high=bars["high"].tolist(),
+        low=bars["low"].tolist(),
+        close=bars["close"].tolist(),
+        volume=volume.tolist(),
+        quote_volume=quote_volume.tolist(),
+        buy_volume=bars["buy_volume"].tolist(),
+        vwap=vwap.tolist(),
+        trades=trades.tolist(),
+        missing=(lost / np.maximum(trades + lost, 1)).tolist(),
+        status=STATUS_NAMES[bars["status"]].tolist(),
+        source=SOURCE_NAMES[bars["source"]].tolist(),
+    )
+
+
+def pair_columns(series: PairSeries, rows: slice = slice(None)) -> wire.PairColumns:
+    return wire.PairColumns(
+        open_time_ms=series.open_time_ms[rows].tolist(),
+        y=series.y[rows].tolist(),
+        x=series.x[rows].tolist(),
+        beta=series.beta[rows].tolist(),
+        alpha=series.alpha[rows].tolist(),
+        spread=series.spread[rows].tolist(),
+        spread_z=series.spread_z[rows].tolist(),
+        correlation=series.correlation[rows].tolist(),
+    )
+
+
+def quantity(measured: Measured) -> wire.Quantity:
+    """A value that is not finite is null and never without a reason."""
+    value, reason = measured.value, measured.reason
+    if isinstance(value, float) and not math.isfinite(value):
+        value = None
+    if value is None and reason is None:
+        reason = "not available"
+    return wire.Quantity(
+        value=value,
+        unit=measured.unit,
+        window=measured.window,
+        n=measured.n,
+        as_of_ms=measured.as_of_ms,
+        missing=measured.missing,
+        reason=reason,
+    )
+
+
+def quantities(measured: Mapping[str, Measured]) -> dict[str, wire.Quantity]:
+    return {name: quantity(one) for name, one in measured.items()}
+
+
+def trade_columns(trades: TradeBatch) -> wire.TradeColumns:
+    return wire.TradeColumns(
+        id=trades.id.tolist(),
+        time_ms=trades.time_ms.tolist(),
+        price=trades.price.tolist(),
+        size=trades.size.tolist(),
+        buyer_is_maker=trades.buyer_is_maker.tolist(),
+        received_ns=trades.received_ns.tolist(),
+        origin=[trades.origin.name.lower()] * len(trades),
+    )

@@ -1,0 +1,108 @@
+"""An endpoint is one record: from it come the route, the reading of its parameters and its documentation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from pairscope.api import wire
+from pairscope.api.errors import Busy
+from pairscope.api.query import Parameter, Query
+from pairscope.base.settings import Settings
+from pairscope.live.state import Live
+from pairscope.store.tape import Store
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DiskGate:
+    """Few requests read the disk at once, few more wait, and the rest are told to come back."""
+
+    def __init__(self, at_once: int = 4, waiting: int = 60) -> None:
+        self.refused = 0
+        self._most = at_once + waiting
+        self._inside = 0
+        self._turns = asyncio.Semaphore(at_once)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        if self._inside >= self._most:
+            self.refused += 1
+            raise Busy("too many requests wait for the disk", cure="ask again in a moment, and less often")
+        self._inside += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._inside -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the endpoints answer from."""
+
+    settings: Settings
+    live: Live
+    store: Store
+    status: Callable[[], wire.Status]
+    health: Callable[[], wire.Health]
+    config: Callable[[], wire.Config]
+    disk: DiskGate = field(default_factory=DiskGate)
+
+
+def always_ok(_: Any) -> int:
+    return 200
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address of the API; `answer` is the type of what `handler` gives."""
+
+    path: str
+    group: str
+    summary: str
+    description: str
+    answer: Any
+    handler: Callable[[Context, Query], Awaitable[Any]]
+    example: str
+    parameters: tuple[Parameter, ...] = ()
+    status: Callable[[Any], int] = always_ok
+    other_statuses: tuple[tuple[int, str], ...] = ()  # with the answer itself as body
+
+    @property
+    def operation(self) -> str:
+        return self.handler.__name__
+
+    def names(self) -> dict[str, str]:
+        """Every accepted name of every query parameter, and the name it stands for."""
+        return {
+            alias: parameter.name
+            for parameter in self.parameters
+            if parameter.where == "query"
+            for alias in (parameter.name, *parameter.aliases)
+        }
+
+
+class Served:
+    """An endpoint as an ASGI application; plain, because it is on the path of every chart."""
+
+    def __init__(self, endpoint: Endpoint, context: Context) -> None:
+        self.__name__ = endpoint.operation
+        self._endpoint = endpoint
+        self._context = context
+        self._names = endpoint.names()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoint
+        query = Query(self._names, scope["query_string"], scope["path_params"])
+        answer = await endpoint.handler(self._context, query)
+        body = _encode(answer)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": endpoint.status(answer), "headers": headers})
+        await send({"type": "http.response.body", "body": body})

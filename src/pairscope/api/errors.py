@@ -1,0 +1,79 @@
+"""One shape for every error: what happened, and what cures it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pairscope.api import wire
+from pairscope.base.errors import PairscopeError, RequestError, nearest
+
+log = structlog.get_logger()
+
+JSON = "application/json"
+
+
+class ForeignHost(RequestError):
+    code = "foreign_host"
+    http_status = 421
+
+
+class ForeignOrigin(RequestError):
+    code = "foreign_origin"
+    http_status = 403
+
+
+class Busy(RequestError):
+    code = "busy"
+    http_status = 503
+
+
+def error_body(error: PairscopeError) -> wire.ErrorBody:
+    return wire.ErrorBody(code=error.code, message=error.message, cure=error.cure)
+
+
+def error_json(error: PairscopeError) -> bytes:
+    return msgspec.json.encode(wire.ErrorAnswer(error=error_body(error)))
+
+
+def internal_error() -> PairscopeError:
+    """What a stranger may know of a fault of ours; the cause is in the log."""
+    return PairscopeError(
+        "the server failed to answer", cure="the log names the cause; please report it", code="internal_error"
+    )
+
+
+async def on_pairscope_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PairscopeError)
+    if error.http_status >= 500:
+        log.warning("request_failed", path=request.url.path, code=error.code, error=str(error))
+    return Response(error_json(error), error.http_status, media_type=JSON)
+
+
+def http_error_handler(paths: Iterable[str]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The handler of an unknown address and of a method that is not served there."""
+    known = [path for path in paths if "{" not in path]
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        allow = (error.headers or {}).get("Allow")
+        path = request.url.path[:80]
+        if error.status_code == 405:
+            told = PairscopeError(
+                f"{request.method[:20]} is not served at '{path}'", cure=f"use {allow}", code="method_not_allowed"
+            )
+        elif error.status_code == 404:
+            guess = nearest(path, known)
+            cure = f"did you mean {guess}?" if guess else "see /docs for what is served"
+            told = PairscopeError(f"nothing is served at '{path}'", cure=cure, code="not_found")
+        else:
+            told = PairscopeError(str(error.detail), cure="see /docs", code="http_error")
+        headers = {"Allow": ", ".join(sorted(allow.split(", ")))} if allow else None
+        return Response(error_json(told), error.status_code, headers=headers, media_type=JSON)
+
+    return on_http_error

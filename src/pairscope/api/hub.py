@@ -1,0 +1,289 @@
+"""The stream's heart: clients, topics, and who is told what when. Knows no web framework and owns no socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import structlog
+
+from pairscope.api import wire
+from pairscope.api.errors import Busy, error_body, internal_error
+from pairscope.api.mailbox import Mailbox
+from pairscope.api.market import PairTopic, SymbolTopic
+from pairscope.api.query import read_kept_interval
+from pairscope.api.routes import METHODS, MOST_ROWS
+from pairscope.api.topics import StatusTopic, Topic, Touched, encode
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import PairscopeError, RequestError, UnknownName
+from pairscope.base.interval import Interval
+from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW, Live, LiveUpdate
+
+log = structlog.get_logger()
+
+TICK_S = 0.05
+STATUS = "status"
+TOPIC_FORMS = "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:ols"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may ask for, and how long things are held."""
+
+    clients: int = 200
+    topics: int = 500
+    topics_per_client: int = 50
+    message_characters: int = 4_096
+    bad_messages: int = 100
+    retention_s: float = 60.0  # how long a topic that nobody follows can still be resumed
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self) -> None:
+        self.mailbox = Mailbox()
+        self.topics: dict[str, Topic] = {}
+        self.bad_messages = 0
+
+
+class Hub:
+    """Everything lives on the event loop; `run` is the only task."""
+
+    def __init__(
+        self,
+        *,
+        live: Live,
+        status: Callable[[], wire.Status],
+        clock: Clock,
+        window: int,
+        limits: Limits = Limits(),
+    ) -> None:
+        self.limits = limits
+        self._live = live
+        self._status = status
+        self._clock = clock
+        self._window = window
+        self._clients: set[Client] = set()
+        self._topics: dict[str, Topic] = {}
+        self._left_s: dict[str, float] = {}  # topics nobody follows, and since when
+        self._sent = 0
+        self._conflated = 0
+        self._cut_off = 0
+        self._next_second_s = 0.0
+        self._last_seq = 0
+
+    def counters(self) -> wire.ClientsStatus:
+        return wire.ClientsStatus(
+            clients=len(self._clients),
+            topics=len(self._topics),
+            sent=self._sent,
+            conflated=self._conflated + sum(client.mailbox.conflated for client in self._clients),
+            cut_off=self._cut_off,
+        )
+
+    async def run(self) -> None:
+        """Follow the market until cancelled."""
+        stop_listening = self._live.listen(self.on_update)
+        try:
+            while True:
+                await asyncio.sleep(TICK_S)
+                self.tick()
+        finally:
+            stop_listening()
+
+    # --- clients ---
+
+    def connect(self) -> Client:
+        """Take a client in.
+
+        Raises:
+            Busy: when there are too many.
+        """
+        if len(self._clients) >= self.limits.clients:
+            raise Busy(f"{self.limits.clients} clients are connected", cure="close a page, or try again later")
+        client = Client()
+        self._clients.add(client)
+        return client
+
+    def disconnect(self, client: Client) -> None:
+        """Let a client go; its topics are kept for a while, so that it can resume."""
+        for name in list(client.topics):
+            self._leave(client, name)
+        self._clients.discard(client)
+        self._conflated += client.mailbox.conflated
+
+    def count_sent(self) -> None:
+        self._sent += 1
+
+    def count_cut_off(self) -> None:
+        self._cut_off += 1
+
+    def receive(self, client: Client, text: str | bytes) -> bool:
+        """Do what a client asks; False when it has sent so much nonsense that it should be let go."""
+        topic: str | None = None
+        try:
+            message = _decode(text, self.limits.message_characters)
+            topic = message.topic[:200]
+            if isinstance(message, wire.Subscribe):
+                self._subscribe(client, message)
+            else:
+                self._unsubscribe(client, message)
+        except PairscopeError as error:
+            client.bad_messages += 1
+            client.mailbox.post(topic or "", encode(wire.ErrorMessage(topic=topic, error=error_body(error))))
+        return client.bad_messages < self.limits.bad_messages
+
+    def _subscribe(self, client: Client, message: wire.Subscribe) -> None:
+        if not 1 <= message.limit <= MOST_ROWS:
+            raise RequestError(
+                f"'limit' cannot be {message.limit}", cure=f"give a whole number from 1 to {MOST_ROWS:,}"
+            )
+        if client.mailbox.crowded:
+            raise Busy("too much waits to be read", cure="read the messages, then subscribe again")
+        name, build = self._read_topic(message.topic)
+        topic = self._topics.get(name)
+        if name not in client.topics and len(client.topics) >= self.limits.topics_per_client:
+            raise Busy(f"{len(client.topics)} topics are followed", cure="unsubscribe from one first", code="too_many")
+        if topic is None:
+            if len(self._topics) >= self.limits.topics:
+                raise Busy("too many topics are followed", cure="try again in a minute")
+            topic = build()
+        topic.add(client, message.limit, message.since)
+        self._topics[name] = client.topics[name] = topic
+        self._left_s.pop(name, None)
+
+    def _unsubscribe(self, client: Client, message: wire.Unsubscribe) -> None:
+        name, _ = self._read_topic(message.topic)
+        if name in client.topics:
+            self._leave(client, name)
+
+    def _leave(self, client: Client, name: str) -> None:
+        topic = client.topics.pop(name)
+        topic.remove(client)
+        if not topic.clients and name in self._topics:
+            self._left_s[name] = self._clock.monotonic_s()
+
+    # --- topics ---
+
+    def _read_topic(self, text: str) -> tuple[str, Callable[[], Topic]]:
+        """A topic's own spelling and the way to make it.
+
+        Raises:
+            RequestError: when nothing of that name can be followed.
+        """
+        match text.strip().split(":"):
+            case ["status"]:
+                return STATUS, lambda: StatusTopic(STATUS, self._first_seq(), self.status_now)
+            case ["symbol", symbol_text, interval_text]:
+                symbol, interval = self._symbol(symbol_text), self._interval(interval_text)
+                name = f"symbol:{symbol}:{interval}"
+                return name, lambda: SymbolTopic(name, self._first_seq(), self._live, symbol, interval, self._window)
+            case ["pair", y_text, x_text, interval_text, window_text, method]:
+                y, x, interval = self._symbol(y_text), self._symbol(x_text), self._interval(interval_text)
+                window, method = _read_window(window_text), _read_method(method)
+                if x == y:
+                    raise RequestError("a pair needs two different symbols", cure="name another", code="same_symbol")
+                name = f"pair:{y}:{x}:{interval}:{window}:{method}"
+                return name, lambda: PairTopic(name, self._first_seq(), self._live, y, x, interval, window, method)
+        raise UnknownName(f"no topic '{text[:80]}'", cure=f"write {TOPIC_FORMS}", code="unknown_topic")
+
+    def _symbol(self, text: str) -> str:
+        return self._live.symbols.name(self._live.symbols.index(text))
+
+    def _interval(self, text: str) -> Interval:
+        return read_kept_interval(text, self._live.intervals)
+
+    def _first_seq(self) -> int:
+        """The time in milliseconds: above every number of an earlier topic, whatever process it was of.
+
+        A topic has far less than one message a millisecond, so that its numbers stay behind the clock.
+        """
+        self._last_seq = max(self._last_seq + 1, now_ms(self._clock))
+        return self._last_seq
+
+    def status_now(self) -> wire.Status:
+        """The status with the counters only the hub knows."""
+        return msgspec.structs.replace(self._status(), clients=self.counters())
+
+    # --- what happens ---
+
+    def on_update(self, update: LiveUpdate) -> None:
+        """Tell the topics of the bars that a flush touched."""
+        if not self._topics:
+            return
+        touched = _by_series(update, self._live)
+        now_s = self._clock.monotonic_s()
+        for topic in list(self._topics.values()):
+            self._guarded(topic, partial(topic.on_bars, touched))
+            self._guarded(topic, partial(topic.pump, now_s))
+
+    def tick(self) -> None:
+        """What is due by time: open bars that wait, pings, status, topics nobody resumed."""
+        now_s = self._clock.monotonic_s()
+        for topic in list(self._topics.values()):
+            self._guarded(topic, partial(topic.pump, now_s))
+        if now_s < self._next_second_s:
+            return
+        self._next_second_s = now_s + 1.0
+        ping = encode(wire.Ping(now_ms=now_ms(self._clock)))
+        for client in self._clients:
+            client.mailbox.keep("", "ping", ping)
+        for name, left_s in list(self._left_s.items()):
+            if now_s - left_s >= self.limits.retention_s:
+                del self._left_s[name]
+                del self._topics[name]
+
+    def _guarded(self, topic: Topic, work: Callable[[], None]) -> None:
+        """The edge of a topic: when one fails, the feed and the other topics go on."""
+        if topic.name not in self._topics:
+            return
+        try:
+            work()
+        except Exception:
+            log.exception("topic_failed", topic=topic.name)
+            del self._topics[topic.name]
+            self._left_s.pop(topic.name, None)
+            message = encode(wire.ErrorMessage(topic=topic.name, error=error_body(internal_error())))
+            for client in [one for one in self._clients if topic.name in one.topics]:
+                self._leave(client, topic.name)
+                client.mailbox.post(topic.name, message)
+
+
+_decoder: msgspec.json.Decoder[wire.Subscribe | wire.Unsubscribe] = msgspec.json.Decoder(wire.ClientMessage)
+
+
+def _decode(text: str | bytes, most: int) -> wire.Subscribe | wire.Unsubscribe:
+    if len(text) > most:
+        raise RequestError(f"a message of {len(text):,} characters", cure=f"send at most {most:,}", code="too_long")
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        cure = 'send {"op": "sub", "topic": "status"} or {"op": "unsub", "topic": "status"}'
+        raise RequestError(f"the message cannot be read: {error}", cure=cure, code="bad_message") from None
+
+
+def _read_window(text: str) -> int:
+    if text.isascii() and text.isdigit() and SMALLEST_WINDOW <= int(text[:9]) <= LARGEST_WINDOW:
+        return int(text)
+    raise RequestError(
+        f"a window cannot be '{text[:40]}'", cure=f"give a whole number from {SMALLEST_WINDOW} to {LARGEST_WINDOW:,}"
+    )
+
+
+def _read_method(text: str) -> str:
+    if text.lower() in METHODS:
+        return text.lower()
+    raise RequestError(f"a method cannot be '{text[:40]}'", cure=f"choose from {', '.join(METHODS)}")
+
+
+def _by_series(update: LiveUpdate, live: Live) -> Touched:
+    """Touched bars by symbol and interval."""
+    bars = update.bars
+    rows: dict[tuple[int, int], list[int]] = {}
+    for row, key in enumerate(zip(bars["symbol_id"].tolist(), bars["interval_ms"].tolist(), strict=True)):
+        rows.setdefault(key, []).append(row)
+    return {(live.symbols.name(symbol), Interval(ms)): bars[chosen] for (symbol, ms), chosen in rows.items()}

@@ -1,0 +1,137 @@
+"""The OpenAPI document, built from the table of endpoints and the wire types; needs no running system.
+
+The dashboard's TypeScript types and the reference page are made from it.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import msgspec
+
+from pairscope import __version__
+from pairscope.api import wire
+from pairscope.api.endpoint import Endpoint
+from pairscope.api.query import Parameter
+from pairscope.api.routes import ENDPOINTS
+
+Json = dict[str, Any]
+
+DESCRIPTION = """\
+Prices, bars and pair statistics of the watched symbols. Times are integer milliseconds since 1970 (UTC); bars and
+series travel as columns of equal length, oldest first; what cannot be given is null, and a single value then carries
+its reason. Every error has one shape: a code for programs, a message, and what cures it."""
+
+# Errors that any request may meet, and those of requests with parameters.
+ANYWHERE = {
+    403: ("ForeignOrigin", "The request was made by a page of another site."),
+    421: ("ForeignHost", "The server was asked for under a name that is not its own."),
+    500: ("InternalError", "The server failed; its log names the cause."),
+    503: ("Busy", "Too many requests wait for the disk, or the tape is closed; ask again in a moment."),
+}
+WITH_PARAMETERS = {
+    404: ("UnknownName", "A symbol or interval nobody knows; the cure names the nearest known one."),
+    422: ("BadRequest", "A parameter that is missing, unknown, of the wrong type or out of bounds."),
+}
+
+SOCKET_DESCRIPTION = """\
+A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
+
+Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:ols`; answers carry the topic in this
+spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
+
+`seq` numbers the messages of a topic that are never dropped: closed and revised bars. An update of the open bar and a
+metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all that was known of its
+topic. Who missed a number, or lost the connection, subscribes again with `since` set to the last seq seen: when the
+server still holds what was missed, only that is sent, else a snapshot. Numbers begin at the time in milliseconds at
+which the topic was opened, so that those of an earlier process are never mistaken for present ones.
+
+A ping comes each second. A client that does not read is cut off with code 1013."""
+
+
+@functools.cache
+def openapi_json() -> bytes:
+    return msgspec.json.encode(openapi_document())
+
+
+def openapi_document() -> Json:
+    """OpenAPI 3.1 for every endpoint and every WebSocket message."""
+    answers = [endpoint.answer for endpoint in ENDPOINTS]
+    types = [*answers, wire.ErrorAnswer, wire.ServerMessage, wire.ClientMessage]
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    components |= {"ServerMessage": schemas[-2], "ClientMessage": schemas[-1]}
+    paths = {
+        endpoint.path: {"get": _operation(endpoint, schema)}
+        for endpoint, schema in zip(ENDPOINTS, schemas, strict=False)
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pairscope", "version": __version__, "description": DESCRIPTION},
+        "paths": {**paths, "/ws": {"get": _socket()}},
+        "components": {"schemas": components, "responses": _error_responses()},
+    }
+
+
+def _operation(endpoint: Endpoint, schema: Json) -> Json:
+    responses = {"200": _json_response("The answer.", schema)}
+    errors = ANYWHERE | WITH_PARAMETERS if endpoint.parameters else ANYWHERE | {422: WITH_PARAMETERS[422]}
+    responses |= {str(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in errors.items()}
+    responses |= {str(status): _json_response(text, schema) for status, text in endpoint.other_statuses}
+    return {
+        "operationId": endpoint.operation,
+        "tags": [endpoint.group],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
+        "responses": dict(sorted(responses.items())),
+        "x-example": endpoint.example,
+    }
+
+
+def _parameter(parameter: Parameter) -> Json:
+    described: Json = {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": parameter.required,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+        "example": parameter.example,
+    }
+    if parameter.aliases:
+        described["description"] += f" Also accepted as {', '.join(parameter.aliases)}."
+        described["x-aliases"] = list(parameter.aliases)
+    return described
+
+
+def _socket() -> Json:
+    error = {"$ref": "#/components/schemas/ErrorAnswer"}
+    responses = {
+        "101": {"description": "The connection is a WebSocket from here on."},
+        "426": _json_response("The request does not ask for a WebSocket.", error),
+    }
+    responses |= {
+        str(status): {"$ref": f"#/components/responses/{ANYWHERE[status][0]}"} for status in (403, 421, 500, 503)
+    }
+    return {
+        "operationId": "stream",
+        "tags": ["Stream"],
+        "summary": "Live bars, pairs and status",
+        "description": SOCKET_DESCRIPTION,
+        "parameters": [],
+        "responses": dict(sorted(responses.items())),
+        "x-websocket": {
+            "client": {"$ref": "#/components/schemas/ClientMessage"},
+            "server": {"$ref": "#/components/schemas/ServerMessage"},
+        },
+        "x-example": '{"op": "sub", "topic": "symbol:BTCUSDT:1s"}',
+    }
+
+
+def _error_responses() -> Json:
+    error = {"$ref": "#/components/schemas/ErrorAnswer"}
+    return {name: _json_response(text, error) for name, text in (ANYWHERE | WITH_PARAMETERS).values()}
+
+
+def _json_response(description: str, schema: Json) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

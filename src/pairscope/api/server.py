@@ -1,0 +1,146 @@
+"""The whole application: routes, dashboard, stream and guard; and how uvicorn is to serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from pairscope import __version__
+from pairscope.api import pages, wire
+from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
+from pairscope.api.endpoint import Context, Served
+from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
+from pairscope.api.guard import Guard, own_hosts
+from pairscope.api.hub import Hub
+from pairscope.api.routes import ENDPOINTS
+from pairscope.api.schema import openapi_document, openapi_json
+from pairscope.api.stream import Socket
+from pairscope.base.clock import Clock
+from pairscope.base.errors import PairscopeError, RequestError
+from pairscope.base.settings import Settings
+from pairscope.live.state import Live
+from pairscope.store.tape import Store
+
+STATIC = Path(__file__).parent.parent / "static"
+ABORT_S = 5.0
+
+
+class UpgradeRequired(RequestError):
+    code = "upgrade_required"
+    http_status = 426
+
+
+def create_app(
+    *,
+    settings: Settings,
+    live: Live,
+    store: Store,
+    status: Callable[[], wire.Status],
+    health: Callable[[], wire.Health],
+    config: Callable[[], wire.Config],
+    clock: Clock,
+    static: Path = STATIC,
+) -> FastAPI:
+    """The application for one running system. The `clients` of `status` are filled in here.
+
+    `app.state.hub` is the stream's hub; it runs while the application's lifespan does.
+    """
+    hub = Hub(live=live, status=status, clock=clock, window=settings.window)
+    context = Context(settings, live, store, hub.status_now, health, config)
+    pages_routes = [
+        Route("/", to_dashboard),
+        Route("/app", to_dashboard),
+        Route("/app/{path:path}", Dashboard(read_assets(static)).serve),
+        Route("/docs", _reference),
+        Route(pages.STYLE_PATH, _style),
+        Route("/openapi.json", _openapi),
+        Route("/ws", _not_a_socket),
+    ]
+    routes = [Route(one.path, Served(one, context), methods=["GET"]) for one in ENDPOINTS]
+    app = FastAPI(
+        title="pairscope",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        routes=[*routes, WebSocketRoute("/ws", Socket(hub)), *pages_routes],
+        lifespan=_running(hub),
+    )
+    app.state.hub = hub
+    app.add_exception_handler(PairscopeError, on_pairscope_error)
+    known = [*(route.path for route in routes), "/docs", "/openapi.json", "/app/", "/ws"]
+    app.add_exception_handler(HTTPException, http_error_handler(known))
+    app.add_middleware(Guard, hosts=own_hosts(settings), behind_tls=settings.allowed_hosts)
+    return app
+
+
+def _running(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(hub.run(), name="hub")
+        try:
+            yield
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    return lifespan
+
+
+async def _reference(request: Request) -> Response:
+    address = str(request.base_url).rstrip("/")
+    return Response(pages.reference_page(openapi_document(), address), media_type="text/html")
+
+
+async def _style(request: Request) -> Response:
+    return Response(pages.style(), media_type="text/css")
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(openapi_json(), media_type=JSON)
+
+
+async def _not_a_socket(request: Request) -> Response:
+    raise UpgradeRequired("/ws is a WebSocket", cure="connect to it with ws:// and see /docs for its messages")
+
+
+class _SocketProtocol(WebSocketsSansIOProtocol):
+    """Lets go of a connection whose peer does not read: a polite close would wait for it for ever."""
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self.loop.call_later(ABORT_S, self.transport.abort)
+
+
+def make_server(app: FastAPI, listening: socket.socket) -> uvicorn.Server:
+    """The server of the application; to be run with ``serve(sockets=[listening])``."""
+    # asyncio does this only for sockets made with an explicit protocol number. Without it every short answer waits
+    # 40 ms for the peer's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    config = uvicorn.Config(
+        app,
+        ws=_SocketProtocol,
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,  # each message is encoded once for all; compressing is once for each
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
+    return uvicorn.Server(config)

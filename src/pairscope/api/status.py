@@ -1,0 +1,171 @@
+"""What the running system says of itself, put together from its parts."""
+
+from __future__ import annotations
+
+import math
+
+import psutil
+
+from pairscope import __version__
+from pairscope.api import wire
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.settings import Settings
+from pairscope.feed.binance.stream import BATCH_FRAMES, TradeStream
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.source import Source
+from pairscope.live.intake import Intake
+from pairscope.live.state import Live
+from pairscope.store.tape import Store
+
+MOST_BARS = 5_000
+
+
+class StatusBoard:
+    """Answers for ``/status``, ``/health`` and ``/config``."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        source: Source,
+        stream: TradeStream,
+        intake: Intake,
+        tracker: ContinuityTracker,
+        store: Store,
+        live: Live,
+        clock: Clock,
+    ) -> None:
+        self.warm = False
+        self.clients: wire.ClientsStatus = wire.ClientsStatus(clients=0, topics=0, sent=0, conflated=0, cut_off=0)
+        self._settings = settings
+        self._source = source
+        self._plan = source.plan
+        self._stream = stream
+        self._intake = intake
+        self._tracker = tracker
+        self._store = store
+        self._live = live
+        self._clock = clock
+        self._started_ms = now_ms(clock)
+        self._started_s = clock.monotonic_s()
+
+    def status(self) -> wire.Status:
+        return wire.Status(
+            version=__version__,
+            now_ms=now_ms(self._clock),
+            started_ms=self._started_ms,
+            uptime_s=round(self._clock.monotonic_s() - self._started_s, 3),
+            warming_up=not self.warm,
+            memory_bytes=psutil.Process().memory_info().rss,
+            source=self._source_status(),
+            feed=self._feed(),
+            store=self._store_status(),
+            clients=self.clients,
+            symbols=[self._symbol(symbol) for symbol in self._plan.symbols],
+        )
+
+    def health(self) -> wire.Health:
+        problems = []
+        error = self._store.counters().error
+        if error:
+            problems.append(f"the tape cannot be written: {error}")
+        state = self._stream.health.state
+        if state in ("down", "stale"):
+            problems.append(f"the feed is {state}: {self._stream.health.last_error or 'no trades'}")
+        condition = "degraded" if problems else "ok" if self.warm and state != "connecting" else "starting"
+        return wire.Health(status=condition, version=__version__, problems=problems)  # type: ignore[arg-type]
+
+    def config(self) -> wire.Config:
+        return wire.Config(
+            version=__version__,
+            symbols=[self._symbol_info(symbol) for symbol in self._plan.symbols],
+            pairs=[f"{y}/{x}" for y, x in self._plan.pairs],
+            intervals=[str(interval) for interval in self._live.intervals],
+            metric_interval=self._settings.metric_interval,
+            window=self._settings.window,
+            max_bars=MOST_BARS,
+            trade_kind=self._plan.trade_kind.value,
+        )
+
+    def _source_status(self) -> wire.SourceStatus:
+        plan = self._plan
+        return wire.SourceStatus(
+            kind=plan.kind,
+            requested=self._settings.source,
+            label=plan.label,
+            banner=plan.banner,
+            reason=plan.reason,
+            detail=plan.detail,
+            finished=self._source.finished.is_set(),
+        )
+
+    def _feed(self) -> wire.FeedStatus:
+        health, counters = self._stream.health, self._intake.counters
+        return wire.FeedStatus(
+            state=health.state,
+            since_ms=health.since_ms,
+            connections=health.connections,
+            reconnects=health.reconnects,
+            last_error=health.last_error,
+            next_retry_ms=health.next_retry_ms,
+            last_frame_ms=health.last_frame_ns // 1_000_000 or None,
+            frames=health.frames,
+            trades=health.trades,
+            trades_per_s=round(health.rate.per_second(self._clock.monotonic_s()), 2),
+            lag_ms_p50=health.lag_percentile(50),
+            lag_ms_p95=health.lag_percentile(95),
+            duplicates=counters.duplicates,
+            rejected=dict(health.rejected),
+            frames_waiting=self._stream.waiting,
+            frames_limit=BATCH_FRAMES,
+            silent=self._stream.silent_streams(),
+        )
+
+    def _store_status(self) -> wire.StoreStatus:
+        counters = self._store.counters()
+        return wire.StoreStatus(
+            path=str(self._store.path),
+            trades_committed=counters.trades_committed,
+            rows_waiting=counters.rows_waiting,
+            rows_limit=counters.rows_limit,
+            rows_refused=counters.rows_refused,
+            commit_ms_p50=counters.commit_ms_p50,
+            commit_ms_p99=counters.commit_ms_p99,
+            last_commit_ms=counters.last_commit_ms,
+            database_bytes=counters.database_bytes,
+            error=counters.error,
+        )
+
+    def _symbol(self, symbol: str) -> wire.SymbolStatus:
+        symbol_id = self._live.symbols.index(symbol)
+        seen = self._intake.newest(symbol_id)
+        gaps = self._tracker.open_gaps(symbol_id)
+        return wire.SymbolStatus(
+            symbol=symbol,
+            last_price=seen.price if seen else None,
+            last_trade_ms=seen.time_ms if seen else None,
+            received_ms=seen.received_ns // 1_000_000 if seen else None,
+            trades=seen.trades if seen else 0,
+            last_id=self._tracker.highest(symbol_id),
+            gaps_open=len(gaps),
+            ids_missing=sum(gap.ids for gap in gaps),
+        )
+
+    def _symbol_info(self, symbol: str) -> wire.SymbolInfo:
+        instrument = self._source.instruments.get(symbol)
+        tick_size = instrument.tick_size if instrument else 0.01
+        return wire.SymbolInfo(
+            symbol=symbol,
+            tick_size=tick_size,
+            price_decimals=decimals(tick_size),
+            step_size=instrument.step_size if instrument else 0.001,
+        )
+
+
+def decimals(step: float) -> int:
+    """Digits after the point that a step needs.
+
+    >>> decimals(0.1), decimals(0.00001), decimals(5.0)
+    (1, 5, 0)
+    """
+    return max(0, -math.floor(math.log10(step) + 1e-9))

@@ -1,0 +1,53 @@
+"""Coarser bars from finer ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pairscope.base.errors import RequestError
+from pairscope.base.interval import Interval
+from pairscope.base.model import BAR, BarArray, BarStatus, no_bars
+from pairscope.base.sums import decimal
+
+
+def merge_bars(bars: BarArray, interval: Interval) -> BarArray:
+    """Bars of ``interval`` from bars of one finer interval, sorted by symbol and then time; several symbols welcome.
+
+    A merged bar is open when one of its parts is open, else revised when one is revised, else closed. Whether
+    its last part has come is not known here: the newest merged bar of a symbol may still be growing.
+
+    Raises:
+        RequestError: when the bars are of several intervals or of one that does not divide ``interval``.
+    """
+    if len(bars) == 0:
+        return no_bars()
+    finer = np.unique(bars["interval_ms"])
+    if len(finer) > 1 or interval.ms % int(finer[0]):
+        raise RequestError(
+            f"bars of {', '.join(str(Interval(int(ms))) for ms in finer)} cannot be merged to {interval}",
+            cure="give bars of one interval that divides the wanted one",
+        )
+    open_ms = bars["open_time_ms"] - bars["open_time_ms"] % interval.ms
+    is_first = np.ones(len(bars), np.bool_)
+    is_first[1:] = (np.diff(open_ms) != 0) | (np.diff(bars["symbol_id"]) != 0)
+    first = np.flatnonzero(is_first)
+    last = np.append(first[1:], len(bars)) - 1
+
+    merged = np.empty(len(first), BAR)
+    merged["symbol_id"] = bars["symbol_id"][first]
+    merged["interval_ms"] = interval.ms
+    merged["open_time_ms"] = open_ms[first]
+    merged["open"] = bars["open"][first]
+    merged["close"] = bars["close"][last]
+    merged["high"] = np.maximum.reduceat(bars["high"], first)
+    merged["low"] = np.minimum.reduceat(bars["low"], first)
+    merged["first_id"] = np.minimum.reduceat(bars["first_id"], first)
+    merged["last_id"] = np.maximum.reduceat(bars["last_id"], first)
+    for name in ("volume", "quote_volume", "buy_volume"):
+        merged[name] = decimal(np.add.reduceat(bars[name], first))
+    for name in ("trades", "lost"):
+        merged[name] = np.add.reduceat(bars[name], first)
+    any_open = np.minimum.reduceat(bars["status"], first) == BarStatus.OPEN
+    merged["status"] = np.where(any_open, BarStatus.OPEN, np.maximum.reduceat(bars["status"], first))
+    merged["source"] = np.maximum.reduceat(bars["source"], first)
+    return merged

@@ -1,0 +1,94 @@
+"""The tables of the tape, and what their file must say before it is used.
+
+No table has an index: a primary key costs five times the CPU, and ids are checked before the write. Columns
+stand in the order of the records they hold, so that a batch goes in as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pairscope.base.errors import DataFolderError
+from pairscope.base.model import SymbolTable, TradeKind
+
+FORMAT = 1
+
+_TABLES = """
+create table tape_format (format integer not null, trade_kind varchar not null, commit_number bigint not null);
+create table symbols (symbol_id integer not null, name varchar not null);
+create table trades (
+    symbol_id integer not null, id bigint not null, time_ms bigint not null, price double not null,
+    size double not null, buyer_is_maker boolean not null, received_ns bigint not null, origin utinyint not null
+);
+create table bars (
+    symbol_id integer not null, interval_ms integer not null, open_time_ms bigint not null,
+    "open" double not null, high double not null, low double not null, "close" double not null,
+    volume double not null, quote_volume double not null, buy_volume double not null,
+    trades bigint not null, first_id bigint not null, last_id bigint not null, lost bigint not null,
+    status utinyint not null, source utinyint not null
+);
+create table gaps (
+    symbol_id integer not null, first_id bigint not null, last_id bigint not null,
+    found_ms bigint not null, reason varchar not null, closed_ms bigint
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TapeState:
+    """What a tape holds besides its rows, when it is opened."""
+
+    symbols: SymbolTable
+    commit_number: int  # number of the last transaction on disk
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) -> TapeState:
+    """Lay the tables in a new file, or check those of an old one.
+
+    Raises:
+        DataFolderError: when the file is no tape, of another format, or holds the other kind of trade.
+    """
+    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if not tables:
+        _create(connection, kind)
+    elif "tape_format" not in tables:
+        raise DataFolderError(
+            f"{path} is a DuckDB file of something else", cure="move it away, or choose another --data-dir"
+        )
+    ((format_, stored_kind, _),) = connection.execute("select * from tape_format").fetchall()
+    _check_format(path, format_)
+    if stored_kind != kind:
+        raise DataFolderError(
+            f"the tape {path} holds {stored_kind} trades, and {kind} trades were asked for",
+            cure=f"set trade_kind to {stored_kind}, or choose another --data-dir: their ids are different sequences",
+        )
+    names = connection.execute("select name from symbols order by symbol_id").fetchall()
+    return TapeState(SymbolTable([name for (name,) in names]), commit_number(connection))
+
+
+def commit_number(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last transaction that reached the disk."""
+    ((number,),) = connection.execute("select commit_number from tape_format").fetchall()
+    return int(number)
+
+
+def _create(connection: duckdb.DuckDBPyConnection, kind: TradeKind) -> None:
+    connection.execute("begin")
+    connection.execute(_TABLES)
+    connection.execute("insert into tape_format values (?, ?, 0)", [FORMAT, str(kind)])
+    connection.execute("commit")
+
+
+def _check_format(path: Path, found: int) -> None:
+    if found == FORMAT:
+        return
+    age, cure = (
+        ("newer", "upgrade pairscope") if found > FORMAT else ("older", "open it with the pairscope that wrote it")
+    )
+    raise DataFolderError(
+        f"the tape {path} was written by a {age} pairscope (format {found}, this one reads {FORMAT})",
+        cure=f"{cure}, or choose another --data-dir",
+    )

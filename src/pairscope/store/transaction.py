@@ -1,0 +1,130 @@
+"""One transaction: symbols, trades, bars and gaps that reach the disk together or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, TradeBatch
+
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap as it stands in its table."""
+
+    symbol_id: int
+    first_id: int
+    last_id: int
+    found_ms: int
+    reason: str
+    closed_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one transaction writes. Its number tells, after a doubtful failure, whether it is on the disk."""
+
+    number: int
+    puts: int  # puts accepted up to and with this work
+    first_symbol_id: int
+    symbols: list[str]  # new ones, in the order of their integers
+    trades: list[TradeBatch]
+    bars: list[BarArray]
+    gaps: list[GapRow]
+
+    @property
+    def trade_rows(self) -> int:
+        return sum(len(batch) for batch in self.trades)
+
+
+def write(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
+    """Write and commit; whatever is raised on the way, nothing or all of it is on the disk."""
+    connection.execute("begin")
+    if work.symbols:
+        _append(connection, "symbols", _symbol_columns(work))
+    if work.trades:
+        _append(connection, "trades", trade_columns(work.trades))
+    if work.bars:
+        _replace_bars(connection, newest_of_each_bar(np.concatenate(work.bars)))
+    if work.gaps:
+        _replace_gaps(connection, work.gaps)
+    connection.execute("update tape_format set commit_number = ?", [work.number])
+    connection.execute("commit")
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: str, columns: Columns) -> None:
+    connection.register("incoming", columns)
+    connection.execute(f"insert into {table} select * from incoming")
+    connection.unregister("incoming")
+
+
+def _symbol_columns(work: Work) -> Columns:
+    first = work.first_symbol_id
+    return {
+        "symbol_id": np.arange(first, first + len(work.symbols), dtype=np.int32),
+        "name": np.array(work.symbols, dtype=object),
+    }
+
+
+def trade_columns(batches: list[TradeBatch]) -> Columns:
+    """Batches one after the other, each trade with the origin of its batch."""
+    columns: Columns = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in TRADE_COLUMNS}
+    origins = np.array([batch.origin for batch in batches], np.uint8)
+    columns["origin"] = np.repeat(origins, [len(batch) for batch in batches])
+    return columns
+
+
+def newest_of_each_bar(bars: BarArray) -> BarArray:
+    """For each symbol, interval, open time and source the bar that was put last."""
+    keys = [bars[name] for name in ("open_time_ms", "source", "interval_ms", "symbol_id")]
+    order = np.lexsort(keys)  # stable: equal keys stay in the order they came
+    last = np.ones(len(bars), np.bool_)
+    if len(bars) > 1:
+        last[:-1] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    newest: BarArray = bars[order[last]]
+    return newest
+
+
+def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None:
+    times = bars["open_time_ms"]
+    connection.register("incoming", {name: bars[name] for name in BAR.names or ()})
+    # The bounds let DuckDB skip all but the last rows of the table when the bars are new, as most are.
+    connection.execute(
+        """
+        delete from bars using incoming
+        where bars.open_time_ms between ? and ? and bars.open_time_ms = incoming.open_time_ms
+          and bars.symbol_id = incoming.symbol_id and bars.interval_ms = incoming.interval_ms
+          and bars.source = incoming.source
+        """,
+        [int(times.min()), int(times.max())],
+    )
+    connection.execute("insert into bars select * from incoming")
+    connection.unregister("incoming")
+
+
+def _replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[GapRow]) -> None:
+    newest = {(gap.symbol_id, gap.first_id): gap for gap in gaps}.values()
+    closed = np.array([-1 if gap.closed_ms is None else gap.closed_ms for gap in newest], np.int64)
+    columns: Columns = {
+        "symbol_id": np.array([gap.symbol_id for gap in newest], np.int32),
+        "first_id": np.array([gap.first_id for gap in newest], np.int64),
+        "last_id": np.array([gap.last_id for gap in newest], np.int64),
+        "found_ms": np.array([gap.found_ms for gap in newest], np.int64),
+        "reason": np.array([gap.reason for gap in newest], dtype=object),
+        "closed_ms": np.ma.masked_less(closed, 0),
+    }
+    connection.register("incoming", columns)
+    connection.execute(
+        """
+        delete from gaps using incoming
+        where gaps.symbol_id = incoming.symbol_id and gaps.first_id = incoming.first_id
+        """
+    )
+    connection.execute("insert into gaps select * from incoming")
+    connection.unregister("incoming")

@@ -1,0 +1,262 @@
+"""The one thread that writes the tape, and the bounded queue in front of it.
+
+Puts never wait. A batch that does not fit is refused whole and counted. Everything that waits goes to the disk
+in one transaction, about every ``commit_ms``. When a write fails nothing more is acknowledged: the rows stay in
+memory, within the same bound, the file is opened anew, and they are written again until it works.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import StoreUnavailable
+from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
+from pairscope.store.database import Database
+from pairscope.store.schema import TapeState, commit_number
+from pairscope.store.transaction import GapRow, Work, write
+
+log = structlog.get_logger()
+
+BARS_LIMIT = 200_000
+GAPS_LIMIT = 20_000
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 2.0
+ATTEMPTS_AT_CLOSE = 5
+COMMITS_REMEMBERED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class WriterCounters:
+    trades_committed: int
+    rows_waiting: int
+    rows_refused: int
+    commit_ms_p50: float
+    commit_ms_p99: float
+    last_commit_ms: int | None
+    error: str | None
+
+
+class Writer:
+    """Owns the thread that writes. Puts may come from any thread."""
+
+    def __init__(self, database: Database, state: TapeState, *, clock: Clock, commit_ms: int, queue_rows: int) -> None:
+        self._database = database
+        self._symbols: SymbolTable = state.symbols
+        self._clock = clock
+        self._commit_s = commit_ms / 1_000
+        self._queue_rows = queue_rows
+        self._thread = threading.Thread(target=self._run, name="tape-writer", daemon=True)
+
+        self._changed = threading.Condition()  # guards everything below
+        self._trades: list[TradeBatch] = []
+        self._bars: list[BarArray] = []
+        self._gaps: list[GapRow] = []
+        self._trades_waiting = 0  # in the queue and in the transaction under way, as the next two
+        self._bars_waiting = 0
+        self._gaps_waiting = 0
+        self._puts = 0
+        self._puts_committed = 0
+        self._flushes: list[tuple[int, Future[None]]] = []
+        self._urgent = False
+        self._stopping = False
+        self._number = state.commit_number
+        self._symbols_stored = len(state.symbols)
+        self._trades_committed = 0
+        self._rows_refused = 0
+        self._rows_lost = 0
+        self._commit_ms: deque[float] = deque(maxlen=COMMITS_REMEMBERED)
+        self._last_commit_ms: int | None = None
+        self._error: str | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put_trades(self, batch: TradeBatch) -> bool:
+        with self._changed:
+            if not self._accepts(batch.symbol_id, self._trades_waiting, self._queue_rows):
+                return False
+            self._trades.append(batch)
+            self._trades_waiting += len(batch)
+            return True
+
+    def put_bars(self, bars: BarArray) -> bool:
+        with self._changed:
+            if not self._accepts(bars["symbol_id"], self._bars_waiting, BARS_LIMIT):
+                return False
+            self._bars.append(bars)
+            self._bars_waiting += len(bars)
+            return True
+
+    def put_gaps(self, gaps: Sequence[Gap]) -> bool:
+        rows = [self._gap_row(gap) for gap in gaps]
+        with self._changed:
+            if not self._accepts(np.array([row.symbol_id for row in rows]), self._gaps_waiting, GAPS_LIMIT):
+                return False
+            self._gaps.extend(rows)
+            self._gaps_waiting += len(rows)
+            return True
+
+    def _accepts(self, symbol_ids: NDArray[np.integer[Any]], waiting: int, limit: int) -> bool:
+        """Take a put when its rows fit, else count them as refused."""
+        rows = len(symbol_ids)
+        if self._stopping:
+            raise StoreUnavailable("the tape is closed", cure="start pairscope again")
+        if rows and int(symbol_ids.max()) >= len(self._symbols):
+            raise ValueError(f"no symbol has the integer {int(symbol_ids.max())}")
+        if waiting + rows > limit:
+            self._rows_refused += rows
+            return False
+        self._puts += 1
+        self._changed.notify_all()
+        return True
+
+    def _gap_row(self, gap: Gap) -> GapRow:
+        symbol_id = self._symbols.add(gap.symbol)
+        return GapRow(symbol_id, gap.first_id, gap.last_id, gap.found_ms, gap.reason, gap.closed_ms)
+
+    def flush(self) -> Future[None]:
+        """Commit at once; done when everything put before is on the disk, failed when it never will be."""
+        future: Future[None] = Future()
+        with self._changed:
+            if self._stopping:
+                raise StoreUnavailable("the tape is closed", cure="start pairscope again")
+            if self._puts_committed == self._puts:
+                future.set_result(None)
+            else:
+                self._flushes.append((self._puts, future))
+                self._urgent = True
+                self._changed.notify_all()
+        return future
+
+    def stop(self) -> int:
+        """Write what waits, end the thread, and say how many rows could not be written."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+        return self._rows_lost
+
+    def counters(self) -> WriterCounters:
+        with self._changed:
+            took = np.array(self._commit_ms or [np.nan])
+            return WriterCounters(
+                trades_committed=self._trades_committed,
+                rows_waiting=self._trades_waiting,
+                rows_refused=self._rows_refused,
+                commit_ms_p50=float(np.percentile(took, 50)),
+                commit_ms_p99=float(np.percentile(took, 99)),
+                last_commit_ms=self._last_commit_ms,
+                error=self._error,
+            )
+
+    def _run(self) -> None:
+        while (work := self._next_work()) is not None:
+            if not self._written(work):
+                self._give_up(work)
+                return
+
+    def _next_work(self) -> Work | None:
+        """Everything that waits, after the pause between two commits; None when there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._urgent or self._stopping, self._commit_s)
+            self._changed.wait_for(lambda: self._puts > self._puts_committed or self._stopping)
+            if self._puts == self._puts_committed:
+                return None
+            self._urgent = False
+            work = Work(
+                number=self._number + 1,
+                puts=self._puts,
+                first_symbol_id=self._symbols_stored,
+                symbols=list(self._symbols)[self._symbols_stored :],
+                trades=self._trades,
+                bars=self._bars,
+                gaps=self._gaps,
+            )
+            self._trades, self._bars, self._gaps = [], [], []
+            return work
+
+    def _written(self, work: Work) -> bool:
+        """Write until it works; False when the tape is being closed and several attempts failed."""
+        attempts_left = ATTEMPTS_AT_CLOSE
+        retry_s = FIRST_RETRY_S
+        failed = False
+        while not self._attempt(work, after_failure=failed):
+            failed = True
+            attempts_left -= self._pause(retry_s)
+            if attempts_left <= 0:
+                return False
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+        if failed:
+            log.info("write_recovered", rows=work.trade_rows)
+        return True
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait before the next attempt, less when closing begins meanwhile; whether the tape is being closed."""
+        with self._changed:
+            closing = self._stopping
+            self._changed.wait_for(lambda: self._stopping and not closing, seconds)
+            return self._stopping
+
+    def _attempt(self, work: Work, *, after_failure: bool) -> bool:
+        started_s = self._clock.monotonic_s()
+        try:
+            if after_failure:
+                self._database.reopen()
+            # A transaction whose failure came after it reached the disk must not be written a second time.
+            if not after_failure or commit_number(self._database.connection) != work.number:
+                write(self._database.connection, work)
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: whatever it is, the rows are tried again
+            self._failed(error)
+            return False
+        self._committed(work, (self._clock.monotonic_s() - started_s) * 1_000)
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        text = str(error).partition("\n")[0]
+        with self._changed:
+            news = self._error != text
+            self._error = text
+        if news:
+            log.error("write_failed", cause=text, exc_info=not isinstance(error, duckdb.Error))
+
+    def _committed(self, work: Work, took_ms: float) -> None:
+        with self._changed:
+            self._forget(work)
+            self._number = work.number
+            self._symbols_stored += len(work.symbols)
+            self._puts_committed = work.puts
+            self._trades_committed += work.trade_rows
+            self._commit_ms.append(took_ms)
+            self._last_commit_ms = now_ms(self._clock)
+            self._error = None
+            done = [future for puts, future in self._flushes if puts <= work.puts]
+            self._flushes = [(puts, future) for puts, future in self._flushes if puts > work.puts]
+        for future in done:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
+
+    def _forget(self, work: Work) -> None:
+        self._trades_waiting -= work.trade_rows
+        self._bars_waiting -= sum(len(bars) for bars in work.bars)
+        self._gaps_waiting -= len(work.gaps)
+
+    def _give_up(self, work: Work) -> None:
+        with self._changed:
+            self._rows_lost = self._trades_waiting + self._bars_waiting + self._gaps_waiting
+            futures = [future for _, future in self._flushes]
+            self._flushes = []
+        log.error("rows_lost_at_close", rows=self._rows_lost, cause=self._error, first_commit=work.number)
+        for future in futures:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(StoreUnavailable("the tape was closed before its rows could be written"))

@@ -1,0 +1,231 @@
+"""Tools of the API's tests: a small market on a real tape, and a real server in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from websockets.asyncio.client import ClientConnection, connect
+
+from pairscope.api import wire
+from pairscope.api.server import create_app, make_server
+from pairscope.base.clock import Clock, ManualClock, SystemClock
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.settings import Settings
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.live.book import BarBook
+from pairscope.live.intake import Intake
+from pairscope.live.state import Live
+from pairscope.store.tape import Store
+
+START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+
+
+class Market:
+    """Trades made up by a seed, taken in through the one way in; every symbol trades four times a second."""
+
+    def __init__(self, folder: Path, clock: Clock, **settings: Any) -> None:
+        self.settings = Settings(symbols=SYMBOLS, window=30, data_dir=folder, **settings)
+        self.store = Store.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=10)
+        for symbol in SYMBOLS:
+            self.store.symbols.add(symbol)
+        self.book = BarBook(self.settings.interval_list(), self.settings.history_bars)
+        self.live = Live(
+            symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store
+        )
+        tracker = ContinuityTracker(self.store.symbols)
+        self.intake = Intake(store=self.store, tracker=tracker, book=self.book, live=self.live, clock=clock)
+        self.now_ms = START_MS
+        self._random = np.random.default_rng(7)
+        self._last_id = 0
+
+    def trade(self, milliseconds: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
+        """Let time pass, and every symbol trade each 250 ms of it."""
+        for _ in range(milliseconds // 250):
+            self.put({symbol: float(100 + 10 * self._random.normal()) for symbol in symbols}, self.now_ms)
+            self.now_ms += 250
+
+    def put(self, prices: dict[str, float], time_ms: int) -> None:
+        """One trade of each symbol at a time, as one burst."""
+        self._last_id += 1
+        trades = TradeBatch(
+            symbol_id=np.array([self.store.symbols.index(symbol) for symbol in prices], np.int32),
+            id=np.full(len(prices), self._last_id),
+            time_ms=np.full(len(prices), time_ms),
+            price=np.array(list(prices.values())),
+            size=np.full(len(prices), 0.5),
+            buyer_is_maker=np.zeros(len(prices), np.bool_),
+            received_ns=np.full(len(prices), (time_ms + 20) * 1_000_000),
+        )
+        self.intake.take(trades, np.ones(len(prices), np.bool_))
+
+    def app(self, **options: Any) -> FastAPI:
+        clock = options.pop("clock", SystemClock())
+        return create_app(
+            settings=self.settings,
+            live=self.live,
+            store=self.store,
+            status=self.status,
+            health=options.pop("health", healthy),
+            config=self.config,
+            clock=clock,
+            **options,
+        )
+
+    def status(self) -> wire.Status:
+        return msgspec.convert(STATUS, wire.Status)
+
+    def config(self) -> wire.Config:
+        infos = [wire.SymbolInfo(symbol=s, tick_size=0.1, price_decimals=1, step_size=0.001) for s in SYMBOLS]
+        return wire.Config(
+            version="0",
+            symbols=infos,
+            pairs=[f"{y}/{x}" for y, x in self.live.pairs],
+            intervals=list(self.settings.intervals),
+            metric_interval=self.settings.metric_interval,
+            window=self.settings.window,
+            max_bars=5000,
+            trade_kind="aggTrade",
+        )
+
+
+def healthy() -> wire.Health:
+    return wire.Health(status="ok", version="0", problems=[])
+
+
+STATUS: dict[str, Any] = {
+    "version": "0",
+    "now_ms": START_MS,
+    "started_ms": START_MS,
+    "uptime_s": 0.0,
+    "warming_up": False,
+    "memory_bytes": 1,
+    "source": {
+        "kind": "simulator",
+        "requested": "auto",
+        "label": "Simulated market",
+        "banner": None,
+        "reason": None,
+        "detail": None,
+        "finished": False,
+    },
+    "feed": {
+        "state": "live",
+        "since_ms": START_MS,
+        "connections": 1,
+        "reconnects": 0,
+        "last_error": None,
+        "next_retry_ms": None,
+        "last_frame_ms": None,
+        "frames": 0,
+        "trades": 0,
+        "trades_per_s": 0.0,
+        "lag_ms_p50": None,
+        "lag_ms_p95": None,
+        "duplicates": 0,
+        "rejected": {},
+        "frames_waiting": 0,
+        "frames_limit": 1,
+        "silent": [],
+    },
+    "store": {
+        "path": "tape.duckdb",
+        "trades_committed": 0,
+        "rows_waiting": 0,
+        "rows_limit": 1,
+        "rows_refused": 0,
+        "commit_ms_p50": float("nan"),
+        "commit_ms_p99": None,
+        "last_commit_ms": None,
+        "database_bytes": 1,
+        "error": None,
+    },
+    "clients": {"clients": 0, "topics": 0, "sent": 0, "conflated": 0, "cut_off": 0},
+    "symbols": [],
+}
+
+
+class Served:
+    """A running server, and ways to talk to it."""
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        self.app = app
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=10)
+
+    def socket(self, **options: Any) -> connect:
+        return connect(f"ws://127.0.0.1:{self.port}/ws", compression=None, max_size=None, **options)
+
+    async def raw(self, request: bytes) -> bytes:
+        """The whole answer to bytes that no well-behaved client would send."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+async def follow(connection: ClientConnection, topic: str, **options: Any) -> None:
+    await connection.send(msgspec.json.encode({"op": "sub", "topic": topic, **options}).decode())
+
+
+async def receive(connection: ClientConnection, *kinds: str) -> Any:
+    """The next message of some kinds; others are passed over."""
+    async with asyncio.timeout(10):
+        while True:
+            message = msgspec.json.decode(await connection.recv(), type=wire.ServerMessage)
+            if type(message).__struct_config__.tag in kinds:
+                return message
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START_MS)
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    """A market two minutes old."""
+    market = Market(tmp_path, SystemClock())
+    market.trade(120_000)
+    yield market
+    market.store.close()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Served]]]:
+    """Serves an application on loopback, as the real one is served."""
+    yield served
+
+
+@contextlib.asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[Served]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = make_server(app, listening)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        one = Served(app, listening.getsockname()[1])
+        try:
+            yield one
+        finally:
+            await one.http.aclose()
+            server.should_exit = True
+            await running

@@ -1,0 +1,189 @@
+"""The stream against the simulated exchange, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from pairscope.base.clock import SystemClock
+from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.feed.binance.protocol import Decoded
+from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.faults import Door
+from pairscope.feed.simulator.market import Market
+from pairscope.feed.simulator.source import MarketSource
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+
+
+class Listener:
+    """Collects what a stream delivers, and waits for it."""
+
+    def __init__(self) -> None:
+        self.ids: dict[int, list[int]] = {}
+        self._arrived = asyncio.Event()
+
+    def sink(self, decoded: Decoded) -> None:
+        for symbol, trade_id in zip(decoded.trades.symbol_id.tolist(), decoded.trades.id.tolist(), strict=True):
+            self.ids.setdefault(symbol, []).append(trade_id)
+        self._arrived.set()
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.ids.values()))
+
+    async def more(self, trades: int) -> None:
+        """Until so many more trades have come."""
+        goal = self.count + trades
+        while self.count < goal:
+            self._arrived.clear()
+            await asyncio.wait_for(self._arrived.wait(), 20)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def streaming(
+    exchange: SimulatedExchange, watch: tuple[str, ...] = SYMBOLS, **options: Any
+) -> AsyncIterator[tuple[TradeStream, Listener]]:
+    listener = Listener()
+    stream = TradeStream(
+        base_url=exchange.ws_url,
+        kind=options.pop("kind", TradeKind.AGG),
+        watch=watch,
+        symbols=SymbolTable(watch),
+        clock=SystemClock(),
+        sink=listener.sink,
+        **options,
+    )
+    task = asyncio.create_task(stream.run())
+    try:
+        yield stream, listener
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[SimulatedExchange]:
+    """A busy market: two hundred times a usual day."""
+    async with SimulatedExchange(MarketSource(Market(seed=3, rate=200), SystemClock())) as running:
+        yield running
+
+
+def assert_contiguous(ids: list[int]) -> None:
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+async def test_every_trade_arrives_once_and_in_order(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange) as (stream, listener):
+        await listener.more(2_000)
+        assert stream.health.state == "live"
+    for ids in listener.ids.values():
+        assert_contiguous(ids)
+    assert stream.health.trades == listener.count
+    assert not stream.health.rejected
+
+
+async def test_raw_trades_come_by_the_other_route_with_contiguous_ids(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, kind=TradeKind.RAW) as (_, listener):
+        await listener.more(2_000)
+    for ids in listener.ids.values():
+        assert_contiguous(ids)
+
+
+async def test_a_secure_connection_is_checked_against_its_authority() -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    source = MarketSource(Market(seed=3, rate=200), SystemClock())
+    async with SimulatedExchange(source, ssl_context=server) as exchange:
+        async with streaming(exchange) as (stream, _):
+            await until(lambda: stream.health.last_error is not None)
+            assert stream.health.trades == 0
+        authority.configure_trust(client)
+        async with streaming(exchange, tls=client) as (_, listener):
+            await listener.more(100)
+
+
+@pytest.mark.parametrize("abort", [False, True])
+async def test_a_lost_connection_is_made_again_and_said_so(exchange: SimulatedExchange, abort: bool) -> None:
+    async with streaming(exchange) as (stream, listener):
+        await listener.more(100)
+        exchange.drop_connections(abort=abort)
+        await until(lambda: stream.health.state == "down")
+        assert stream.health.next_retry_ms is not None
+        await listener.more(100)
+        assert stream.health.state == "live"
+        assert stream.health.reconnects == 1
+
+
+async def test_a_peer_that_is_gone_without_a_word_is_noticed(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, stale_s=0.6) as (stream, listener):
+        await listener.more(100)
+        exchange.freeze_connections()
+        await until(lambda: stream.health.reconnects == 1, seconds=5)
+        await listener.more(100)
+
+
+async def test_an_acknowledged_and_silent_stream_is_reported_by_name(exchange: SimulatedExchange) -> None:
+    watch = ("BTCUSDT", "NOSUCHUSDT")
+    async with streaming(exchange, watch, never_heard_s=0.5) as (stream, listener):
+        await listener.more(100)
+        await until(lambda: stream.silent_streams() == ["nosuchusdt@aggTrade"])
+        assert stream.health.reconnects == 0
+
+
+async def test_a_connection_that_only_acknowledges_is_given_up_with_the_reason(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, ("NOSUCHUSDT",), stale_s=0.3, never_heard_s=0.6) as (stream, _):
+        await until(lambda: stream.health.reconnects >= 1)
+        assert "no trade ever came" in (stream.health.last_error or "")
+
+
+@pytest.mark.parametrize("status", [451, 429, 403])
+async def test_a_refused_handshake_tells_its_status(exchange: SimulatedExchange, status: int) -> None:
+    exchange.faults.refuse(status, door=Door.WS)
+    async with streaming(exchange) as (stream, _):
+        await until(lambda: stream.health.state == "down")
+        assert f"HTTP {status}" in (stream.health.last_error or "")
+
+
+async def test_an_exchange_that_restarts_is_found_again(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange) as (stream, listener):
+        await listener.more(100)
+        await exchange.restart(down_s=0.2)
+        await listener.more(100)
+        assert stream.health.reconnects >= 1
+
+
+async def test_a_stall_without_a_close_is_noticed_although_pings_are_answered(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, stale_s=0.6) as (stream, listener):
+        await listener.more(500)
+        exchange.faults.silence()
+        await until(lambda: "no trade for" in (stream.health.last_error or ""), seconds=5)
+        exchange.faults.speak()
+        await listener.more(100)
+        assert stream.health.state == "live"
+
+
+async def test_garbage_is_counted_and_does_not_stop_the_feed(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange) as (stream, listener):
+        await listener.more(100)
+        exchange.faults.garbage(b"junk", b"\xff\xfe", b'{"e":"aggTrade"}')
+        await listener.more(500)
+        assert stream.health.rejected == {"undecodable": 3}
+        assert stream.health.reconnects == 0
+    for ids in listener.ids.values():
+        assert_contiguous(ids)

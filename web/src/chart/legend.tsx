@@ -1,0 +1,190 @@
+// The figures of the bar under the crosshair, or of the newest one, in the corner of each pane.
+
+import type { ReactNode } from "react";
+import type { BarColumns, PairColumns } from "../api.gen";
+import { basisPoints, compact, DASH, fixed, missingShare, signed } from "../lib/format";
+import { useSignal } from "../lib/signal";
+import { lowerBound } from "../wire/columns";
+import { useTopicState } from "../wire/context";
+import type { Topic } from "../wire/hub";
+import type { TopicState } from "../wire/topic";
+import type { LiveChart } from "./live-chart";
+import { vwapAt } from "./points";
+
+/** What a legend may read: the tables, and the row in each that belongs to the time looked at; -1 when there is none. */
+export interface Looked {
+  state: TopicState;
+  bars: BarColumns;
+  bar: number;
+  pair: PairColumns | undefined;
+  row: number;
+}
+
+export type LegendOf = (looked: Looked) => ReactNode;
+
+const rowAt = (times: readonly number[] | undefined, timeMs: number | undefined): number => {
+  if (!times) return -1;
+  if (timeMs === undefined) return times.length - 1;
+  const at = lowerBound(times, timeMs);
+  return times[at] === timeMs ? at : -1;
+};
+
+interface Props {
+  live: LiveChart;
+  topic: Topic;
+  legends: readonly LegendOf[];
+}
+
+export function Legends({ live, topic, legends }: Props) {
+  const state = useTopicState(topic);
+  const cursor = useSignal(live.cursor);
+  const tops = useSignal(live.paneTops);
+  if (!state?.bars) return null;
+  const { bars, pair } = state;
+  const looked: Looked = {
+    state,
+    bars,
+    bar: rowAt(bars.open_time_ms, cursor),
+    pair,
+    row: rowAt(pair?.open_time_ms, cursor),
+  };
+  return legends.map((legend, pane) => (
+    <div
+      // biome-ignore lint/suspicious/noArrayIndexKey: panes have no other identity, and their order never changes
+      key={pane}
+      className="num pointer-events-none absolute left-2 z-10 flex flex-wrap gap-x-3 text-[11px] text-dim"
+      style={{ top: (tops[pane] ?? 0) + 5, visibility: tops[pane] === undefined ? "hidden" : "visible" }}
+    >
+      {legend(looked)}
+    </div>
+  ));
+}
+
+function Figure({ name, tone = "text-fg", children }: { name: string; tone?: string; children: string }) {
+  return (
+    <span>
+      {name} <span className={tone}>{children}</span>
+    </span>
+  );
+}
+
+const Title = ({ children }: { children: string }) => <span className="font-semibold font-sans text-fg">{children}</span>;
+
+/** Blue for up, orange for down, and a sign for those who see neither. */
+export const tone = (value: number | null | undefined): string =>
+  value ? (value > 0 ? "text-long" : "text-short") : "text-fg";
+
+function Candle({ bars, bar, decimals }: { bars: BarColumns; bar: number; decimals: number }) {
+  const open = bars.open[bar];
+  const close = bars.close[bar];
+  if (open === undefined || close === undefined) return <span>no trade</span>;
+  const change = close / open - 1;
+  const price = (value: number | undefined) => fixed(value, decimals);
+  return (
+    <>
+      <Figure name="O">{price(open)}</Figure>
+      <Figure name="H">{price(bars.high[bar])}</Figure>
+      <Figure name="L">{price(bars.low[bar])}</Figure>
+      <Figure name="C" tone={tone(change)}>
+        {price(close)}
+      </Figure>
+      <Figure name="Δ" tone={tone(change)}>
+        {basisPoints(change, 1)}
+      </Figure>
+    </>
+  );
+}
+
+/** Said only of bars of which trades are missing. */
+function Lost({ bars, bar }: { bars: BarColumns; bar: number }) {
+  const missing = bars.missing[bar] ?? 0;
+  if (missing <= 0) return null;
+  return (
+    <Figure name="missing" tone="text-fault">
+      {missingShare(missing)}
+    </Figure>
+  );
+}
+
+export function symbolLegends(symbol: string, tf: string, decimals: number, window: number): LegendOf[] {
+  const price: LegendOf = ({ bars, bar }) => (
+    <>
+      <Title>{`${symbol} · ${tf}`}</Title>
+      <Candle bars={bars} bar={bar} decimals={decimals} />
+      <Figure name={`VWAP ${window}`} tone="text-vwap">
+        {fixed(bar < 0 ? null : vwapAt(bars, bar, window), decimals)}
+      </Figure>
+      <Lost bars={bars} bar={bar} />
+    </>
+  );
+  const volume: LegendOf = ({ bars, bar }) => {
+    const all = bars.volume[bar];
+    const bought = bars.buy_volume[bar];
+    return (
+      <>
+        <Title>Volume</Title>
+        <Figure name="all">{compact(all)}</Figure>
+        <Figure name="bought" tone="text-long">
+          {compact(bought)}
+        </Figure>
+        <Figure name="sold" tone="text-short">
+          {compact(all === undefined || bought === undefined ? null : all - bought)}
+        </Figure>
+        <Figure name="trades">{fixed(bars.trades[bar], 0)}</Figure>
+      </>
+    );
+  };
+  return [price, volume];
+}
+
+interface PairNames {
+  y: string;
+  x: string;
+  tf: string;
+  window: number;
+  yDecimals: number;
+  xDecimals: number;
+}
+
+export function pairLegends({ y, x, tf, window, yDecimals, xDecimals }: PairNames): LegendOf[] {
+  const prices: LegendOf = ({ bars, bar, pair, row }) => (
+    <>
+      <Title>{`${y} · ${tf}`}</Title>
+      <Candle bars={bars} bar={bar} decimals={yDecimals} />
+      <span>
+        <svg aria-hidden="true" width="14" height="6" className="mr-1 inline text-dim">
+          <path d="M0 3h14" stroke="currentColor" strokeWidth="1.5" />
+        </svg>
+        {x} <span className="text-fg">{fixed(pair?.x[row], xDecimals)}</span>
+      </span>
+      <Lost bars={bars} bar={bar} />
+    </>
+  );
+  const spread: LegendOf = ({ pair, row }) => (
+    <>
+      <Title>Spread</Title>
+      <Figure name="" tone="text-replay">
+        {basisPoints(pair?.spread[row])}
+      </Figure>
+      <Figure name="β">{fixed(pair?.beta[row], 4)}</Figure>
+      <Figure name="α">{signed(pair?.alpha[row], 4)}</Figure>
+    </>
+  );
+  const z: LegendOf = ({ pair, row }) => (
+    <>
+      <Title>z of the spread</Title>
+      <Figure name={String(window)} tone={tone(-(pair?.spread_z[row] ?? 0))}>
+        {pair?.spread_z[row] == null ? DASH : signed(pair.spread_z[row], 2)}
+      </Figure>
+    </>
+  );
+  const correlation: LegendOf = ({ pair, row }) => (
+    <>
+      <Title>Correlation of returns</Title>
+      <Figure name={String(window)} tone="text-ok">
+        {fixed(pair?.correlation[row], 3)}
+      </Figure>
+    </>
+  );
+  return [prices, spread, z, correlation];
+}

@@ -1,0 +1,190 @@
+// A chart that follows a topic. Drawing bypasses React and happens once per animation frame at most, so a hidden
+// page draws nothing and catches up in one step when it is seen again.
+
+import {
+  createChartEx,
+  type IChartApiBase,
+  type ISeriesApi,
+  type SeriesType,
+  type Time,
+  type UTCTimestamp,
+} from "lightweight-charts";
+import { Signal } from "../lib/signal";
+import { type Columns, lowerBound } from "../wire/columns";
+import type { Topic } from "../wire/hub";
+import type { TopicState } from "../wire/topic";
+import { type Point, withGaps } from "./points";
+import { chartOptions, RIGHT_OFFSET } from "./theme";
+import { type ZoneScale, zoneScale } from "./tz-scale";
+
+export type Chart = IChartApiBase<Time>;
+
+type AnyPoint = Point<{ time: UTCTimestamp }>;
+
+/** One series and where its points come from. */
+export interface Layer {
+  series: ISeriesApi<SeriesType, Time>;
+  table: (state: TopicState) => Columns | undefined;
+  points: (state: TopicState, from: number) => AnyPoint[];
+}
+
+/** The first layer is the one whose holes are kept open on the axis. */
+export type Build = (chart: Chart) => Layer[];
+
+/** What part of the past is in sight. */
+export interface Sight {
+  bars: number;
+  at: number | undefined; // last second in sight; undefined at the live edge
+}
+
+/** More new rows than this are quicker set at once than added one by one. */
+const MOST_SINGLE_UPDATES = 50;
+
+export class LiveChart {
+  readonly chart: Chart;
+  readonly cursor = new Signal<number | undefined>(undefined); // open time under the crosshair, ms
+  readonly atEdge = new Signal(true);
+  readonly paneTops = new Signal<readonly number[]>([]);
+  private readonly layers: Layer[];
+  private topic: Topic | undefined;
+  private leaveTopic: (() => void) | undefined;
+  private stepMs = 1_000;
+  private drawn: { topic: Topic; resets: number; isEmpty: boolean } | undefined;
+  private readonly drawnTo: (number | undefined)[] = []; // for each layer, the last open time drawn
+  private wanted: Sight | undefined;
+  private frame: number | undefined;
+  private readonly observer: ResizeObserver;
+
+  constructor(
+    private readonly container: HTMLElement,
+    zone: string,
+    build: Build,
+  ) {
+    this.chart = createChartEx<Time, ZoneScale>(container, zoneScale(zone), chartOptions(zone));
+    this.layers = build(this.chart);
+    this.chart.subscribeCrosshairMove((event) => {
+      this.cursor.set(event.time === undefined ? undefined : Number(event.time) * 1000);
+    });
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.noteEdge());
+    this.observer = new ResizeObserver(() => this.measurePanes());
+    this.observer.observe(container);
+    requestAnimationFrame(() => {
+      for (const pane of this.chart.panes()) {
+        const element = pane.getHTMLElement();
+        if (element) this.observer.observe(element);
+      }
+    });
+  }
+
+  get hasDrawn(): boolean {
+    return this.drawn !== undefined;
+  }
+
+  /** Draw this topic from now on; what is drawn stays until the new topic has data. */
+  follow(topic: Topic, stepMs: number, sight: Sight | undefined): void {
+    this.leaveTopic?.();
+    this.topic = topic;
+    this.stepMs = stepMs;
+    this.wanted = sight;
+    this.leaveTopic = topic.version.subscribe(() => this.schedule());
+    this.schedule();
+  }
+
+  toEdge(): void {
+    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET, false);
+  }
+
+  fit(): void {
+    this.chart.timeScale().fitContent();
+  }
+
+  /** Move the crosshair by `steps` bars along the first layer. */
+  moveCursor(steps: number): void {
+    const state = this.topic?.state;
+    const anchor = this.layers[0];
+    const table = state && anchor?.table(state);
+    if (!state || !anchor || !table || table.open_time_ms.length === 0) return;
+    const last = table.open_time_ms.length - 1;
+    const from = this.cursor.value === undefined ? last : lowerBound(table.open_time_ms, this.cursor.value);
+    const row = Math.min(Math.max(from + steps, 0), last);
+    const point = anchor.points(state, row)[0] as Record<string, number> | undefined;
+    const price = point?.["close"] ?? point?.["value"];
+    if (point && price !== undefined) this.chart.setCrosshairPosition(price, point["time"] as UTCTimestamp, anchor.series);
+  }
+
+  sight(): Sight | undefined {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    const times = this.chart.timeScale().getVisibleRange();
+    if (!range || !times) return undefined;
+    return { bars: Math.round(range.to - range.from), at: this.atEdge.value ? undefined : Number(times.to) };
+  }
+
+  remove(): void {
+    this.leaveTopic?.();
+    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
+    this.observer.disconnect();
+    this.chart.remove();
+  }
+
+  private schedule(): void {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { topic } = this;
+    if (!topic || topic.state.phase !== "ready") return;
+    const isNew = this.drawn?.topic !== topic || this.drawn.isEmpty;
+    const isTail = !isNew && this.drawn?.resets === topic.state.resets;
+    this.layers.forEach((layer, i) => {
+      const table = layer.table(topic.state);
+      if (!table) return;
+      this.drawLayer(layer, topic.state, table, isTail ? this.drawnTo[i] : undefined);
+      this.drawnTo[i] = table.open_time_ms.at(-1);
+    });
+    const isEmpty = this.drawnTo[0] === undefined;
+    this.drawn = { topic, resets: topic.state.resets, isEmpty };
+    if (isNew && !isEmpty) this.look();
+  }
+
+  /** Only what came after `lastMs` when that is known and little, otherwise all of it. */
+  private drawLayer(layer: Layer, state: TopicState, table: Columns, lastMs: number | undefined): void {
+    const from = lastMs === undefined ? 0 : lowerBound(table.open_time_ms, lastMs);
+    const isTail = lastMs !== undefined && table.open_time_ms.length - from <= MOST_SINGLE_UPDATES;
+    const points = layer.points(state, isTail ? from : 0);
+    const step = this.stepMs / 1000;
+    const filled = layer === this.layers[0] ? withGaps(points, step, isTail ? lastMs / 1000 : undefined) : points;
+    if (isTail) for (const point of filled) layer.series.update(point as never);
+    else layer.series.setData(filled as never[]);
+  }
+
+  /** The first sight of a topic: what the address asks for, or the newest bars at a readable width. */
+  private look(): void {
+    const scale = this.chart.timeScale();
+    const wanted = this.wanted;
+    if (!wanted) {
+      scale.applyOptions({ barSpacing: 6 });
+      scale.scrollToPosition(RIGHT_OFFSET, false);
+      return;
+    }
+    const last = wanted.at === undefined ? null : scale.timeToIndex(wanted.at as UTCTimestamp, true);
+    const newest = scale.timeToIndex(Number.MAX_SAFE_INTEGER as UTCTimestamp, true) ?? 0;
+    const to = last ?? newest + RIGHT_OFFSET;
+    scale.setVisibleLogicalRange({ from: to - wanted.bars, to });
+  }
+
+  private noteEdge(): void {
+    this.atEdge.set(this.chart.timeScale().scrollPosition() > -1);
+  }
+
+  private measurePanes(): void {
+    const origin = this.container.getBoundingClientRect().top;
+    const tops = this.chart.panes().map((pane) => {
+      const element = pane.getHTMLElement();
+      return element ? Math.round(element.getBoundingClientRect().top - origin) : 0;
+    });
+    if (tops.join() !== this.paneTops.value.join()) this.paneTops.set(tops);
+  }
+}

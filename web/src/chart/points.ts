@@ -1,0 +1,86 @@
+// Columns from the wire into points of the chart. Pure; `from` is the first row that is wanted.
+
+import type { CandlestickData, HistogramData, LineData, UTCTimestamp, WhitespaceData } from "lightweight-charts";
+import type { BarColumns, PairColumns } from "../api.gen";
+import { COLORS } from "./theme";
+
+export type Point<T> = T | WhitespaceData<UTCTimestamp>;
+
+/** A longer hole is drawn this many bars wide, so that an outage of a night does not push the data out of sight. */
+export const WIDEST_GAP = 300;
+
+const seconds = (timeMs: number) => Math.floor(timeMs / 1000) as UTCTimestamp;
+
+/**
+ * Put empty points where bars are missing: the axis counts points, not time, and would close the hole.
+ * `previous` is the time of the point before the first one.
+ */
+export function withGaps<T extends { time: UTCTimestamp }>(
+  points: readonly T[],
+  step: number,
+  previous?: number,
+): Point<T>[] {
+  const filled: Point<T>[] = [];
+  let last = previous;
+  for (const point of points) {
+    if (last !== undefined) {
+      const end = Math.min(point.time, last + (WIDEST_GAP + 1) * step);
+      for (let time = last + step; time < end; time += step) filled.push({ time: time as UTCTimestamp });
+    }
+    filled.push(point);
+    last = point.time;
+  }
+  return filled;
+}
+
+function rows<T>(times: readonly number[], from: number, make: (time: UTCTimestamp, row: number) => T): T[] {
+  const made: T[] = [];
+  for (let row = from; row < times.length; row++) made.push(make(seconds(times[row] as number), row));
+  return made;
+}
+
+export const candles = (bars: BarColumns, from = 0): CandlestickData<UTCTimestamp>[] =>
+  rows(bars.open_time_ms, from, (time, row) => ({
+    time,
+    open: bars.open[row] as number,
+    high: bars.high[row] as number,
+    low: bars.low[row] as number,
+    close: bars.close[row] as number,
+  }));
+
+export const volumes = (bars: BarColumns, from = 0): HistogramData<UTCTimestamp>[] =>
+  rows(bars.open_time_ms, from, (time, row) => ({ time, value: bars.volume[row] as number }));
+
+export const buyVolumes = (bars: BarColumns, from = 0): HistogramData<UTCTimestamp>[] =>
+  rows(bars.open_time_ms, from, (time, row) => ({ time, value: bars.buy_volume[row] as number }));
+
+/** A full-height mark at each bar of which trades are missing. */
+export const lostMarks = (bars: BarColumns, from = 0): Point<HistogramData<UTCTimestamp>>[] =>
+  rows(bars.open_time_ms, from, (time, row) =>
+    (bars.missing[row] as number) > 0 ? { time, value: 1, color: COLORS.lost } : { time },
+  );
+
+export type PairColumn = Exclude<keyof PairColumns, "open_time_ms">;
+
+export const line = (pair: PairColumns, column: PairColumn, from = 0): Point<LineData<UTCTimestamp>>[] =>
+  rows(pair.open_time_ms, from, (time, row) => {
+    const value = pair[column][row] ?? null;
+    return value === null ? { time } : { time, value };
+  });
+
+/** Volume-weighted average price of the last `window` bars: turnover over volume, as the metric `vwap` has it. */
+export function vwapAt(bars: BarColumns, row: number, window: number): number | null {
+  let quote = 0;
+  let volume = 0;
+  for (let i = Math.max(0, row - window + 1); i <= row; i++) {
+    quote += bars.quote_volume[i] as number;
+    volume += bars.volume[i] as number;
+  }
+  return volume > 0 ? quote / volume : null;
+}
+
+export const vwapLine = (bars: BarColumns, window: number, from = 0): Point<LineData<UTCTimestamp>>[] =>
+  rows(bars.open_time_ms, from, (time, row) => {
+    const value = vwapAt(bars, row, window);
+    return value === null ? { time } : { time, value };
+  });

@@ -1,0 +1,123 @@
+// The address is the state: everything that changes the picture is in it.
+
+import { useSyncExternalStore } from "react";
+
+export const BASE = "/app";
+
+export type Route =
+  | { screen: "home" }
+  | { screen: "pair"; y: string; x: string }
+  | { screen: "symbol"; symbol: string }
+  | { screen: "system" }
+  | { screen: "unknown"; path: string };
+
+/** What the query part carries; an absent key means the default. */
+export interface View {
+  tf?: string; // bar interval
+  w?: number; // window of the statistics, in bars
+  tz?: string; // UTC, local or an IANA zone
+  view?: "table";
+  bars?: number; // bars in sight, when the chart was zoomed
+  at?: number; // last second in sight, when the chart was scrolled back
+}
+
+export interface Place {
+  route: Route;
+  view: View;
+}
+
+export function parsePlace(pathname: string, search: string): Place {
+  return { route: parseRoute(pathname), view: parseView(new URLSearchParams(search)) };
+}
+
+const SYMBOL = "([A-Z0-9_]{2,30})";
+
+function parseRoute(pathname: string): Route {
+  const path = (pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
+  if (path === "") return { screen: "home" };
+  if (path === "/system") return { screen: "system" };
+  const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "i").exec(path);
+  if (pair) return { screen: "pair", y: (pair[1] as string).toUpperCase(), x: (pair[2] as string).toUpperCase() };
+  const symbol = new RegExp(`^/symbol/${SYMBOL}$`, "i").exec(path);
+  if (symbol) return { screen: "symbol", symbol: (symbol[1] as string).toUpperCase() };
+  return { screen: "unknown", path };
+}
+
+function parseView(query: URLSearchParams): View {
+  const view: View = {};
+  const whole = (key: string, least: number, most: number) => {
+    const value = Number(query.get(key) ?? Number.NaN);
+    return Number.isInteger(value) && value >= least && value <= most ? value : undefined;
+  };
+  const tf = query.get("tf")?.toLowerCase();
+  if (tf && /^[1-9]\d{0,5}[smhd]$/.test(tf)) view.tf = tf;
+  const w = whole("w", 10, 5000);
+  if (w !== undefined) view.w = w;
+  const tz = query.get("tz");
+  if (tz) view.tz = tz;
+  if (query.get("view") === "table") view.view = "table";
+  const bars = whole("bars", 5, 10_000);
+  if (bars !== undefined) view.bars = bars;
+  const at = whole("at", 1, 99_999_999_999);
+  if (at !== undefined) view.at = at;
+  return view;
+}
+
+export function addressOf({ route, view }: Place): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(view)) if (value !== undefined) query.set(key, String(value));
+  const text = query.toString();
+  return BASE + pathOf(route) + (text ? `?${text}` : "");
+}
+
+function pathOf(route: Route): string {
+  switch (route.screen) {
+    case "home":
+      return "/";
+    case "pair":
+      return `/pair/${route.y}-${route.x}`;
+    case "symbol":
+      return `/symbol/${route.symbol}`;
+    case "system":
+      return "/system";
+    case "unknown":
+      return route.path;
+  }
+}
+
+const CHANGED = "pairscope:place";
+
+/** Go somewhere; `replace` leaves no step in the browser's history. */
+export function go(place: Place, replace = false): void {
+  const address = addressOf(place);
+  if (address === location.pathname + location.search) return;
+  if (replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  window.dispatchEvent(new Event(CHANGED));
+}
+
+/** Change some of the view and stay where we are; `undefined` takes a key out. */
+export function changeView(change: { [K in keyof View]?: View[K] | undefined }, replace = false): void {
+  const { route, view } = currentPlace();
+  const merged = Object.fromEntries(Object.entries({ ...view, ...change }).filter(([, value]) => value !== undefined));
+  go({ route, view: merged as View }, replace);
+}
+
+let cached: { address: string; place: Place } | undefined;
+
+export function currentPlace(): Place {
+  const address = location.pathname + location.search;
+  if (cached?.address !== address) cached = { address, place: parsePlace(location.pathname, location.search) };
+  return cached.place;
+}
+
+function subscribe(listener: () => void): () => void {
+  window.addEventListener("popstate", listener);
+  window.addEventListener(CHANGED, listener);
+  return () => {
+    window.removeEventListener("popstate", listener);
+    window.removeEventListener(CHANGED, listener);
+  };
+}
+
+export const usePlace = (): Place => useSyncExternalStore(subscribe, currentPlace);

@@ -1,0 +1,46 @@
+import { useQuery } from "@tanstack/react-query";
+import type { MetricInfo, Quantity } from "../api.gen";
+import { missingShare } from "../lib/format";
+import { reasonText } from "../lib/quantity";
+import { dateTime } from "../lib/time";
+import { request } from "../wire/client";
+import { useZone } from "./clock";
+
+/** The catalogue of metrics by scope and name: titles, formulas, references. */
+export function useCatalogue(scope: MetricInfo["scope"]): ReadonlyMap<string, MetricInfo> {
+  const { data } = useQuery({
+    queryKey: ["metrics"],
+    queryFn: ({ signal }) => request("GET /metrics/catalogue", {}, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return new Map((data ?? []).filter((info) => info.scope === scope).map((info) => [info.name, info]));
+}
+
+/** What a number means and what it was made from. */
+export function MetricHint({ info, quantity }: { info: MetricInfo | undefined; quantity: Quantity | undefined }) {
+  const zone = useZone();
+  const reason = reasonText(quantity);
+  return (
+    <div className="space-y-1">
+      {info ? (
+        <>
+          <p className="font-semibold">{info.title}</p>
+          <p className="num whitespace-normal text-dim">{info.formula}</p>
+          {info.remark ? <p className="text-dim">{info.remark}</p> : null}
+        </>
+      ) : null}
+      {reason ? <p className="text-short">No value: {reason}.</p> : null}
+      {quantity ? (
+        <p className="text-dim">
+          <span className="num">{quantity.n}</span> of <span className="num">{quantity.window}</span> bars
+          {quantity.as_of_ms === null ? null : (
+            <>
+              , as of <span className="num">{dateTime(quantity.as_of_ms, zone)}</span>
+            </>
+          )}
+          , missing <span className="num">{missingShare(quantity.missing)}</span>
+        </p>
+      ) : null}
+    </div>
+  );
+}

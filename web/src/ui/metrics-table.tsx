@@ -1,0 +1,38 @@
+import type { MetricInfo, Quantity } from "../api.gen";
+import { quantityText } from "../lib/quantity";
+import { Hint } from "./hint";
+import { MetricHint, useCatalogue } from "./metric-hint";
+
+interface Props {
+  title: string;
+  scope: MetricInfo["scope"];
+  metrics: Readonly<Record<string, Quantity>>;
+  decimals: number;
+  isCurrent: boolean;
+}
+
+const plainName = (name: string) => name.replaceAll("_", " ");
+
+/** Every metric the server gives, in its order. */
+export function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Props) {
+  const catalogue = useCatalogue(scope);
+  return (
+    <table className="w-full border-collapse">
+      <caption className="caption h-7 px-3 text-left leading-7">{title}</caption>
+      <tbody>
+        {Object.entries(metrics).map(([name, quantity]) => (
+          <tr key={name} className="border-line/60 border-t">
+            <th scope="row" className="p-0 text-left font-normal">
+              <Hint content={<MetricHint info={catalogue.get(name)} quantity={quantity} />}>
+                <button type="button" className="h-6 w-full cursor-help truncate px-3 text-left text-dim">
+                  {catalogue.get(name)?.title ?? plainName(name)}
+                </button>
+              </Hint>
+            </th>
+            <td className={`num h-6 pr-3 text-right ${isCurrent ? "" : "text-dim"}`}>{quantityText(quantity, decimals)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,39 @@
+import type { ReactNode } from "react";
+import { Hint } from "./hint";
+
+/** The line of figures over a chart. Values that are not current are dimmed, never taken away. */
+export function Strip({ label, isCurrent, children }: { label: string; isCurrent: boolean; children: ReactNode }) {
+  return (
+    <section
+      aria-label={label}
+      data-current={isCurrent}
+      className="flex h-13 shrink-0 overflow-hidden border-line border-b bg-panel data-[current=false]:[&_.value]:text-dim"
+    >
+      {children}
+    </section>
+  );
+}
+
+interface CellProps {
+  name: string;
+  value: string;
+  detail?: string | undefined;
+  tone?: string | undefined; // colour class of the value
+  hint?: ReactNode;
+  wide?: boolean;
+}
+
+export function Cell({ name, value, detail, tone = "text-fg", hint, wide = false }: CellProps) {
+  return (
+    <Hint content={hint}>
+      <button
+        type="button"
+        className={`flex min-w-0 flex-1 cursor-default flex-col items-start justify-center overflow-hidden border-line border-r px-3 text-left ${wide ? "basis-24" : "basis-14"}`}
+      >
+        <span className="caption">{name}</span>
+        <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>
+        <span className="num text-[10px] text-dim leading-3">{detail ?? " "}</span>
+      </button>
+    </Hint>
+  );
+}

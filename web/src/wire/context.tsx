@@ -1,0 +1,67 @@
+// How components reach the hub: through React's context, so that a test can hand in its own.
+
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import type { Config } from "../api.gen";
+import { useSignal } from "../lib/signal";
+import type { Link } from "./connection";
+import { type Freshness, freshness } from "./freshness";
+import type { Hub, ReceivedStatus, Topic } from "./hub";
+import type { TopicState } from "./topic";
+
+interface Wire {
+  hub: Hub;
+  config: Config;
+}
+
+const WireContext = createContext<Wire | undefined>(undefined);
+
+export function WireProvider({ hub, config, children }: Wire & { children: ReactNode }) {
+  const wire = useMemo(() => ({ hub, config }), [hub, config]);
+  return <WireContext value={wire}>{children}</WireContext>;
+}
+
+function useWire(): Wire {
+  const wire = useContext(WireContext);
+  if (!wire) throw new Error("a component that needs the wire stands outside WireProvider");
+  return wire;
+}
+
+export const useHub = (): Hub => useWire().hub;
+export const useConfig = (): Config => useWire().config;
+export const useLink = (): Link => useSignal(useHub().connection.link);
+export const useStatus = (): ReceivedStatus | undefined => useSignal(useHub().status);
+
+/** The topic, subscribed while the component is mounted; undefined for one render when the name changes. */
+export function useTopic(name: string): Topic | undefined {
+  const hub = useHub();
+  const [topic, setTopic] = useState<Topic>();
+  useEffect(() => {
+    const acquired = hub.acquire(name);
+    setTopic(acquired);
+    return () => hub.release(acquired);
+  }, [hub, name]);
+  return topic?.name === name ? topic : undefined;
+}
+
+const nothing = () => () => {};
+
+/** The state of the topic, read again with each of its changes. */
+export function useTopicState(topic: Topic | undefined): TopicState | undefined {
+  useSyncExternalStore(topic?.version.subscribe ?? nothing, () => topic?.version.value ?? 0);
+  return topic?.state;
+}
+
+/** Rises every `everyMs` milliseconds, for what ages while nothing arrives. */
+export function useNow(everyMs = 250): number {
+  const hub = useHub();
+  const [now, setNow] = useState(() => hub.nowMs());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(hub.nowMs()), everyMs);
+    return () => clearInterval(timer);
+  }, [hub, everyMs]);
+  return now;
+}
+
+export function useFreshness(symbols: readonly string[], intervalMs: number): Freshness {
+  return freshness(useLink(), useStatus(), symbols, intervalMs, useNow());
+}

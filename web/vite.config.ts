@@ -1,0 +1,19 @@
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const server = { target: "http://127.0.0.1:8000" };
+
+export default defineConfig({
+  base: "/app/",
+  plugins: [react(), tailwindcss()],
+  build: {
+    outDir: "../src/pairscope/static",
+    emptyOutDir: true,
+    sourcemap: false,
+    assetsInlineLimit: 0, // the page's Content-Security-Policy allows no data: addresses
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: { "/ws": { ...server, ws: true }, "^/(config|status|metrics|symbols|ohlc|analytics)": server } },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+});
