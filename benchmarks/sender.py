@@ -44,10 +44,13 @@ def upgrade(connection: ssl.SSLSocket) -> str:
 
 def take_request(connection: ssl.SSLSocket) -> None:
     """Read one masked SUBSCRIBE request and acknowledge it."""
-    received = connection.recv(65_536)
-    length = received[1] & 127
-    start = 2 if length < 126 else 4
-    mask, masked = received[start : start + 4], received[start + 4 :]
+    with connection.makefile("rb") as stream:
+        while (head := stream.read(2))[0] & 15 != 1:  # a ping or a pong
+            stream.read(4 + (head[1] & 127))
+        size = head[1] & 127
+        if size == 126:
+            size = int.from_bytes(stream.read(2))
+        mask, masked = stream.read(4), stream.read(size)
     request = json.loads(bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked)))
     connection.sendall(framed(b'{"result":null,"id":%d}' % request["id"]))
 

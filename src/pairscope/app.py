@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
-from pairscope.analytics import warm as analytics_warm
+from pairscope.analytics import catalogue
 from pairscope.api.server import create_app
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
@@ -139,7 +139,7 @@ class System:
 def warm_up() -> None:
     """Compile, or load from the cache, every kernel of the hot path."""
     bars_warm.warm_up()
-    analytics_warm.warm_up()
+    catalogue.warm_up()
 
 
 @contextlib.asynccontextmanager

@@ -40,9 +40,7 @@ class Market:
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
         self.book = BarBook(self.settings.interval_list(), self.settings.history_bars)
-        self.live = Live(
-            symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store
-        )
+        self.live = Live(symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store)
         tracker = ContinuityTracker(self.store.symbols)
         self.intake = Intake(store=self.store, tracker=tracker, book=self.book, live=self.live, clock=clock)
         self.now_ms = START_MS

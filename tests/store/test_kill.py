@@ -80,9 +80,9 @@ def kill_and_look(kills: int, open_store: OpenStore, path: Path) -> int:
     chance = random.Random(1)
     highest = -1
     for _ in range(kills):
-        # Starting takes some 0.4 s: a part of the kills comes before the opening, and into it. The next writer
+        # Starting takes some 0.2 s: a part of the kills comes before the opening, and into it. The next writer
         # mostly finds the tape as the kill left it, so that recovery is killed too.
-        highest = max(highest, killed_after(path, chance.uniform(0.3, 1.0)))
+        highest = max(highest, killed_after(path, chance.uniform(0.1, 0.6)))
         if chance.random() < 0.3:
             look(open_store, highest)
     look(open_store, highest)

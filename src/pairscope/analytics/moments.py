@@ -49,10 +49,12 @@ def price_moments(close: FloatArray) -> PriceMoments:
         skew = sqrt(n (n - 1)) / (n - 2) m3 / m2^1.5
         kurtosis = (n - 1) / ((n - 2) (n - 3)) ((n + 1) m4 / m2² - 3 (n - 1))
 
-    Fewest closes: 1; deviation 2, skew 3, kurtosis 4; NaN below. In a window without movement std is 0, skew and kurtosis NaN.
-    ``last`` and ``last_return`` are NaN unless the last one or two positions are present; a return also needs positive prices.
+    Fewest closes: 1; deviation 2, skew 3, kurtosis 4; NaN below. In a window without movement std is 0, skew and
+    kurtosis are NaN. ``last`` and ``last_return`` are NaN unless the last one or two positions are present; a return
+    also needs positive prices.
 
-    Reference: D. N. Joanes and C. A. Gill, "Comparing measures of sample skewness and kurtosis", The Statistician 47, 1998.
+    Reference: D. N. Joanes and C. A. Gill, "Comparing measures of sample skewness and kurtosis",
+    The Statistician 47, 1998.
 
     >>> moments = price_moments(np.array([1.0, 2.0, 3.0, 6.0]))
     >>> moments.mean, moments.median, round(moments.skew, 6), round(moments.kurtosis, 6)

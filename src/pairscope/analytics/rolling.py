@@ -2,8 +2,8 @@
 
 Sums are anchored on the absolute index of a bar. The axis of bars is cut into blocks of ``window`` bars at the
 multiples of ``window``; a window that ends at t holds exactly one such cut, and its sums are those from the cut back
-to its beginning joined with those from the cut on to t. Nothing is ever subtracted, so nothing drifts, and what is summed
-in which order depends on the window alone: the last ``window`` values give the very bits that the whole history gives.
+to its beginning joined with those from the cut on to t. Nothing is ever subtracted, so nothing drifts, and what is
+summed in which order depends on the window alone: its values give the very bits that the whole history gives.
 
 Sums are taken of differences to a value next to the cut, and joined by the formula of Chan, Golub and LeVeque
 ("Algorithms for computing the sample variance", The American Statistician 37, 1983), never as E[x²] - E[x]².
@@ -68,9 +68,9 @@ def rolling_pair(y: FloatArray, x: FloatArray, window: int, first_index: int) ->
     The mean of the residuals is zero, so z needs no centring. Units are those of y (beta: y per x).
 
     A position where y or x is not finite is skipped. Values are given at t >= window - 1 when at least half of the
-    window is present, else they are NaN. All but ``n`` are NaN where x does not move in the window; the correlation also
-    where y does not; the spread where the position itself is missing; spread_z where the line fits exactly (the residual variance
-    is below 1e-12 of that of y).
+    window is present, else they are NaN. All but ``n`` are NaN where x does not move in the window; the correlation
+    also where y does not; the spread and its z where the position itself is missing; spread_z also where the line fits
+    exactly (a residual variance below 1e-12 of that of y counts as zero).
 
     Args:
         y: the series explained, float64[n].
@@ -92,14 +92,16 @@ def rolling_pair(y: FloatArray, x: FloatArray, window: int, first_index: int) ->
     out = np.full((6, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
     _roll_pair(np.require(y, None, ("C", "W")), np.require(x, None, ("C", "W")), window, first_index, out, n)
-    return RollingPair(*out, n)
+    beta, alpha, spread, spread_std, spread_z, correlation = out
+    return RollingPair(beta, alpha, spread, spread_std, spread_z, correlation, n)
 
 
 def rolling_moments(values: FloatArray, window: int, first_index: int) -> RollingMoments:
     """Mean, sample deviation and z = (value - mean) / deviation over each past window.
 
     A value that is not finite is skipped. Numbers are given at t >= window - 1 when at least half of the window is
-    present, else they are NaN. In a window without movement std is 0 and z is NaN. Arguments and errors as in `rolling_pair`.
+    present, else they are NaN. In a window without movement std is 0 and z is NaN. Arguments and errors are those of
+    `rolling_pair`.
 
     >>> rolled = rolling_moments(np.array([1.0, 2.0, 3.0, 4.0]), window=3, first_index=0)
     >>> rolled.mean.tolist(), rolled.std.tolist(), rolled.z.tolist()
@@ -109,7 +111,8 @@ def rolling_moments(values: FloatArray, window: int, first_index: int) -> Rollin
     out = np.full((3, len(values)), np.nan)
     n = np.zeros(len(values), np.int64)
     _roll_moments(np.require(values, None, ("C", "W")), window, first_index, out, n)
-    return RollingMoments(*out, n)
+    mean, std, z = out
+    return RollingMoments(mean, std, z, n)
 
 
 def _check_window(window: int) -> None:

@@ -19,8 +19,9 @@ from pairscope.base.model import FloatArray, IntArray
 class SymbolWindow:
     """The newest bars of a symbol, oldest first.
 
-    ``close`` lies on the grid of bars, NaN where missing, its last value at the bar asked about. The other columns
-    are of the bars that had trades, in any number. ``first_index`` is the absolute index of ``close[0]``: open_time_ms // interval_ms.
+    ``close`` lies on the grid of bars, NaN where missing, its last value at the bar asked about; ``first_index`` is
+    the absolute index of its first: open_time_ms // interval_ms. The other columns are of the bars that had trades,
+    in any number.
     """
 
     close: FloatArray

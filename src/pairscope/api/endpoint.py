@@ -12,6 +12,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from pairscope.api import wire
+from pairscope.api.bodies import EncodedBars
 from pairscope.api.errors import Busy
 from pairscope.api.query import Parameter, Query
 from pairscope.base.settings import Settings
@@ -54,6 +55,7 @@ class Context:
     health: Callable[[], wire.Health]
     config: Callable[[], wire.Config]
     disk: DiskGate = field(default_factory=DiskGate)
+    encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 
 
 def always_ok(_: Any) -> int:
@@ -72,6 +74,7 @@ class Endpoint:
     handler: Callable[[Context, Query], Awaitable[Any]]
     example: str
     parameters: tuple[Parameter, ...] = ()
+    reads_disk: bool = False
     status: Callable[[Any], int] = always_ok
     other_statuses: tuple[tuple[int, str], ...] = ()  # with the answer itself as body
 

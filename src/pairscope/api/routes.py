@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from pairscope.analytics.catalogue import CATALOGUE
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities, trade_columns
@@ -128,7 +130,7 @@ async def get_metric_catalogue(context: Context, query: Query) -> list[wire.Metr
 # --- bars and trades --------------------------------------------------------------------------------
 
 
-async def get_ohlc(context: Context, query: Query) -> wire.Ohlc:
+async def get_ohlc(context: Context, query: Query) -> msgspec.Raw:
     live = context.live
     symbol = query.symbol("symbol", live.symbols)
     interval = query.interval("interval", context.settings.metric_interval, live.intervals)
@@ -137,10 +139,16 @@ async def get_ohlc(context: Context, query: Query) -> wire.Ohlc:
     bars = await _bars(context, symbol, interval, query.time_ms("from"), query.time_ms("to"), limit)
     if source is not None:
         bars = bars[bars["source"] == BarSource[source.upper()]]
-    return wire.Ohlc(symbol=symbol, interval=str(interval), bars=bar_columns(bars))
+    name = str(interval)
+    body = context.encoded_bars.get(
+        (symbol, name, limit, source),
+        bars,
+        lambda: msgspec.json.encode(wire.Ohlc(symbol=symbol, interval=name, bars=bar_columns(bars))),
+    )
+    return msgspec.Raw(body)
 
 
-async def get_ohlc_of(context: Context, query: Query) -> wire.Ohlc:
+async def get_ohlc_of(context: Context, query: Query) -> msgspec.Raw:
     return await get_ohlc(context, query)
 
 
@@ -250,6 +258,7 @@ ENDPOINTS = (
         handler=get_ohlc,
         example="/ohlc?symbol=BTCUSDT&interval=1m&limit=100",
         parameters=(SYMBOL, INTERVAL, FROM, TO, _limit(1000), SOURCE),
+        reads_disk=True,
     ),
     Endpoint(
         path="/ohlc/{symbol}/{interval}",
@@ -260,6 +269,7 @@ ENDPOINTS = (
         handler=get_ohlc_of,
         example="/ohlc/BTCUSDT/1m?limit=100",
         parameters=(SYMBOL_IN_PATH, TIMEFRAME_IN_PATH, FROM, TO, _limit(1000), SOURCE),
+        reads_disk=True,
     ),
     Endpoint(
         path="/ticks/latest",
@@ -270,6 +280,7 @@ ENDPOINTS = (
         handler=get_latest_trades,
         example="/ticks/latest?symbol=BTCUSDT&limit=50",
         parameters=(SYMBOL, _limit(100)),
+        reads_disk=True,
     ),
     Endpoint(
         path="/analytics",
@@ -291,6 +302,7 @@ ENDPOINTS = (
         handler=get_pair_analytics,
         example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100",
         parameters=(Y, X, INTERVAL, WINDOW, METHOD, FROM, TO, _limit(500)),
+        reads_disk=True,
     ),
     Endpoint(
         path="/analytics/{symbol}",

@@ -6,6 +6,7 @@ The dashboard's TypeScript types and the reference page are made from it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -28,12 +29,15 @@ ANYWHERE = {
     403: ("ForeignOrigin", "The request was made by a page of another site."),
     421: ("ForeignHost", "The server was asked for under a name that is not its own."),
     500: ("InternalError", "The server failed; its log names the cause."),
-    503: ("Busy", "Too many requests wait for the disk, or the tape is closed; ask again in a moment."),
 }
+UNKNOWN_PARAMETER = 422
+BUSY = 503
 WITH_PARAMETERS = {
     404: ("UnknownName", "A symbol or interval nobody knows; the cure names the nearest known one."),
-    422: ("BadRequest", "A parameter that is missing, unknown, of the wrong type or out of bounds."),
+    UNKNOWN_PARAMETER: ("BadRequest", "A parameter that is missing, unknown, of the wrong type or out of bounds."),
 }
+OVERLOADED = {BUSY: ("Busy", "Too many requests or clients at once, or the tape is closed; ask again in a moment.")}
+ERRORS = ANYWHERE | WITH_PARAMETERS | OVERLOADED
 
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
@@ -75,8 +79,10 @@ def openapi_document() -> Json:
 
 def _operation(endpoint: Endpoint, schema: Json) -> Json:
     responses = {"200": _json_response("The answer.", schema)}
-    errors = ANYWHERE | WITH_PARAMETERS if endpoint.parameters else ANYWHERE | {422: WITH_PARAMETERS[422]}
-    responses |= {str(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in errors.items()}
+    statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
+    statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
+    statuses |= OVERLOADED.keys() if endpoint.reads_disk else set()
+    responses |= _errors(statuses)
     responses |= {str(status): _json_response(text, schema) for status, text in endpoint.other_statuses}
     return {
         "operationId": endpoint.operation,
@@ -110,9 +116,7 @@ def _socket() -> Json:
         "101": {"description": "The connection is a WebSocket from here on."},
         "426": _json_response("The request does not ask for a WebSocket.", error),
     }
-    responses |= {
-        str(status): {"$ref": f"#/components/responses/{ANYWHERE[status][0]}"} for status in (403, 421, 500, 503)
-    }
+    responses |= _errors({*ANYWHERE, *OVERLOADED})
     return {
         "operationId": "stream",
         "tags": ["Stream"],
@@ -130,7 +134,11 @@ def _socket() -> Json:
 
 def _error_responses() -> Json:
     error = {"$ref": "#/components/schemas/ErrorAnswer"}
-    return {name: _json_response(text, error) for name, text in (ANYWHERE | WITH_PARAMETERS).values()}
+    return {name: _json_response(text, error) for name, text in ERRORS.values()}
+
+
+def _errors(statuses: Iterable[int]) -> Json:
+    return {str(status): {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in statuses}
 
 
 def _json_response(description: str, schema: Json) -> Json:

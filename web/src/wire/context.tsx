@@ -32,10 +32,11 @@ export const useLink = (): Link => useSignal(useHub().connection.link);
 export const useStatus = (): ReceivedStatus | undefined => useSignal(useHub().status);
 
 /** The topic, subscribed while the component is mounted; undefined for one render when the name changes. */
-export function useTopic(name: string): Topic | undefined {
+export function useTopic(name: string | undefined): Topic | undefined {
   const hub = useHub();
   const [topic, setTopic] = useState<Topic>();
   useEffect(() => {
+    if (name === undefined) return;
     const acquired = hub.acquire(name);
     setTopic(acquired);
     return () => hub.release(acquired);

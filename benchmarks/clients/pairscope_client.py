@@ -1,0 +1,47 @@
+"""pairscope itself, wired by its own `opened`: every trade checked, stored and committed, bars of four intervals built,
+kept and stored. Nothing is left out but the web server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from benchmarks.clients.stopwatch import Stopwatch, Task, read_task
+from benchmarks.frames import NAMES
+from pairscope.app import opened
+from pairscope.base.clock import SystemClock
+from pairscope.base.logs import set_up_logs
+from pairscope.base.settings import Settings
+
+INTERVALS = ("1s", "5s", "1m", "5m")
+LOOK_S = 0.005
+
+
+async def follow(task: Task, watch: Stopwatch) -> None:
+    settings = Settings(
+        source="live",
+        symbols=NAMES,
+        intervals=INTERVALS,
+        database_path=task.folder / "tape.duckdb",
+        exchange_ws_url=task.url,
+        exchange_rest_url="http://127.0.0.1:9",  # no REST here; it would only give the steps of prices
+    )
+    async with opened(settings, SystemClock()) as system:
+        running = asyncio.create_task(system.run())
+        counters = system.intake.counters
+        while counters.received < task.trades and not watch.is_over() and not running.done():
+            await asyncio.sleep(LOOK_S)
+        await system.store.flushed()
+        watch.finish(counters.stored)
+
+
+def main() -> None:
+    task = read_task()
+    watch = Stopwatch(task)
+    set_up_logs("error", None)
+    os.environ["SSL_CERT_FILE"] = str(task.authority)
+    asyncio.run(follow(task, watch))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Recorded trades through the real socket, the real tape and the real bars."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pairscope.bars.builder import build_bars
+from pairscope.base.clock import SystemClock
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch, TradeKind
+from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.replay import RecordingSource
+from pairscope.live.book import BarBook
+from pairscope.live.intake import Intake, _carried
+from pairscope.live.state import Live, LiveUpdate
+from pairscope.store.tape import Store
+
+INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
+MINUTE = Interval.parse("1m")
+
+
+@dataclass
+class Room:
+    """A store, its bars and the way in; what was published is kept."""
+
+    store: Store
+    tracker: ContinuityTracker
+    book: BarBook
+    live: Live
+    intake: Intake
+    published: list[LiveUpdate]
+
+    def take(self, trades: TradeBatch) -> None:
+        self.intake.take(trades, np.ones(len(trades), np.bool_))
+
+    def shown(self, symbol: str, interval: Interval) -> BarArray:
+        return self.live.bars(symbol, interval, 10_000)
+
+
+@contextlib.asynccontextmanager
+async def room(path: Path, symbols: Sequence[str], kind: TradeKind = TradeKind.AGG) -> AsyncIterator[Room]:
+    clock = SystemClock()
+    store = Store.open(path, kind=kind, clock=clock, commit_ms=20)
+    for symbol in symbols:
+        store.symbols.add(symbol)
+    book = BarBook(INTERVALS, 6000)
+    live = Live(symbols=store.symbols, book=book, pairs=[], reader=store)
+    tracker = ContinuityTracker(store.symbols)
+    intake = Intake(store=store, tracker=tracker, book=book, live=live, clock=clock)
+    published: list[LiveUpdate] = []
+    live.listen(published.append)
+    intake.restore()
+    revising = asyncio.create_task(intake.revise_for_ever())
+    try:
+        yield Room(store, tracker, book, live, intake, published)
+    finally:
+        revising.cancel()
+        await asyncio.gather(revising, return_exceptions=True)
+        store.close()
+
+
+async def replayed(path: Path, symbols: Sequence[str], kind: TradeKind, here: Room) -> None:
+    """Play a whole recording over a real socket, as fast as it goes."""
+    wait_for = [f"{symbol.lower()}@{kind.value}" for symbol in symbols]
+    source = RecordingSource(path, SystemClock(), speed=0, wait_for=wait_for)
+    arrived = asyncio.Event()
+    async with SimulatedExchange(source) as exchange:
+        stream = TradeStream(
+            base_url=exchange.ws_url,
+            kind=kind,
+            watch=symbols,
+            symbols=here.store.symbols,
+            clock=SystemClock(),
+            sink=lambda decoded: (here.intake.take(decoded.trades, decoded.keep), arrived.set())[1],
+        )
+        task = asyncio.create_task(stream.run())
+        await asyncio.wait_for(source.finished.wait(), 60)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                arrived.clear()
+                await asyncio.wait_for(arrived.wait(), 0.5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await here.store.flushed()
+
+
+def trades(ids: Sequence[int], times_ms: Sequence[int], prices: Sequence[float] | None = None) -> TradeBatch:
+    n = len(ids)
+    return TradeBatch(
+        symbol_id=np.zeros(n, np.int32),
+        id=np.array(ids, np.int64),
+        time_ms=np.array(times_ms, np.int64),
+        price=np.array(prices if prices is not None else [100.0 + i for i in ids]),
+        size=np.full(n, 0.5),
+        buyer_is_maker=np.zeros(n, np.bool_),
+        received_ns=np.zeros(n, np.int64),
+    )
+
+
+@pytest.mark.data
+async def test_the_recorded_day_gives_the_reference_bars(tmp_path: Path, data_dir: Path) -> None:
+    recording = data_dir / "usdm-trades-2024-08-08" / "usdm_trades_20240808.txt.zst"
+    symbols = ["BTCUSDT", "ETHUSDT"]
+    async with room(tmp_path / "tape.duckdb", symbols, TradeKind.RAW) as here:
+        await replayed(recording, symbols, TradeKind.RAW, here)
+        assert here.intake.counters.received == here.intake.counters.stored == 35_389
+        assert here.intake.counters.duplicates == 0
+        bitcoin, ether = (minutes_23_55_to_23_59(here.shown(symbol, MINUTE)) for symbol in symbols)
+        assert bitcoin[["open", "high", "low", "close", "volume", "trades"]].tolist() == [
+            (61807.7, 61839.9, 61760.3, 61760.3, 136.450, 2005),
+            (61760.4, 61760.4, 61700.0, 61701.2, 203.143, 1992),
+            (61701.3, 61719.0, 61620.0, 61628.1, 607.148, 4717),
+            (61628.2, 61730.4, 61590.3, 61694.4, 890.437, 7387),
+            (61694.5, 61730.6, 61645.0, 61659.8, 466.221, 3461),
+        ]
+        assert ether["volume"].tolist() == [1172.012, 1611.512, 1378.284, 1924.640, 2358.963]
+        assert_tape_equals_bars(here, "BTCUSDT")
+
+
+def minutes_23_55_to_23_59(bars: BarArray) -> BarArray:
+    midnight_ms = 1_723_161_600_000
+    times = bars["open_time_ms"]
+    return bars[(times >= midnight_ms - 300_000) & (times < midnight_ms)]
+
+
+def assert_tape_equals_bars(here: Room, symbol: str) -> None:
+    """Bars built from the stored trades are, bit for bit, the bars that were shown."""
+    stored = here.store.trades(symbol)
+    for interval in INTERVALS:
+        shown = here.shown(symbol, interval)
+        again = build_bars(stored, interval)
+        for name in ("open_time_ms", "open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "trades"):
+            assert np.array_equal(shown[name], again[name]), (str(interval), name)
+
+
+def recorded_events(path: Path, kind: str, symbols: Sequence[str]) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt") as lines:
+        events = [json.loads(line[line.find("{") :]).get("data", {}) for line in lines if "{" in line]
+    return [event for event in events if event.get("e") == kind and event["s"] in symbols]
+
+
+@pytest.mark.data
+async def test_aggregated_trades_rebuild_the_exchanges_own_kline_frames(tmp_path: Path, data_dir: Path) -> None:
+    """Each kline frame of the minute that began inside the recording, against the bar of the trades it covers."""
+    recording = data_dir / "usdm-frames-2021-07-22" / "BINANCE_FUTURES.ws.1.0.gz"
+    symbols = ["CTKUSDT", "SUSHIUSDT", "KEEPUSDT"]
+    aggregates = {(event["s"], event["a"]): event for event in recorded_events(recording, "aggTrade", symbols)}
+    klines = [event["k"] for event in recorded_events(recording, "kline", symbols)]
+    compared = set()
+    async with room(tmp_path / "tape.duckdb", symbols) as here:
+        await replayed(recording, symbols, TradeKind.AGG, here)
+        for kline in klines:
+            symbol = kline["s"]
+            stored = here.store.trades(symbol, from_ms=kline["t"], to_ms=kline["T"] + 1)
+            covered = np.array([aggregates[symbol, i]["l"] <= kline["L"] for i in stored.id.tolist()], np.bool_)
+            ends = [aggregates[symbol, i]["l"] for i in stored.id[covered].tolist()]
+            begun_before = not ends or aggregates[symbol, int(stored.id[0])]["f"] != kline["f"]
+            if begun_before or kline["L"] not in ends:  # or the frame was sent in the middle of an aggregate
+                continue
+            (bar,) = build_bars(stored.take(covered), MINUTE)
+            assert_equals_kline(bar, kline)
+            compared.add(symbol)
+    assert compared == set(symbols)
+
+
+def assert_equals_kline(bar: np.void, kline: dict[str, Any]) -> None:
+    for ours, theirs in (("open", "o"), ("high", "h"), ("low", "l"), ("close", "c"), ("volume", "v")):
+        assert bar[ours] == float(kline[theirs]), (kline["s"], ours)
+    assert bar["quote_volume"] == pytest.approx(float(kline["q"]), rel=1e-12)
+    assert bar["buy_volume"] == float(kline["V"])
+
+
+async def test_a_late_trade_revises_its_bars_from_the_tape(tmp_path: Path) -> None:
+    async with room(tmp_path / "tape.duckdb", ["BTCUSDT"]) as here:
+        here.take(trades([1, 2, 5, 6], [0, 500, 2_100, 70_000]))
+        before = len(here.published)
+        here.take(trades([3, 4], [900, 1_100], prices=[999.0, 1.0]))
+        while len(here.published) < before + 2:  # the late batch itself, then the revision
+            await asyncio.sleep(0.01)
+        seconds = here.shown("BTCUSDT", Interval.parse("1s"))
+        revised = seconds[seconds["status"] == BarStatus.REVISED]
+        assert revised["open_time_ms"].tolist() == [0, 1_000]
+        assert (revised[0]["high"], revised[0]["trades"], revised[0]["close"]) == (999.0, 3, 999.0)
+        assert_tape_equals_bars(here, "BTCUSDT")
+        assert here.tracker.open_gaps(0) == []
+        await here.store.flushed()
+        stored = here.store.bars("BTCUSDT", Interval.parse("1s"))
+        assert stored["status"].tolist().count(BarStatus.REVISED) == 2
+
+
+async def test_a_hole_is_a_row_and_is_charged_to_the_bar_after_it(tmp_path: Path) -> None:
+    async with room(tmp_path / "tape.duckdb", ["BTCUSDT"]) as here:
+        here.take(trades([1, 2, 10, 11], [0, 100, 1_500, 1_600]))
+        await here.store.flushed()
+        assert [(gap.first_id, gap.last_id) for gap in here.store.gaps(open_only=True)] == [(3, 9)]
+        assert here.shown("BTCUSDT", Interval.parse("1s"))["lost"].tolist() == [0, 7]
+
+
+async def test_a_restart_goes_on_with_the_same_bars_and_finds_the_hole(tmp_path: Path) -> None:
+    path = tmp_path / "tape.duckdb"
+    ids = list(range(1, 400))
+    times = [i * 300 for i in ids]
+    async with room(path, ["BTCUSDT"]) as first:
+        first.take(trades(ids, times))
+        await first.store.flushed()
+        before = {interval: first.shown("BTCUSDT", interval).copy() for interval in INTERVALS}
+    async with room(path, ["BTCUSDT"]) as second:
+        for interval in INTERVALS:
+            now = second.shown("BTCUSDT", interval)
+            for name in ("open_time_ms", "open", "close", "volume", "trades"):
+                assert np.array_equal(now[name], before[interval][name]), (str(interval), name)
+        second.take(trades([405], [405 * 300]))
+        assert [(gap.first_id, gap.last_id) for gap in second.tracker.open_gaps(0)] == [(400, 404)]
+
+
+async def test_what_a_full_queue_refuses_is_a_gap_not_a_silence(tmp_path: Path) -> None:
+    clock = SystemClock()
+    store = Store.open(tmp_path / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=5_000, queue_rows=1_000)
+    store.symbols.add("BTCUSDT")
+    book = BarBook(INTERVALS, 6000)
+    live = Live(symbols=store.symbols, book=book, pairs=[], reader=store)
+    tracker = ContinuityTracker(store.symbols)
+    intake = Intake(store=store, tracker=tracker, book=book, live=live, clock=clock)
+    try:
+        big = trades(range(1, 901), range(1, 901))
+        more = trades(range(901, 1_101), range(901, 1_101))
+        intake.take(big, np.ones(900, np.bool_))
+        intake.take(more, np.ones(200, np.bool_))
+        assert intake.counters.refused == 200
+        await store.flushed()
+        assert [(g.first_id, g.last_id, g.reason) for g in store.gaps()] == [(901, 1_100, "disk_queue_full")]
+        counters = intake.counters
+        assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused
+    finally:
+        store.close()
+
+
+def test_lost_ids_before_a_dropped_trade_move_to_the_next_kept_one() -> None:
+    lost: IntArray = np.array([0, 5, 0, 0], np.int64)
+    wanted = np.array([True, False, True, True])
+    symbols = np.array([0, 0, 1, 0], np.int32)
+    assert _carried(lost, wanted, symbols).tolist() == [0, 0, 0, 5]

@@ -1,0 +1,129 @@
+// Which screen an address means, and the shell around it.
+
+import { Tooltip } from "@base-ui/react/tooltip";
+import { useEffect, useState } from "react";
+import { neighbour, placeTo, splitPair } from "./lib/destinations";
+import { pairName } from "./lib/format";
+import { useKeys } from "./lib/keys";
+import { intervalMs } from "./lib/time";
+import { changeView, go, type Place, type Route, usePlace } from "./lib/url";
+import { PairScreen } from "./screens/pair";
+import { SymbolScreen } from "./screens/symbol";
+import { SystemScreen } from "./screens/system";
+import { Announcer } from "./ui/announcer";
+import { Banners } from "./ui/banners";
+import { toggleZone } from "./ui/clock";
+import { ContextBar, chooseInterval } from "./ui/context-bar";
+import { Help } from "./ui/help";
+import { Notice } from "./ui/notice";
+import { MarketPicker, ZonePicker } from "./ui/pickers";
+import { Rail } from "./ui/rail";
+import { StatusBar } from "./ui/status-bar";
+import { useConfig, useTopic } from "./wire/context";
+import type { Topic } from "./wire/hub";
+import { pairTopic, symbolTopic } from "./wire/topic";
+
+type Overlay = "market" | "zone" | "help" | undefined;
+
+export function App() {
+  const place = usePlace();
+  const config = useConfig();
+  const [overlay, setOverlay] = useState<Overlay>();
+  const tf = place.view.tf ?? config.metric_interval;
+  const window = place.view.w ?? config.window;
+  const stepMs = intervalMs(tf) ?? 1_000;
+  const symbols = symbolsOf(place.route);
+  const isChart = symbols.length > 0;
+  const topic = useTopic(topicOf(place.route, tf, window));
+  useHome(place);
+  useKeys({
+    "1": () => go(placeTo("pair", place, config)),
+    "2": () => go(placeTo("symbol", place, config)),
+    "7": () => go(placeTo("system", place, config)),
+    "[": () => isChart && chooseInterval(neighbour(config.intervals, tf, -1)),
+    "]": () => isChart && chooseInterval(neighbour(config.intervals, tf, 1)),
+    v: () => isChart && changeView({ view: place.view.view ? undefined : "table" }),
+    z: () => toggleZone(place.view.tz),
+    "/": () => setOverlay("market"),
+    "mod+k": () => setOverlay("market"),
+    "?": () => setOverlay("help"),
+  });
+  const close = () => setOverlay(undefined);
+  return (
+    <Tooltip.Provider delay={250}>
+      <div className="grid h-full grid-cols-[56px_minmax(0,1fr)] grid-rows-[36px_auto_minmax(0,1fr)_24px]">
+        <Rail />
+        <ContextBar
+          title={titleOf(place.route)}
+          tf={isChart ? tf : undefined}
+          window={place.route.screen === "pair" ? window : undefined}
+          symbols={symbols}
+          stepMs={isChart ? stepMs : 1_000}
+          onPick={() => setOverlay("market")}
+          onPickZone={() => setOverlay("zone")}
+          onHelp={() => setOverlay("help")}
+        />
+        <Banners />
+        <main className="col-start-2 min-h-0">
+          <Screen route={place.route} tf={tf} window={window} topic={topic} />
+        </main>
+        <StatusBar topic={topic} />
+      </div>
+      <Announcer symbols={symbols} stepMs={stepMs} />
+      <MarketPicker open={overlay === "market"} onClose={close} />
+      <ZonePicker open={overlay === "zone"} onClose={close} />
+      <Help open={overlay === "help"} onClose={close} />
+    </Tooltip.Provider>
+  );
+}
+
+interface ScreenProps {
+  route: Route;
+  tf: string;
+  window: number;
+  topic: Topic | undefined;
+}
+
+function Screen({ route, tf, window, topic }: ScreenProps) {
+  const config = useConfig();
+  const decimals = (symbol: string) => config.symbols.find((info) => info.symbol === symbol)?.price_decimals ?? 2;
+  switch (route.screen) {
+    case "pair":
+      return <PairScreen y={route.y} x={route.x} {...{ tf, window, topic, decimals }} />;
+    case "symbol":
+      return <SymbolScreen symbol={route.symbol} {...{ tf, topic, decimals }} />;
+    case "system":
+      return <SystemScreen />;
+    case "home":
+      return <Notice title="No symbol is watched">Start pairscope with at least one: --symbols BTCUSDT,ETHUSDT</Notice>;
+    case "unknown":
+      return <Notice title="There is no such page">Press / to find a pair or a symbol.</Notice>;
+  }
+}
+
+const symbolsOf = (route: Route): string[] =>
+  route.screen === "pair" ? [route.y, route.x] : route.screen === "symbol" ? [route.symbol] : [];
+
+function topicOf(route: Route, tf: string, window: number): string | undefined {
+  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window);
+  return route.screen === "symbol" ? symbolTopic(route.symbol, tf) : undefined;
+}
+
+function titleOf(route: Route): string {
+  if (route.screen === "pair") return pairName(route.y, route.x);
+  return route.screen === "symbol" ? route.symbol : "Find…";
+}
+
+/** Home is the first pair, or the first symbol when only one is watched. */
+function useHome(place: Place): void {
+  const config = useConfig();
+  const isHome = place.route.screen === "home";
+  useEffect(() => {
+    if (!isHome) return;
+    const [pair] = config.pairs;
+    const [symbol] = config.symbols;
+    const view = { tf: config.metric_interval, w: config.window, ...place.view };
+    if (pair) go({ route: { screen: "pair", ...splitPair(pair) }, view }, true);
+    else if (symbol) go({ route: { screen: "symbol", symbol: symbol.symbol }, view }, true);
+  }, [isHome, config, place.view]);
+}

@@ -1,0 +1,107 @@
+import { ChartPanel } from "../chart/chart-panel";
+import { symbolLayers } from "../chart/layers";
+import { symbolLegends, tone } from "../chart/legend";
+import { symbolTable } from "../chart/table-view";
+import { fixed } from "../lib/format";
+import { useTab } from "../lib/hooks";
+import { numeric, quantityText, reasonText } from "../lib/quantity";
+import { intervalMs } from "../lib/time";
+import { usePlace } from "../lib/url";
+import { Legs } from "../ui/legs";
+import { MetricHint, useCatalogue } from "../ui/metric-hint";
+import { MetricsTable } from "../ui/metrics-table";
+import { Cell, Strip } from "../ui/strip";
+import { useConfig, useFreshness, useTopicState } from "../wire/context";
+import { isCurrent } from "../wire/freshness";
+import type { Topic } from "../wire/hub";
+
+interface Props {
+  symbol: string;
+  tf: string;
+  topic: Topic | undefined;
+  decimals: (symbol: string) => number;
+}
+
+export function SymbolScreen({ symbol, tf, topic, decimals }: Props) {
+  const { window } = useConfig();
+  const stepMs = intervalMs(tf) ?? 1_000;
+  const state = useTopicState(topic);
+  const fresh = useFreshness([symbol], stepMs);
+  const current = isCurrent(fresh.state);
+  const places = decimals(symbol);
+  const last = state?.bars?.close.at(-1);
+  const price = fixed(last, places);
+  useTab(tabTitle(symbol, last === undefined ? undefined : price, fresh.state), fresh.state === "down");
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <PriceStrip {...{ symbol, topic }} places={places} isCurrent={current} />
+      <div className="flex min-h-0 flex-1">
+        <ChartPanel
+          picture={`symbol ${symbol}`}
+          label={`${symbol}: price and volume, ${tf} bars`}
+          summary={`${symbol}, ${tf} bars: last price ${price}. ${fresh.why}`}
+          topic={topic}
+          stepMs={stepMs}
+          build={symbolLayers(places, window)}
+          legends={symbolLegends(symbol, tf, places, window)}
+          table={symbolTable(places)}
+          isTable={usePlace().view.view === "table"}
+          fresh={fresh.state}
+        />
+        <aside className="hidden w-66 shrink-0 overflow-y-auto border-line border-l bg-panel lg:block">
+          <MetricsTable
+            title={`Statistics · ${window} bars of ${tf}`}
+            scope="symbol"
+            metrics={state?.metrics ?? {}}
+            decimals={places}
+            isCurrent={current}
+          />
+          <Legs symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+function tabTitle(symbol: string, price: string | undefined, state: string): string {
+  if (state === "down" || state === "stale") return `${state} · ${symbol}`;
+  return price === undefined ? symbol : `${price} ${symbol}`;
+}
+
+const CELLS: readonly (readonly [metric: string, name: string, detail: string])[] = [
+  ["price_z", "z of price", ""],
+  ["vwap", "VWAP", "volume-weighted"],
+  ["min_price", "low", "lowest close"],
+  ["max_price", "high", "highest close"],
+  ["volatility_annual", "volatility", "a year"],
+  ["order_flow", "order flow", "bought − sold"],
+  ["quote_volume", "turnover", ""],
+];
+
+function PriceStrip({ symbol, topic, places, isCurrent }: { symbol: string; topic: Topic | undefined; places: number; isCurrent: boolean }) {
+  const state = useTopicState(topic);
+  const catalogue = useCatalogue("symbol");
+  const metrics = state?.metrics ?? {};
+  const change = numeric(metrics["last_return"]);
+  return (
+    <Strip label="Price" isCurrent={isCurrent}>
+      <Cell
+        wide
+        name={symbol}
+        value={fixed(state?.bars?.close.at(-1), places)}
+        tone={isCurrent ? tone(change) : undefined}
+        detail={`${quantityText(metrics["last_return"], places)} last bar`}
+        hint={<MetricHint info={catalogue.get("last_price")} quantity={metrics["last_price"]} />}
+      />
+      {CELLS.filter(([metric]) => metric in metrics).map(([metric, name, detail]) => (
+        <Cell
+          key={metric}
+          name={name}
+          value={quantityText(metrics[metric], places)}
+          detail={reasonText(metrics[metric]) || detail}
+          hint={<MetricHint info={catalogue.get(metric)} quantity={metrics[metric]} />}
+        />
+      ))}
+    </Strip>
+  );
+}

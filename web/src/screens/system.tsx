@@ -1,0 +1,183 @@
+import type { ReactNode } from "react";
+import type { Status } from "../api.gen";
+import { age, bytes, DASH, duration, fixed, milliseconds } from "../lib/format";
+import { useTab } from "../lib/hooks";
+import { dateTime } from "../lib/time";
+import { useZone } from "../ui/clock";
+import { Notice } from "../ui/notice";
+import { useHub, useLink, useNow, useStatus } from "../wire/context";
+
+type Row = readonly [name: string, value: ReactNode, isBad?: boolean];
+
+function Card({ title, rows }: { title: string; rows: readonly Row[] }) {
+  return (
+    <section className="min-w-0 rounded border border-line bg-panel" aria-label={title}>
+      <h2 className="caption border-line border-b px-3 py-1.5">{title}</h2>
+      <dl className="grid grid-cols-[auto_1fr] gap-x-4 px-3 py-1.5">
+        {rows.map(([name, value, isBad]) => (
+          <div key={name} className="contents">
+            <dt className="whitespace-nowrap py-1 text-dim">{name}</dt>
+            <dd className={`num truncate py-1 text-right ${isBad ? "text-short" : ""}`}>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+export function SystemScreen() {
+  const received = useStatus();
+  const link = useLink();
+  useTab("System", link.phase === "down");
+  if (!received) return <Notice title="Waiting for the first status" />;
+  const { status } = received;
+  return (
+    <div className="h-full overflow-y-auto p-3">
+      <div className="grid grid-cols-2 items-start gap-3 xl:grid-cols-4">
+        <SourceCard status={status} />
+        <FeedCard status={status} />
+        <StoreCard status={status} />
+        <ServerCard status={status} />
+      </div>
+      <Symbols status={status} receivedMs={received.receivedMs} />
+      <About version={status.version} />
+    </div>
+  );
+}
+
+function SourceCard({ status: { source } }: { status: Status }) {
+  return (
+    <Card
+      title="Source"
+      rows={[
+        ["kind", source.kind],
+        ["asked for", source.requested],
+        ["name", source.label],
+        ["why", source.reason ?? DASH, source.reason !== null],
+        ["detail", <span key="detail" title={source.detail ?? ""}>{source.detail ?? DASH}</span>],
+        ["played to its end", source.finished ? "yes" : "no"],
+      ]}
+    />
+  );
+}
+
+function FeedCard({ status: { feed } }: { status: Status }) {
+  const zone = useZone();
+  const rejected = Object.entries(feed.rejected);
+  return (
+    <Card
+      title="Feed"
+      rows={[
+        ["state", feed.state, feed.state === "stale" || feed.state === "down"],
+        ["since", dateTime(feed.since_ms, zone)],
+        ["connections", `${feed.connections}, ${feed.reconnects} reconnects`],
+        ["trades", `${fixed(feed.trades, 0)}, ${fixed(feed.trades_per_s, 1)} /s`],
+        ["lag p50, p95", `${milliseconds(feed.lag_ms_p50)}, ${milliseconds(feed.lag_ms_p95)}`],
+        ["frames waiting", `${fixed(feed.frames_waiting, 0)} of ${fixed(feed.frames_limit, 0)}`],
+        ["duplicates", fixed(feed.duplicates, 0)],
+        ["rejected", rejected.map(([reason, count]) => `${reason} ${fixed(count, 0)}`).join(", ") || "none", rejected.length > 0],
+        ["silent streams", feed.silent.join(", ") || "none", feed.silent.length > 0],
+        ["last error", feed.last_error ?? "none", feed.last_error !== null],
+      ]}
+    />
+  );
+}
+
+function StoreCard({ status: { store, now_ms } }: { status: Status }) {
+  return (
+    <Card
+      title="Tape"
+      rows={[
+        ["size", bytes(store.database_bytes)],
+        ["trades committed", fixed(store.trades_committed, 0)],
+        ["last commit", store.last_commit_ms === null ? DASH : `${age(now_ms - store.last_commit_ms)} ago`],
+        ["commit p50, p99", `${milliseconds(store.commit_ms_p50)}, ${milliseconds(store.commit_ms_p99)}`],
+        ["rows waiting", `${fixed(store.rows_waiting, 0)} of ${fixed(store.rows_limit, 0)}`],
+        ["rows refused", fixed(store.rows_refused, 0), store.rows_refused > 0],
+        ["error", store.error ?? "none", store.error !== null],
+        ["file", <span key="file" title={store.path}>{store.path}</span>],
+      ]}
+    />
+  );
+}
+
+function ServerCard({ status }: { status: Status }) {
+  const hub = useHub();
+  const zone = useZone();
+  const { clients } = status;
+  return (
+    <Card
+      title="Server and browsers"
+      rows={[
+        ["started", dateTime(status.started_ms, zone)],
+        ["up for", duration(status.uptime_s)],
+        ["memory", bytes(status.memory_bytes)],
+        ["kernels", status.warming_up ? "being prepared" : "ready"],
+        ["browsers", `${fixed(clients.clients, 0)}, ${fixed(clients.topics, 0)} topics`],
+        ["messages sent", fixed(clients.sent, 0)],
+        ["merged for slow ones", fixed(clients.conflated, 0)],
+        ["cut off", fixed(clients.cut_off, 0), clients.cut_off > 0],
+        ["holes seen here", fixed(hub.holes, 0), hub.holes > 0],
+      ]}
+    />
+  );
+}
+
+function Symbols({ status, receivedMs }: { status: Status; receivedMs: number }) {
+  const now = useNow(500);
+  return (
+    <section className="mt-3 overflow-x-auto rounded border border-line bg-panel" aria-label="Symbols">
+      <table className="w-full border-collapse">
+        <caption className="caption border-line border-b px-3 py-1.5 text-left">Symbols</caption>
+        <thead className="text-dim">
+          <tr>
+            {["symbol", "last price", "last trade", "trades", "last id", "open gaps", "ids missing"].map((title, i) => (
+              <th key={title} scope="col" className={`h-6 px-3 font-normal ${i ? "text-right" : "text-left"}`}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {status.symbols.map((row) => (
+            <tr key={row.symbol} className="border-line/60 border-t">
+              <th scope="row" className="h-6 px-3 text-left font-normal">
+                {row.symbol}
+              </th>
+              <td className="num px-3 text-right">{row.last_price ?? DASH}</td>
+              <td className="num px-3 text-right">
+                {row.received_ms === null ? DASH : `${age(status.now_ms - row.received_ms + now - receivedMs)} ago`}
+              </td>
+              <td className="num px-3 text-right">{fixed(row.trades, 0)}</td>
+              <td className="num px-3 text-right">{row.last_id ?? DASH}</td>
+              <td className={`num px-3 text-right ${row.gaps_open ? "text-short" : ""}`}>{fixed(row.gaps_open, 0)}</td>
+              <td className={`num px-3 text-right ${row.ids_missing ? "text-short" : ""}`}>{fixed(row.ids_missing, 0)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function About({ version }: { version: string }) {
+  return (
+    <section className="mt-3 rounded border border-line bg-panel px-3 py-2 text-dim" aria-label="About">
+      <p>
+        pairscope <span className="num text-fg">{version}</span>, MIT licence. Charts: Lightweight Charts™, Copyright ©
+        TradingView, Inc.,{" "}
+        <a className="underline" href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
+          tradingview.com
+        </a>
+        , Apache License 2.0.{" "}
+        <a className="underline" href="/app/NOTICE.txt" target="_blank" rel="noreferrer">
+          All notices
+        </a>
+        {" · "}
+        <a className="underline" href="/docs" target="_blank" rel="noreferrer">
+          API reference
+        </a>
+      </p>
+    </section>
+  );
+}

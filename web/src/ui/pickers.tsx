@@ -1,0 +1,58 @@
+import { carried, placeTo, SCREENS, splitPair } from "../lib/destinations";
+import { pairName } from "../lib/format";
+import { localZone, UTC, zoneLabel } from "../lib/time";
+import { changeView, go, usePlace } from "../lib/url";
+import { useConfig, useHub } from "../wire/context";
+import { type Choice, Picker } from "./picker";
+
+interface Props {
+  open: boolean;
+  onClose: () => void;
+}
+
+export function MarketPicker({ open, onClose }: Props) {
+  const config = useConfig();
+  const place = usePlace();
+  const view = carried(place.view);
+  const choices: Choice[] = [
+    ...config.pairs.map((pair) => {
+      const { y, x } = splitPair(pair);
+      return {
+        value: pair,
+        label: pairName(y, x),
+        detail: `${y} on ${x}`,
+        choose: () => go({ route: { screen: "pair", y, x }, view }),
+      };
+    }),
+    ...config.symbols.map(({ symbol }) => ({
+      value: symbol,
+      label: symbol,
+      detail: "symbol",
+      choose: () => go({ route: { screen: "symbol", symbol }, view }),
+    })),
+    ...SCREENS.map(({ name, title }) => ({
+      value: `screen ${name}`,
+      label: title,
+      detail: "screen",
+      choose: () => go(placeTo(name, place, config)),
+    })),
+  ];
+  return <Picker open={open} onClose={onClose} title="Find a pair or a symbol" placeholder="eth btc" choices={choices} />;
+}
+
+export function ZonePicker({ open, onClose }: Props) {
+  const now = useHub().serverNowMs();
+  if (!open) return null;
+  const set = (tz: string | undefined) => () => changeView({ tz });
+  const choices: Choice[] = [
+    { value: "utc", label: UTC, detail: "default", choose: set(undefined) },
+    { value: "local", label: "Local time", detail: localZone(), choose: set("local") },
+    ...Intl.supportedValuesOf("timeZone").map((zone) => ({
+      value: zone,
+      label: zone.replaceAll("_", " "),
+      detail: zoneLabel(zone, now).split(" ").at(-1) ?? "",
+      choose: set(zone),
+    })),
+  ];
+  return <Picker open onClose={onClose} title="Choose a time zone" placeholder="Berlin" choices={choices} />;
+}
