@@ -17,14 +17,16 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from pairscope.api import wire
+from pairscope.api.hub import Hub
 from pairscope.api.server import create_app, make_server
 from pairscope.base.clock import Clock, ManualClock, SystemClock
-from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarStatus, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
@@ -67,18 +69,24 @@ class Market:
         )
         self.intake.take(trades, np.ones(len(prices), np.bool_))
 
+    def revise(self, symbol: str, interval: Interval, back: int, close: float) -> None:
+        """Change the close of a bar that was closed long ago, as a late trade would."""
+        bars = self.live.bars(symbol, interval, back + 1)[:1].copy()
+        bars["close"], bars["status"] = close, BarStatus.REVISED
+        self.book.put(bars)
+        self.live.publish(LiveUpdate(bars))
+
     def app(self, **options: Any) -> FastAPI:
-        clock = options.pop("clock", SystemClock())
-        return create_app(
-            settings=self.settings,
-            live=self.live,
-            store=self.store,
-            status=self.status,
-            health=options.pop("health", healthy),
-            config=self.config,
-            clock=clock,
-            **options,
-        )
+        parts: dict[str, Any] = {
+            "settings": self.settings,
+            "live": self.live,
+            "store": self.store,
+            "status": self.status,
+            "health": lambda: wire.Health(status="ok", version="0", problems=[]),
+            "config": self.config,
+            "clock": SystemClock(),
+        }
+        return create_app(**(parts | options))
 
     def status(self) -> wire.Status:
         return msgspec.convert(STATUS, wire.Status)
@@ -95,10 +103,6 @@ class Market:
             max_bars=5000,
             trade_kind="aggTrade",
         )
-
-
-def healthy() -> wire.Health:
-    return wire.Health(status="ok", version="0", problems=[])
 
 
 STATUS: dict[str, Any] = {
@@ -153,17 +157,43 @@ STATUS: dict[str, Any] = {
 }
 
 
+class Page:
+    """A WebSocket client that follows topics."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self.connection.send(msgspec.json.encode(message).decode())
+
+    async def follow(self, topic: str, **options: Any) -> None:
+        await self.send({"op": "sub", "topic": topic, **options})
+
+    async def next(self, *kinds: type[wire.Wire]) -> Any:
+        """The next message of some kinds; others are passed over."""
+        async with asyncio.timeout(10):
+            while True:
+                message = msgspec.json.decode(await self.connection.recv(), type=wire.ServerMessage)
+                if isinstance(message, kinds):
+                    return message
+
+
 class Served:
     """A running server, and ways to talk to it."""
 
     def __init__(self, app: FastAPI, port: int) -> None:
         self.app = app
+        self.hub: Hub = app.state.hub
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx.AsyncClient(base_url=self.url, timeout=10)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10)
 
-    def socket(self, **options: Any) -> connect:
+    def connect(self, **options: Any) -> connect:
         return connect(f"ws://127.0.0.1:{self.port}/ws", compression=None, max_size=None, **options)
+
+    @contextlib.asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        async with self.connect() as connection:
+            yield Page(connection)
 
     async def raw(self, request: bytes) -> bytes:
         """The whole answer to bytes that no well-behaved client would send."""
@@ -171,26 +201,9 @@ class Served:
         writer.write(request)
         answer = await asyncio.wait_for(reader.read(), 10)
         writer.close()
-        await writer.wait_closed()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
         return answer
-
-
-async def follow(connection: ClientConnection, topic: str, **options: Any) -> None:
-    await connection.send(msgspec.json.encode({"op": "sub", "topic": topic, **options}).decode())
-
-
-async def receive(connection: ClientConnection, *kinds: str) -> Any:
-    """The next message of some kinds; others are passed over."""
-    async with asyncio.timeout(10):
-        while True:
-            message = msgspec.json.decode(await connection.recv(), type=wire.ServerMessage)
-            if type(message).__struct_config__.tag in kinds:
-                return message
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
 
 
 @pytest.fixture
@@ -208,22 +221,40 @@ def market(tmp_path: Path) -> Iterator[Market]:
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Served]]]:
+def new_market(tmp_path: Path) -> Iterator[Market]:
+    """A market without a trade."""
+    market = Market(tmp_path, SystemClock())
+    yield market
+    market.store.close()
+
+
+Serve = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def serve() -> Serve:
     """Serves an application on loopback, as the real one is served."""
-    yield served
+
+    @contextlib.asynccontextmanager
+    async def served(app: FastAPI) -> AsyncIterator[Served]:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            server = make_server(app, listening)
+            running = asyncio.create_task(server.serve(sockets=[listening]))
+            one = Served(app, listening.getsockname()[1])
+            try:
+                await one.http.get("/health")
+                yield one
+            finally:
+                await one.http.aclose()
+                server.should_exit = True
+                await running
+
+    return served
 
 
-@contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = make_server(app, listening)
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        one = Served(app, listening.getsockname()[1])
-        try:
-            yield one
-        finally:
-            await one.http.aclose()
-            server.should_exit = True
-            await running
+@pytest.fixture
+async def server(market: Market, serve: Serve) -> AsyncIterator[Served]:
+    """The market's application, served."""
+    await market.store.flushed()
+    async with serve(market.app()) as served:
+        yield served

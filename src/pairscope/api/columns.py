@@ -42,7 +42,11 @@ def bar_columns(bars: BarArray) -> wire.BarColumns:
     )
 
 
-def pair_columns(series: PairSeries, rows: slice = slice(None)) -> wire.PairColumns:
+def pair_columns(series: PairSeries, rows: slice | None = None) -> wire.PairColumns:
+    """Some rows, or all from the first that has a price on."""
+    if rows is None:
+        priced = np.isfinite(series.y) | np.isfinite(series.x)
+        rows = slice(int(priced.argmax()) if priced.any() else len(priced), None)
     return wire.PairColumns(
         open_time_ms=series.open_time_ms[rows].tolist(),
         y=series.y[rows].tolist(),

@@ -229,7 +229,8 @@ class PairTopic(MarketTopic):
 
     def _open_bar(self) -> str | None:
         series = self._rows(1)
-        if self._final_ms is not None and series.open_time_ms[-1] <= self._final_ms:
+        told_as_final = self._final_ms is not None and series.open_time_ms[-1] <= self._final_ms
+        if told_as_final or (np.isnan(series.y[-1]) and np.isnan(series.x[-1])):
             return None
         last = len(series.open_time_ms) - 1
         return encode(self._row(series, last, self._live.bars(self._y, self._interval, 2), "open", self.seq))

@@ -10,12 +10,18 @@ from pathlib import Path
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from pairscope.base.errors import DataFolderError
+
 FILE_BYTES = 10_000_000
 FILES_KEPT = 5
 
 
 def set_up_logs(level: str, file: Path | None) -> None:
-    """Send pairscope's events and every library's log lines the same two ways."""
+    """Send pairscope's events and every library's log lines the same two ways.
+
+    Raises:
+        DataFolderError: when the file cannot be written.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,10 +40,7 @@ def set_up_logs(level: str, file: Path | None) -> None:
     terminal.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     handlers: list[logging.Handler] = [terminal]
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        rotating = logging.handlers.RotatingFileHandler(
-            file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True
-        )
+        rotating = _rotating(file)
         json_lines = structlog.processors.JSONRenderer()
         rotating.setFormatter(structlog.stdlib.ProcessorFormatter(processor=json_lines, foreign_pre_chain=shared))
         handlers.append(rotating)
@@ -50,6 +53,16 @@ def set_up_logs(level: str, file: Path | None) -> None:
     root.setLevel(level.upper())
     for noisy in ("httpx", "httpcore", "uvicorn.access", "picows", "numba", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _rotating(file: Path) -> logging.Handler:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    except OSError as error:
+        raise DataFolderError(
+            f"cannot write the log {file}: {error.strerror}", cure="choose a writable folder with --data-dir"
+        ) from None
 
 
 def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

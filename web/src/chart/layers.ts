@@ -104,8 +104,8 @@ function vwapLayer(chart: Chart, decimals: number, window: number): Layer {
 /** All volume, and in front of it what buyers took: the part that stays visible was sold. */
 function volumeLayers(chart: Chart, pane: number, scale: string): Layer[] {
   const options = { ...quiet, priceScaleId: scale, priceFormat: { type: "volume" } } as const;
-  const all = chart.addSeries(HistogramSeries, { ...options, color: COLORS.downSoft }, pane);
-  const bought = chart.addSeries(HistogramSeries, { ...options, color: COLORS.upSoft }, pane);
+  const all = chart.addSeries(HistogramSeries, { ...options, color: COLORS.sold }, pane);
+  const bought = chart.addSeries(HistogramSeries, { ...options, color: COLORS.bought }, pane);
   const isOverlay = scale !== "right";
   chart.priceScale(scale, pane).applyOptions({ scaleMargins: { top: isOverlay ? 0.84 : 0.18, bottom: 0 } });
   return [

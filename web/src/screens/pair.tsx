@@ -1,6 +1,7 @@
 import { ChartPanel } from "../chart/chart-panel";
 import { pairLayers, Z_THRESHOLD } from "../chart/layers";
 import { pairLegends, tone } from "../chart/legend";
+import { HedgeScatter } from "../chart/scatter";
 import { pairTable } from "../chart/table-view";
 import { DASH, fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
@@ -56,7 +57,8 @@ export function PairScreen({ y, x, tf, window, topic, decimals }: Props) {
         />
         <aside className="hidden w-66 shrink-0 overflow-y-auto border-line border-l bg-panel lg:block">
           <MetricsTable title={`Pair · ${window} bars`} scope="pair" metrics={metrics} decimals={yDecimals} isCurrent={current} />
-          <Legs symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
+          <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
+          <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
         </aside>
       </div>
     </div>

@@ -56,7 +56,7 @@ export function SymbolScreen({ symbol, tf, topic, decimals }: Props) {
             decimals={places}
             isCurrent={current}
           />
-          <Legs symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
+          <Legs title="Tape" symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
         </aside>
       </div>
     </div>

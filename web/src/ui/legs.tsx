@@ -3,20 +3,22 @@ import { useNow, useStatus } from "../wire/context";
 import { ageOf, limits } from "../wire/freshness";
 
 interface Props {
+  title: string;
   symbols: readonly string[];
   stepMs: number;
   decimals: (symbol: string) => number;
 }
 
 /** Each leg by itself: which of the two is late, and what is missing of it. */
-export function Legs({ symbols, stepMs, decimals }: Props) {
+export function Legs({ title, symbols, stepMs, decimals }: Props) {
   const received = useStatus();
   const now = useNow(500);
-  const rows = received?.status.symbols.filter((row) => symbols.includes(row.symbol)) ?? [];
+  const known = received?.status.symbols ?? [];
+  const rows = symbols.flatMap((symbol) => known.filter((row) => row.symbol === symbol));
   const { lateMs } = limits(stepMs);
   return (
     <table className="w-full border-collapse border-line border-t">
-      <caption className="caption h-7 px-3 text-left leading-7">Legs</caption>
+      <caption className="caption h-7 px-3 text-left leading-7">{title}</caption>
       <thead className="text-dim">
         <tr>
           <th scope="col" className="px-3 text-left font-normal">

@@ -32,7 +32,7 @@ export function Cell({ name, value, detail, tone = "text-fg", hint, wide = false
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>
-        <span className="num text-[10px] text-dim leading-3">{detail ?? " "}</span>
+        <span className="num text-[10px] text-dim leading-3">{detail || "\u00a0"}</span>
       </button>
     </Hint>
   );

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from pairscope.api.columns import bar_columns, pair_columns, quantity, trade_columns
+from pairscope.base.interval import Interval
+from pairscope.base.model import BAR, BarSource, BarStatus, Origin, TradeBatch
+from pairscope.live.windows import Measured, PairSeries
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market
+
+
+def test_bars_carry_their_vwap_their_missing_share_and_words_for_their_codes() -> None:
+    bars = np.zeros(2, BAR)
+    bars["volume"], bars["quote_volume"] = [4.0, 0.0], [10.0, 0.0]
+    bars["trades"], bars["lost"] = [3, 0], [1, 0]
+    bars["status"], bars["source"] = [BarStatus.REVISED, BarStatus.OPEN], [BarSource.IMPORT, BarSource.LIVE]
+    columns = msgspec.json.decode(msgspec.json.encode(bar_columns(bars)))
+    assert columns["vwap"] == [2.5, None]
+    assert columns["missing"] == [0.25, 0.0]
+    assert columns["status"] == ["revised", "open"]
+    assert columns["source"] == ["import", "live"]
+
+
+def test_bars_keep_every_bit_of_their_numbers(market: Market) -> None:
+    bars = market.live.bars("BTCUSDT", Interval(1_000), 100)
+    columns = msgspec.json.decode(msgspec.json.encode(bar_columns(bars)))
+    for name in ("open_time_ms", "open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "trades"):
+        np.testing.assert_array_equal(columns[name], bars[name])
+
+
+def series(y: list[float], x: list[float]) -> PairSeries:
+    rest = [np.full(len(y), np.nan) for _ in range(5)]
+    return PairSeries(np.arange(len(y)) * 1_000, np.array(y), np.array(x), *rest)
+
+
+def test_what_is_not_a_number_is_null_in_a_pair() -> None:
+    columns = msgspec.json.decode(msgspec.json.encode(pair_columns(series([1.0, math.inf], [2.0, math.nan]))))
+    assert columns["y"] == [1.0, None]
+    assert columns["x"] == [2.0, None]
+    assert columns["beta"] == [None, None]
+
+
+def test_rows_before_the_first_price_are_left_out() -> None:
+    nan = math.nan
+    assert pair_columns(series([nan, nan, 1.0, nan], [nan, 2.0, nan, nan])).open_time_ms == [1_000, 2_000, 3_000]
+    assert pair_columns(series([nan], [nan])).open_time_ms == []
+
+
+def test_a_null_quantity_always_has_a_reason() -> None:
+    measured = Measured(value=math.nan, unit="1", window=30, n=2, as_of_ms=None, missing=0.0, reason=None)
+    assert quantity(measured).value is None
+    assert quantity(measured).reason == "not available"
+
+
+def test_trades_name_where_they_came_from() -> None:
+    one = np.ones(1)
+    batch = TradeBatch(
+        one.astype(np.int32), one.astype(int), one.astype(int), one, one, one > 0, one.astype(int), Origin.ARCHIVE
+    )
+    assert trade_columns(batch).origin == ["archive"]

@@ -1,0 +1,79 @@
+"""Bars of a recorded market against figures computed elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import zstandard
+
+from pairscope.bars.builder import build_bars
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, TradeBatch
+
+pytestmark = pytest.mark.data
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+MINUTE = Interval(60_000)
+FIRST_MS, LAST_MS = 1_723_161_300_000, 1_723_161_540_000  # 2024-08-08 23:55 and 23:59 UTC
+# open, high, low, close, volume, trades
+BTCUSDT = [
+    (61807.7, 61839.9, 61760.3, 61760.3, 136.450, 2005),
+    (61760.4, 61760.4, 61700.0, 61701.2, 203.143, 1992),
+    (61701.3, 61719.0, 61620.0, 61628.1, 607.148, 4717),
+    (61628.2, 61730.4, 61590.3, 61694.4, 890.437, 7387),
+    (61694.5, 61730.6, 61645.0, 61659.8, 466.221, 3461),
+]
+ETHUSDT_VOLUMES = [1172.012, 1611.512, 1378.284, 1924.640, 2358.963]
+
+
+def recorded(path: Path) -> Iterator[tuple[int, int, int, float, float, bool, int]]:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for line in io.TextIOWrapper(stream):
+            received, _, frame = line.partition(" ")
+            trade = msgspec.json.decode(frame)["data"]
+            price, size = float(trade["p"]), float(trade["q"])
+            yield SYMBOLS.index(trade["s"]), trade["t"], trade["T"], price, size, trade["m"], int(received)
+
+
+@pytest.fixture(scope="module")
+def tape(data_dir: Path) -> TradeBatch:
+    rows = list(recorded(data_dir / "usdm-trades-2024-08-08" / "usdm_trades_20240808.txt.zst"))
+    symbol_id, trade_id, time_ms, price, size, maker, received = zip(*rows, strict=True)
+    return TradeBatch(
+        np.array(symbol_id, np.int32),
+        np.array(trade_id, np.int64),
+        np.array(time_ms, np.int64),
+        np.array(price),
+        np.array(size),
+        np.array(maker),
+        np.array(received, np.int64),
+    )
+
+
+def of_symbol(bars: BarArray, symbol: str) -> BarArray:
+    within = (bars["open_time_ms"] >= FIRST_MS) & (bars["open_time_ms"] <= LAST_MS)
+    return bars[within & (bars["symbol_id"] == SYMBOLS.index(symbol))]
+
+
+@pytest.fixture(scope="module")
+def bars(tape: TradeBatch) -> BarArray:
+    return build_bars(tape, MINUTE)
+
+
+def test_minute_bars_of_btcusdt_equal_the_reference_figures(bars: BarArray) -> None:
+    own = of_symbol(bars, "BTCUSDT")
+    assert own[["open", "high", "low", "close", "volume", "trades"]].tolist() == BTCUSDT
+
+
+def test_minute_volumes_of_ethusdt_equal_the_reference_figures(bars: BarArray) -> None:
+    assert of_symbol(bars, "ETHUSDT")["volume"].tolist() == ETHUSDT_VOLUMES
+
+
+def test_every_recorded_trade_is_in_one_bar(tape: TradeBatch, bars: BarArray) -> None:
+    assert bars["trades"].sum() == len(tape)
+    assert (bars["last_id"] - bars["first_id"] + 1 == bars["trades"]).all()
