@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 START_MS = 1_790_000_000_000
 TRADES_PER_S = 1_000  # in the exchange's time: a busy hour of twenty symbols
 CHANCE_OF_NEXT_LEVEL = 0.5
+EVENT_LAG_MS = 90
 SYMBOLS = (  # name, price, decimals of a price, decimals of a size
-    ("BTCUSDT", 83_000.0, 2, 3),
+    ("BTCUSDT", 83_000.0, 1, 3),
     ("ETHUSDT", 3_100.0, 2, 3),
     ("SOLUSDT", 160.0, 4, 2),
     ("XRPUSDT", 2.2, 4, 1),
@@ -34,6 +35,7 @@ SYMBOLS = (  # name, price, decimals of a price, decimals of a size
     ("FILUSDT", 2.3, 3, 1),
     ("INJUSDT", 13.0, 6, 1),
 )
+_BOOL = ("false", "true")
 NAMES = tuple(symbol[0] for symbol in SYMBOLS)
 
 
@@ -99,8 +101,8 @@ def payloads(tape: Tape, wrapped: bool = True) -> list[bytes]:
         formats.append(f'{{"stream":"{name.lower()}@aggTrade","data":{event}}}' if wrapped else event)
     columns = [getattr(tape, field.name).tolist() for field in fields(tape)]
     return [
-        (formats[s] % (t + 90, a, p, q, q, f, l, t, "true" if m else "false")).encode()
-        for s, a, f, l, t, p, q, m in zip(*columns, strict=True)
+        (formats[symbol] % (time + EVENT_LAG_MS, id_, price, size, size, first, last, time, _BOOL[maker])).encode()
+        for symbol, id_, first, last, time, price, size, maker in zip(*columns, strict=True)
     ]
 
 

@@ -18,8 +18,9 @@ BUILT_ON = ("duckdb", "numba", "numpy", "msgspec", "picows", "starlette")
 
 
 def describe() -> str:
+    memory_gib = psutil.virtual_memory().total / 2**30
     lines = [
-        f"- machine: {os.cpu_count()} cores, {_processor()}, {psutil.virtual_memory().total / 2**30:.1f} GiB, {_system()}",
+        f"- machine: {os.cpu_count()} cores, {_processor()}, {memory_gib:.1f} GiB, {_system()}",
         f"- Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, SQLite {sqlite3.sqlite_version}",
         f"- pairscope {pairscope.__version__} on {_versions(BUILT_ON)}",
         f"- beside {_versions(COMPARED)}",

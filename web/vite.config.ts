@@ -1,6 +1,7 @@
+/// <reference types="vitest/config" />
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 const server = { target: "http://127.0.0.1:8000" };
 
@@ -15,6 +16,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 800, // kB before compression; the budget is 260 kB after it
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/ws": { ...server, ws: true }, "^/(config|status|metrics|symbols|ohlc|analytics)": server } },
+  server: { proxy: { "/ws": { ...server, ws: true }, "^/(config|status|metrics)": server } },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 });

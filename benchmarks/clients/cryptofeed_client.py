@@ -20,9 +20,7 @@ def main() -> None:
     names = {f"{name.removesuffix('USDT')}-USDT-PERP": name for name in NAMES}
     # Its own list of symbols would come from the exchange's REST API.
     Symbols.set(BinanceFutures.id, names, {"instrument_type": dict.fromkeys(names, "perpetual")})
-    BinanceFutures.websocket_endpoints = [
-        WebsocketEndpoint(task.url, options={"compression": None, "ssl": task.tls()})
-    ]
+    BinanceFutures.websocket_endpoints = [WebsocketEndpoint(task.url, options={"compression": None, "ssl": task.tls()})]
 
     async def count(trade: Any, received: float) -> None:
         watch.tick()

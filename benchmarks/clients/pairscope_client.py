@@ -11,28 +11,36 @@ from benchmarks.frames import NAMES
 from pairscope.app import opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
-from pairscope.base.settings import Settings
+from pairscope.base.settings import load_settings
+from pairscope.live.state import LiveUpdate
 
 INTERVALS = ("1s", "5s", "1m", "5m")
-LOOK_S = 0.005
 
 
 async def follow(task: Task, watch: Stopwatch) -> None:
-    settings = Settings(
-        source="live",
-        symbols=NAMES,
-        intervals=INTERVALS,
-        database_path=task.folder / "tape.duckdb",
-        exchange_ws_url=task.url,
-        exchange_rest_url="http://127.0.0.1:9",  # no REST here; it would only give the steps of prices
-    )
+    chosen = {
+        "source": "live",
+        "symbols": NAMES,
+        "intervals": INTERVALS,
+        "database_path": task.folder / "tape.duckdb",
+        "exchange_ws_url": task.url,
+        "exchange_rest_url": "http://127.0.0.1:9",  # no REST here; it would only give the steps of prices
+    }
+    settings = load_settings(chosen, environment={})
     async with opened(settings, SystemClock()) as system:
-        running = asyncio.create_task(system.run())
+        everything_came = asyncio.Event()
         counters = system.intake.counters
-        while counters.received < task.trades and not watch.is_over() and not running.done():
-            await asyncio.sleep(LOOK_S)
-        await system.store.flushed()
-        watch.finish(counters.stored)
+
+        def look(update: LiveUpdate) -> None:
+            if counters.received >= task.trades:
+                everything_came.set()
+
+        system.live.listen(look)
+        async with asyncio.timeout(task.limit_s), asyncio.TaskGroup() as tasks:
+            tasks.create_task(system.run())
+            await everything_came.wait()
+            await system.store.flushed()
+            watch.finish(counters.stored)
 
 
 def main() -> None:

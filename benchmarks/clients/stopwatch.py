@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import resource
 import ssl
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from benchmarks.processes import say
 
@@ -68,6 +69,6 @@ class Stopwatch:
     def finish(self, trades: int, **facts: object) -> None:
         """Report and end, skipping whatever clean-up a library has."""
         at_s, cpu_s = time.monotonic(), time.process_time() - self._cpu_s
-        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory_mb = psutil.Process().memory_info().rss / 2**20
         say("finished", trades=trades, at_s=at_s, cpu_s=cpu_s, memory_mb=memory_mb, **facts)
         os._exit(0)

@@ -21,11 +21,9 @@ from pairscope.api.hub import Hub
 from pairscope.api.server import create_app, make_server
 from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarStatus, TradeBatch, TradeKind
+from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
-from pairscope.feed.continuity import ContinuityTracker
 from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 
@@ -34,7 +32,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
 class Market:
-    """Trades made up by a seed, taken in through the one way in; every symbol trades four times a second."""
+    """Trades made up by a seed, on a real tape and in real bars; every symbol trades four times a second."""
 
     def __init__(self, folder: Path, clock: Clock, **settings: Any) -> None:
         self.settings = Settings(symbols=SYMBOLS, window=30, data_dir=folder, **settings)
@@ -43,31 +41,42 @@ class Market:
             self.store.symbols.add(symbol)
         self.book = BarBook(self.settings.interval_list(), self.settings.history_bars)
         self.live = Live(symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store)
-        tracker = ContinuityTracker(self.store.symbols)
-        self.intake = Intake(store=self.store, tracker=tracker, book=self.book, live=self.live, clock=clock)
         self.now_ms = START_MS
         self._random = np.random.default_rng(7)
-        self._last_id = 0
+        self._last_ids = [0] * len(SYMBOLS)
 
-    def trade(self, milliseconds: int, symbols: tuple[str, ...] = SYMBOLS) -> None:
-        """Let time pass, and every symbol trade each 250 ms of it."""
-        for _ in range(milliseconds // 250):
-            self.put({symbol: float(100 + 10 * self._random.normal()) for symbol in symbols}, self.now_ms)
-            self.now_ms += 250
+    def trade(self, milliseconds: int, symbols: tuple[str, ...] = SYMBOLS, burst_ms: int = 250) -> None:
+        """Let time pass, and every symbol trade each 250 ms of it; in bursts."""
+        end_ms = self.now_ms + milliseconds
+        while self.now_ms < end_ms:
+            times = np.arange(self.now_ms, min(self.now_ms + burst_ms, end_ms), 250)
+            self._take(np.repeat(times, len(symbols)), symbols * len(times))
+            self.now_ms = int(times[-1]) + 250
 
-    def put(self, prices: dict[str, float], time_ms: int) -> None:
-        """One trade of each symbol at a time, as one burst."""
-        self._last_id += 1
+    def trade_at(self, time_ms: int, *symbols: str) -> None:
+        """One trade of each symbol at a time of its own."""
+        self._take(np.full(len(symbols), time_ms), symbols)
+
+    def _take(self, times_ms: IntArray, symbols: tuple[str, ...]) -> None:
+        symbol_ids = np.array([self.store.symbols.index(symbol) for symbol in symbols], np.int32)
+        ids = np.zeros(len(symbols), np.int64)
+        for symbol_id in np.unique(symbol_ids).tolist():
+            own = symbol_ids == symbol_id
+            ids[own] = self._last_ids[symbol_id] + 1 + np.arange(own.sum())
+            self._last_ids[symbol_id] += int(own.sum())
         trades = TradeBatch(
-            symbol_id=np.array([self.store.symbols.index(symbol) for symbol in prices], np.int32),
-            id=np.full(len(prices), self._last_id),
-            time_ms=np.full(len(prices), time_ms),
-            price=np.array(list(prices.values())),
-            size=np.full(len(prices), 0.5),
-            buyer_is_maker=np.zeros(len(prices), np.bool_),
-            received_ns=np.full(len(prices), (time_ms + 20) * 1_000_000),
+            symbol_id=symbol_ids,
+            id=ids,
+            time_ms=times_ms,
+            price=100 + 10 * self._random.normal(size=len(ids)),
+            size=np.full(len(ids), 0.5),
+            buyer_is_maker=np.zeros(len(ids), np.bool_),
+            received_ns=(times_ms + 20) * 1_000_000,
         )
-        self.intake.take(trades, np.ones(len(prices), np.bool_))
+        change = self.book.add(trades, np.zeros(len(ids), np.int64))
+        self.store.put_trades(trades)
+        self.store.put_bars(change.closed)
+        self.live.publish(LiveUpdate(change.touched))
 
     def revise(self, symbol: str, interval: Interval, back: int, close: float) -> None:
         """Change the close of a bar that was closed long ago, as a late trade would."""
@@ -195,11 +204,11 @@ class Served:
         async with self.connect() as connection:
             yield Page(connection)
 
-    async def raw(self, request: bytes) -> bytes:
-        """The whole answer to bytes that no well-behaved client would send."""
+    async def raw(self, request: bytes, most: int = -1) -> bytes:
+        """The answer, or its first bytes, to a request that no well-behaved client would send."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(request)
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(most), 10)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
@@ -215,7 +224,7 @@ def clock() -> ManualClock:
 def market(tmp_path: Path) -> Iterator[Market]:
     """A market two minutes old."""
     market = Market(tmp_path, SystemClock())
-    market.trade(120_000)
+    market.trade(120_000, burst_ms=120_000)
     yield market
     market.store.close()
 

@@ -58,9 +58,8 @@ def test_a_null_quantity_always_has_a_reason() -> None:
     assert quantity(measured).reason == "not available"
 
 
-def test_trades_name_where_they_came_from() -> None:
-    one = np.ones(1)
-    batch = TradeBatch(
-        one.astype(np.int32), one.astype(int), one.astype(int), one, one, one > 0, one.astype(int), Origin.ARCHIVE
-    )
-    assert trade_columns(batch).origin == ["archive"]
+def test_each_trade_names_where_it_came_from() -> None:
+    one, whole = np.ones(2), np.ones(2, np.int64)
+    origins = np.array([Origin.WS, Origin.ARCHIVE], np.uint8)
+    batch = TradeBatch(whole.astype(np.int32), whole, whole, one, one, one > 0, whole, origins)
+    assert trade_columns(batch).origin == ["ws", "archive"]

@@ -10,7 +10,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.bars.builder import BarBuilder, build_bars
+from pairscope.bars.builder import BarBuilder, _apply, build_bars
+from pairscope.bars.warm import warm_up
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch
 
@@ -78,6 +79,12 @@ def test_a_bar_is_what_a_patient_person_would_compute(random_trades: MakeTrades,
             batch.id[places[-1]],
         )
         assert (bar["status"], bar["interval_ms"], bar["lost"]) == (BarStatus.CLOSED, 1_000, 0)
+
+
+def test_many_small_trades_after_a_large_one_are_not_rounded_away(trades: MakeTrades) -> None:
+    tape = trades([(0, 0, 1e9, 1.0), *((i, 0, 1.0, 1e-7) for i in range(1, 10_001)), (10_001, 1_000, 1.0, 1.0)])
+    for bars in (build_bars(tape, SECOND), build_bars(tape.take(np.arange(10_001)), SECOND)):
+        assert (bars["quote_volume"][0], bars["volume"][0]) == (1_000_000_000.001, 1.001)
 
 
 def test_a_trade_of_the_next_bar_closes_the_open_one(trades: MakeTrades) -> None:
@@ -199,3 +206,9 @@ def test_columns_of_any_memory_layout_give_the_same_bars(random_trades: MakeTrad
     for column in spread_out.values():
         column.flags.writeable = False
     assert build_bars(replace(batch, **spread_out), SECOND).tobytes() == build_bars(batch, SECOND).tobytes()
+
+
+def test_warming_up_leaves_one_compiled_form_for_all_batches(random_trades: MakeTrades) -> None:
+    warm_up()
+    BarBuilder(SECOND).update(random_trades(2, 50), np.zeros(50, np.int64))
+    assert len(getattr(_apply, "signatures")) == 1  # noqa: B009 - what Numba adds to a function

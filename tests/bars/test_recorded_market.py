@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import zstandard
 
+from pairscope.analytics.catalogue import PairWindow, pair_metrics
+from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.bars.builder import build_bars
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, TradeBatch
@@ -57,7 +59,8 @@ def tape(data_dir: Path) -> TradeBatch:
 
 def of_symbol(bars: BarArray, symbol: str) -> BarArray:
     within = (bars["open_time_ms"] >= FIRST_MS) & (bars["open_time_ms"] <= LAST_MS)
-    return bars[within & (bars["symbol_id"] == SYMBOLS.index(symbol))]
+    own: BarArray = bars[within & (bars["symbol_id"] == SYMBOLS.index(symbol))]
+    return own
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +80,18 @@ def test_minute_volumes_of_ethusdt_equal_the_reference_figures(bars: BarArray) -
 def test_every_recorded_trade_is_in_one_bar(tape: TradeBatch, bars: BarArray) -> None:
     assert bars["trades"].sum() == len(tape)
     assert (bars["last_id"] - bars["first_id"] + 1 == bars["trades"]).all()
+
+
+def test_the_pair_statistics_of_one_second_bars_equal_the_reference_figures(tape: TradeBatch) -> None:
+    second = Interval(1_000)
+    bars = build_bars(tape, second)
+    btc, eth = (bars[bars["symbol_id"] == index] for index in range(2))
+    first_ms = max(int(leg["open_time_ms"][0]) for leg in (btc, eth))
+    last_ms = min(int(leg["open_time_ms"][-1]) for leg in (btc, eth))
+    grid, closes = align_closes([eth, btc], second, first_ms, last_ms, stale_limit_ms(second))
+    y, x = np.log(closes)
+    metrics = pair_metrics(PairWindow(y, x, first_ms // 1_000, len(grid), second.per_year))
+    assert metrics["beta"].value == pytest.approx(0.2131233, abs=5e-8)
+    assert metrics["alpha"].value == pytest.approx(5.54323383, abs=5e-9)
+    assert metrics["correlation"].value == pytest.approx(0.6375, abs=5e-5)
+    assert (metrics["beta"].n, metrics["correlation"].n) == (344, 343)

@@ -56,6 +56,13 @@ def test_the_open_bar_is_replaced_in_place() -> None:
     assert rows(series.tail(5)) == [(1_000, 2.0)]
 
 
+def test_a_closed_bar_replaces_its_open_one_when_newer_bars_come_with_it() -> None:
+    series = BarSeries(5)
+    series.put(bars((1_000, 1.0), (2_000, 2.0)))
+    series.put(bars((2_000, 2.5), (3_000, 3.0)))
+    assert rows(series.tail(5)) == [(1_000, 1.0), (2_000, 2.5), (3_000, 3.0)]
+
+
 def test_bars_since_a_time_include_the_one_that_opens_then() -> None:
     series = BarSeries(5)
     series.put(bars((1_000, 1.0), (2_000, 2.0), (3_000, 3.0)))

@@ -1,9 +1,25 @@
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.base.model import SymbolTable
-from pairscope.feed.continuity import Continuity, ContinuityTracker
+from pairscope.base.model import SymbolTable, TradeBatch
+from pairscope.feed.continuity import LARGEST_HOLE, Continuity, ContinuityTracker
+
+
+def batch(ids: Sequence[int], symbols: Sequence[int] | None = None) -> TradeBatch:
+    """Trades whose time is ten times their id."""
+    n = len(ids)
+    return TradeBatch(
+        symbol_id=np.array(symbols or [0] * n, np.int32),
+        id=np.array(ids, np.int64),
+        time_ms=10 * np.array(ids, np.int64),
+        price=np.ones(n),
+        size=np.ones(n),
+        buyer_is_maker=np.zeros(n, np.bool_),
+        received_ns=np.zeros(n, np.int64),
+    )
 
 
 class Tape:
@@ -14,10 +30,10 @@ class Tape:
         self.kept: list[int] = []
         self.lost = 0
         if restored is not None:
-            self.tracker.restore(0, restored)
+            self.tracker.restore(0, restored, 0)
 
     def add(self, *ids: int) -> Continuity:
-        found = self.tracker.check(np.zeros(len(ids), np.int32), np.array(ids, np.int64), 1_000, "test")
+        found = self.tracker.check(batch(ids), 1_000, "test")
         self.kept += [i for i, fresh in zip(ids, found.fresh.tolist(), strict=True) if fresh]
         self.lost += int(found.lost.sum())
         return found
@@ -84,7 +100,7 @@ def test_a_restart_finds_the_hole_between_the_tape_and_the_first_live_trade() ->
 def test_ids_the_tape_refused_become_holes_that_can_be_filled_again() -> None:
     tape = Tape()
     tape.add(1, 2, 3, 5)
-    gaps = tape.tracker.forget(np.zeros(2, np.int32), np.array([3, 5], np.int64), 1_000, "disk_queue_full")
+    gaps = tape.tracker.forget(batch([3, 5]), 1_000, "disk_queue_full")
     assert [(g.first_id, g.last_id) for g in gaps] == [(3, 3), (5, 5)]
     assert tape.add(3).fresh.all()
 
@@ -100,9 +116,36 @@ def test_kept_and_missing_ids_are_exactly_the_range_whatever_the_order(ids: list
 
 
 def test_many_symbols_do_not_mix() -> None:
-    symbols = np.array([0, 50, 0, 50], np.int32)
     tracker = ContinuityTracker(SymbolTable([f"S{i}" for i in range(51)]))
-    found = tracker.check(symbols, np.array([7, 900, 8, 902], np.int64), 0, "test")
+    found = tracker.check(batch([7, 900, 8, 902], [0, 50, 0, 50]), 0, "test")
     assert [(g.symbol, g.first_id, g.last_id) for g in found.gaps] == [("S50", 901, 901)]
     assert tracker.highest(0) == 8
     assert tracker.highest(3) is None
+
+
+def test_a_hole_lies_between_the_times_of_the_trades_around_it() -> None:
+    (gap,) = Tape().add(1, 2, 9).gaps
+    assert (gap.after_ms, gap.before_ms) == (20, 90)
+
+
+def test_an_id_nobody_can_believe_changes_nothing() -> None:
+    tape = Tape()
+    tape.add(1, 2)
+    found = tape.add(3 + 2 * LARGEST_HOLE, 3)
+    assert (found.implausible, found.duplicates) == (1, 0)
+    assert tape.kept == [1, 2, 3]
+    assert tape.missing == set()
+
+
+def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:
+    tape = Tape()
+    tape.add(1, 100)
+    changed = tape.tracker.obstruct(0, 40, 60, "too_old_for_rest")
+    assert [(g.first_id, g.last_id, g.obstacle) for g in changed] == [
+        (2, 39, None),
+        (40, 60, "too_old_for_rest"),
+        (61, 99, None),
+    ]
+    assert tape.missing == set(range(2, 100))
+    tape.add(50)
+    assert tape.missing == set(range(2, 100)) - {50}

@@ -52,11 +52,11 @@ def trades() -> Callable[..., TradeBatch]:
             symbol_id=np.full(count, symbol_id, np.int32),
             id=ids,
             time_ms=1_000_000 + ids,
-            price=100.0 + ids % 7,
-            size=0.5 + ids % 3,
+            price=(100 + ids % 7).astype(np.float64),
+            size=(1 + ids % 3).astype(np.float64) / 2,
             buyer_is_maker=ids % 2 == 0,
             received_ns=(1_000_000 + ids) * 1_000_000 + 5,
-            origin=origin,
+            origin=np.full(count, origin, np.uint8),
         )
 
     return make

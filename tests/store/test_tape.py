@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ async def test_what_was_put_is_read_back_in_every_column(open_store: OpenStore, 
     for name in TRADE_COLUMNS:
         assert getattr(got, name).dtype == getattr(put, name).dtype
         np.testing.assert_array_equal(getattr(got, name), getattr(put, name))
-    assert got.origin is Origin.REST
+    assert got.origin.tolist() == [Origin.REST] * len(got)
 
 
 async def test_ranges_are_half_open_and_limits_take_the_first_or_the_newest(
@@ -58,8 +59,8 @@ async def test_ranges_are_half_open_and_limits_take_the_first_or_the_newest(
     store.put_trades(trades(0, 100, symbol_id=1))
     await store.flushed()
 
-    def ids(**bounds: int | bool) -> list[int]:
-        return store.trades("btcusdt", **bounds).id.tolist()  # type: ignore[arg-type]
+    def ids(**bounds: Any) -> list[int]:
+        return [int(i) for i in store.trades("btcusdt", **bounds).id]
 
     assert ids(from_id=3, to_id=6) == [3, 4, 5]
     assert ids(from_ms=1_000_003, to_ms=1_000_006) == [3, 4, 5]
@@ -78,7 +79,7 @@ async def test_back_filled_trades_stand_in_their_place(open_store: OpenStore, tr
     await store.flushed()
     got = store.trades("BTCUSDT")
     assert got.id.tolist() == list(range(100))
-    assert got.origin is Origin.REST
+    assert got.origin.tolist() == [Origin.REST] * 50 + [Origin.WS] * 50
 
 
 async def test_an_unknown_symbol_is_refused_by_name(open_store: OpenStore) -> None:
@@ -98,7 +99,9 @@ async def test_a_symbol_without_rows_reads_as_nothing(open_store: OpenStore) -> 
 async def test_symbols_keep_their_integers_over_a_restart(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
     solana = store.symbols.add("SOLUSDT")
-    store.put_trades(trades(7, 3, symbol_id=solana))
+    store.put_trades(trades(7, 2, symbol_id=solana))
+    await store.flushed()
+    store.put_trades(trades(9, 1, symbol_id=solana))
     store.close()
     store = open_store()
     assert list(store.symbols) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -224,7 +227,7 @@ async def test_readers_in_other_threads_see_whole_transactions_in_order(
     assert len(store.trades("BTCUSDT")) == 2_000
 
 
-async def test_counters_tell_what_was_committed_and_when(open_store: OpenStore, trades: MakeTrades, path: Path) -> None:
+async def test_counters_tell_what_was_committed_and_when(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store(clock=ManualClock(start_ms=5_000), queue_rows=1_000)
     before = store.counters()
     assert (before.trades_committed, before.last_commit_ms, before.rows_limit) == (0, None, 1_000)
@@ -235,7 +238,7 @@ async def test_counters_tell_what_was_committed_and_when(open_store: OpenStore, 
     after = store.counters()
     assert (after.trades_committed, after.rows_waiting, after.rows_refused) == (1_000, 0, 1_001)
     assert (after.last_commit_ms, after.commit_ms_p99, after.error) == (5_000, 0.0, None)
-    assert after.database_bytes > path.stat().st_size
+    assert after.database_bytes > 10_000
 
 
 async def test_closing_writes_what_waits_and_leaves_one_file(
@@ -267,6 +270,10 @@ async def test_a_closed_tape_refuses_by_name(open_store: OpenStore, trades: Make
     assert store.counters().trades_committed == 1
 
 
+def remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
 PUTS = st.lists(
     st.tuples(
         st.sampled_from(["trades", "bar", "gap", "flush", "restart"]),
@@ -283,7 +290,7 @@ PUTS = st.lists(
 async def test_the_tape_equals_a_dictionary_after_any_puts_flushes_and_restarts(
     puts: list[tuple[str, int, int, int]], open_store: OpenStore, trades: MakeTrades, path: Path
 ) -> None:
-    path.unlink(missing_ok=True)
+    remove(path)
     store = open_store()
     ids: list[list[int]] = [[], []]
     bars: dict[tuple[int, int], float] = {}

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ import pytest
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
-from pairscope.store import folder, writer
+from pairscope.store import folder, transaction, writer
 from pairscope.store.tape import Store
 
 OpenStore = Callable[..., Store]
@@ -74,11 +74,36 @@ class _Wired:
         return getattr(self._connection, name)
 
 
+class CommitThenAnother:
+    """A plan: the first commit fails, and then the statement that comes so many after it."""
+
+    def __init__(self, first: str, second: str, distance: int) -> None:
+        self._first = first
+        self._second = second
+        self._distance = distance
+        self._commit_at = 0
+        self.struck_twice = False
+
+    def __call__(self, number: int, statement: str) -> str:
+        if not self._commit_at:
+            if statement != "commit":
+                return ""
+            self._commit_at = number
+            return self._first
+        if number != self._commit_at + self._distance:
+            return ""
+        self.struck_twice = True
+        return self._second
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
 @pytest.fixture(autouse=True)
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "FIRST_RETRY_S", 0.001)
     monkeypatch.setattr(writer, "LONGEST_RETRY_S", 0.005)
-    yield
 
 
 def some_bars(close: float = 1.0) -> BarArray:
@@ -122,7 +147,7 @@ async def test_whichever_statement_fails_once_everything_is_on_the_tape_once(
         store = open_store()
         assert_one_of_each_once(store, trades(0, 100))
         store.close()
-        path.unlink()
+        remove(path)
     assert failed_at > 8
 
 
@@ -131,22 +156,11 @@ async def test_whichever_statement_fails_once_everything_is_on_the_tape_once(
 async def test_whichever_statement_of_the_recovery_fails_too_everything_is_on_the_tape_once(
     first: str, second: str, open_store: OpenStore, trades: MakeTrades, path: Path
 ) -> None:
-    failed_at = 0
+    statement = 0
     struck_twice = True
     while struck_twice:  # the commit fails, then the first statement after it, then the second, …
-        failed_at += 1
-        committing, struck_twice = True, False
-
-        def plan(n: int, statement: str, at: int = failed_at) -> str:
-            nonlocal committing, struck_twice
-            if committing and statement == "commit":
-                committing, fault.statements = False, 0
-                return first
-            if committing or n != at:
-                return ""
-            struck_twice = True
-            return second
-
+        statement += 1
+        plan = CommitThenAnother(first, second, statement)
         fault = Fault(plan)
         store = open_store(connect=fault)
         fault.arm()
@@ -156,15 +170,28 @@ async def test_whichever_statement_of_the_recovery_fails_too_everything_is_on_th
         store = open_store()
         assert_one_of_each_once(store, trades(0, 10))
         store.close()
-        path.unlink()
-    assert failed_at > 2
+        remove(path)
+        struck_twice = plan.struck_twice
+    assert statement > 2
 
 
 async def test_while_the_disk_fails_nothing_is_acknowledged_and_when_it_heals_nothing_is_lost(
     open_store: OpenStore, trades: MakeTrades
 ) -> None:
     full = True
-    fault = Fault(lambda _, statement: "before" if full and statement == "commit" else "")
+    failures = 0
+    failed_again = threading.Event()
+
+    def plan(_: int, statement: str) -> str:
+        nonlocal failures
+        if not full or statement != "commit":
+            return ""
+        failures += 1
+        if failures == 2:
+            failed_again.set()
+        return "before"
+
+    fault = Fault(plan)
     store = open_store(connect=fault, queue_rows=1_000)
     store.put_trades(trades(0, 100))
     await store.flushed()
@@ -174,9 +201,7 @@ async def test_while_the_disk_fails_nothing_is_acknowledged_and_when_it_heals_no
     assert not store.put_trades(trades(1_100, 100))
     assert store.put_bars(some_bars())
     flush = asyncio.create_task(store.flushed())
-    await asyncio.to_thread(fault.struck.wait)
-    while store.counters().error is None:
-        await asyncio.sleep(0)
+    await asyncio.to_thread(failed_again.wait)
     counters = store.counters()
     assert counters.error == "IO Error: No space left on device"
     assert (counters.trades_committed, counters.rows_waiting, counters.rows_refused) == (100, 1_000, 100)
@@ -202,7 +227,7 @@ async def test_closing_on_a_failing_disk_ends_and_tells_how_much_is_lost(
     store.put_bars(some_bars())
     flush = asyncio.create_task(store.flushed())
     await asyncio.sleep(0)
-    with pytest.raises(StoreUnavailable, match="53 rows could not be written .* No space left"):
+    with pytest.raises(StoreUnavailable, match=r"53 rows could not be written .* No space left"):
         await asyncio.to_thread(store.close)
     with pytest.raises(StoreUnavailable, match="before its rows could be written"):
         await flush
@@ -252,7 +277,12 @@ async def test_batches_that_wait_go_to_the_disk_in_one_transaction(open_store: O
         store.put_trades(trades(first, 10))
     await store.flushed()
     assert commits == 1
-    assert len(store.trades("BTCUSDT")) == 1_000
+    store.put_trades(trades(1_000, 10))
+    await asyncio.sleep(0.02)  # time enough for a writer that forgets to wait after a flush
+    store.put_trades(trades(1_010, 10))
+    await store.flushed()
+    assert commits == 2
+    assert len(store.trades("BTCUSDT")) == 1_020
 
 
 async def test_a_flush_given_up_by_its_caller_disturbs_nobody(open_store: OpenStore, trades: MakeTrades) -> None:
@@ -269,7 +299,7 @@ async def test_a_flush_given_up_by_its_caller_disturbs_nobody(open_store: OpenSt
 async def test_a_failure_that_is_no_failure_of_the_disk_is_shown_and_survived_too(
     open_store: OpenStore, trades: MakeTrades, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_write = writer.write
+    real_write = transaction.write
     failures = iter([ZeroDivisionError("a mistake of ours")])
 
     def write(*arguments: Any) -> None:
@@ -325,7 +355,8 @@ asyncio.run(main())
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
 def test_a_real_file_that_may_not_grow_is_shown_and_goes_on_when_it_may(path: Path) -> None:
-    child = subprocess.run([sys.executable, "-c", FILLING, str(path)], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", FILLING, str(path)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert child.returncode == 0, child.stderr
     assert "full: " in child.stdout
     assert "healed" in child.stdout

@@ -268,7 +268,16 @@ export interface Unsubscribe {
   topic: string;
 }
 export interface Routes {
+  "GET /analytics": { path: undefined; query: { interval?: string; window?: number; }; body: undefined; ok: AnalyticsAnswer };
+  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: number; method?: "ols"; from?: number | string; to?: number | string; limit?: number; }; body: undefined; ok: PairAnswer };
+  "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: number; }; body: undefined; ok: SymbolAnswer };
   "GET /config": { path: undefined; query: undefined; body: undefined; ok: Config };
+  "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
+  "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
+  "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
   "GET /status": { path: undefined; query: undefined; body: undefined; ok: Status };
+  "GET /symbols": { path: undefined; query: undefined; body: undefined; ok: string[] };
+  "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
+  "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };
 }

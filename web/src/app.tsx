@@ -19,9 +19,8 @@ import { Notice } from "./ui/notice";
 import { MarketPicker, ZonePicker } from "./ui/pickers";
 import { Rail } from "./ui/rail";
 import { StatusBar } from "./ui/status-bar";
-import { useConfig, useTopic } from "./wire/context";
-import type { Topic } from "./wire/hub";
-import { pairTopic, symbolTopic } from "./wire/topic";
+import { type Shown, useConfig, useShownTopic } from "./wire/context";
+import { pairTopic, scaleOf, symbolTopic } from "./wire/topic";
 
 type Overlay = "market" | "zone" | "help" | undefined;
 
@@ -34,7 +33,7 @@ export function App() {
   const stepMs = intervalMs(tf) ?? 1_000;
   const symbols = symbolsOf(place.route);
   const isChart = symbols.length > 0;
-  const topic = useTopic(topicOf(place.route, tf, window));
+  const shown = useShownTopic(topicOf(place.route, tf, window), symbols.join());
   useHome(place);
   useKeys({
     "1": () => go(placeTo("pair", place, config)),
@@ -65,9 +64,9 @@ export function App() {
         />
         <Banners />
         <main className="col-start-2 min-h-0">
-          <Screen route={place.route} tf={tf} window={window} topic={topic} />
+          <Screen route={place.route} tf={tf} window={window} shown={shown} />
         </main>
-        <StatusBar topic={topic} />
+        <StatusBar topic={shown.topic} />
       </div>
       <Announcer symbols={symbols} stepMs={stepMs} />
       <MarketPicker open={overlay === "market"} onClose={close} />
@@ -81,17 +80,21 @@ interface ScreenProps {
   route: Route;
   tf: string;
   window: number;
-  topic: Topic | undefined;
+  shown: Shown;
 }
 
-function Screen({ route, tf, window, topic }: ScreenProps) {
+function Screen({ route, shown, ...asked }: ScreenProps) {
   const config = useConfig();
+  // What is on the screen is labelled as what it is, also while something else is being loaded.
+  const scale = shown.topic && scaleOf(shown.topic.name);
+  const tf = scale?.tf ?? asked.tf;
+  const window = scale?.window ?? asked.window;
   const decimals = (symbol: string) => config.symbols.find((info) => info.symbol === symbol)?.price_decimals ?? 2;
   switch (route.screen) {
     case "pair":
-      return <PairScreen y={route.y} x={route.x} {...{ tf, window, topic, decimals }} />;
+      return <PairScreen y={route.y} x={route.x} {...{ tf, window, shown, decimals }} />;
     case "symbol":
-      return <SymbolScreen symbol={route.symbol} {...{ tf, topic, decimals }} />;
+      return <SymbolScreen symbol={route.symbol} {...{ tf, shown, decimals }} />;
     case "system":
       return <SystemScreen />;
     case "home":

@@ -1,0 +1,1 @@
+"""Pure mathematics: arrays in, numbers out. Every metric is named in `catalogue`."""

@@ -7,7 +7,6 @@ of its module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -75,12 +74,15 @@ def warm_up() -> None:
     pair_metrics(PairWindow(line, line * line, 0, 4, 1.0))
 
 
-_BY_SCOPE: Mapping[str, Mapping[str, Metric]] = MappingProxyType(
-    {
-        scope: MappingProxyType({name: metric for name, metric in CATALOGUE.items() if metric.scope == scope})
+def by_scope(metrics: Mapping[str, Metric]) -> Mapping[str, Mapping[str, Metric]]:
+    """The metrics of symbols and those of pairs apart."""
+    return {
+        scope: {name: metric for name, metric in metrics.items() if metric.scope == scope}
         for scope in ("symbol", "pair")
     }
-)
+
+
+_BY_SCOPE = by_scope(CATALOGUE)
 
 
 def _chosen(scope: Literal["symbol", "pair"], names: Iterable[str] | None) -> Iterable[Metric]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pairscope.analytics.rolling import rolling_pair
+from pairscope.analytics.rolling import last_pair
 from pairscope.base.model import FloatArray
 
 
@@ -32,20 +32,9 @@ def ols_hedge(y: FloatArray, x: FloatArray, window: int, first_index: int) -> He
     >>> round(hedge.beta, 12), round(hedge.spread, 12)
     (2.2, 0.7)
     """
-    rolled = rolling_pair(y, x, window, first_index)
-    if len(y) == 0:
-        return Hedge(0, *[math.nan] * 7)
-    beta = float(rolled.beta[-1])
-    return Hedge(
-        n=int(rolled.n[-1]),
-        beta=beta,
-        alpha=float(rolled.alpha[-1]),
-        correlation=float(rolled.correlation[-1]),
-        spread=float(rolled.spread[-1]),
-        spread_mean=beta - beta,  # zero, or NaN without a line
-        spread_std=float(rolled.spread_std[-1]),
-        spread_z=float(rolled.spread_z[-1]),
-    )
+    n, beta, alpha, spread, spread_std, spread_z, correlation = last_pair(y, x, window, first_index)
+    spread_mean = 0.0 if math.isfinite(beta) else math.nan
+    return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z)
 
 
 # (y, x, window, first_index) -> Hedge. A new method is one function and one line here.

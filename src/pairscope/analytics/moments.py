@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pairscope.analytics.rolling import moves
-from pairscope.base.kernel import kernel
+from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import FloatArray, IntArray
 from pairscope.base.sums import add_exactly, decimal
 
@@ -58,9 +58,9 @@ def price_moments(close: FloatArray) -> PriceMoments:
 
     >>> moments = price_moments(np.array([1.0, 2.0, 3.0, 6.0]))
     >>> moments.mean, moments.median, round(moments.skew, 6), round(moments.kurtosis, 6)
-    (3.0, 2.5, 1.190340, 1.5)
+    (3.0, 2.5, 1.19034, 1.5)
     """
-    return PriceMoments(*_price_moments(np.ascontiguousarray(close)))
+    return PriceMoments(*_price_moments(plain(close)))
 
 
 def volume_sums(volume: FloatArray, quote_volume: FloatArray, buy_volume: FloatArray, trades: IntArray) -> VolumeSums:

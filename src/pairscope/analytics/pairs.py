@@ -42,9 +42,12 @@ def spread_z(window: PairWindow, method: str = "ols") -> Value:
 
 
 def price_spread(window: PairWindow) -> Value:
-    if not len(window.y) or not math.isfinite(window.y[-1] - window.x[-1]):
+    if not window.newest_is_present:
         return null(Reason.STALE, 0)
-    return given(math.exp(window.y[-1]) - math.exp(window.x[-1]), 1)
+    try:
+        return given(math.exp(window.y[-1]) - math.exp(window.x[-1]), 1)
+    except OverflowError:
+        return null(Reason.NOT_FINITE, 1)
 
 
 def correlation(window: PairWindow) -> Value:
@@ -62,7 +65,7 @@ def _of_line(window: PairWindow, method: str, value: float) -> Value:
 
 def _of_newest(window: PairWindow, method: str, value: float) -> Value:
     hedge = window.hedge(method)
-    if math.isfinite(hedge.beta) and not math.isfinite(window.y[-1] - window.x[-1]):
+    if math.isfinite(hedge.beta) and not window.newest_is_present:
         return null(Reason.STALE, hedge.n)
     return _of_line(window, method, value)
 

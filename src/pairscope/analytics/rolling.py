@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel
+from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import FloatArray, IntArray
 
 # A deviation of a few units in the last place of the mean is rounding, not movement.
@@ -86,14 +86,25 @@ def rolling_pair(y: FloatArray, x: FloatArray, window: int, first_index: int) ->
     >>> round(float(rolled.beta[-1]), 12), round(float(rolled.alpha[-1]), 12), rolled.n.tolist()
     (2.2, 0.7, [0, 0, 0, 4])
     """
-    _check_window(window)
-    if len(y) != len(x):
-        raise RequestError(f"two series of {len(y)} and {len(x)} values", cure="give two series of one length")
+    _check_pair(y, x, window)
     out = np.full((6, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
-    _roll_pair(np.require(y, None, ("C", "W")), np.require(x, None, ("C", "W")), window, first_index, out, n)
+    _roll_pair(plain(y), plain(x), window, first_index, out, n)
     beta, alpha, spread, spread_std, spread_z, correlation = out
     return RollingPair(beta, alpha, spread, spread_std, spread_z, correlation, n)
+
+
+def last_pair(
+    y: FloatArray, x: FloatArray, window: int, first_index: int
+) -> tuple[int, float, float, float, float, float, float]:
+    """The last position of `rolling_pair` alone, by the same kernel: ``(n, beta, alpha, ... correlation)``.
+
+    >>> n, beta, *_ = last_pair(np.array([1.0, 3.0, 4.0, 8.0]), np.arange(4.0), window=4, first_index=0)
+    >>> n, round(beta, 12)
+    (4, 2.2)
+    """
+    _check_pair(y, x, window)
+    return _last_pair(plain(y), plain(x), window, first_index)
 
 
 def rolling_moments(values: FloatArray, window: int, first_index: int) -> RollingMoments:
@@ -110,9 +121,15 @@ def rolling_moments(values: FloatArray, window: int, first_index: int) -> Rollin
     _check_window(window)
     out = np.full((3, len(values)), np.nan)
     n = np.zeros(len(values), np.int64)
-    _roll_moments(np.require(values, None, ("C", "W")), window, first_index, out, n)
+    _roll_moments(plain(values), window, first_index, out, n)
     mean, std, z = out
     return RollingMoments(mean, std, z, n)
+
+
+def _check_pair(y: FloatArray, x: FloatArray, window: int) -> None:
+    _check_window(window)
+    if len(y) != len(x):
+        raise RequestError(f"two series of {len(y)} and {len(x)} values", cure="give two series of one length")
 
 
 def _check_window(window: int) -> None:
@@ -136,6 +153,18 @@ def _roll_pair(y: FloatArray, x: FloatArray, window: int, first_index: int, out:
                 row = before[window - 1 - (t - cut)]
                 earlier = (row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
                 n[t] = _solve_pair(earlier, sums, y[t], x[t], window, out, t)
+
+
+@kernel
+def _last_pair(
+    y: FloatArray, x: FloatArray, window: int, first_index: int
+) -> tuple[int, float, float, float, float, float, float]:
+    if len(y) == 0:
+        return 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
+    out = np.full((6, len(y)), np.nan)
+    n = np.zeros(len(y), np.int64)
+    _roll_pair(y, x, window, first_index, out, n)
+    return n[-1], out[0, -1], out[1, -1], out[2, -1], out[3, -1], out[4, -1], out[5, -1]
 
 
 @kernel
@@ -207,12 +236,10 @@ def _join(
     mean_before = sum_before * per_before
     mean_after = sum_after * per_after
     centred = max(0.0, squares_before - sum_before * mean_before) + max(0.0, squares_after - sum_after * mean_after)
-    if weight == 0.0:  # one side is empty
-        return (
-            (reference_after, mean_after, centred, 0.0)
-            if share == 0.0
-            else (reference_before, mean_before, centred, 0.0)
-        )
+    if weight == 0.0 and share > 0.0:  # nothing after the cut
+        return reference_before, mean_before, centred, 0.0
+    if weight == 0.0:
+        return reference_after, mean_after, centred, 0.0
     step = (reference_before - reference_after) + (mean_before - mean_after)
     return reference_after, mean_after + step * share, centred + step * step * weight, step
 

@@ -6,6 +6,7 @@ so these two records have no slots.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -51,7 +52,8 @@ class SymbolWindow:
 class PairWindow:
     """The newest log closes of y and x on one grid of bars, oldest first, NaN where missing.
 
-    The last position is the bar asked about; ``first_index`` is the absolute index of the first.
+    The last position is the bar asked about; ``first_index`` is the absolute index of the first. A window has at
+    least 3 bars, for its returns need two.
     """
 
     y: FloatArray
@@ -60,6 +62,10 @@ class PairWindow:
     window: int
     bars_per_year: float
     _hedges: dict[str, Hedge] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def newest_is_present(self) -> bool:
+        return len(self.y) > 0 and math.isfinite(self.y[-1]) and math.isfinite(self.x[-1])
 
     def hedge(self, method: str) -> Hedge:
         """The line through the window by one of `hedge.METHODS`."""

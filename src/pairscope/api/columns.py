@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from pairscope.api import wire
-from pairscope.base.model import BarArray, BarSource, BarStatus, TradeBatch
+from pairscope.base.model import BarArray, BarSource, BarStatus, Origin, TradeBatch
 from pairscope.live.windows import Measured, PairSeries
 
 STATUS_NAMES = np.array([status.name.lower() for status in BarStatus], dtype=object)
+ORIGIN_NAMES = np.array([origin.name.lower() for origin in Origin], dtype=object)
 SOURCE_NAMES = np.array([source.name.lower() for source in BarSource], dtype=object)
 
 
@@ -89,5 +90,5 @@ def trade_columns(trades: TradeBatch) -> wire.TradeColumns:
         size=trades.size.tolist(),
         buyer_is_maker=trades.buyer_is_maker.tolist(),
         received_ns=trades.received_ns.tolist(),
-        origin=[trades.origin.name.lower()] * len(trades),
+        origin=ORIGIN_NAMES[trades.origin].tolist(),
     )

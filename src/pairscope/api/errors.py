@@ -61,7 +61,7 @@ def http_error_handler(paths: Iterable[str]) -> Callable[[Request, Exception], A
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        allow = (error.headers or {}).get("Allow")
+        allow = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         path = request.url.path[:80]
         if error.status_code == 405:
             told = PairscopeError(
@@ -73,7 +73,7 @@ def http_error_handler(paths: Iterable[str]) -> Callable[[Request, Exception], A
             told = PairscopeError(f"nothing is served at '{path}'", cure=cure, code="not_found")
         else:
             told = PairscopeError(str(error.detail), cure="see /docs", code="http_error")
-        headers = {"Allow": ", ".join(sorted(allow.split(", ")))} if allow else None
+        headers = {"Allow": allow} if allow else None
         return Response(error_json(told), error.status_code, headers=headers, media_type=JSON)
 
     return on_http_error

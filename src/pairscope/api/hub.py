@@ -38,14 +38,17 @@ class Limits:
     topics_per_client: int = 50
     message_characters: int = 4_096
     bad_messages: int = 100
+    waiting_messages: int = 2_000  # that must not be lost; beyond them a client is cut off
+    waiting_characters: int = 16_000_000
+    longest_send_s: float = 3.0
     retention_s: float = 60.0  # how long a topic that nobody follows can still be resumed
 
 
 class Client:
     """One connection."""
 
-    def __init__(self) -> None:
-        self.mailbox = Mailbox()
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
         self.topics: dict[str, Topic] = {}
         self.bad_messages = 0
 
@@ -105,7 +108,7 @@ class Hub:
         """
         if len(self._clients) >= self.limits.clients:
             raise Busy(f"{self.limits.clients} clients are connected", cure="close a page, or try again later")
-        client = Client()
+        client = Client(Mailbox(self.limits.waiting_messages, self.limits.waiting_characters))
         self._clients.add(client)
         return client
 
@@ -152,9 +155,9 @@ class Hub:
             if len(self._topics) >= self.limits.topics:
                 raise Busy("too many topics are followed", cure="try again in a minute")
             topic = build()
-        topic.add(client, message.limit, message.since)
         self._topics[name] = client.topics[name] = topic
         self._left_s.pop(name, None)
+        self._guarded(topic, partial(topic.add, client, message.limit, message.since))
 
     def _unsubscribe(self, client: Client, message: wire.Unsubscribe) -> None:
         name, _ = self._read_topic(message.topic)
@@ -164,7 +167,7 @@ class Hub:
     def _leave(self, client: Client, name: str) -> None:
         topic = client.topics.pop(name)
         topic.remove(client)
-        if not topic.clients and name in self._topics:
+        if not topic.clients:
             self._left_s[name] = self._clock.monotonic_s()
 
     # --- topics ---
@@ -249,7 +252,8 @@ class Hub:
             self._left_s.pop(topic.name, None)
             message = encode(wire.ErrorMessage(topic=topic.name, error=error_body(internal_error())))
             for client in [one for one in self._clients if topic.name in one.topics]:
-                self._leave(client, topic.name)
+                del client.topics[topic.name]
+                client.mailbox.forget(topic.name)
                 client.mailbox.post(topic.name, message)
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-MOST_MESSAGES = 2_000
-MOST_CHARACTERS = 16_000_000
-
 
 class MailboxOverflow(Exception):
     """The client reads too slowly to ever catch up."""
@@ -20,7 +17,7 @@ class MailboxOverflow(Exception):
 class Mailbox:
     """Messages for one client, in the order they must arrive."""
 
-    def __init__(self, most_messages: int = MOST_MESSAGES, most_characters: int = MOST_CHARACTERS) -> None:
+    def __init__(self, most_messages: int, most_characters: int) -> None:
         self.conflated = 0
         self.overflowed = False
         self._most_messages = most_messages

@@ -15,7 +15,6 @@ from pairscope.api.mailbox import MailboxOverflow
 
 log = structlog.get_logger()
 
-LONGEST_SEND_S = 3.0
 LONGEST_CLOSE_S = 0.5
 TRY_AGAIN_LATER = 1013
 POLICY_VIOLATION = 1008
@@ -24,9 +23,8 @@ POLICY_VIOLATION = 1008
 class Socket:
     """Serves ``/ws``."""
 
-    def __init__(self, hub: Hub, longest_send_s: float = LONGEST_SEND_S) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._longest_send_s = longest_send_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -67,7 +65,7 @@ class Socket:
         try:
             while True:
                 text = await client.mailbox.next()
-                async with asyncio.timeout(self._longest_send_s):
+                async with asyncio.timeout(self._hub.limits.longest_send_s):
                     await send({"type": "websocket.send", "text": text})
                 self._hub.count_sent()
         except (MailboxOverflow, TimeoutError) as error:

@@ -1,0 +1,1 @@
+"""Trades to bars by exchange time; several symbols on one grid."""

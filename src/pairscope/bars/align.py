@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import kernel
+from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
 
 
@@ -43,8 +43,8 @@ def align_closes(
     grid = np.arange(first_ms, last_ms + 1, interval.ms, dtype=np.int64)
     closes = np.empty((len(series), len(grid)))
     for row, bars in zip(closes, series, strict=True):
-        open_time_ms = np.ascontiguousarray(bars["open_time_ms"])
-        _carry_forward(open_time_ms, np.ascontiguousarray(bars["close"]), first_ms, interval.ms, stale_ms, row)
+        open_time_ms, close = plain(bars["open_time_ms"]), plain(bars["close"])
+        _carry_forward(open_time_ms, close, first_ms, interval.ms, stale_ms, row)
     return grid, closes
 
 

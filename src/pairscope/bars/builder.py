@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import kernel
+from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import BAR, BarArray, BarStatus, BoolArray, FloatArray, IntArray, TradeBatch
 from pairscope.base.sums import add_exactly, decimal
-
-_T = TypeVar("_T", bound=np.generic)
 
 _SUMS = ("volume", "quote_volume", "buy_volume")
 _NO_LOSSES = np.zeros(0, np.int64)
@@ -67,13 +64,14 @@ class BarBuilder:
         closed = np.empty(trades, BAR)  # a trade closes one bar at most; untouched pages cost nothing
         late = np.empty((trades, 2), np.int64)
         closed_count, late_count = _apply(
-            _column(batch.symbol_id),
-            _column(batch.id),
-            _column(batch.time_ms),
-            _column(batch.price),
-            _column(batch.size),
-            _column(batch.buyer_is_maker),
-            _NO_LOSSES if lost is None else _column(lost),
+            plain(batch.symbol_id),
+            plain(batch.id),
+            plain(batch.time_ms),
+            plain(batch.price),
+            plain(batch.size),
+            plain(batch.buyer_is_maker),
+            plain(batch.origin),
+            _NO_LOSSES if lost is None else plain(lost),
             self.interval.ms,
             self._rows,
             self._carry,
@@ -137,11 +135,6 @@ def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = No
     return bars[np.lexsort((bars["open_time_ms"], bars["symbol_id"]))]
 
 
-def _column(values: NDArray[_T]) -> NDArray[_T]:
-    # One memory layout only: any other would make Numba compile the kernel again in the middle of a run.
-    return np.require(values, requirements=("C", "W"))
-
-
 def _finished(bars: BarArray, status: BarStatus) -> BarArray:
     bars["status"] = status
     if len(bars):
@@ -158,6 +151,7 @@ def _apply(
     price: FloatArray,
     size: FloatArray,
     buyer_is_maker: BoolArray,
+    origin: NDArray[np.uint8],
     lost: IntArray,
     interval_ms: int,
     rows: BarArray,
@@ -189,6 +183,8 @@ def _apply(
         _count(row, carry[symbol], trade_id[i], price[i], size[i], buyer_is_maker[i])
         if len(lost) > 0:
             row["lost"] += lost[i]
+        if origin[i] != 0:
+            row["backfilled"] += 1
     return closed_count, late_count
 
 
@@ -202,7 +198,7 @@ def _open(
     row["open"] = row["high"] = row["low"] = row["close"] = price
     row["first_id"] = row["last_id"] = trade_id
     row["volume"] = row["quote_volume"] = row["buy_volume"] = 0.0
-    row["trades"] = row["lost"] = 0
+    row["trades"] = row["lost"] = row["backfilled"] = 0
     carry[:] = 0.0
 
 

@@ -45,7 +45,7 @@ def merge_bars(bars: BarArray, interval: Interval) -> BarArray:
     merged["last_id"] = np.maximum.reduceat(bars["last_id"], first)
     for name in ("volume", "quote_volume", "buy_volume"):
         merged[name] = decimal(np.add.reduceat(bars[name], first))
-    for name in ("trades", "lost"):
+    for name in ("trades", "lost", "backfilled"):
         merged[name] = np.add.reduceat(bars[name], first)
     any_open = np.minimum.reduceat(bars["status"], first) == BarStatus.OPEN
     merged["status"] = np.where(any_open, BarStatus.OPEN, np.maximum.reduceat(bars["status"], first))

@@ -1,4 +1,4 @@
-"""How every compiled function of pairscope is declared.
+"""How every compiled function of pairscope is declared and given its arrays.
 
 Two decorators and no others: `kernel` keeps IEEE semantics to the letter, so that live and batch give the
 same bits; `reduction` additionally lets the compiler reorder sums, for long dot products whose result
@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 import platformdirs
 from numba import njit
 from numba.core import config
+from numpy.typing import NDArray
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_T = TypeVar("_T", bound=np.generic)
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -56,3 +59,9 @@ def reduction(function: _F) -> _F:
     relaxed = {"reassoc", "contract"}
     compiled = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy", fastmath=relaxed)(function)
     return cast(_F, compiled)
+
+
+def plain(values: NDArray[_T]) -> NDArray[_T]:
+    """The values in the one memory layout kernels are given; any other would make Numba compile them once more."""
+    flags = values.flags
+    return values if flags.c_contiguous and flags.writeable else np.array(values, order="C")

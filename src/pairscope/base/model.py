@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,11 @@ class TradeBatch:
     size: FloatArray
     buyer_is_maker: BoolArray  # true: the aggressor sold
     received_ns: IntArray  # our clock
-    origin: Origin = Origin.WS
+    origin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))  # Origin; left out: the socket
+
+    def __post_init__(self) -> None:
+        if len(self.origin) != len(self.id):
+            object.__setattr__(self, "origin", np.full(len(self.id), Origin.WS, np.uint8))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -148,7 +152,7 @@ class TradeBatch:
 
     @staticmethod
     def concatenate(batches: Sequence[TradeBatch]) -> TradeBatch:
-        """Batches of one origin, one after the other."""
+        """Batches one after the other."""
         if len(batches) == 1:
             return batches[0]
         if not batches:
@@ -157,11 +161,12 @@ class TradeBatch:
         return replace(batches[0], **columns)
 
 
-TRADE_COLUMNS = tuple(field.name for field in fields(TradeBatch) if field.name != "origin")
+TRADE_COLUMNS = tuple(column.name for column in fields(TradeBatch))
 
 
-# One bar. `lost` counts the trade ids that fell into the bar and are not on the tape; `first_id` and
-# `last_id` are the ids of its first and last trade. vwap is quote_volume / volume and is never stored.
+# One bar. `lost` counts the trade ids that fell into the bar and are not on the tape, `backfilled` its trades that came
+# later than by the socket; `first_id` and `last_id` are the ids of its first and last trade. vwap is
+# quote_volume / volume and is never stored.
 BAR = np.dtype(
     [
         ("symbol_id", np.int32),
@@ -178,6 +183,7 @@ BAR = np.dtype(
         ("first_id", np.int64),
         ("last_id", np.int64),
         ("lost", np.int64),
+        ("backfilled", np.int64),
         ("status", np.uint8),
         ("source", np.uint8),
     ]
@@ -191,14 +197,21 @@ def no_bars() -> BarArray:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A run of trade ids that exist and that the tape does not have."""
+    """A run of trade ids that exist and that the tape does not have.
+
+    ``after_ms`` and ``before_ms`` are the times of the trades around it: the hole lies between them. ``obstacle`` says why
+    it cannot be filled for now; None while it is being tried.
+    """
 
     symbol: str
     first_id: int
     last_id: int
     found_ms: int
     reason: str
+    after_ms: int | None = None
+    before_ms: int | None = None
     closed_ms: int | None = None
+    obstacle: str | None = None
 
     @property
     def ids(self) -> int:

@@ -8,23 +8,36 @@ decides, not the last one: after 1, 3, 2 nothing is missing. State survives reco
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.kernel import kernel
-from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable
+from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 
-_NEXT, _AFTER_HOLE, _OLD = 0, 1, 2
+_AFTER_HOLE, _IMPLAUSIBLE = 1, 3
 _UNKNOWN = -1
+# Twenty days of the busiest symbol. An id further ahead is a damaged frame: believed, it would make every
+# later trade look old.
+LARGEST_HOLE = 25_000_000
 
 
 @kernel
-def _scan(  # pragma: no cover - compiled
-    symbol_id: NDArray[np.int32], ids: IntArray, highest: IntArray, verdict: NDArray[np.uint8], lost: IntArray
+def _scan(
+    symbol_id: NDArray[np.int32],
+    ids: IntArray,
+    time_ms: IntArray,
+    highest: IntArray,
+    newest_ms: IntArray,
+    verdict: NDArray[np.uint8],
+    lost: IntArray,
+    after_ms: IntArray,
 ) -> int:
-    """Compare each id with the highest of its symbol so far; returns how many are not simply the next."""
+    """Compare each id with the highest of its symbol so far; returns how many are not simply the next.
+
+    Verdicts: 0 next, 1 after a hole, 2 old, 3 implausibly far ahead.
+    """
     odd = 0
     for i in range(len(ids)):
         symbol = symbol_id[i]
@@ -33,14 +46,19 @@ def _scan(  # pragma: no cover - compiled
         lost[i] = 0
         if ids[i] == last + 1 or last == -1:
             highest[symbol] = ids[i]
-        elif ids[i] > last:
+            newest_ms[symbol] = time_ms[i]
+            continue
+        odd += 1
+        if ids[i] < last + 1:
+            verdict[i] = 2
+        elif ids[i] - last > 25_000_000:
+            verdict[i] = 3
+        else:
             verdict[i] = 1
             lost[i] = ids[i] - last - 1
+            after_ms[i] = newest_ms[symbol]
             highest[symbol] = ids[i]
-            odd += 1
-        else:
-            verdict[i] = 2
-            odd += 1
+            newest_ms[symbol] = time_ms[i]
     return odd
 
 
@@ -48,10 +66,11 @@ def _scan(  # pragma: no cover - compiled
 class Continuity:
     """What a batch of ids means for the tape."""
 
-    fresh: BoolArray  # false: a duplicate
+    fresh: BoolArray  # false: a duplicate, or an id nobody can believe
     lost: IntArray  # ids missing right before each one
     gaps: list[Gap]  # opened, shrunk or closed by this batch; the newest state of each
     duplicates: int
+    implausible: int
 
 
 class ContinuityTracker:
@@ -60,13 +79,15 @@ class ContinuityTracker:
     def __init__(self, symbols: SymbolTable) -> None:
         self._symbols = symbols
         self._highest: IntArray = np.full(max(16, len(symbols)), _UNKNOWN, np.int64)
+        self._newest_ms: IntArray = np.zeros(len(self._highest), np.int64)
         self._holes: dict[int, list[Gap]] = {}
 
-    def restore(self, symbol_id: int, highest_id: int, open_gaps: Iterable[Gap] = ()) -> None:
+    def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> None:
         """Go on from what the tape already holds."""
         self._grow(symbol_id)
         self._highest[symbol_id] = highest_id
-        self._holes[symbol_id] = list(open_gaps)
+        self._newest_ms[symbol_id] = time_ms
+        self._holes[symbol_id] = sorted(open_gaps, key=lambda gap: gap.first_id)
 
     def highest(self, symbol_id: int) -> int | None:
         """The highest id seen of a symbol."""
@@ -76,39 +97,85 @@ class ContinuityTracker:
     def open_gaps(self, symbol_id: int) -> list[Gap]:
         return list(self._holes.get(symbol_id, ()))
 
-    def check(self, symbol_id: NDArray[np.int32], ids: IntArray, now_ms: int, reason: str) -> Continuity:
-        """Judge ids in order of arrival and remember them; new holes get ``reason``."""
+    def all_open(self) -> list[Gap]:
+        """Every open hole of every symbol."""
+        return [gap for holes in self._holes.values() for gap in holes]
+
+    def check(self, trades: TradeBatch, now_ms: int, reason: str) -> Continuity:
+        """Judge trades in order of arrival and remember their ids; new holes get ``reason``."""
+        symbol_id, ids = trades.symbol_id, trades.id
         if len(symbol_id):
             self._grow(int(symbol_id.max()))
         verdict = np.empty(len(ids), np.uint8)
         lost = np.empty(len(ids), np.int64)
+        after_ms = np.zeros(len(ids), np.int64)
         fresh = np.ones(len(ids), np.bool_)
-        if not _scan(symbol_id, ids, self._highest, verdict, lost):
-            return Continuity(fresh, lost, [], 0)
+        if not _scan(symbol_id, ids, trades.time_ms, self._highest, self._newest_ms, verdict, lost, after_ms):
+            return Continuity(fresh, lost, [], 0, 0)
         changed: dict[tuple[str, int], Gap] = {}
         for i in np.flatnonzero(verdict).tolist():
             symbol, trade_id = int(symbol_id[i]), int(ids[i])
+            gaps: list[Gap] = []
             if verdict[i] == _AFTER_HOLE:
-                gaps = [self._open(symbol, trade_id - int(lost[i]), trade_id - 1, now_ms, reason)]
-            else:
+                hole = Gap(
+                    self._symbols.name(symbol),
+                    trade_id - int(lost[i]),
+                    trade_id - 1,
+                    now_ms,
+                    reason,
+                    after_ms=int(after_ms[i]) or None,
+                    before_ms=int(trades.time_ms[i]),
+                )
+                gaps = [self._open(symbol, hole)]
+            elif verdict[i] != _IMPLAUSIBLE:
                 gaps = self._fill(symbol, trade_id, now_ms)
-                fresh[i] = bool(gaps)
+            fresh[i] = bool(gaps)
             changed.update({(gap.symbol, gap.first_id): gap for gap in gaps})
-        return Continuity(fresh, lost, list(changed.values()), int((~fresh).sum()))
+        implausible = int((verdict == _IMPLAUSIBLE).sum())
+        return Continuity(fresh, lost, list(changed.values()), int((~fresh).sum()) - implausible, implausible)
 
-    def forget(self, symbol_id: NDArray[np.int32], ids: IntArray, now_ms: int, reason: str) -> list[Gap]:
+    def forget(self, trades: TradeBatch, now_ms: int, reason: str) -> list[Gap]:
         """Give ids back as missing: they came, but the tape could not take them."""
         gaps = []
-        for symbol in np.unique(symbol_id).tolist():
-            own = np.sort(ids[symbol_id == symbol])
-            for run in np.split(own, np.flatnonzero(np.diff(own) != 1) + 1):
-                gaps.append(self._open(symbol, int(run[0]), int(run[-1]), now_ms, reason))
+        for symbol in np.unique(trades.symbol_id).tolist():
+            own = trades.take(trades.symbol_id == symbol)
+            own = own.take(np.argsort(own.id, kind="stable"))
+            for run in np.split(np.arange(len(own)), np.flatnonzero(np.diff(own.id) != 1) + 1):
+                first, last = run[0], run[-1]
+                hole = Gap(
+                    self._symbols.name(symbol),
+                    int(own.id[first]),
+                    int(own.id[last]),
+                    now_ms,
+                    reason,
+                    after_ms=int(own.time_ms[first]),
+                    before_ms=int(own.time_ms[last]),
+                )
+                gaps.append(self._open(symbol, hole))
         return gaps
 
-    def _open(self, symbol: int, first_id: int, last_id: int, now_ms: int, reason: str) -> Gap:
-        gap = Gap(self._symbols.name(symbol), first_id, last_id, now_ms, reason)
-        self._holes.setdefault(symbol, []).append(gap)
-        return gap
+    def obstruct(self, symbol_id: int, first_id: int, last_id: int, obstacle: str | None) -> list[Gap]:
+        """Note why the missing ids of a range cannot be had for now; returns every row this makes or changes."""
+        changed: list[Gap] = []
+        holes: list[Gap] = []
+        for hole in self._holes.get(symbol_id, []):
+            inside = max(hole.first_id, first_id), min(hole.last_id, last_id)
+            if inside[0] > inside[1]:
+                holes.append(hole)
+                continue
+            parts = [
+                *_part(hole, hole.first_id, inside[0] - 1),
+                replace(hole, first_id=inside[0], last_id=inside[1], obstacle=obstacle),
+                *_part(hole, inside[1] + 1, hole.last_id),
+            ]
+            changed += parts
+            holes += parts
+        self._holes[symbol_id] = holes
+        return changed
+
+    def _open(self, symbol: int, hole: Gap) -> Gap:
+        self._holes.setdefault(symbol, []).append(hole)
+        return hole
 
     def _fill(self, symbol: int, trade_id: int, now_ms: int) -> list[Gap]:
         """Take one id out of the hole that holds it; empty when no hole does."""
@@ -123,15 +190,18 @@ class ContinuityTracker:
         if left:
             return left + right
         # The row is known by its first id: it is closed at that id, and what is left opens under its own.
-        closed = Gap(hole.symbol, hole.first_id, trade_id, hole.found_ms, hole.reason, closed_ms=now_ms)
-        return [closed, *right]
+        return [replace(hole, last_id=trade_id, closed_ms=now_ms), *right]
 
     def _grow(self, symbol_id: int) -> None:
-        if symbol_id >= len(self._highest):
-            more = np.full(2 * symbol_id + 16, _UNKNOWN, np.int64)
-            more[: len(self._highest)] = self._highest
-            self._highest = more
+        if symbol_id < len(self._highest):
+            return
+        size = 2 * symbol_id + 16
+        more = np.full(size, _UNKNOWN, np.int64)
+        more[: len(self._highest)] = self._highest
+        times = np.zeros(size, np.int64)
+        times[: len(self._newest_ms)] = self._newest_ms
+        self._highest, self._newest_ms = more, times
 
 
 def _part(hole: Gap, first_id: int, last_id: int) -> list[Gap]:
-    return [Gap(hole.symbol, first_id, last_id, hole.found_ms, hole.reason)] if first_id <= last_id else []
+    return [replace(hole, first_id=first_id, last_id=last_id)] if first_id <= last_id else []

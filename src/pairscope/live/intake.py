@@ -63,13 +63,13 @@ class Intake:
 
     def take(self, trades: TradeBatch, keep: BoolArray) -> None:
         """Take a burst: `keep` is false where only the id counts."""
-        judged = self._tracker.check(trades.symbol_id, trades.id, now_ms(self._clock), self.hole_reason)
+        judged = self._tracker.check(trades, now_ms(self._clock), self.hole_reason)
         wanted = judged.fresh & keep
         lost = _carried(judged.lost, wanted, trades.symbol_id)
         counters = self.counters
         counters.received += len(trades)
         counters.duplicates += judged.duplicates
-        counters.rejected += int((judged.fresh & ~keep).sum())
+        counters.rejected += judged.implausible + int((judged.fresh & ~keep).sum())
         kept = trades if wanted.all() else trades.take(wanted)
         if judged.gaps:
             log.warning("gaps_changed", gaps=[(g.symbol, g.first_id, g.last_id) for g in judged.gaps[:5]])
@@ -100,7 +100,7 @@ class Intake:
     def _refused(self, trades: TradeBatch) -> None:
         """The tape is full: what it could not take is a gap, not a silence."""
         self.counters.refused += len(trades)
-        gaps = self._tracker.forget(trades.symbol_id, trades.id, now_ms(self._clock), "disk_queue_full")
+        gaps = self._tracker.forget(trades, now_ms(self._clock), "disk_queue_full")
         self._store.put_gaps(gaps)
 
     def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
@@ -149,7 +149,7 @@ class Intake:
         gaps = self._store.gaps(open_only=True)
         for symbol_id, (highest_id, time_ms) in heads.items():
             symbol = self._live.symbols.name(symbol_id)
-            self._tracker.restore(symbol_id, highest_id, [gap for gap in gaps if gap.symbol == symbol])
+            self._tracker.restore(symbol_id, highest_id, time_ms, [gap for gap in gaps if gap.symbol == symbol])
             self._restore_bars(symbol_id, symbol, time_ms)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
 

@@ -96,6 +96,7 @@ class Database:
         """Interrupt the readers and let go of the file for good."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
         self._shut()
 
     def _shut(self) -> None:

@@ -49,19 +49,20 @@ def open_file(path: Path, connect: Connect, config: Config) -> duckdb.DuckDBPyCo
     """
     _make_folder(path)
     try:
-        return connect(path, config)
+        return _connected(path, connect, config)
     except duckdb.Error as error:
-        if _is_unborn(path) and not _is_lock(error):
-            path.unlink()
-            return _connect_or_explain(path, connect, config)
         raise explained(path, error) from error
 
 
-def _connect_or_explain(path: Path, connect: Connect, config: Config) -> duckdb.DuckDBPyConnection:
+def _connected(path: Path, connect: Connect, config: Config) -> duckdb.DuckDBPyConnection:
+    """Connect; a file that a killed process had only begun to make is made anew."""
     try:
         return connect(path, config)
     except duckdb.Error as error:
-        raise explained(path, error) from error
+        if _is_lock(error) or not _is_unborn(path):
+            raise
+        path.unlink()
+        return connect(path, config)
 
 
 def _make_folder(path: Path) -> None:

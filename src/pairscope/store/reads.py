@@ -8,21 +8,18 @@ import duckdb
 import numpy as np
 
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, Origin, SymbolTable, TradeBatch
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, SymbolTable, TradeBatch
 
 Cursor = duckdb.DuckDBPyConnection
 Bounds = dict[str, int | None]  # a comparison such as "time_ms >=" to its right side; None leaves it out
 
-_TRADE_COLUMNS = ", ".join((*TRADE_COLUMNS, "origin"))
+_TRADE_COLUMNS = ", ".join(TRADE_COLUMNS)
 _BAR_COLUMNS = ", ".join(f'"{name}"' for name in BAR.names or ())
 
 
 def read_trades(cursor: Cursor, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
     """Trades in rising order of id; with `newest` the last `limit` of them."""
-    columns = _ordered(cursor, f"select {_TRADE_COLUMNS} from trades", bounds, "id", limit, newest)
-    origins = columns.pop("origin")
-    # One origin stands for the batch: the most indirect among its trades.
-    return TradeBatch(**columns, origin=Origin(int(origins.max())) if len(origins) else Origin.WS)
+    return TradeBatch(**_ordered(cursor, f"select {_TRADE_COLUMNS} from trades", bounds, "id", limit, newest))
 
 
 def read_bars(cursor: Cursor, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
@@ -63,7 +60,7 @@ def read_last_bars(cursor: Cursor, interval: Interval) -> dict[int, int]:
 def read_gaps(cursor: Cursor, symbols: SymbolTable, symbol_id: int | None, open_only: bool) -> list[Gap]:
     rows = cursor.execute(
         """
-        select symbol_id, first_id, last_id, found_ms, reason, closed_ms from gaps
+        select symbol_id, first_id, last_id, found_ms, reason, after_ms, before_ms, closed_ms, obstacle from gaps
         where (? is null or symbol_id = ?) and (not ? or closed_ms is null) order by symbol_id, first_id
         """,
         [symbol_id, symbol_id, open_only],

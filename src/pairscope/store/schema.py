@@ -28,11 +28,12 @@ create table bars (
     "open" double not null, high double not null, low double not null, "close" double not null,
     volume double not null, quote_volume double not null, buy_volume double not null,
     trades bigint not null, first_id bigint not null, last_id bigint not null, lost bigint not null,
-    status utinyint not null, source utinyint not null
+    backfilled bigint not null, status utinyint not null, source utinyint not null
 );
 create table gaps (
     symbol_id integer not null, first_id bigint not null, last_id bigint not null,
-    found_ms bigint not null, reason varchar not null, closed_ms bigint
+    found_ms bigint not null, reason varchar not null, after_ms bigint, before_ms bigint, closed_ms bigint,
+    obstacle varchar
 );
 """
 
@@ -65,8 +66,18 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
             f"the tape {path} holds {stored_kind} trades, and {kind} trades were asked for",
             cure=f"set trade_kind to {stored_kind}, or choose another --data-dir: their ids are different sequences",
         )
-    names = connection.execute("select name from symbols order by symbol_id").fetchall()
-    return TapeState(SymbolTable([name for (name,) in names]), commit_number(connection))
+    return TapeState(_symbols(connection, path), commit_number(connection))
+
+
+def _symbols(connection: duckdb.DuckDBPyConnection, path: Path) -> SymbolTable:
+    rows = connection.execute("select symbol_id, name from symbols order by symbol_id").fetchall()
+    table = SymbolTable([name for _, name in rows])
+    if rows != list(enumerate(table)):
+        raise DataFolderError(
+            f"the tape {path} is damaged: its table of symbols has holes or doubles",
+            cure="put a copy back, or choose another --data-dir",
+        )
+    return table
 
 
 def commit_number(connection: duckdb.DuckDBPyConnection) -> int:

@@ -9,21 +9,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, TradeBatch
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, TradeBatch
 
 Columns = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class GapRow:
-    """A gap as it stands in its table."""
-
-    symbol_id: int
-    first_id: int
-    last_id: int
-    found_ms: int
-    reason: str
-    closed_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +24,7 @@ class Work:
     symbols: list[str]  # new ones, in the order of their integers
     trades: list[TradeBatch]
     bars: list[BarArray]
-    gaps: list[GapRow]
+    gaps: list[tuple[int, Gap]]  # with the integer of their symbol
 
     @property
     def trade_rows(self) -> int:
@@ -73,11 +61,9 @@ def _symbol_columns(work: Work) -> Columns:
 
 
 def trade_columns(batches: list[TradeBatch]) -> Columns:
-    """Batches one after the other, each trade with the origin of its batch."""
-    columns: Columns = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in TRADE_COLUMNS}
-    origins = np.array([batch.origin for batch in batches], np.uint8)
-    columns["origin"] = np.repeat(origins, [len(batch) for batch in batches])
-    return columns
+    """Batches one after the other, as columns."""
+    joined = TradeBatch.concatenate(batches)
+    return {name: getattr(joined, name) for name in TRADE_COLUMNS}
 
 
 def newest_of_each_bar(bars: BarArray) -> BarArray:
@@ -108,17 +94,16 @@ def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None
     connection.unregister("incoming")
 
 
-def _replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[GapRow]) -> None:
-    newest = {(gap.symbol_id, gap.first_id): gap for gap in gaps}.values()
-    closed = np.array([-1 if gap.closed_ms is None else gap.closed_ms for gap in newest], np.int64)
-    columns: Columns = {
-        "symbol_id": np.array([gap.symbol_id for gap in newest], np.int32),
-        "first_id": np.array([gap.first_id for gap in newest], np.int64),
-        "last_id": np.array([gap.last_id for gap in newest], np.int64),
-        "found_ms": np.array([gap.found_ms for gap in newest], np.int64),
-        "reason": np.array([gap.reason for gap in newest], dtype=object),
-        "closed_ms": np.ma.masked_less(closed, 0),
-    }
+def _replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Gap]]) -> None:
+    newest = {(symbol_id, gap.first_id): (symbol_id, gap) for symbol_id, gap in gaps}.values()
+    columns: Columns = {"symbol_id": np.array([symbol_id for symbol_id, _ in newest], np.int32)}
+    for name in ("first_id", "last_id", "found_ms"):
+        columns[name] = np.array([getattr(gap, name) for _, gap in newest], np.int64)
+    columns["reason"] = np.array([gap.reason for _, gap in newest], dtype=object)
+    for name in ("after_ms", "before_ms", "closed_ms"):
+        values = np.array([-1 if getattr(gap, name) is None else getattr(gap, name) for _, gap in newest], np.int64)
+        columns[name] = np.ma.masked_less(values, 0)
+    columns["obstacle"] = np.array([gap.obstacle for _, gap in newest], dtype=object)
     connection.register("incoming", columns)
     connection.execute(
         """

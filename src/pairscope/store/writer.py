@@ -24,7 +24,7 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
 from pairscope.store.database import Database
 from pairscope.store.schema import TapeState, commit_number
-from pairscope.store.transaction import GapRow, Work, write
+from pairscope.store.transaction import Work, write
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Writer:
         self._changed = threading.Condition()  # guards everything below
         self._trades: list[TradeBatch] = []
         self._bars: list[BarArray] = []
-        self._gaps: list[GapRow] = []
+        self._gaps: list[tuple[int, Gap]] = []
         self._trades_waiting = 0  # in the queue and in the transaction under way, as the next two
         self._bars_waiting = 0
         self._gaps_waiting = 0
@@ -99,9 +99,9 @@ class Writer:
             return True
 
     def put_gaps(self, gaps: Sequence[Gap]) -> bool:
-        rows = [self._gap_row(gap) for gap in gaps]
+        rows = [(self._symbols.add(gap.symbol), gap) for gap in gaps]
         with self._changed:
-            if not self._accepts(np.array([row.symbol_id for row in rows]), self._gaps_waiting, GAPS_LIMIT):
+            if not self._accepts(np.array([symbol_id for symbol_id, _ in rows]), self._gaps_waiting, GAPS_LIMIT):
                 return False
             self._gaps.extend(rows)
             self._gaps_waiting += len(rows)
@@ -120,10 +120,6 @@ class Writer:
         self._puts += 1
         self._changed.notify_all()
         return True
-
-    def _gap_row(self, gap: Gap) -> GapRow:
-        symbol_id = self._symbols.add(gap.symbol)
-        return GapRow(symbol_id, gap.first_id, gap.last_id, gap.found_ms, gap.reason, gap.closed_ms)
 
     def flush(self) -> Future[None]:
         """Commit at once; done when everything put before is on the disk, failed when it never will be."""
@@ -197,8 +193,6 @@ class Writer:
             if attempts_left <= 0:
                 return False
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
-        if failed:
-            log.info("write_recovered", rows=work.trade_rows)
         return True
 
     def _pause(self, seconds: float) -> bool:
@@ -231,6 +225,8 @@ class Writer:
             log.error("write_failed", cause=text, exc_info=not isinstance(error, duckdb.Error))
 
     def _committed(self, work: Work, took_ms: float) -> None:
+        if self._error is not None:
+            log.info("write_recovered", rows=work.trade_rows)
         with self._changed:
             self._forget(work)
             self._number = work.number

@@ -167,7 +167,7 @@ def test_many_streams_are_asked_for_in_batches_with_their_own_ids() -> None:
 def test_a_page_of_rest_trades_has_the_symbol_it_was_asked_for() -> None:
     body = b'[{"a":5,"p":"2.5","q":"4","nq":"4","f":1,"l":2,"T":1791382990569,"m":true}]'
     page = decode_agg_trades(body, symbol_id=3, received_ns=9)
-    assert (page.symbol_id[0], page.id[0], page.price[0], page.origin) == (3, 5, 2.5, Origin.REST)
+    assert (page.symbol_id[0], page.id[0], page.price[0], page.origin[0]) == (3, 5, 2.5, Origin.REST)
     with pytest.raises(msgspec.DecodeError):
         decode_agg_trades(b'{"code":-1121,"msg":"Invalid symbol."}', 3, 9)
 

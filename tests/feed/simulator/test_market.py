@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.base.errors import UnknownName
-from pairscope.feed.simulator.listing import LISTINGS, Listing
+from pairscope.base.errors import SettingsError, UnknownName
+from pairscope.feed.simulator.listing import LISTINGS, Listing, crowd
 from pairscope.feed.simulator.market import AggTrades, Market
 
 START_MS = 1_790_000_000_000
@@ -120,3 +120,17 @@ def test_nothing_traded_before_2020_and_unknown_symbols_are_told() -> None:
     assert MARKET.by_id("BTCUSDT", -5, 3).id.tolist() == [1, 2, 3]
     with pytest.raises(UnknownName, match="does not list 'FOOUSDT'"):
         MARKET.trades("FOOUSDT", START_MS, START_MS + 1)
+
+
+def test_more_symbols_change_nothing_for_the_usual_ones() -> None:
+    many = Market(seed=1, listings=crowd(50))
+    assert len(many.listings) == 50
+    window = (START_MS, START_MS + 60_000)
+    assert same(many.trades("SOLUSDT", *window), MARKET.trades("SOLUSDT", *window))
+    assert not np.array_equal(many.trades("C008USDT", *window).price, many.trades("C009USDT", *window).price)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1_001, float("nan")])
+def test_a_rate_that_makes_no_market_is_refused(rate: float) -> None:
+    with pytest.raises(SettingsError, match="rate"):
+        Market(rate=rate)

@@ -34,7 +34,13 @@ TRADES = MARKET.trades("BTCUSDT", START_MS, START_MS + 1_800_000)
 def test_each_stream_has_one_route_and_names_are_lower_case() -> None:
     for stream in ("btcusdt@aggTrade", "btcusdt@kline_1m", "btcusdt@markPrice@1s", "!markPrice@arr@1s", "x@forceOrder"):
         assert route_of(stream) is Route.MARKET
-    for stream in ("btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms", "btcusdt@depth5", "btcusdt_261225@depth"):
+    for stream in (
+        "btcusdt@trade",
+        "btcusdt@bookTicker",
+        "btcusdt@depth@100ms",
+        "btcusdt@depth5",
+        "btcusdt_261225@depth",
+    ):
         assert route_of(stream) is Route.PUBLIC
     for stream in ("BTCUSDT@aggTrade", "btcusdt@aggtrade", "btcusdt", "btcusdt@trades", ""):
         assert route_of(stream) is None
@@ -70,35 +76,32 @@ def shape(value: Any) -> Any:
 def test_frames_and_rows_have_the_shape_of_the_golden_ones(data_dir: Path) -> None:
     lines = (data_dir / "binance_golden_vectors.jsonl").read_text(encoding="utf-8").splitlines()
     vectors = [json.loads(line) for line in lines]
-    golden = list(_messages(vectors))
-    (_, agg), *_ = agg_frames(BTC, TRADES)
-    (_, fill), *_ = fill_frames(BTC, TRADES)
+    golden = [shape(each) for each in objects_in(vectors)]
+    agg, fill = agg_frames(BTC, TRADES)[0][1], fill_frames(BTC, TRADES)[0][1]
     for ours in (agg, fill):
-        assert shape(json.loads(ours.data)) in [shape(each) for each in golden]
-        assert shape(json.loads(ours.combined())) in [shape(each) for each in vectors_of(vectors)]
-    assert shape(json.loads(agg_rows(BTC, TRADES)[0])) in [shape(each) for each in golden]
+        assert shape(json.loads(ours.data)) in golden
+        assert shape(json.loads(ours.combined())) in golden
+    assert shape(json.loads(agg_rows(BTC, TRADES)[0])) in golden
 
 
-def vectors_of(value: Any) -> list[dict[str, Any]]:
-    """All objects within a decoded value."""
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """All objects within a decoded value, those within JSON texts too."""
     if isinstance(value, list):
-        return [found for each in value for found in vectors_of(each)]
+        return [found for each in value for found in objects_in(each)]
     if isinstance(value, dict):
-        return [value, *[found for each in value.values() for found in vectors_of(each)]]
-    if isinstance(value, str) and value[:1] in "{[":
-        return vectors_of(json.loads(value))
+        return [value, *[found for each in value.values() for found in objects_in(each)]]
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        return objects_in(json.loads(value))
     return []
-
-
-def _messages(vectors: list[Any]) -> list[dict[str, Any]]:
-    return vectors_of(vectors)
 
 
 def test_a_combined_frame_wraps_the_raw_one() -> None:
     assert Frame("a@trade", b'{"e":"trade"}').combined() == b'{"stream":"a@trade","data":{"e":"trade"}}'
 
 
-@pytest.mark.parametrize(("size", "head"), [(0, "8100"), (125, "817d"), (126, "817e007e"), (65_536, "817f0000000000010000")])
+@pytest.mark.parametrize(
+    ("size", "head"), [(0, "8100"), (125, "817d"), (126, "817e007e"), (65_536, "817f0000000000010000")]
+)
 def test_the_length_of_a_text_frame_is_written_in_the_shortest_way(size: int, head: str) -> None:
     assert text_frame(b"x" * size) == bytes.fromhex(head) + b"x" * size
 

@@ -21,6 +21,7 @@ interface Props {
   label: string;
   summary: string; // the picture in a sentence
   topic: Topic | undefined;
+  isPending: boolean; // `topic` is not yet the one asked for
   stepMs: number;
   build: Build;
   legends: readonly LegendOf[];
@@ -31,12 +32,13 @@ interface Props {
 }
 
 export function ChartPanel(props: Props) {
-  const { picture, label, summary, topic, stepMs, build, isTable, fresh } = props;
+  const { picture, label, summary, topic, isPending, stepMs, build, isTable, fresh } = props;
   const holder = useRef<HTMLDivElement>(null);
   const zone = useZone();
   const state = useTopicState(topic);
   const live = useLiveChart(holder, picture, zone, build, topic, stepMs);
-  const isLoading = useSettled(state === undefined || state.phase === "loading", SKELETON_AFTER_MS);
+  const isLoading = useSettled(isPending, SKELETON_AFTER_MS);
+  const isStale = !isCurrent(fresh) && fresh !== "connecting" && fresh !== "waiting";
   const isEmpty = state?.phase === "ready" && props.table.times(state).length === 0;
 
   const moveCursor = (event: KeyboardEvent) => {
@@ -47,19 +49,21 @@ export function ChartPanel(props: Props) {
   };
 
   return (
-    <figure aria-label={label} className="relative min-h-0 min-w-0 flex-1" data-phase={state?.phase ?? "loading"}>
+    <figure
+      aria-label={label}
+      className="relative min-h-0 min-w-0 flex-1"
+      data-phase={isPending ? "loading" : state?.phase}
+    >
       <figcaption className="sr-only">{summary}</figcaption>
-      {/* biome-ignore lint/a11y/useSemanticElements: a canvas that is read with the arrow keys has no element of its own */}
       <div
         ref={holder}
         role="application"
         aria-label={`${label}: arrow keys read single bars`}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes the arrow keys
         tabIndex={isTable ? -1 : 0}
         onKeyDown={moveCursor}
-        className={`absolute inset-0 transition-opacity duration-150 ${isLoading ? "opacity-50" : ""} ${isTable ? "invisible" : ""}`}
+        className={`absolute inset-0 transition-opacity duration-150 ${isLoading ? "opacity-50" : ""} ${isStale ? "saturate-25" : ""} ${isTable ? "invisible" : ""}`}
       />
-      {live && topic && !isTable ? <Overlay {...props} live={live} topic={topic} fresh={fresh} /> : null}
+      {live && topic && !isTable ? <Overlay {...props} live={live} topic={topic} isStale={isStale} /> : null}
       {isTable && topic ? (
         <div className="absolute inset-0 bg-bg">
           <TableView topic={topic} table={props.table} zone={zone} label={label} />
@@ -68,7 +72,9 @@ export function ChartPanel(props: Props) {
       {isLoading ? <Loading live={live} /> : null}
       {isEmpty ? (
         <Cover>
-          <Notice title="Waiting for the first trade">It will appear here by itself as soon as the market moves.</Notice>
+          <Notice title="Waiting for the first trade">
+            It will appear here by itself as soon as the market moves.
+          </Notice>
         </Cover>
       ) : null}
       {state?.phase === "refused" && state.error ? (
@@ -104,21 +110,36 @@ function Loading({ live }: { live: LiveChart | undefined }) {
     );
   }
   return (
-    <p role="status" className="absolute top-8 left-1/2 z-20 -translate-x-1/2 rounded border border-edge bg-raised px-3 py-1">
+    <p
+      role="status"
+      className="absolute top-8 left-1/2 z-20 -translate-x-1/2 rounded border border-edge bg-raised px-3 py-1"
+    >
       Recomputing…
     </p>
   );
 }
 
-function Overlay({ live, topic, legends, fresh, paneNote }: Props & { live: LiveChart; topic: Topic }) {
+function Overlay({
+  live,
+  topic,
+  legends,
+  isStale,
+  paneNote,
+}: Props & { live: LiveChart; topic: Topic; isStale: boolean }) {
   const atEdge = useSignal(live.atEdge);
   const tops = useSignal(live.paneTops);
-  const isStale = !isCurrent(fresh) && fresh !== "connecting" && fresh !== "waiting";
+  const axis = useSignal(live.axisWidth);
   return (
     <>
       <SourceMark />
-      <Legends live={live} topic={topic} legends={legends} />
-      {isStale ? <div aria-hidden="true" className="hatched pointer-events-none absolute top-0 right-19 bottom-7 z-5 w-8" /> : null}
+      <Legends live={live} topic={topic} legends={legends} isStale={isStale} />
+      {isStale ? (
+        <div
+          aria-hidden="true"
+          className="hatched pointer-events-none absolute top-0 bottom-7 z-5 w-8"
+          style={{ right: axis }}
+        />
+      ) : null}
       {paneNote && tops[paneNote.pane] !== undefined ? (
         <p
           className="pointer-events-none absolute left-1/2 z-10 -translate-x-1/2 rounded border border-line bg-panel/90 px-3 py-1 text-dim"

@@ -10,8 +10,9 @@ import {
   type PriceFormatCustom,
 } from "lightweight-charts";
 import { fixed, signed } from "../lib/format";
+import type { TopicState } from "../wire/topic";
 import type { Build, Chart, Layer } from "./live-chart";
-import { buyVolumes, candles, line, lostMarks, type PairColumn, volumes, vwapLine } from "./points";
+import { baseline, buyVolumes, candles, line, lostMarks, type PairColumn, volumes, vwapLine } from "./points";
 import { COLORS } from "./theme";
 
 /** |z| at which the spread counts as stretched: where the lines are drawn. */
@@ -49,7 +50,13 @@ export function pairLayers(decimals: number): Build {
       ...volumeLayers(chart, 0, "volume"),
       overlayX(chart),
       zLayer(chart),
-      pairLine(chart, "correlation", 3, COLORS.correlation, custom(0.001, (value) => fixed(value, 3))),
+      pairLine(
+        chart,
+        "correlation",
+        3,
+        COLORS.correlation,
+        custom(0.001, (value) => fixed(value, 3)),
+      ),
     ];
     spread.series.createPriceLine({ ...dashed, price: 0, color: COLORS.zero });
     stretch(chart, [3.2, 1.2, 1.5, 1]);
@@ -78,14 +85,22 @@ function candleLayer(chart: Chart, decimals: number): Layer {
     },
     0,
   );
-  return { series, table: (state) => state.bars, points: (state, from) => (state.bars ? candles(state.bars, from) : []) };
+  return {
+    series,
+    table: (state) => state.bars,
+    points: (state, from) => (state.bars ? candles(state.bars, from) : []),
+  };
 }
 
 /** Reddish bands behind the bars of which trades are missing. */
 function lostLayer(chart: Chart): Layer {
   const series = chart.addSeries(HistogramSeries, { ...quiet, priceScaleId: "lost" }, 0);
   chart.priceScale("lost", 0).applyOptions({ scaleMargins: { top: 0, bottom: 0 }, visible: false });
-  return { series, table: (state) => state.bars, points: (state, from) => (state.bars ? lostMarks(state.bars, from) : []) };
+  return {
+    series,
+    table: (state) => state.bars,
+    points: (state, from) => (state.bars ? lostMarks(state.bars, from) : []),
+  };
 }
 
 function vwapLayer(chart: Chart, decimals: number, window: number): Layer {
@@ -97,7 +112,7 @@ function vwapLayer(chart: Chart, decimals: number, window: number): Layer {
   return {
     series,
     table: (state) => state.bars,
-    points: (state, from) => (state.bars ? vwapLine(state.bars, window, from) : []),
+    points: (state, from, stepMs) => (state.bars ? vwapLine(state.bars, window, stepMs, from) : []),
   };
 }
 
@@ -109,7 +124,11 @@ function volumeLayers(chart: Chart, pane: number, scale: string): Layer[] {
   const isOverlay = scale !== "right";
   chart.priceScale(scale, pane).applyOptions({ scaleMargins: { top: isOverlay ? 0.84 : 0.18, bottom: 0 } });
   return [
-    { series: all, table: (state) => state.bars, points: (state, from) => (state.bars ? volumes(state.bars, from) : []) },
+    {
+      series: all,
+      table: (state) => state.bars,
+      points: (state, from) => (state.bars ? volumes(state.bars, from) : []),
+    },
     {
       series: bought,
       table: (state) => state.bars,
@@ -130,17 +149,23 @@ function overlayX(chart: Chart): Layer {
 }
 
 function pairLine(chart: Chart, column: PairColumn, pane: number, color: string, format: PriceFormatCustom): Layer {
-  const series = chart.addSeries(LineSeries, { color, lineWidth: 1, priceLineVisible: false, priceFormat: format }, pane);
-  return pairLayer(series, column);
+  const series = chart.addSeries(
+    LineSeries,
+    { color, lineWidth: 1, priceLineVisible: false, priceFormat: format },
+    pane,
+  );
+  return { ...pairLayer(series, column), hasNow: hasNow(column) };
 }
 
-function pairLayer(series: Layer["series"], column: PairColumn): Layer {
+function pairLayer(series: Layer["series"], column: PairColumn, make: typeof line | typeof baseline = line): Layer {
   return {
     series,
     table: (state) => state.pair,
-    points: (state, from) => (state.pair ? line(state.pair, column, from) : []),
+    points: (state, from) => (state.pair ? make(state.pair, column, from) : []),
   };
 }
+
+const hasNow = (column: PairColumn) => (state: TopicState) => state.pair?.[column].at(-1) != null;
 
 const dashed = { lineWidth: 1, lineStyle: LineStyle.Dashed, axisLabelVisible: false, title: "" } as const;
 
@@ -166,7 +191,7 @@ function zLayer(chart: Chart): Layer {
     series.createPriceLine({ ...dashed, price: at, color: COLORS.threshold });
   }
   series.createPriceLine({ ...dashed, price: 0, color: COLORS.zero });
-  return pairLayer(series, "spread_z");
+  return { ...pairLayer(series, "spread_z", baseline), hasNow: hasNow("spread_z") };
 }
 
 /** Both thresholds stay in sight, whatever the values. */
@@ -175,6 +200,9 @@ function aroundThresholds(info: AutoscaleInfo | null): AutoscaleInfo {
   const range = info?.priceRange;
   return {
     ...info,
-    priceRange: { minValue: Math.min(range?.minValue ?? -edge, -edge), maxValue: Math.max(range?.maxValue ?? edge, edge) },
+    priceRange: {
+      minValue: Math.min(range?.minValue ?? -edge, -edge),
+      maxValue: Math.max(range?.maxValue ?? edge, edge),
+    },
   };
 }

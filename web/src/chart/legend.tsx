@@ -33,9 +33,10 @@ interface Props {
   live: LiveChart;
   topic: Topic;
   legends: readonly LegendOf[];
+  isStale: boolean;
 }
 
-export function Legends({ live, topic, legends }: Props) {
+export function Legends({ live, topic, legends, isStale }: Props) {
   const state = useTopicState(topic);
   const cursor = useSignal(live.cursor);
   const tops = useSignal(live.paneTops);
@@ -52,7 +53,7 @@ export function Legends({ live, topic, legends }: Props) {
     <div
       // biome-ignore lint/suspicious/noArrayIndexKey: panes have no other identity, and their order never changes
       key={pane}
-      className="num pointer-events-none absolute left-2 z-10 flex flex-wrap gap-x-3 text-[11px] text-dim"
+      className={`num pointer-events-none absolute left-2 z-10 flex flex-wrap gap-x-3 text-[11px] text-dim ${isStale ? "saturate-25" : ""}`}
       style={{ top: (tops[pane] ?? 0) + 5, visibility: tops[pane] === undefined ? "hidden" : "visible" }}
     >
       {legend(looked)}
@@ -68,7 +69,9 @@ function Figure({ name, tone = "text-fg", children }: { name: string; tone?: str
   );
 }
 
-const Title = ({ children }: { children: string }) => <span className="font-semibold font-sans text-fg">{children}</span>;
+const Title = ({ children }: { children: string }) => (
+  <span className="font-semibold font-sans text-fg">{children}</span>
+);
 
 /** Blue for up, orange for down, and a sign for those who see neither. */
 export const tone = (value: number | null | undefined): string =>

@@ -25,7 +25,9 @@ type AnyPoint = Point<{ time: UTCTimestamp }>;
 export interface Layer {
   series: ISeriesApi<SeriesType, Time>;
   table: (state: TopicState) => Columns | undefined;
-  points: (state: TopicState, from: number) => AnyPoint[];
+  points: (state: TopicState, from: number, stepMs: number) => AnyPoint[];
+  /** False while the newest row has no value: the axis must not show an old one as the newest. */
+  hasNow?: (state: TopicState) => boolean;
 }
 
 /** The first layer is the one whose holes are kept open on the axis. */
@@ -45,6 +47,7 @@ export class LiveChart {
   readonly cursor = new Signal<number | undefined>(undefined); // open time under the crosshair, ms
   readonly atEdge = new Signal(true);
   readonly paneTops = new Signal<readonly number[]>([]);
+  readonly axisWidth = new Signal(0);
   private readonly layers: Layer[];
   private topic: Topic | undefined;
   private leaveTopic: (() => void) | undefined;
@@ -53,6 +56,7 @@ export class LiveChart {
   private readonly drawnTo: (number | undefined)[] = []; // for each layer, the last open time drawn
   private wanted: Sight | undefined;
   private frame: number | undefined;
+  private readonly hadNow: (boolean | undefined)[] = [];
   private readonly observer: ResizeObserver;
 
   constructor(
@@ -66,7 +70,8 @@ export class LiveChart {
       this.cursor.set(event.time === undefined ? undefined : Number(event.time) * 1000);
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.noteEdge());
-    this.observer = new ResizeObserver(() => this.measurePanes());
+    this.chart.timeScale().subscribeSizeChange(() => this.measure());
+    this.observer = new ResizeObserver(() => this.measure());
     this.observer.observe(container);
     requestAnimationFrame(() => {
       for (const pane of this.chart.panes()) {
@@ -107,9 +112,9 @@ export class LiveChart {
     const last = table.open_time_ms.length - 1;
     const from = this.cursor.value === undefined ? last : lowerBound(table.open_time_ms, this.cursor.value);
     const row = Math.min(Math.max(from + steps, 0), last);
-    const point = anchor.points(state, row)[0] as Record<string, number> | undefined;
-    const price = point?.["close"] ?? point?.["value"];
-    if (point && price !== undefined) this.chart.setCrosshairPosition(price, point["time"] as UTCTimestamp, anchor.series);
+    const point = anchor.points(state, row, this.stepMs)[0] as Record<string, number> | undefined;
+    const price = point?.close ?? point?.value;
+    if (point && price !== undefined) this.chart.setCrosshairPosition(price, point.time as UTCTimestamp, anchor.series);
   }
 
   sight(): Sight | undefined {
@@ -135,7 +140,7 @@ export class LiveChart {
 
   private draw(): void {
     const { topic } = this;
-    if (!topic || topic.state.phase !== "ready") return;
+    if (topic?.state.phase !== "ready") return;
     const isNew = this.drawn?.topic !== topic || this.drawn.isEmpty;
     const isTail = !isNew && this.drawn?.resets === topic.state.resets;
     this.layers.forEach((layer, i) => {
@@ -143,6 +148,9 @@ export class LiveChart {
       if (!table) return;
       this.drawLayer(layer, topic.state, table, isTail ? this.drawnTo[i] : undefined);
       this.drawnTo[i] = table.open_time_ms.at(-1);
+      const hasNow = layer.hasNow?.(topic.state);
+      if (hasNow !== this.hadNow[i]) layer.series.applyOptions({ lastValueVisible: hasNow ?? false });
+      this.hadNow[i] = hasNow;
     });
     const isEmpty = this.drawnTo[0] === undefined;
     this.drawn = { topic, resets: topic.state.resets, isEmpty };
@@ -153,7 +161,7 @@ export class LiveChart {
   private drawLayer(layer: Layer, state: TopicState, table: Columns, lastMs: number | undefined): void {
     const from = lastMs === undefined ? 0 : lowerBound(table.open_time_ms, lastMs);
     const isTail = lastMs !== undefined && table.open_time_ms.length - from <= MOST_SINGLE_UPDATES;
-    const points = layer.points(state, isTail ? from : 0);
+    const points = layer.points(state, isTail ? from : 0, this.stepMs);
     const step = this.stepMs / 1000;
     const filled = layer === this.layers[0] ? withGaps(points, step, isTail ? lastMs / 1000 : undefined) : points;
     if (isTail) for (const point of filled) layer.series.update(point as never);
@@ -179,7 +187,8 @@ export class LiveChart {
     this.atEdge.set(this.chart.timeScale().scrollPosition() > -1);
   }
 
-  private measurePanes(): void {
+  private measure(): void {
+    this.axisWidth.set(this.chart.priceScale("right", 0).width());
     const origin = this.container.getBoundingClientRect().top;
     const tops = this.chart.panes().map((pane) => {
       const element = pane.getHTMLElement();

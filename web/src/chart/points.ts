@@ -1,6 +1,13 @@
 // Columns from the wire into points of the chart. Pure; `from` is the first row that is wanted.
 
-import type { CandlestickData, HistogramData, LineData, UTCTimestamp, WhitespaceData } from "lightweight-charts";
+import type {
+  BaselineData,
+  CandlestickData,
+  HistogramData,
+  LineData,
+  UTCTimestamp,
+  WhitespaceData,
+} from "lightweight-charts";
 import type { BarColumns, PairColumns } from "../api.gen";
 import { COLORS } from "./theme";
 
@@ -62,11 +69,31 @@ export const lostMarks = (bars: BarColumns, from = 0): Point<HistogramData<UTCTi
 
 export type PairColumn = Exclude<keyof PairColumns, "open_time_ms">;
 
+/**
+ * One column of the pair. A row without a value is an empty point, and since the chart would draw its line right over
+ * empty points, the piece that leaves the last value before them is made invisible.
+ */
 export const line = (pair: PairColumns, column: PairColumn, from = 0): Point<LineData<UTCTimestamp>>[] =>
   rows(pair.open_time_ms, from, (time, row) => {
     const value = pair[column][row] ?? null;
-    return value === null ? { time } : { time, value };
+    if (value === null) return { time };
+    return pair[column][row + 1] === null ? { time, value, color: COLORS.none } : { time, value };
   });
+
+const INVISIBLE = {
+  topLineColor: COLORS.none,
+  topFillColor1: COLORS.none,
+  topFillColor2: COLORS.none,
+  bottomLineColor: COLORS.none,
+  bottomFillColor1: COLORS.none,
+  bottomFillColor2: COLORS.none,
+};
+
+/** As `line`, for a series that is drawn around a base line. */
+export const baseline = (pair: PairColumns, column: PairColumn, from = 0): Point<BaselineData<UTCTimestamp>>[] =>
+  line(pair, column, from).map((point) =>
+    "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point,
+  );
 
 /** Volume-weighted average price of the last `window` bars: turnover over volume, as the metric `vwap` has it. */
 export function vwapAt(bars: BarColumns, row: number, window: number): number | null {
@@ -79,8 +106,11 @@ export function vwapAt(bars: BarColumns, row: number, window: number): number | 
   return volume > 0 ? quote / volume : null;
 }
 
-export const vwapLine = (bars: BarColumns, window: number, from = 0): Point<LineData<UTCTimestamp>>[] =>
+export const vwapLine = (bars: BarColumns, window: number, stepMs: number, from = 0): Point<LineData<UTCTimestamp>>[] =>
   rows(bars.open_time_ms, from, (time, row) => {
     const value = vwapAt(bars, row, window);
-    return value === null ? { time } : { time, value };
+    if (value === null) return { time };
+    const nextMs = bars.open_time_ms[row + 1] ?? 0;
+    const isBeforeHole = nextMs > (bars.open_time_ms[row] as number) + stepMs;
+    return isBeforeHole ? { time, value, color: COLORS.none } : { time, value };
   });

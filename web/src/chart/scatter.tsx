@@ -7,7 +7,7 @@ import type { Topic } from "../wire/hub";
 import { COLORS } from "./theme";
 
 const REDRAW_MS = 500;
-const MARGIN = { left: 8, right: 52, top: 8, bottom: 20 };
+const MARGIN = { left: 8, right: 58, top: 8, bottom: 20 };
 
 /** Round values between `low` and `high`, about `count` of them. */
 export function roundTicks(low: number, high: number, count: number): number[] {
@@ -23,16 +23,14 @@ export function roundTicks(low: number, high: number, count: number): number[] {
 export interface Cloud {
   x: number[]; // ln x, oldest first
   y: number[]; // ln y
-  alpha: number;
-  beta: number;
+  fit: { alpha: number; beta: number } | undefined;
 }
 
-/** The points that the newest regression saw; undefined before there is one. */
+/** The points of the newest window and the line through them; undefined while there are less than two. */
 export function cloudOf(pair: PairColumns, window: number): Cloud | undefined {
   const alpha = pair.alpha.at(-1);
   const beta = pair.beta.at(-1);
-  if (alpha == null || beta == null) return undefined;
-  const cloud: Cloud = { x: [], y: [], alpha, beta };
+  const cloud: Cloud = { x: [], y: [], fit: alpha == null || beta == null ? undefined : { alpha, beta } };
   for (let i = Math.max(0, pair.x.length - window); i < pair.x.length; i++) {
     const x = pair.x[i];
     const y = pair.y[i];
@@ -89,8 +87,11 @@ export function draw(canvas: HTMLCanvasElement, cloud: Cloud, decimals: Decimals
     context.fillStyle = `rgba(76,155,232,${(0.15 + 0.75 * (i / length) ** 2).toFixed(2)})`;
     context.fillRect(toX(value) - 1, toY(cloud.y[i] as number) - 1, 2, 2);
   });
-  context.strokeStyle = COLORS.down;
-  stroke(context, toX(x0), toY(cloud.alpha + cloud.beta * x0), toX(x1), toY(cloud.alpha + cloud.beta * x1));
+  if (cloud.fit) {
+    const { alpha, beta } = cloud.fit;
+    context.strokeStyle = COLORS.down;
+    stroke(context, toX(x0), toY(alpha + beta * x0), toX(x1), toY(alpha + beta * x1));
+  }
   context.strokeStyle = "#d7dde6";
   context.beginPath();
   context.arc(toX(cloud.x.at(-1) as number), toY(cloud.y.at(-1) as number), 3.5, 0, 2 * Math.PI);

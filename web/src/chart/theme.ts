@@ -19,6 +19,7 @@ export const COLORS = {
   lost: "rgba(229,72,77,0.16)",
   threshold: "#5b6675",
   zero: "#2a3340",
+  none: "rgba(0,0,0,0)",
 } as const;
 
 export function chartOptions(zone: string): DeepPartial<TimeChartOptions> {
@@ -47,6 +48,8 @@ export function chartOptions(zone: string): DeepPartial<TimeChartOptions> {
       minBarSpacing: 0.05,
       barSpacing: 6,
       rightOffset: RIGHT_OFFSET,
+      // A new bar may stand on a time that a hole or an absent value has put on the axis before.
+      allowShiftVisibleRangeOnWhitespaceReplacement: true,
     },
     rightPriceScale: { borderColor: COLORS.line, minimumWidth: 76 },
     localization: { timeFormatter: (time: unknown) => dateTime(Number(time) * 1000, zone) },

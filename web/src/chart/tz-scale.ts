@@ -70,11 +70,14 @@ export function zoneScale(zone: string): ZoneScale {
     return time + offset(time);
   };
   class ZoneScaleBehavior extends defaultHorzScaleBehavior() {
-    override fillWeightsForPoints(points: readonly { -readonly [K in keyof TimeScalePoint]: TimeScalePoint[K] }[], from: number) {
+    override fillWeightsForPoints(
+      points: readonly { -readonly [K in keyof TimeScalePoint]: TimeScalePoint[K] }[],
+      from: number,
+    ) {
       for (let i = from; i < points.length; i++) {
         const point = points[i] as (typeof points)[number];
         const previous = points[i - 1];
-        const weight = previous ? tickWeight(wall(previous), wall(point)) : MINUTE;
+        const weight = tickWeight(previous ? wall(previous) : wall(point) - 1, wall(point));
         point.timeWeight = weight as TickMarkWeightValue;
       }
     }

@@ -1,18 +1,19 @@
 import { ChartPanel } from "../chart/chart-panel";
 import { pairLayers, Z_THRESHOLD } from "../chart/layers";
 import { pairLegends, tone } from "../chart/legend";
+import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
 import { pairTable } from "../chart/table-view";
 import { DASH, fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import { numeric, quantityText, reasonText, warmUp } from "../lib/quantity";
+import { reasonText, valueText, warmUp } from "../lib/quantity";
 import { intervalMs } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
 import { MetricHint, useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
 import { Cell, Strip } from "../ui/strip";
-import { useFreshness, useTopicState } from "../wire/context";
+import { type Shown, useFreshness, useTopicState } from "../wire/context";
 import { isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 import { readSignal } from "./signal";
@@ -22,22 +23,23 @@ interface Props {
   x: string;
   tf: string;
   window: number;
-  topic: Topic | undefined;
+  shown: Shown;
   decimals: (symbol: string) => number;
 }
 
-export function PairScreen({ y, x, tf, window, topic, decimals }: Props) {
+export function PairScreen({ y, x, tf, window, shown, decimals }: Props) {
+  const { topic, isPending } = shown;
   const stepMs = intervalMs(tf) ?? 1_000;
   const state = useTopicState(topic);
   const fresh = useFreshness([y, x], stepMs);
-  const current = isCurrent(fresh.state);
+  const current = isCurrent(fresh.state) && !isPending;
   const metrics = state?.metrics ?? {};
-  const z = numeric(metrics["spread_z"]);
+  const z = state?.pair?.spread_z.at(-1) ?? undefined;
   const name = pairName(y, x);
   const yDecimals = decimals(y);
   const xDecimals = decimals(x);
   useTab(tabTitle(name, z, fresh.state), fresh.state === "down");
-  const warming = warmUp("z", metrics["spread_z"], stepMs);
+  const warming = warmUp("z", metrics.spread_z, stepMs);
   return (
     <div className="flex h-full min-h-0 flex-col">
       <SignalStrip {...{ y, x, topic, decimals }} isCurrent={current} />
@@ -45,8 +47,9 @@ export function PairScreen({ y, x, tf, window, topic, decimals }: Props) {
         <ChartPanel
           picture={`pair ${y} ${x}`}
           label={`${name}: prices, spread, z and correlation, ${tf} bars`}
-          summary={summary(name, tf, window, z, numeric(metrics["correlation"]), fresh.why)}
+          summary={summary(name, tf, window, z, state?.pair?.correlation.at(-1), fresh.why)}
           topic={topic}
+          isPending={isPending}
           stepMs={stepMs}
           build={pairLayers(yDecimals)}
           legends={pairLegends({ y, x, tf, window, yDecimals, xDecimals })}
@@ -56,7 +59,13 @@ export function PairScreen({ y, x, tf, window, topic, decimals }: Props) {
           paneNote={warming ? { pane: 2, text: warming } : undefined}
         />
         <aside className="hidden w-66 shrink-0 overflow-y-auto border-line border-l bg-panel lg:block">
-          <MetricsTable title={`Pair · ${window} bars`} scope="pair" metrics={metrics} decimals={yDecimals} isCurrent={current} />
+          <MetricsTable
+            title={`Pair · ${window} bars`}
+            scope="pair"
+            metrics={metrics}
+            decimals={yDecimals}
+            isCurrent={current}
+          />
           <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
           <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
         </aside>
@@ -75,7 +84,7 @@ function summary(
   tf: string,
   window: number,
   z: number | undefined,
-  correlation: number | undefined,
+  correlation: number | null | undefined,
   why: string,
 ): string {
   const level = z === undefined ? "not known yet" : signed(z, 2);
@@ -95,14 +104,15 @@ function SignalStrip({ y, x, topic, decimals, isCurrent }: StripProps) {
   const catalogue = useCatalogue("pair");
   const metrics = state?.metrics ?? {};
   const pair = state?.pair;
-  const z = numeric(metrics["spread_z"]);
+  const last = (column: PairColumn) => pair?.[column].at(-1);
+  const z = last("spread_z") ?? undefined;
   const signal = readSignal(z, Z_THRESHOLD, isCurrent);
-  const last = (column: "y" | "x") => pair?.[column].at(-1);
-  const metric = (name: string) => ({
-    value: quantityText(metrics[name], decimals(y)),
+  // From the newest row of the series, so that strip and chart always say the same.
+  const metric = (name: PairColumn) => ({
+    value: valueText(name, last(name), metrics[name]?.unit, decimals(y)),
     hint: <MetricHint info={catalogue.get(name)} quantity={metrics[name]} />,
   });
-  const zQuantity = metrics["spread_z"];
+  const zQuantity = metrics.spread_z;
   return (
     <Strip label="Signal" isCurrent={isCurrent}>
       <Cell wide name={y} value={fixed(last("y"), decimals(y))} detail="last y" />
@@ -121,10 +131,19 @@ function SignalStrip({ y, x, topic, decimals, isCurrent }: StripProps) {
         value={signal.text}
         tone={signal.tone}
         detail="open bar included"
-        hint={<p>z beyond ±{Z_THRESHOLD}: the spread is stretched. Above, it is expected to fall (short spread); below, to rise.</p>}
+        hint={
+          <p>
+            z beyond ±{Z_THRESHOLD}: the spread is stretched. Above, it is expected to fall (short spread); below, to
+            rise.
+          </p>
+        }
       />
       <Cell name="correlation" {...metric("correlation")} detail="of returns" />
-      <Cell name="n" value={zQuantity ? fixed(zQuantity.n, 0) : DASH} detail={zQuantity ? `of ${fixed(zQuantity.window, 0)}` : ""} />
+      <Cell
+        name="n"
+        value={zQuantity ? fixed(zQuantity.n, 0) : DASH}
+        detail={zQuantity ? `of ${fixed(zQuantity.window, 0)}` : ""}
+      />
       <Cell
         name="missing"
         value={missingShare(zQuantity?.missing)}

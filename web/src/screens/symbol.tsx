@@ -11,23 +11,24 @@ import { Legs } from "../ui/legs";
 import { MetricHint, useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
 import { Cell, Strip } from "../ui/strip";
-import { useConfig, useFreshness, useTopicState } from "../wire/context";
+import { type Shown, useConfig, useFreshness, useTopicState } from "../wire/context";
 import { isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 
 interface Props {
   symbol: string;
   tf: string;
-  topic: Topic | undefined;
+  shown: Shown;
   decimals: (symbol: string) => number;
 }
 
-export function SymbolScreen({ symbol, tf, topic, decimals }: Props) {
+export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
+  const { topic, isPending } = shown;
   const { window } = useConfig();
   const stepMs = intervalMs(tf) ?? 1_000;
   const state = useTopicState(topic);
   const fresh = useFreshness([symbol], stepMs);
-  const current = isCurrent(fresh.state);
+  const current = isCurrent(fresh.state) && !isPending;
   const places = decimals(symbol);
   const last = state?.bars?.close.at(-1);
   const price = fixed(last, places);
@@ -41,6 +42,7 @@ export function SymbolScreen({ symbol, tf, topic, decimals }: Props) {
           label={`${symbol}: price and volume, ${tf} bars`}
           summary={`${symbol}, ${tf} bars: last price ${price}. ${fresh.why}`}
           topic={topic}
+          isPending={isPending}
           stepMs={stepMs}
           build={symbolLayers(places, window)}
           legends={symbolLegends(symbol, tf, places, window)}
@@ -78,11 +80,21 @@ const CELLS: readonly (readonly [metric: string, name: string, detail: string])[
   ["quote_volume", "turnover", ""],
 ];
 
-function PriceStrip({ symbol, topic, places, isCurrent }: { symbol: string; topic: Topic | undefined; places: number; isCurrent: boolean }) {
+function PriceStrip({
+  symbol,
+  topic,
+  places,
+  isCurrent,
+}: {
+  symbol: string;
+  topic: Topic | undefined;
+  places: number;
+  isCurrent: boolean;
+}) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("symbol");
   const metrics = state?.metrics ?? {};
-  const change = numeric(metrics["last_return"]);
+  const change = numeric(metrics.last_return);
   return (
     <Strip label="Price" isCurrent={isCurrent}>
       <Cell
@@ -90,14 +102,14 @@ function PriceStrip({ symbol, topic, places, isCurrent }: { symbol: string; topi
         name={symbol}
         value={fixed(state?.bars?.close.at(-1), places)}
         tone={isCurrent ? tone(change) : undefined}
-        detail={`${quantityText(metrics["last_return"], places)} last bar`}
-        hint={<MetricHint info={catalogue.get("last_price")} quantity={metrics["last_price"]} />}
+        detail={`${quantityText("last_return", metrics.last_return, places)} last bar`}
+        hint={<MetricHint info={catalogue.get("last_price")} quantity={metrics.last_price} />}
       />
       {CELLS.filter(([metric]) => metric in metrics).map(([metric, name, detail]) => (
         <Cell
           key={metric}
           name={name}
-          value={quantityText(metrics[metric], places)}
+          value={quantityText(metric, metrics[metric], places)}
           detail={reasonText(metrics[metric]) || detail}
           hint={<MetricHint info={catalogue.get(metric)} quantity={metrics[metric]} />}
         />

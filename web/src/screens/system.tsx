@@ -5,7 +5,7 @@ import { useTab } from "../lib/hooks";
 import { dateTime } from "../lib/time";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
-import { useHub, useLink, useNow, useStatus } from "../wire/context";
+import { useConfig, useHub, useLink, useNow, useStatus } from "../wire/context";
 
 type Row = readonly [name: string, value: ReactNode, isBad?: boolean];
 
@@ -17,7 +17,9 @@ function Card({ title, rows }: { title: string; rows: readonly Row[] }) {
         {rows.map(([name, value, isBad]) => (
           <div key={name} className="contents">
             <dt className="whitespace-nowrap py-1 text-dim">{name}</dt>
-            <dd className={`num truncate py-1 text-right ${isBad ? "text-short" : ""}`}>{value}</dd>
+            <dd className={`num py-1 text-right whitespace-normal wrap-anywhere ${isBad ? "text-short" : ""}`}>
+              {value}
+            </dd>
           </div>
         ))}
       </dl>
@@ -54,7 +56,7 @@ function SourceCard({ status: { source } }: { status: Status }) {
         ["asked for", source.requested],
         ["name", source.label],
         ["why", source.reason ?? DASH, source.reason !== null],
-        ["detail", <span key="detail" title={source.detail ?? ""}>{source.detail ?? DASH}</span>],
+        ["detail", source.detail ?? DASH],
         ["played to its end", source.finished ? "yes" : "no"],
       ]}
     />
@@ -75,7 +77,11 @@ function FeedCard({ status: { feed } }: { status: Status }) {
         ["lag p50, p95", `${milliseconds(feed.lag_ms_p50)}, ${milliseconds(feed.lag_ms_p95)}`],
         ["frames waiting", `${fixed(feed.frames_waiting, 0)} of ${fixed(feed.frames_limit, 0)}`],
         ["duplicates", fixed(feed.duplicates, 0)],
-        ["rejected", rejected.map(([reason, count]) => `${reason} ${fixed(count, 0)}`).join(", ") || "none", rejected.length > 0],
+        [
+          "rejected",
+          rejected.map(([reason, count]) => `${reason} ${fixed(count, 0)}`).join(", ") || "none",
+          rejected.length > 0,
+        ],
         ["silent streams", feed.silent.join(", ") || "none", feed.silent.length > 0],
         ["last error", feed.last_error ?? "none", feed.last_error !== null],
       ]}
@@ -95,7 +101,7 @@ function StoreCard({ status: { store, now_ms } }: { status: Status }) {
         ["rows waiting", `${fixed(store.rows_waiting, 0)} of ${fixed(store.rows_limit, 0)}`],
         ["rows refused", fixed(store.rows_refused, 0), store.rows_refused > 0],
         ["error", store.error ?? "none", store.error !== null],
-        ["file", <span key="file" title={store.path}>{store.path}</span>],
+        ["file", store.path],
       ]}
     />
   );
@@ -112,12 +118,12 @@ function ServerCard({ status }: { status: Status }) {
         ["started", dateTime(status.started_ms, zone)],
         ["up for", duration(status.uptime_s)],
         ["memory", bytes(status.memory_bytes)],
-        ["kernels", status.warming_up ? "being prepared" : "ready"],
+        ["numerical kernels", status.warming_up ? "being prepared" : "ready"],
         ["browsers", `${fixed(clients.clients, 0)}, ${fixed(clients.topics, 0)} topics`],
         ["messages sent", fixed(clients.sent, 0)],
-        ["merged for slow ones", fixed(clients.conflated, 0)],
+        ["merged", fixed(clients.conflated, 0)],
         ["cut off", fixed(clients.cut_off, 0), clients.cut_off > 0],
-        ["holes seen here", fixed(hub.holes, 0), hub.holes > 0],
+        ["holes seen", fixed(hub.holes, 0), hub.holes > 0],
       ]}
     />
   );
@@ -125,6 +131,8 @@ function ServerCard({ status }: { status: Status }) {
 
 function Symbols({ status, receivedMs }: { status: Status; receivedMs: number }) {
   const now = useNow(500);
+  const { symbols } = useConfig();
+  const decimals = new Map(symbols.map((info) => [info.symbol, info.price_decimals]));
   return (
     <section className="mt-3 overflow-x-auto rounded border border-line bg-panel" aria-label="Symbols">
       <table className="w-full border-collapse">
@@ -144,14 +152,16 @@ function Symbols({ status, receivedMs }: { status: Status; receivedMs: number })
               <th scope="row" className="h-6 px-3 text-left font-normal">
                 {row.symbol}
               </th>
-              <td className="num px-3 text-right">{row.last_price ?? DASH}</td>
+              <td className="num px-3 text-right">{fixed(row.last_price, decimals.get(row.symbol) ?? 2)}</td>
               <td className="num px-3 text-right">
                 {row.received_ms === null ? DASH : `${age(status.now_ms - row.received_ms + now - receivedMs)} ago`}
               </td>
               <td className="num px-3 text-right">{fixed(row.trades, 0)}</td>
               <td className="num px-3 text-right">{row.last_id ?? DASH}</td>
               <td className={`num px-3 text-right ${row.gaps_open ? "text-short" : ""}`}>{fixed(row.gaps_open, 0)}</td>
-              <td className={`num px-3 text-right ${row.ids_missing ? "text-short" : ""}`}>{fixed(row.ids_missing, 0)}</td>
+              <td className={`num px-3 text-right ${row.ids_missing ? "text-short" : ""}`}>
+                {fixed(row.ids_missing, 0)}
+              </td>
             </tr>
           ))}
         </tbody>

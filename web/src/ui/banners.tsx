@@ -18,7 +18,10 @@ const TONES: Record<Tone, string> = {
 
 function Banner({ tone, children, action }: { tone: Tone; children: ReactNode; action?: ReactNode }) {
   return (
-    <div role={tone === "fault" ? "alert" : "status"} className={`flex min-h-7 items-center gap-2 border-l-4 px-3 py-1 ${TONES[tone]}`}>
+    <div
+      role={tone === "fault" ? "alert" : "status"}
+      className={`flex min-h-7 items-center gap-2 border-l-4 px-3 py-1 ${TONES[tone]}`}
+    >
       <WarnIcon />
       <p className="min-w-0">{children}</p>
       {action}
@@ -47,7 +50,9 @@ function SourceBanner() {
   const source = useStatus()?.status.source;
   if (!source) return null;
   if (!source.banner) {
-    return source.kind === "replay" ? <Banner tone="replay">{source.label}: recorded prices, not those of now.</Banner> : null;
+    return source.kind === "replay" ? (
+      <Banner tone="replay">{source.label}: recorded prices, not those of now.</Banner>
+    ) : null;
   }
   const reason = source.reason && (WHY_NOT_LIVE[source.reason] ?? source.reason.replaceAll("_", " "));
   return (
@@ -65,7 +70,8 @@ function ConnectionBanner() {
   const zone = useZone();
   const now = useNow(250);
   if (link.phase === "open" || (!link.everOpen && now - link.sinceMs < 2_000)) return null;
-  const retry = link.retryAtMs === undefined ? "trying now" : `next try in ${duration(Math.ceil((link.retryAtMs - now) / 1000))}`;
+  const retry =
+    link.retryAtMs === undefined ? "trying now" : `next try in ${duration(Math.ceil((link.retryAtMs - now) / 1000))}`;
   return (
     <Banner
       tone="fault"
@@ -79,7 +85,9 @@ function ConnectionBanner() {
         </button>
       }
     >
-      <strong>{link.everOpen ? `Disconnected from pairscope since ${clock(link.sinceMs, zone)}` : "pairscope does not answer"}</strong>
+      <strong>
+        {link.everOpen ? `Disconnected from pairscope since ${clock(link.sinceMs, zone)}` : "pairscope does not answer"}
+      </strong>
       <span className="text-dim">
         {" "}
         {link.everOpen ? "Everything shown is the last known." : "Is it running?"} <span className="num">{retry}</span>.
@@ -96,7 +104,8 @@ function FeedBanner() {
   const { feed, source, now_ms, warming_up } = received.status;
   if (feed.state === "down") {
     const carried = now_ms + now - received.receivedMs;
-    const next = feed.next_retry_ms === null ? "" : ` Next try in ${duration(Math.max(0, feed.next_retry_ms - carried) / 1000)}.`;
+    const next =
+      feed.next_retry_ms === null ? "" : ` Next try in ${duration(Math.max(0, feed.next_retry_ms - carried) / 1000)}.`;
     return (
       <Banner tone="fault">
         <strong>No feed from {source.label}</strong>{" "}
@@ -117,7 +126,11 @@ function VersionBanner() {
     <Banner
       tone="plain"
       action={
-        <button type="button" onClick={() => location.reload()} className="ml-auto h-6 shrink-0 rounded border border-edge px-2 text-fg">
+        <button
+          type="button"
+          onClick={() => location.reload()}
+          className="ml-auto h-6 shrink-0 rounded border border-edge px-2 text-fg"
+        >
           Reload
         </button>
       }

@@ -87,7 +87,10 @@ function WindowField({ value }: { value: number }): ReactNode {
       <span className="caption">window</span>
       <NumberField.Group className="flex h-6 items-center rounded border border-line bg-raised focus-within:border-edge">
         <NumberField.Decrement className="h-full w-5 text-dim hover:text-fg">−</NumberField.Decrement>
-        <NumberField.Input aria-label="Window in bars" className="num h-full w-11 bg-transparent text-center outline-none" />
+        <NumberField.Input
+          aria-label="Window in bars"
+          className="num h-full w-11 bg-transparent text-center outline-none"
+        />
         <NumberField.Increment className="h-full w-5 text-dim hover:text-fg">+</NumberField.Increment>
       </NumberField.Group>
     </NumberField.Root>

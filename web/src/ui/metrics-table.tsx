@@ -29,7 +29,9 @@ export function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Pro
                 </button>
               </Hint>
             </th>
-            <td className={`num h-6 pr-3 text-right ${isCurrent ? "" : "text-dim"}`}>{quantityText(quantity, decimals)}</td>
+            <td className={`num h-6 pr-3 text-right ${isCurrent ? "" : "text-dim"}`}>
+              {quantityText(name, quantity, decimals)}
+            </td>
           </tr>
         ))}
       </tbody>

@@ -37,7 +37,9 @@ export function MarketPicker({ open, onClose }: Props) {
       choose: () => go(placeTo(name, place, config)),
     })),
   ];
-  return <Picker open={open} onClose={onClose} title="Find a pair or a symbol" placeholder="eth btc" choices={choices} />;
+  return (
+    <Picker open={open} onClose={onClose} title="Find a pair or a symbol" placeholder="eth btc" choices={choices} />
+  );
 }
 
 export function ZonePicker({ open, onClose }: Props) {

@@ -27,7 +27,12 @@ export function StatusBar({ topic }: { topic: Topic | undefined }) {
       <span className="ml-auto whitespace-nowrap">
         pairscope <span className="num">{status?.version ?? version}</span>
       </span>
-      <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer" className="whitespace-nowrap underline-offset-2 hover:underline">
+      <a
+        href="https://www.tradingview.com/"
+        target="_blank"
+        rel="noreferrer"
+        className="whitespace-nowrap underline-offset-2 hover:underline"
+      >
         Charts by TradingView
       </a>
     </footer>

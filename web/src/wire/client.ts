@@ -36,7 +36,8 @@ export async function request<K extends keyof Routes>(
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.set(key, String(value));
   const init: RequestInit = { method, signal: signal ?? null };
-  if (body !== undefined) Object.assign(init, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+  if (body !== undefined)
+    Object.assign(init, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   const response = await fetch(parameters.size ? `${address}?${parameters}` : address, init);
   if (!response.ok) throw new Refused(response.status, await errorOf(response));
   return (await response.json()) as Routes[K]["ok"];

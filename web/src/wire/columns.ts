@@ -11,7 +11,8 @@ export const TRIM_ABOVE = 6_000;
 export const TRIM_TO = 5_000;
 
 const names = <C extends Columns>(columns: C) => Object.keys(columns) as (keyof C)[];
-const cells = (columns: Columns, name: PropertyKey) => (columns as unknown as Record<PropertyKey, unknown[]>)[name] ?? [];
+const cells = (columns: Columns, name: PropertyKey) =>
+  (columns as unknown as Record<PropertyKey, unknown[]>)[name] ?? [];
 
 /** Put one row (columns of length one) in its place, in the table itself. An empty row changes nothing. */
 export function putRow<C extends Columns>(table: C, row: C): Change {

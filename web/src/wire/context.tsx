@@ -31,8 +31,28 @@ export const useConfig = (): Config => useWire().config;
 export const useLink = (): Link => useSignal(useHub().connection.link);
 export const useStatus = (): ReceivedStatus | undefined => useSignal(useHub().status);
 
-/** The topic, subscribed while the component is mounted; undefined for one render when the name changes. */
-export function useTopic(name: string | undefined): Topic | undefined {
+/** Which topic to show: the one asked for, or, until that has data, the last one of the same picture. */
+export interface Shown {
+  topic: Topic | undefined;
+  isPending: boolean; // what is shown is not, or not yet, what was asked for
+}
+
+/**
+ * The topic, subscribed while the component is mounted. While another interval or window of the same `picture` is
+ * being loaded, the former topic stays as it was, so that nothing that was known goes blank.
+ */
+export function useShownTopic(name: string | undefined, picture: string): Shown {
+  const acquired = useTopic(name);
+  const isReady = useTopicState(acquired)?.phase !== "loading" && acquired !== undefined;
+  const [kept, setKept] = useState<{ topic: Topic; picture: string }>();
+  const isKept = acquired !== undefined && kept?.topic === acquired;
+  if (isReady && !isKept) setKept({ topic: acquired, picture });
+  if (isReady) return { topic: acquired, isPending: false };
+  return { topic: kept?.picture === picture ? kept.topic : acquired, isPending: name !== undefined };
+}
+
+/** The topic of this name; undefined for one render when the name changes. */
+function useTopic(name: string | undefined): Topic | undefined {
   const hub = useHub();
   const [topic, setTopic] = useState<Topic>();
   useEffect(() => {

@@ -8,6 +8,13 @@ export const pairTopic = (y: string, x: string, tf: string, window: number, meth
   `pair:${y}:${x}:${tf}:${window}:${method}`;
 export const STATUS_TOPIC = "status";
 
+/** The interval and, of a pair, the window that a topic's name says. */
+export function scaleOf(name: string): { tf: string | undefined; window: number | undefined } {
+  const parts = name.split(":");
+  if (parts[0] === "pair") return { tf: parts[3], window: Number(parts[4]) };
+  return { tf: parts[0] === "symbol" ? parts[2] : undefined, window: undefined };
+}
+
 export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
 
 /** Everything known of a topic. The tables are changed in place; `version` and `resets` say when. */

@@ -165,14 +165,13 @@ def subscriptions(streams: Iterable[str], first_id: int = 1, batch: int = 100) -
 class Decoder:
     """Frames to columns, for one kind of trades and one table of symbols."""
 
-    def __init__(self, kind: TradeKind, symbols: SymbolTable, origin: Origin = Origin.WS) -> None:
+    def __init__(self, kind: TradeKind, symbols: SymbolTable) -> None:
         wrapped: type[_WrappedAgg | _WrappedRaw] = _WrappedAgg if kind is TradeKind.AGG else _WrappedRaw
         plain: type[TradeEvent] = AggTrade if kind is TradeKind.AGG else RawTrade
         self._wrapped = msgspec.json.Decoder(wrapped, strict=False)
         self._plain = msgspec.json.Decoder(plain, strict=False)
         self._symbols = symbols
         self._kind = kind
-        self._origin = origin
 
     def decode(self, frames: Sequence[bytes], received_ns: IntArray) -> Decoded:
         """Decode frames in the order they arrived; `received_ns` has one entry for each."""
@@ -216,7 +215,6 @@ class Decoder:
             size=np.array([e.size for e in events], np.float64),
             buyer_is_maker=np.array([e.buyer_is_maker for e in events], np.bool_),
             received_ns=received_ns,
-            origin=self._origin,
         )
         rejected: dict[Rejection, int] = {}
         known = trades.symbol_id >= 0
@@ -312,7 +310,7 @@ def decode_agg_trades(body: bytes, symbol_id: int, received_ns: int) -> TradeBat
         size=np.array([r.q for r in rows], np.float64),
         buyer_is_maker=np.array([r.m for r in rows], np.bool_),
         received_ns=np.full(len(rows), received_ns, np.int64),
-        origin=Origin.REST,
+        origin=np.full(len(rows), Origin.REST, np.uint8),
     )
 
 

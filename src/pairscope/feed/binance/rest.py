@@ -1,14 +1,22 @@
-"""The only place that knows the exchange's REST API."""
+"""The only place that knows the exchange's REST API: routes, weights, refusals."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
 
 import httpx
 import msgspec
 
-from pairscope.base.clock import Clock
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Instrument, TradeBatch
+from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
+
+PAGE_ROWS = 1_000
+AGG_TRADES_WEIGHT = 20  # whatever the limit
+TOO_OLD = -4166  # "Search window is restricted to recent 2 days only."
 
 # https://... answers 451 in restricted countries and on most American clouds, for ever: not worth a second try.
 _REASONS = {
@@ -17,12 +25,22 @@ _REASONS = {
     429: "the exchange's request limit is used up",
     451: "the exchange does not serve this location",
 }
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+
+
+class TooOldError(FeedUnavailable):
+    """The exchange keeps aggregate trades for two days only."""
+
+    code = "too_old"
 
 
 class BinanceRest:
     """Requests that need an answer. Use as ``async with BinanceRest(url, clock) as rest``."""
 
-    def __init__(self, base_url: str, clock: Clock, timeout_s: float = 6.0) -> None:
+    def __init__(
+        self, base_url: str, clock: Clock, *, timeout_s: float = 6.0, budget: WeightBudget | None = None
+    ) -> None:
+        self.budget = budget or WeightBudget(clock)
         self._clock = clock
         self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s)
 
@@ -38,22 +56,32 @@ class BinanceRest:
         Raises:
             FeedUnavailable: with code ``unreachable`` or ``http_<status>``.
         """
-        await self._get("/fapi/v1/ping")
+        await self._get("/fapi/v1/ping", weight=1)
 
     async def instruments(self) -> dict[str, Instrument]:
-        """All symbols with their tick and step sizes."""
-        return decode_instruments(await self._get("/fapi/v1/exchangeInfo"))
+        """All symbols with their tick and step sizes; the weight limit is read on the way."""
+        body = await self._get("/fapi/v1/exchangeInfo", weight=1)
+        self.budget.limit = weight_limit(body) or self.budget.limit
+        return decode_instruments(body)
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1000) -> TradeBatch:
-        """Up to 1,000 trades from an id on; empty when the newest id is older than that."""
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch:
+        """Trades from an id on, at most `limit`; empty when the newest id is older than that.
+
+        Pages go by id: by time, trades of one millisecond would be lost between two pages.
+
+        Raises:
+            TooOldError: when the exchange no longer keeps that id.
+            FeedUnavailable: when it cannot be reached, refuses, or answers what cannot be read.
+        """
         parameters: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": limit}
-        body = await self._get("/fapi/v1/aggTrades", parameters)
+        body = await self._get("/fapi/v1/aggTrades", parameters, weight=AGG_TRADES_WEIGHT)
         try:
             return decode_agg_trades(body, symbol_id, self._clock.now_ns())
         except msgspec.DecodeError as error:
-            raise FeedUnavailable(f"unreadable aggTrades page for {symbol}: {error}") from error
+            raise FeedUnavailable(f"unreadable aggTrades page for {symbol}: {error}", code="unreadable") from error
 
-    async def _get(self, path: str, parameters: dict[str, str | int] | None = None) -> bytes:
+    async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
+        await self.budget.acquire(weight)
         try:
             answer = await self._client.get(path, params=parameters)
         except httpx.HTTPError as error:
@@ -62,11 +90,48 @@ class BinanceRest:
                 cure="check the network, or start with --source simulator",
                 code="unreachable",
             ) from error
+        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        self.budget.told(int(used) if used.isdigit() else None)
         if answer.status_code != 200:
-            why = _REASONS.get(answer.status_code, f"it answered {answer.text[:200]}")
-            raise FeedUnavailable(
-                f"{self._client.base_url.host} refused with HTTP {answer.status_code}: {why}",
-                cure="start with --source simulator to work without it",
-                code=f"http_{answer.status_code}",
-            )
+            raise self._refused(answer)
         return answer.content
+
+    def _refused(self, answer: httpx.Response) -> FeedUnavailable:
+        status, body = answer.status_code, answer.text
+        if status == 429:
+            self.budget.too_many()
+        elif status == 418:
+            self.budget.banned(self._ban_s(answer))
+        elif status == 400 and error_code(answer.content) == TOO_OLD:
+            return TooOldError("the exchange no longer serves these ids", cure="they come from the daily archive files")
+        why = _REASONS.get(status, f"it answered {body[:200]}")
+        return FeedUnavailable(
+            f"{self._client.base_url.host} refused with HTTP {status}: {why}",
+            cure="start with --source simulator to work without it",
+            code=f"http_{status}",
+        )
+
+    def _ban_s(self, answer: httpx.Response) -> float | None:
+        """How long a ban lasts: told in a header on spot, only in the text on futures."""
+        header = answer.headers.get("Retry-After", "")
+        if header.isdigit():
+            return float(header)
+        told = _BANNED_UNTIL.search(answer.text)
+        return (int(told[1]) - now_ms(self._clock)) / 1000 if told else None
+
+
+def error_code(body: bytes) -> int | None:
+    """The exchange's own number of an error: ``{"code":-4166,"msg":"..."}``."""
+    try:
+        code = msgspec.json.decode(body, type=dict[str, object]).get("code")
+    except msgspec.DecodeError:
+        return None
+    return code if isinstance(code, int) else None
+
+
+def weight_limit(body: bytes) -> int | None:
+    """Request weight allowed in a minute, from ``exchangeInfo``."""
+    for limit in msgspec.json.decode(body).get("rateLimits", ()):
+        if limit.get("rateLimitType") == "REQUEST_WEIGHT" and limit.get("interval") == "MINUTE":
+            return int(limit["limit"]) // int(limit.get("intervalNum", 1))
+    return None

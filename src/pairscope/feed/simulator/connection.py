@@ -132,13 +132,16 @@ class Connection(WSListener):
             self._transport.underlying_transport.write(octets)
 
     def close(self, code: WSCloseCode = WSCloseCode.GOING_AWAY, reason: str = "") -> None:
-        """Close politely; the socket goes when the client answers, or after a second."""
+        """Close politely; the socket goes when the client answers, or after a second. A frozen one is torn down."""
         if self._transport is None or self._closing:
+            return
+        if self.frozen:
+            self.abort()
             return
         self.flush()
         self._closing = True
         self._transport.send_close(code, reason.encode())
-        self._timer("closing", _CLOSING_S, self._transport.disconnect)
+        self._timer("closing", _CLOSING_S, self.abort)
 
     def abort(self) -> None:
         """Tear the TCP connection down without a word."""

@@ -36,6 +36,7 @@ from pairscope.feed.simulator.rest import RestApi, refusal_body
 from pairscope.feed.simulator.source import MarketSource, Source
 
 _log = structlog.get_logger()
+_GOODBYE_S = 2.0  # how long stopping waits for clients to take what was sent and to close
 
 
 class _RestServer(uvicorn.Server):
@@ -100,11 +101,15 @@ class SimulatedExchange:
         _log.info("simulator_started", ws=self.ws_url, rest=self.rest_url)
 
     async def stop(self) -> None:
-        """Close everything; may be called twice."""
+        """Close everything, what was sent arriving first; may be called twice."""
         if self._play_task is not None:
             self._play_task.cancel()
             await asyncio.gather(self._play_task, return_exceptions=True)
             self._play_task = None
+        self._shut_door()
+        self.drop_connections()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.hub.emptied(), _GOODBYE_S)
         await self._silence()
 
     async def __aenter__(self) -> SimulatedExchange:
@@ -171,15 +176,18 @@ class SimulatedExchange:
         self._rest_task = asyncio.create_task(self._rest_server.serve([rest_socket]))
 
     async def _silence(self) -> None:
-        if self._sockets is not None:
-            self._sockets.close()
-            self._sockets = None
+        self._shut_door()
         self.drop_connections(abort=True)
         if self._rest_server is not None and self._rest_task is not None:
             self._rest_server.should_exit = True
             self._rest_server.force_exit = True
             await self._rest_task
             self._rest_server = self._rest_task = None
+
+    def _shut_door(self) -> None:
+        if self._sockets is not None:
+            self._sockets.close()
+            self._sockets = None
 
     def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
         status = self.faults.refusal(Door.WS)

@@ -63,6 +63,11 @@ class Hub:
         self._change.clear()
         await self._change.wait()
 
+    async def emptied(self) -> None:
+        """Wait until all connections are gone."""
+        while self.connections:
+            await self.changed()
+
     def publish(self, frames: list[Frame]) -> None:
         """Send frames to all who want them, in this order, faults applied."""
         for garbage in self._faults.take_garbage():

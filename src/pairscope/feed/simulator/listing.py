@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE_MS = 60_000
 
@@ -106,3 +106,14 @@ TRUTH = Truth(
     correlated=(("XRPUSDT", "BTCUSDT", 0.8),),
     independent=("ADAUSDT", "LINKUSDT"),
 )
+
+
+def crowd(count: int) -> tuple[Listing, ...]:
+    """The usual listings and as many quiet ones, each a walk of its own, as make up ``count``.
+
+    >>> [listing.symbol for listing in crowd(10)][7:]
+    ['LINKUSDT', 'C008USDT', 'C009USDT']
+    """
+    quiet = LISTINGS[-1]
+    more = [replace(quiet, symbol=f"C{number:03}USDT") for number in range(len(LISTINGS), count)]
+    return (*LISTINGS[:count], *more)

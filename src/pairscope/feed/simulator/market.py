@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.errors import UnknownName
+from pairscope.base.errors import SettingsError, UnknownName
 from pairscope.base.model import BoolArray, FloatArray, IntArray
 from pairscope.feed.simulator.listing import LISTINGS, MINUTE_MS, TRUTH, Listing, Truth
 from pairscope.feed.simulator.noise import Noise
@@ -82,12 +82,14 @@ class Market:
     def __init__(
         self, seed: int = 1, rate: float = 1.0, listings: tuple[Listing, ...] = LISTINGS, truth: Truth = TRUTH
     ) -> None:
+        if not 0 < rate <= 1_000:
+            raise SettingsError(f"a market cannot run at rate {rate}", cure="use 1, or at most 1000")
         self.truth = truth
         self.rate = rate
         self.listings = {listing.symbol: listing for listing in listings}
         self._noise = Noise(seed)
         self.prices = PriceModel(listings, truth, self._noise)
-        self._day_ids = lru_cache(maxsize=32)(self._make_day_ids)
+        self._day_ids = lru_cache(maxsize=4 * len(listings))(self._make_day_ids)
         self._made = lru_cache(maxsize=3 * len(listings))(self._make_minute)
         self.minute = lru_cache(maxsize=3 * len(listings))(self._make_flushed_minute)
 

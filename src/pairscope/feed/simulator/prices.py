@@ -41,9 +41,9 @@ class PriceModel:
             if relation.half_life_s > _LONGEST_HALF_LIFE_S:
                 raise ValueError(f"half-life of {relation.y}/{relation.x} above {_LONGEST_HALF_LIFE_S} s")
         self._noise = noise
-        self._walk_day = lru_cache(maxsize=32)(self._make_walk_day)
-        self._spread_day = lru_cache(maxsize=32)(self._make_spread_day)
-        self.minute = lru_cache(maxsize=128)(self._make_minute)
+        self._walk_day = lru_cache(maxsize=4 * len(listings))(self._make_walk_day)
+        self._spread_day = lru_cache(maxsize=4 * len(listings))(self._make_spread_day)
+        self.minute = lru_cache(maxsize=8 * len(listings))(self._make_minute)
 
     def log_prices(self, symbol: str, times_ms: np.ndarray[tuple[int], np.dtype[np.int64]]) -> FloatArray:
         """Model log prices at any times; for checking, one minute after the other."""

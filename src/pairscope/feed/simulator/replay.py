@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
+import structlog
 
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import SettingsError
 from pairscope.feed.recording import RecordedFrame, read_frames
 from pairscope.feed.simulator.hub import Hub
 from pairscope.feed.simulator.listing import LISTINGS
 from pairscope.feed.simulator.source import Instrument, Query, TooOld
-from pairscope.feed.simulator.wire import Frame, route_of
+from pairscope.feed.simulator.wire import Frame
 
+_log = structlog.get_logger()
 _LOOK_AHEAD = 20_000  # frames read before the start, to learn what the recording is about
 _REST_ROWS = 100_000  # trades of each symbol REST remembers
 _BATCH = 256
@@ -104,6 +107,9 @@ class RecordingSource:
     ) -> None:
         self.finished = asyncio.Event()
         self.frames_played = 0
+        self.frames_left_out = 0  # recorded without the name of a stream, and of a kind that does not tell it
+        if not speed >= 0:
+            raise SettingsError(f"a replay cannot run at speed {speed}", cure="use 1 for real time, 0 for full speed")
         self._paths = paths
         self._clock = clock
         self._speed = speed
@@ -123,7 +129,7 @@ class RecordingSource:
         Raises:
             RecordingError: for a recording that cannot be used.
         """
-        pieces = (piece for piece in map(_piece_of, read_frames(self._paths)) if piece is not None)
+        pieces = self._pieces_of(read_frames(self._paths))
         ahead = list(islice(pieces, _LOOK_AHEAD))
         for piece in ahead:
             self._learn(piece)
@@ -156,11 +162,14 @@ class RecordingSource:
         pieces = self._new_pieces()
         first = next(pieces, None)
         await self._clients_ready(hub)
-        if first is not None:
-            if self._shift_ms is None:
-                self._shift_ms = now_ms(self._clock) - first.event.event_ms
-            await self._play_from(first, pieces, hub)
-        self.finished.set()
+        try:
+            if first is not None:
+                if self._shift_ms is None:
+                    self._shift_ms = now_ms(self._clock) - first.event.event_ms
+                await self._play_from(first, pieces, hub)
+        finally:
+            _log.info("replay_finished", frames=self.frames_played, left_out=self.frames_left_out)
+            self.finished.set()
 
     async def _clients_ready(self, hub: Hub) -> None:
         while not hub.wanted or not self._wait_for <= hub.wanted:
@@ -195,6 +204,14 @@ class RecordingSource:
         await hub.drained()
         await asyncio.sleep(0)
 
+    def _pieces_of(self, frames: Iterator[RecordedFrame]) -> Iterator[_Piece]:
+        for frame in frames:
+            piece = _piece_of(frame)
+            if piece is None:
+                self.frames_left_out += 1
+            else:
+                yield piece
+
     def _new_pieces(self) -> Iterator[_Piece]:
         """The pieces from the first trade on that was not had before, without the later ones that were."""
         begun = not self._had
@@ -219,8 +236,11 @@ class RecordingSource:
 
     def _remember(self, piece: _Piece) -> None:
         self._played_ms = piece.event.event_ms or self._played_ms
-        if piece.event.e == "aggTrade":
-            row = _read_row(piece.frame.data)
+        if piece.event.trade_id is not None and piece.event.e == "aggTrade":
+            try:
+                row = _read_row(piece.frame.data)
+            except msgspec.DecodeError:  # played as it is, for the client to reject
+                return
             self._rows.setdefault(piece.event.s, deque(maxlen=_REST_ROWS)).append(row)
 
     def _learn(self, piece: _Piece) -> None:
@@ -244,14 +264,13 @@ class RecordingSource:
 def _piece_of(recorded: RecordedFrame) -> _Piece | None:
     """A piece of a combined frame, or of a raw trade; None for raw frames whose stream cannot be told."""
     envelope = _read_envelope(recorded.payload)
-    data = bytes(envelope.data) if envelope.stream is not None else recorded.payload
+    data = bytes(envelope.data) or recorded.payload
     try:
         event = _read_event(data)
     except msgspec.DecodeError:
-        return None
+        event = _Event()
     stream = envelope.stream or f"{event.s.lower()}@{event.e}"
-    # Recorders name faster streams than the exchange does today, such as depth@0ms: those go out too.
-    if envelope.stream is None and route_of(stream) is None:
+    if not envelope.stream and event.trade_id is None:
         return None
     return _Piece(recorded.received_ns, Frame(stream, data), event)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import SettingsError
 from pairscope.feed.simulator.hub import Hub
 from pairscope.feed.simulator.listing import MINUTE_MS
 from pairscope.feed.simulator.market import FLUSH_MS, AggTrades, Market
@@ -71,7 +72,10 @@ class MarketSource:
     """A seeded market in real time, or ``speed`` times as fast from a start moment (default: now)."""
 
     def __init__(self, market: Market, clock: Clock, *, speed: float = 1.0, start_ms: int | None = None) -> None:
+        if not speed > 0:
+            raise SettingsError(f"a market cannot run at speed {speed}", cure="use 1 for real time, or more")
         self.market = market
+        self.sent_ms = 0  # exchange time before which everything has been sent
         self._clock = clock
         self._speed = speed
         self._start_ms = start_ms
@@ -81,6 +85,7 @@ class MarketSource:
         self._anchor_ns = self._clock.now_ns()
         if self._start_ms is None:
             self._start_ms = now_ms(self._clock)
+        self.sent_ms = self.now_ms()
 
     def now_ms(self) -> int:
         passed_ns = self._clock.now_ns() - self._anchor_ns
@@ -132,14 +137,13 @@ class MarketSource:
             preparing.cancel()
 
     async def _publish_what_is_due(self, hub: Hub) -> None:
-        sent_ms = self.now_ms()
         while True:
             await asyncio.sleep(_TICK_S)
             now = self.now_ms()
-            while sent_ms < now:
-                until_ms = min(now, sent_ms + _LONGEST_SLICE_MS)
-                hub.publish(self.due(hub.wanted, sent_ms, until_ms))
-                sent_ms = until_ms
+            while self.sent_ms < now:
+                until_ms = min(now, self.sent_ms + _LONGEST_SLICE_MS)
+                hub.publish(self.due(hub.wanted, self.sent_ms, until_ms))
+                self.sent_ms = until_ms
                 if until_ms < now:  # far behind: do not pile up more than the clients can take
                     await hub.drained()
 

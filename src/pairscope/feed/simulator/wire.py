@@ -48,11 +48,11 @@ def route_of(stream: str) -> Route | None:
     >>> route_of("btcusdt@aggTrade").value, route_of("btcusdt@trade").value, route_of("BTCUSDT@trade")
     ('market', 'public', None)
     """
+    if stream.startswith("!"):
+        return Route.PUBLIC if stream == "!bookTicker" else Route.MARKET
     symbol, _, kind = stream.partition("@")
     if symbol != symbol.lower():
         return None
-    if symbol.startswith("!"):
-        return Route.PUBLIC if symbol == "!bookticker" else Route.MARKET
     if _MARKET_KINDS.fullmatch(kind):
         return Route.MARKET
     return Route.PUBLIC if _PUBLIC_KINDS.fullmatch(kind) else None

@@ -1,0 +1,154 @@
+"""Closes holes in the tape from the exchange's REST API: newest and most watched first, within the budget.
+
+The open gaps themselves are the queue, so it survives a restart with them. What comes back goes the way of every
+other trade; the continuity tracker takes it because it lies in a hole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from pairscope.base.errors import FeedUnavailable
+from pairscope.base.model import Gap, SymbolTable, TradeBatch
+from pairscope.feed.backoff import Backoff
+from pairscope.feed.binance.rest import PAGE_ROWS, TooOldError
+from pairscope.feed.continuity import ContinuityTracker
+
+log = structlog.get_logger()
+
+REQUESTS_AT_ONCE = 4
+TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again before it counts
+
+# Why a hole stays open for now; written into its row.
+TOO_OLD, NOT_SERVED = "too_old_for_rest", "not_served_by_rest"
+
+
+class Pages(Protocol):
+    """What a back-fill needs of the exchange."""
+
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch: ...
+
+
+@dataclass(slots=True)
+class BackfillCounters:
+    pages: int = 0
+    trades: int = 0
+    failures: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A run of missing ids that fits one request."""
+
+    symbol_id: int
+    gap: Gap
+    first_id: int
+    last_id: int
+
+
+class Backfill:
+    """Asks for missing trades until none is left that can be had.
+
+    Args:
+        take: receives trades of one page, in order of id.
+        obstructed: told of a gap that REST cannot fill, with the reason now in it.
+    """
+
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        tracker: ContinuityTracker,
+        symbols: SymbolTable,
+        watched: Sequence[str],
+        take: Callable[[TradeBatch], None],
+        obstructed: Callable[[Gap], None],
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.counters = BackfillCounters()
+        self._pages = pages
+        self._tracker = tracker
+        self._symbols = symbols
+        self._rank = {symbol: rank for rank, symbol in enumerate(watched)}
+        self._take = take
+        self._obstructed = obstructed
+        self._backoff = backoff or Backoff(first_s=0.25, cap_s=60)
+        self._wake = asyncio.Event()
+        self._unserved: dict[tuple[int, int], int] = {}
+
+    def wake(self) -> None:
+        """There are new holes."""
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """Trade ids that are still to be asked for."""
+        return sum(gap.ids for gap in self._tracker.all_open() if gap.obstacle is None)
+
+    async def run(self) -> None:
+        """Fill holes as they appear, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while pages := self.plan(REQUESTS_AT_ONCE):
+                problems = await asyncio.gather(*(self._fetch(page) for page in pages))
+                if any(problems):
+                    await asyncio.sleep(self._backoff.next_s())
+                else:
+                    self._backoff.reset()
+
+    def plan(self, count: int) -> list[_Page]:
+        """The next requests: newest holes first, then the most watched; a long hole from its newest end."""
+        gaps = [gap for gap in self._tracker.all_open() if gap.obstacle is None]
+        gaps.sort(key=lambda gap: (-gap.found_ms // 1000, self._rank.get(gap.symbol, len(self._rank)), -gap.last_id))
+        pages: list[_Page] = []
+        for gap in gaps:
+            last_id = gap.last_id
+            while last_id >= gap.first_id and len(pages) < count:
+                first_id = max(gap.first_id, last_id - PAGE_ROWS + 1)
+                pages.append(_Page(self._symbols.index(gap.symbol), gap, first_id, last_id))
+                last_id = first_id - 1
+        return pages
+
+    async def _fetch(self, page: _Page) -> bool:
+        """Ask for one page and hand it on; whether there was a problem that calls for a pause."""
+        wanted = page.last_id - page.first_id + 1
+        try:
+            batch = await self._pages.agg_trades(page.gap.symbol, page.symbol_id, page.first_id, wanted)
+        except TooOldError:
+            self._give_up(page, TOO_OLD)
+            return False
+        except FeedUnavailable as error:
+            self.counters.failures += 1
+            self.counters.last_error = error.message
+            log.warning("backfill_failed", symbol=page.gap.symbol, cause=error.message)
+            return True
+        # Asked for an id it no longer has, or not yet, an exchange may answer with other ones.
+        inside = batch.take((batch.id >= page.first_id) & (batch.id <= page.last_id))
+        self.counters.pages += 1
+        self.counters.trades += len(inside)
+        if len(inside):
+            self._take(inside)
+        return self._unanswered(page) if len(inside) < wanted else False
+
+    def _unanswered(self, page: _Page) -> bool:
+        """Some ids of the page were not served: once may be lag, again and again is a fact."""
+        key = (page.symbol_id, page.last_id)
+        self._unserved[key] = self._unserved.get(key, 0) + 1
+        if self._unserved[key] < TRIES_UNSERVED:
+            return True
+        del self._unserved[key]
+        self._give_up(page, NOT_SERVED)
+        return False
+
+    def _give_up(self, page: _Page, obstacle: str) -> None:
+        for gap in self._tracker.obstruct(page.symbol_id, page.first_id, page.last_id, obstacle):
+            log.warning("gap_stays", symbol=gap.symbol, first_id=gap.first_id, last_id=gap.last_id, obstacle=obstacle)
+            self._obstructed(gap)
+

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pairscope.api.pages import not_built_page, reference_page
+from pairscope.api.schema import openapi_document
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Served
+
+DOCUMENT = openapi_document()
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return reference_page(DOCUMENT, "http://localhost:8000")
+
+
+def test_every_route_with_its_parameters_and_every_type_is_on_the_page(page: str) -> None:
+    for path, operations in DOCUMENT["paths"].items():
+        assert f"<code>{path}</code></h3>" in page
+        for parameter in operations["get"]["parameters"]:
+            assert f"<td><code>{parameter['name']}</code></td>" in page
+    for name in DOCUMENT["components"]["schemas"]:
+        assert f'id="type-{name}"' in page
+
+
+def test_every_link_within_the_page_leads_somewhere(page: str) -> None:
+    targets = set(re.findall(r'id="([^"]+)"', page))
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert links
+    assert set(links) <= targets
+    assert len(targets) == len(re.findall(r'id="([^"]+)"', page))
+
+
+@pytest.mark.parametrize("which", ["reference", "not built"])
+def test_a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere(page: str, which: str) -> None:
+    text = page if which == "reference" else not_built_page()
+    assert not re.search(r"<script|<style|style=|\son[a-z]+=|<img|<iframe", text)
+    assert all(target.startswith(("/", "#")) for target in re.findall(r'(?:href|src)="([^"]*)"', text))
+
+
+def test_what_the_document_says_cannot_become_markup() -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    document = {
+        **DOCUMENT,
+        "info": {"version": hostile, "description": hostile},
+        "components": {"schemas": {"T": {"description": hostile, "properties": {hostile: {"enum": [hostile]}}}}},
+    }
+    assert "<img" not in reference_page(document, hostile)
+
+
+async def test_the_page_and_its_stylesheet_are_served(server: Served) -> None:
+    page = await server.http.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"curl 'http://127.0.0.1:{server.port}/ohlc?symbol=BTCUSDT" in html.unescape(page.text)
+    style = await server.http.get(re.findall(r'stylesheet" href="([^"]+)"', page.text)[0])
+    assert style.status_code == 200
+    assert style.headers["content-type"].startswith("text/css")
+    assert "url(" not in style.text

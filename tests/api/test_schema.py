@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from starlette.routing import Route, WebSocketRoute
+
+from pairscope.api import wire
+from pairscope.api.routes import ENDPOINTS
+from pairscope.api.schema import openapi_document
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market, Served
+
+DOCUMENT = openapi_document()
+PAGES = {"/", "/app", "/app/{path:path}", "/docs", "/docs/style.css", "/openapi.json"}  # for people, not of the API
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_leads_to_something() -> None:
+    found = set(references(DOCUMENT))
+    assert found
+    for reference in found:
+        node = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_every_route_of_the_application_is_documented(market: Market) -> None:
+    served = {route.path for route in market.app().routes if isinstance(route, Route | WebSocketRoute)}
+    assert served - PAGES == set(DOCUMENT["paths"])
+
+
+def test_every_operation_has_a_name_of_its_own_an_example_and_its_errors() -> None:
+    operations = [operation for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["x-example"]
+        assert {"403", "421", "500"} <= operation["responses"].keys()
+
+
+def test_every_path_parameter_is_declared() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        declared = {one["name"] for one in methods["get"]["parameters"] if one["in"] == "path"}
+        assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+
+
+def test_every_error_has_the_one_shape() -> None:
+    for response in DOCUMENT["components"]["responses"].values():
+        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorAnswer"}
+
+
+def test_every_wire_type_is_a_component() -> None:
+    types = {
+        name
+        for name, value in vars(wire).items()
+        if isinstance(value, type) and issubclass(value, wire.Wire) and value is not wire.Wire
+    }
+    assert types | {"ServerMessage", "ClientMessage"} == set(DOCUMENT["components"]["schemas"])
+
+
+@pytest.mark.parametrize("name", ["ServerMessage", "ClientMessage"])
+def test_a_message_is_told_by_its_tag(name: str) -> None:
+    union = DOCUMENT["components"]["schemas"][name]
+    members = typing.get_args(getattr(wire, name))
+    assert set(union["discriminator"]["mapping"]) == {member.__struct_config__.tag for member in members}
+
+
+def test_the_document_is_plain_json() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(DOCUMENT)) == DOCUMENT
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
+async def test_every_example_is_answered_with_the_documented_type(server: Served, endpoint: Any) -> None:
+    answer = await server.http.get(endpoint.example)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    decoded = msgspec.json.decode(answer.content, type=endpoint.answer)
+    assert msgspec.json.decode(msgspec.json.encode(decoded)) == msgspec.json.decode(answer.content)
+
+
+async def test_the_document_is_served(server: Served) -> None:
+    assert (await server.http.get("/openapi.json")).json() == DOCUMENT
