@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.processes import say
@@ -20,15 +21,16 @@ from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.feed.simulator.wire import Frame
 
-RATE_WINDOW_MS = 120_000
+SEED = 1
 
 
-def market_of(symbols: list[str], trades_per_s: float, seed: int = 1) -> Market:
-    """A market in which these symbols have so many trades a second for the next two minutes, bursts and all."""
+def rate_for(symbols: Sequence[str], trades_per_s: float, minutes: float) -> float:
+    """How many times the usual market has so many trades a second of these symbols in the minutes to come."""
     now = now_ms(SystemClock())
-    usual = Market(seed)
-    found = sum(len(usual.trades(symbol, now, now + RATE_WINDOW_MS)) for symbol in symbols)
-    return Market(seed, rate=trades_per_s * RATE_WINDOW_MS / 1000 / found)
+    usual = Market(SEED)
+    span_ms = round(minutes * 60_000)
+    found = sum(len(usual.trades(symbol, now, now + span_ms)) for symbol in symbols)
+    return trades_per_s * span_ms / 1000 / found
 
 
 class Sent:
@@ -57,10 +59,9 @@ class Sent:
         return len(rows)
 
 
-async def serve(symbols: list[str], trades_per_s: float, remember: Path | None) -> None:
+async def serve(rate: float, remember: Path | None) -> None:
     sent = Sent()
-    market = market_of(symbols, trades_per_s)
-    async with SimulatedExchange(MarketSource(market, SystemClock())) as exchange:
+    async with SimulatedExchange(MarketSource(Market(SEED, rate), SystemClock())) as exchange:
         if remember:
             sent.watch(exchange)
         say("ready", ws_url=exchange.ws_url, rest_url=exchange.rest_url)
@@ -70,12 +71,11 @@ async def serve(symbols: list[str], trades_per_s: float, remember: Path | None) 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("symbols")
-    parser.add_argument("trades_per_s", type=float)
+    parser.add_argument("rate", type=float, help="of the usual market")
     parser.add_argument("--remember", type=Path)
     arguments = parser.parse_args()
     set_up_logs("error", None)
-    asyncio.run(serve(arguments.symbols.split(","), arguments.trades_per_s, arguments.remember))
+    asyncio.run(serve(arguments.rate, arguments.remember))
 
 
 if __name__ == "__main__":

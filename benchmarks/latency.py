@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.exchange import rate_for
 from benchmarks.processes import BenchmarkError, Child, Server, free_port, pairscope
 from benchmarks.report import Goal, Section, Table, number
 
@@ -50,11 +51,12 @@ class Load:
 
 
 def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
-    seconds = 5.0 if quick else 60.0
+    seconds = 6.0 if quick else 60.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         remember = folder / "sent.json"
-        with Child("benchmarks.exchange", ",".join(SYMBOLS), TRADES_PER_S, "--remember", remember) as exchange:
+        rate = rate_for(SYMBOLS, TRADES_PER_S, seconds / 60)
+        with Child("benchmarks.exchange", rate, "--remember", remember) as exchange:
             with pairscope(free_port(), folder / "data", exchange.expect("ready")) as server:
                 server.wait("/status", lambda status: status["feed"]["state"] == "live")
                 progress("pairscope follows the exchange")

@@ -1,24 +1,28 @@
-"""A load generator: several keep-alive connections that ask for one address again and again. A process of its own.
+"""A load generator: several keep-alive connections that ask again and again. A process of its own.
 
-Bare sockets: it must cost much less than the server it measures. Answers need a Content-Length.
+Bare sockets: it must cost much less than the server it measures. Answers need a Content-Length. `LIMIT` in an address
+stands for ever other numbers around 1,000.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import time
+from collections.abc import Iterator
 
 from benchmarks.processes import say
 
+LIMITS = range(900, 1101)
 
-async def ask(port: int, path: str, end_s: float) -> tuple[int, int]:
+
+async def ask(port: int, requests: Iterator[bytes], end_s: float) -> tuple[int, int]:
     """Requests answered and bytes of the last body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
     answered = size = 0
     while time.monotonic() < end_s:
-        writer.write(request)
+        writer.write(next(requests))
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200 "):
             raise ConnectionError(head.decode())
@@ -38,7 +42,10 @@ async def main() -> None:
     arguments = parser.parse_args()
     began_s = time.monotonic()
     end_s = began_s + arguments.seconds
-    done = await asyncio.gather(*[ask(arguments.port, arguments.path, end_s) for _ in range(arguments.connections)])
+    paths = list(dict.fromkeys(arguments.path.replace("LIMIT", str(limit)) for limit in LIMITS))
+    host = f"Host: 127.0.0.1:{arguments.port}"
+    requests = itertools.cycle([f"GET {path} HTTP/1.1\r\n{host}\r\n\r\n".encode() for path in paths])
+    done = await asyncio.gather(*[ask(arguments.port, requests, end_s) for _ in range(arguments.connections)])
     say("loaded", requests=sum(each for each, _ in done), bytes=done[0][1], seconds=time.monotonic() - began_s)
 
 

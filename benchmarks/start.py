@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.exchange import rate_for
 from benchmarks.processes import Child, Message, free_port, pairscope
 from benchmarks.report import Goal, Section, Spread, Table, number
 
@@ -27,7 +28,7 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
             own = folder / f"cold-{turn}"
             cold.append(_start(own / "data", own / "cache"))
             progress(f"cold start {turn + 1}/{cold_runs}: health {cold[-1][0]:.2f} s, warm {cold[-1][1]:.2f} s")
-        with Child("benchmarks.exchange", ",".join(SYMBOLS), TRADES_PER_S) as exchange:
+        with Child("benchmarks.exchange", rate_for(SYMBOLS, TRADES_PER_S, minutes)) as exchange:
             ready = exchange.expect("ready")
             data, cache = folder / "data", folder / "cold-0" / "cache"
             memory, trades = _memory(data, cache, ready, minutes, progress)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import structlog
 import uvicorn
 
@@ -17,8 +18,11 @@ from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.errors import SettingsError
+from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.protocol import Decoded
+from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source, SourcePlan, open_source, plan_source
@@ -96,6 +100,16 @@ class System:
             flush_s=settings.flush_ms / 1000,
             stale_s=settings.stale_s,
         )
+        self.rest = BinanceRest(source.rest_url, clock)
+        self.backfill = Backfill(
+            pages=self.rest,
+            tracker=self.tracker,
+            symbols=store.symbols,
+            watched=plan.symbols,
+            take=self._take_all,
+            obstructed=lambda gap: self.store.put_gaps([gap]) and None,
+        )
+        self.intake.when_gaps_change(self.backfill.wake)
         self.board = StatusBoard(
             settings=settings,
             source=source,
@@ -119,6 +133,9 @@ class System:
     def _sink(self, decoded: Decoded) -> None:
         self.intake.take(decoded.trades, decoded.keep)
 
+    def _take_all(self, trades: TradeBatch) -> None:
+        self.intake.take(trades, np.ones(len(trades), np.bool_))
+
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -126,6 +143,9 @@ class System:
             self.intake.restore()
             self.board.warm = True
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
+            if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
+                tasks.create_task(self.backfill.run(), name="backfill")
+                self.backfill.wake()
             stream = tasks.create_task(self.stream.run(), name="feed")
             await self.source.finished.wait()
             await asyncio.sleep(FRAMES_UNDER_WAY_S)

@@ -49,7 +49,10 @@ def test_what_the_document_says_cannot_become_markup() -> None:
     document = {
         **DOCUMENT,
         "info": {"version": hostile, "description": hostile},
-        "components": {"schemas": {"T": {"description": hostile, "properties": {hostile: {"enum": [hostile]}}}}},
+        "components": {
+            "responses": {name: {"description": hostile} for name in DOCUMENT["components"]["responses"]},
+            "schemas": {"T": {"description": hostile, "properties": {hostile: {"enum": [hostile]}}}},
+        },
     }
     assert "<img" not in reference_page(document, hostile)
 

@@ -74,7 +74,11 @@ def test_a_late_id_in_the_middle_of_a_hole_splits_it() -> None:
     tape = Tape()
     tape.add(1, 10)
     found = tape.add(5)
-    assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [(2, 4, None), (6, 9, None)]
+    assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [
+        (2, 4, None),
+        (5, 5, 1_000),
+        (6, 9, None),
+    ]
 
 
 def test_a_late_id_at_the_start_of_a_hole_closes_the_row_and_opens_the_rest() -> None:
@@ -149,3 +153,15 @@ def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:
     assert tape.missing == set(range(2, 100))
     tape.add(50)
     assert tape.missing == set(range(2, 100)) - {50}
+
+
+def test_a_page_of_late_ids_is_one_closed_row_not_a_thousand() -> None:
+    tape = Tape()
+    tape.add(1, 5_000)
+    found = tape.add(*range(3_001, 4_001))
+    assert found.fresh.all()
+    assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [
+        (2, 3_000, None),
+        (3_001, 4_000, 1_000),
+        (4_001, 4_999, None),
+    ]

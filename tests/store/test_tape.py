@@ -182,7 +182,7 @@ async def test_a_gap_is_kept_until_it_is_changed_and_found_by_symbol_and_by_stat
     store.put_gaps([hole, other])
     await store.flushed()
     assert store.gaps() == [hole, other]
-    closed = Gap("BTCUSDT", 5, 9, 1_000, "disconnect", closed_ms=2_000)
+    closed = Gap("BTCUSDT", 5, 9, 1_000, "disconnect", after_ms=1, before_ms=2, closed_ms=2_000, obstacle="too old")
     store.put_gaps([Gap("BTCUSDT", 5, 7, 1_000, "disconnect"), closed])
     await store.flushed()
     assert store.gaps("btcusdt") == [closed]

@@ -34,12 +34,13 @@ def not_built_page() -> str:
 
 def reference_page(document: Json, address: str) -> str:
     """Every route with its parameters, answers, errors and an example, and every type that crosses the wire."""
+    errors = document["components"]["responses"]
     groups: dict[str, list[str]] = {}
     links: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             group = operation["tags"][0]
-            groups.setdefault(group, []).append(_operation(method, path, operation, address))
+            groups.setdefault(group, []).append(_operation(method, path, operation, errors, address))
             links.setdefault(group, []).append(
                 f'<li><a href="#{escape(operation["operationId"])}">{escape(path)}</a></li>'
             )
@@ -61,19 +62,21 @@ def _page(title: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="dark"><link rel="stylesheet" href="{STYLE_PATH}"></head>
+<meta name="color-scheme" content="dark">
+<link rel="icon" href="/app/favicon.svg"><link rel="stylesheet" href="{STYLE_PATH}"></head>
 <body>{body}</body></html>
 """
 
 
-def _operation(method: str, path: str, operation: Json, address: str) -> str:
+def _operation(method: str, path: str, operation: Json, errors: Json, address: str) -> str:
     verb = "WS" if "x-websocket" in operation else method.upper()
     example = operation["x-example"]
     command = f"curl '{address}{example}'" if example.startswith("/") else example
     return f"""<section id="{escape(operation["operationId"])}">
 <h3><span class="verb">{verb}</span> <code>{escape(path)}</code></h3>
 <p class="summary">{escape(operation["summary"])}</p>{_prose(operation["description"])}
-{_parameters(operation["parameters"])}{_answers(operation)}<pre><code>{escape(command)}</code></pre></section>"""
+{_parameters(operation["parameters"])}{_answers(operation, errors)}
+<pre><code>{escape(command)}</code></pre></section>"""
 
 
 def _parameters(parameters: Iterable[Json]) -> str:
@@ -85,17 +88,13 @@ def _parameters(parameters: Iterable[Json]) -> str:
     return _table(("parameter", "type", "needed", "meaning"), rows) if rows else ""
 
 
-def _answers(operation: Json) -> str:
+def _answers(operation: Json, errors: Json) -> str:
     rows = ""
     for status, response in operation["responses"].items():
-        if "$ref" in response:
-            rows += (
-                f"<tr><td>{status}</td><td>{_link('ErrorAnswer')}</td><td>{_words(_last(response['$ref']))}</td></tr>"
-            )
-        else:
-            content = response.get("content", {}).get("application/json")
-            shape = _shape(content["schema"]) if content else ""
-            rows += f"<tr><td>{status}</td><td>{shape}</td><td>{escape(response['description'])}</td></tr>"
+        told = errors[_last(response["$ref"])] if "$ref" in response else response
+        content = told.get("content", {}).get("application/json")
+        shape = _shape(content["schema"]) if content else ""
+        rows += f"<tr><td>{status}</td><td>{shape}</td><td>{escape(told['description'])}</td></tr>"
     if "x-websocket" in operation:
         for side, schema in operation["x-websocket"].items():
             rows += f"<tr><td>{escape(side)} sends</td><td>{_shape(schema)}</td><td></td></tr>"
@@ -154,7 +153,3 @@ def _link(name: str) -> str:
 
 def _last(reference: str) -> str:
     return reference.rsplit("/", 1)[1]
-
-
-def _words(name: str) -> str:
-    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()

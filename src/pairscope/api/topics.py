@@ -76,7 +76,6 @@ class Topic(ABC):
     def start_over(self) -> None:
         """Too much has changed for deltas: everybody gets a snapshot."""
         self.seq += 1
-        self._ring.clear()
         for client, limit in self.clients.items():
             client.mailbox.forget(self.name)
             client.mailbox.post(self.name, self.snapshot(limit))

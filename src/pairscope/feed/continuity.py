@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pairscope.base.kernel import kernel
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 
-_AFTER_HOLE, _IMPLAUSIBLE = 1, 3
+_AFTER_HOLE, _OLD, _IMPLAUSIBLE = 1, 2, 3
 _UNKNOWN = -1
 # Twenty days of the busiest symbol. An id further ahead is a damaged frame: believed, it would make every
 # later trade look old.
@@ -112,27 +112,25 @@ class ContinuityTracker:
         fresh = np.ones(len(ids), np.bool_)
         if not _scan(symbol_id, ids, trades.time_ms, self._highest, self._newest_ms, verdict, lost, after_ms):
             return Continuity(fresh, lost, [], 0, 0)
-        changed: dict[tuple[str, int], Gap] = {}
-        for i in np.flatnonzero(verdict).tolist():
-            symbol, trade_id = int(symbol_id[i]), int(ids[i])
-            gaps: list[Gap] = []
-            if verdict[i] == _AFTER_HOLE:
-                hole = Gap(
-                    self._symbols.name(symbol),
-                    trade_id - int(lost[i]),
-                    trade_id - 1,
-                    now_ms,
-                    reason,
-                    after_ms=int(after_ms[i]) or None,
-                    before_ms=int(trades.time_ms[i]),
-                )
-                gaps = [self._open(symbol, hole)]
-            elif verdict[i] != _IMPLAUSIBLE:
-                gaps = self._fill(symbol, trade_id, now_ms)
-            fresh[i] = bool(gaps)
-            changed.update({(gap.symbol, gap.first_id): gap for gap in gaps})
+        changed: list[Gap] = []
+        for i in np.flatnonzero(verdict == _AFTER_HOLE).tolist():
+            hole = Gap(
+                self._symbols.name(int(symbol_id[i])),
+                int(ids[i] - lost[i]),
+                int(ids[i] - 1),
+                now_ms,
+                reason,
+                after_ms=int(after_ms[i]) or None,
+                before_ms=int(trades.time_ms[i]),
+            )
+            changed.append(self._open(int(symbol_id[i]), hole))
+        fresh[verdict >= _OLD] = False
+        for symbol in np.unique(symbol_id[verdict == _OLD]).tolist():
+            places = np.flatnonzero((verdict == _OLD) & (symbol_id == symbol))
+            changed += self._fill(symbol, ids, places, fresh, now_ms)
         implausible = int((verdict == _IMPLAUSIBLE).sum())
-        return Continuity(fresh, lost, list(changed.values()), int((~fresh).sum()) - implausible, implausible)
+        newest = {(gap.symbol, gap.first_id): gap for gap in changed}
+        return Continuity(fresh, lost, list(newest.values()), int((~fresh).sum()) - implausible, implausible)
 
     def forget(self, trades: TradeBatch, now_ms: int, reason: str) -> list[Gap]:
         """Give ids back as missing: they came, but the tape could not take them."""
@@ -177,20 +175,26 @@ class ContinuityTracker:
         self._holes.setdefault(symbol, []).append(hole)
         return hole
 
-    def _fill(self, symbol: int, trade_id: int, now_ms: int) -> list[Gap]:
-        """Take one id out of the hole that holds it; empty when no hole does."""
-        holes = self._holes.get(symbol, [])
-        place = next((i for i, h in enumerate(holes) if h.first_id <= trade_id <= h.last_id), None)
-        if place is None:
-            return []
-        hole = holes[place]
-        left = _part(hole, hole.first_id, trade_id - 1)
-        right = _part(hole, trade_id + 1, hole.last_id)
-        holes[place : place + 1] = left + right
-        if left:
-            return left + right
-        # The row is known by its first id: it is closed at that id, and what is left opens under its own.
-        return [replace(hole, last_id=trade_id, closed_ms=now_ms), *right]
+    def _fill(self, symbol: int, ids: IntArray, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
+        """Take late ids out of the holes that hold them and mark those fresh; returns every row this changes."""
+        late, firsts = np.unique(ids[places], return_index=True)
+        changed: list[Gap] = []
+        for run in np.split(np.arange(len(late)), np.flatnonzero(np.diff(late) != 1) + 1):
+            for hole in list(self._holes.get(symbol, ())):
+                first_id = max(hole.first_id, int(late[run[0]]))
+                last_id = min(hole.last_id, int(late[run[-1]]))
+                if first_id > last_id:
+                    continue
+                left = _part(hole, hole.first_id, first_id - 1)
+                right = _part(hole, last_id + 1, hole.last_id)
+                place = self._holes[symbol].index(hole)
+                self._holes[symbol][place : place + 1] = left + right
+                # A row is known by its first id: what was filled becomes a closed row of its own.
+                closed = replace(hole, first_id=first_id, last_id=last_id, closed_ms=now_ms)
+                changed += [*left, closed, *right]
+                inside = (late >= first_id) & (late <= last_id)
+                fresh[places[firsts[inside]]] = True
+        return changed
 
     def _grow(self, symbol_id: int) -> None:
         if symbol_id < len(self._highest):

@@ -7,6 +7,7 @@ still proves that its id exists), then the trade goes to the tape, then to the b
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import structlog
 from pairscope.bars.builder import build_bars
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, BoolArray, IntArray, TradeBatch
+from pairscope.base.model import BarArray, BarStatus, BoolArray, Gap, IntArray, TradeBatch
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
@@ -60,6 +61,7 @@ class Intake:
         self._newest: dict[int, Newest] = {}
         self._late: set[tuple[int, Interval, int]] = set()
         self._late_arrived = asyncio.Event()
+        self._on_gaps: Callable[[], None] = lambda: None
 
     def take(self, trades: TradeBatch, keep: BoolArray) -> None:
         """Take a burst: `keep` is false where only the id counts."""
@@ -73,13 +75,21 @@ class Intake:
         kept = trades if wanted.all() else trades.take(wanted)
         if judged.gaps:
             log.warning("gaps_changed", gaps=[(g.symbol, g.first_id, g.last_id) for g in judged.gaps[:5]])
-            self._store.put_gaps(judged.gaps)
+            self._keep_gaps(judged.gaps)
         if self._store.put_trades(kept):
             counters.stored += len(kept)
         else:
             self._refused(kept)
         self._remember(kept)
         self._to_bars(kept, lost if wanted.all() else lost[wanted])
+
+    def when_gaps_change(self, callback: Callable[[], None]) -> None:
+        """Be told when holes appear or change."""
+        self._on_gaps = callback
+
+    def _keep_gaps(self, gaps: Sequence[Gap]) -> None:
+        self._store.put_gaps(gaps)
+        self._on_gaps()
 
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
@@ -90,6 +100,8 @@ class Intake:
         for symbol_id, place, count in zip(symbols.tolist(), last_places.tolist(), counts.tolist(), strict=True):
             i = len(trades) - 1 - place
             before = self._newest.get(symbol_id)
+            if before is not None and before.time_ms > int(trades.time_ms[i]):  # a back-fill
+                continue
             self._newest[symbol_id] = Newest(
                 price=float(trades.price[i]),
                 time_ms=int(trades.time_ms[i]),
@@ -101,7 +113,7 @@ class Intake:
         """The tape is full: what it could not take is a gap, not a silence."""
         self.counters.refused += len(trades)
         gaps = self._tracker.forget(trades, now_ms(self._clock), "disk_queue_full")
-        self._store.put_gaps(gaps)
+        self._keep_gaps(gaps)
 
     def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
         change = self._book.add(trades, lost)

@@ -162,8 +162,7 @@ class Store:
     ) -> TradeBatch:
         """Committed trades of a symbol in rising order of id, from a half-open range of times and of ids.
 
-        With `newest` they are the last `limit` of the range, else the first. The batch carries one origin, the
-        most indirect among its trades.
+        With `newest` they are the last `limit` of the range, else the first.
 
         Raises:
             UnknownName: when the tape has never seen the symbol.

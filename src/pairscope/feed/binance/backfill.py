@@ -151,4 +151,3 @@ class Backfill:
         for gap in self._tracker.obstruct(page.symbol_id, page.first_id, page.last_id, obstacle):
             log.warning("gap_stays", symbol=gap.symbol, first_id=gap.first_id, last_id=gap.last_id, obstacle=obstacle)
             self._obstructed(gap)
-

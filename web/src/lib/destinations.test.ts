@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import type { Config } from "../api.gen";
+import { carried, neighbour, routeTo } from "./destinations";
+
+const symbol = (name: string) => ({ symbol: name, tick_size: 0.1, price_decimals: 1, step_size: 0.001 });
+const config = {
+  symbols: [symbol("BTCUSDT"), symbol("ETHUSDT"), symbol("XRPUSDT")],
+  pairs: ["ETHUSDT/BTCUSDT", "XRPUSDT/BTCUSDT"],
+} as Config;
+
+describe("routeTo", () => {
+  it("leads from a pair to its explained leg, and back to a pair of the symbol", () => {
+    const pair = { screen: "pair", y: "XRPUSDT", x: "BTCUSDT" } as const;
+    expect(routeTo("symbol", pair, config)).toEqual({ screen: "symbol", symbol: "XRPUSDT" });
+    expect(routeTo("pair", { screen: "symbol", symbol: "XRPUSDT" }, config)).toEqual(pair);
+  });
+
+  it("leads from anywhere else to the first that is configured", () => {
+    expect(routeTo("pair", { screen: "system" }, config)).toEqual({ screen: "pair", y: "ETHUSDT", x: "BTCUSDT" });
+    expect(routeTo("symbol", { screen: "system" }, config)).toEqual({ screen: "symbol", symbol: "BTCUSDT" });
+  });
+
+  it("leads home when nothing is watched", () => {
+    expect(routeTo("pair", { screen: "system" }, { ...config, pairs: [], symbols: [] })).toEqual({ screen: "home" });
+  });
+});
+
+describe("what goes along", () => {
+  it("is interval, window and zone, not the zoom or the table of one picture", () => {
+    const view = { tf: "1m", w: 60, tz: "local", bars: 100, at: 5, view: "table" } as const;
+    expect(carried(view)).toEqual({ tf: "1m", w: 60, tz: "local" });
+  });
+});
+
+describe("neighbour", () => {
+  it("stays inside the list", () => {
+    const intervals = ["1s", "5s", "1m"];
+    expect(neighbour(intervals, "5s", 1)).toBe("1m");
+    expect(neighbour(intervals, "1m", 1)).toBe("1m");
+    expect(neighbour(intervals, "1s", -1)).toBe("1s");
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import type { Quantity } from "../api.gen";
+import { quantityText, reasonText, warmUp } from "./quantity";
+
+const quantity = (change: Partial<Quantity>): Quantity => ({
+  value: 1,
+  unit: "1",
+  window: 300,
+  n: 300,
+  as_of_ms: 0,
+  missing: 0,
+  reason: null,
+  ...change,
+});
+
+describe("quantityText", () => {
+  it.each([
+    ["last_price", "price", 61542.1, "61,542.1"],
+    ["spread", "ln", -0.000166, "−1.66 bp"],
+    ["alpha", "ln", -5.20728, "−5.2073"],
+    ["volatility_annual", "ln per year", 0.5583, "55.8 %"],
+    ["spread_z", "1", -0.62, "−0.62"],
+    ["order_flow", "1", -0.0691, "−6.9 %"],
+    ["cv", "1", 0.000213, "0.00021"],
+    ["trades", "trades", 1214, "1,214"],
+    ["something_new", "furlongs", 12.3456, "12.35"],
+  ])("writes %s", (name, unit, value, text) => {
+    expect(quantityText(name, quantity({ unit, value }), 1)).toBe(text);
+  });
+
+  it("writes a dash for what has no value, and words in lower case", () => {
+    expect(quantityText("beta", quantity({ value: null }), 1)).toBe("—");
+    expect(quantityText("signal", quantity({ value: "NEUTRAL" }), 1)).toBe("neutral");
+  });
+});
+
+describe("what is said of an absent value", () => {
+  it("is its reason, in words", () => {
+    expect(reasonText(quantity({ value: null, reason: "constant_series" }))).toBe("the price did not move");
+    expect(reasonText(quantity({ value: null, reason: "brand_new_reason" }))).toBe("brand new reason");
+    expect(reasonText(quantity({}))).toBe("");
+  });
+
+  it("is, while the window fills, when it will be there", () => {
+    const filling = quantity({ value: null, window: 120, n: 37 });
+    expect(warmUp("z", filling, 1_000)).toBe("z needs 120 bars: 37/120, ready in about 83 s");
+    expect(warmUp("z", filling, 60_000)).toBe("z needs 120 bars: 37/120, ready in about 83 min");
+  });
+
+  it("tells on how little an early value rests, and nothing once the window is full", () => {
+    expect(warmUp("z", quantity({ n: 242 }), 1_000)).toBe("z rests on 242 of 300 bars, full in about 58 s");
+    expect(warmUp("z", quantity({}), 1_000)).toBeUndefined();
+  });
+});

@@ -1,0 +1,45 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { addressOf, changeView, currentPlace, go, parsePlace } from "./url";
+
+describe("parsePlace and addressOf", () => {
+  it.each([
+    "/app/pair/ETHUSDT-BTCUSDT?tf=1s&w=120",
+    "/app/symbol/BTCUSDT?tf=5m&tz=Europe%2FBerlin&view=table",
+    "/app/symbol/BTCUSDT?bars=163&at=1795223318",
+    "/app/system",
+    "/app/",
+  ])("are each other's inverse for %s", (address) => {
+    const [path = "", search = ""] = address.split("?");
+    expect(addressOf(parsePlace(path, search))).toBe(address);
+  });
+
+  it("accept symbols in any case", () => {
+    expect(parsePlace("/app/pair/ethusdt-btcusdt", "").route).toEqual({ screen: "pair", y: "ETHUSDT", x: "BTCUSDT" });
+  });
+
+  it("leave out what cannot be meant", () => {
+    expect(parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=3&bars=-1&at=x&view=dance").view).toEqual({});
+  });
+
+  it("do not take an unknown path for home", () => {
+    expect(parsePlace("/app/scanner", "").route).toEqual({ screen: "unknown", path: "/scanner" });
+    expect(parsePlace("/app/pair/ETHUSDT", "").route.screen).toBe("unknown");
+  });
+});
+
+describe("going", () => {
+  beforeEach(() => history.replaceState(null, "", "/app/symbol/BTCUSDT?tf=1s"));
+
+  it("changes the view and keeps the rest", () => {
+    changeView({ tf: "1m", view: "table" });
+    expect(location.pathname + location.search).toBe("/app/symbol/BTCUSDT?tf=1m&view=table");
+    changeView({ view: undefined });
+    expect(currentPlace().view).toEqual({ tf: "1m" });
+  });
+
+  it("adds no step to the history for the address we are at", () => {
+    const before = history.length;
+    go(currentPlace());
+    expect(history.length).toBe(before);
+  });
+});
