@@ -18,7 +18,7 @@ from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.protocol import Decoded
@@ -107,7 +107,7 @@ class System:
             symbols=store.symbols,
             watched=plan.symbols,
             take=self._take_all,
-            obstructed=lambda gap: self.store.put_gaps([gap]) and None,
+            obstructed=self._obstructed,
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.board = StatusBoard(
@@ -132,6 +132,9 @@ class System:
 
     def _sink(self, decoded: Decoded) -> None:
         self.intake.take(decoded.trades, decoded.keep)
+
+    def _obstructed(self, gap: Gap) -> None:
+        self.store.put_gaps([gap])
 
     def _take_all(self, trades: TradeBatch) -> None:
         self.intake.take(trades, np.ones(len(trades), np.bool_))

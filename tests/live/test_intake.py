@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pairscope.bars.builder import build_bars
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch, TradeKind
+from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.simulator.exchange import SimulatedExchange
@@ -44,6 +45,17 @@ class Room:
 
     def take(self, trades: TradeBatch) -> None:
         self.intake.take(trades, np.ones(len(trades), np.bool_))
+
+    def lost(self) -> dict[int, int]:
+        """Missing ids of the first symbol's 1-second bars, where there are any."""
+        bars = self.live.bars(self.store.symbols.name(0), Interval.parse("1s"), 10_000)
+        return {int(bar["open_time_ms"]): int(bar["lost"]) for bar in bars if bar["lost"]}
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Until bars revised in the background are as they should be."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
 
     def shown(self, symbol: str, interval: Interval) -> BarArray:
         return self.live.bars(symbol, interval, 10_000)
@@ -76,6 +88,11 @@ async def replayed(path: Path, symbols: Sequence[str], kind: TradeKind, here: Ro
     wait_for = [f"{symbol.lower()}@{kind.value}" for symbol in symbols]
     source = RecordingSource(path, SystemClock(), speed=0, wait_for=wait_for)
     arrived = asyncio.Event()
+
+    def sink(decoded: Decoded) -> None:
+        here.intake.take(decoded.trades, decoded.keep)
+        arrived.set()
+
     async with SimulatedExchange(source) as exchange:
         stream = TradeStream(
             base_url=exchange.ws_url,
@@ -83,7 +100,7 @@ async def replayed(path: Path, symbols: Sequence[str], kind: TradeKind, here: Ro
             watch=symbols,
             symbols=here.store.symbols,
             clock=SystemClock(),
-            sink=lambda decoded: (here.intake.take(decoded.trades, decoded.keep), arrived.set())[1],
+            sink=sink,
         )
         task = asyncio.create_task(stream.run())
         await asyncio.wait_for(source.finished.wait(), 60)
@@ -191,13 +208,13 @@ async def test_a_late_trade_revises_its_bars_from_the_tape(tmp_path: Path) -> No
             await asyncio.sleep(0.01)
         seconds = here.shown("BTCUSDT", Interval.parse("1s"))
         revised = seconds[seconds["status"] == BarStatus.REVISED]
-        assert revised["open_time_ms"].tolist() == [0, 1_000]
+        assert revised["open_time_ms"].tolist() == [0, 1_000, 2_000]  # the last one for what it no longer misses
         assert (revised[0]["high"], revised[0]["trades"], revised[0]["close"]) == (999.0, 3, 999.0)
         assert_tape_equals_bars(here, "BTCUSDT")
         assert here.tracker.open_gaps(0) == []
         await here.store.flushed()
         stored = here.store.bars("BTCUSDT", Interval.parse("1s"))
-        assert stored["status"].tolist().count(BarStatus.REVISED) == 2
+        assert stored["status"].tolist().count(BarStatus.REVISED) == 3
 
 
 async def test_a_hole_is_a_row_and_is_charged_to_the_bar_after_it(tmp_path: Path) -> None:
@@ -206,6 +223,26 @@ async def test_a_hole_is_a_row_and_is_charged_to_the_bar_after_it(tmp_path: Path
         await here.store.flushed()
         assert [(gap.first_id, gap.last_id) for gap in here.store.gaps(open_only=True)] == [(3, 9)]
         assert here.shown("BTCUSDT", Interval.parse("1s"))["lost"].tolist() == [0, 7]
+
+
+async def test_a_hole_that_is_filled_is_charged_to_nobody(tmp_path: Path) -> None:
+    async with room(tmp_path / "tape.duckdb", ["BTCUSDT"]) as here:
+        here.take(trades([1, 2, 10, 11, 12], [0, 100, 3_500, 3_600, 9_000]))
+        assert here.shown("BTCUSDT", Interval.parse("1s"))["lost"].tolist() == [0, 7, 0]
+        here.take(trades([6, 7, 8, 9], [2_100, 2_200, 2_300, 3_400]))
+        await here.until(lambda: here.lost() == {2_000: 3})
+        here.take(trades([3, 4, 5], [1_000, 1_100, 1_200]))
+        await here.until(lambda: here.lost() == {})
+        assert_tape_equals_bars(here, "BTCUSDT")
+
+
+async def test_a_filled_hole_in_front_of_the_open_bar_is_taken_back_at_once(tmp_path: Path) -> None:
+    async with room(tmp_path / "tape.duckdb", ["BTCUSDT"]) as here:
+        here.take(trades([1, 5], [0, 3_500]))
+        assert here.lost() == {3_000: 3}
+        here.take(trades([2, 3, 4], [1_000, 2_000, 3_400]))
+        here.take(trades([6], [3_600]))
+        await here.until(lambda: here.lost() == {})
 
 
 async def test_a_restart_goes_on_with_the_same_bars_and_finds_the_hole(tmp_path: Path) -> None:

@@ -45,7 +45,6 @@ class Topic(ABC):
     def add(self, client: Subscriber, limit: int, since: int | None) -> None:
         """Bring a client up to date: by what it missed when that is still held, else by a snapshot."""
         self.clients[client] = limit
-        client.mailbox.forget(self.name)
         missed = None if since is None else self._missed(since)
         if missed is None:
             client.mailbox.post(self.name, self.snapshot(limit))
@@ -76,6 +75,7 @@ class Topic(ABC):
     def start_over(self) -> None:
         """Too much has changed for deltas: everybody gets a snapshot."""
         self.seq += 1
+        self._ring.clear()
         for client, limit in self.clients.items():
             client.mailbox.forget(self.name)
             client.mailbox.post(self.name, self.snapshot(limit))

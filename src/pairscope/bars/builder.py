@@ -98,6 +98,16 @@ class BarBuilder:
         places = [place for place in symbol_ids if place < len(present) and present[place]]
         return self._copy(np.array(places, np.int64), BarStatus.OPEN)
 
+    def set_lost(self, symbol_id: int, open_time_ms: int, lost: int) -> bool:
+        """Correct how many ids are missing in a bar after some were found; False when that bar is not open."""
+        if symbol_id >= len(self._rows):
+            return False
+        row = self._rows[symbol_id]
+        if row["trades"] == 0 or row["open_time_ms"] != open_time_ms:
+            return False
+        row["lost"] = lost
+        return True
+
     def skip_before(self, symbol_id: int, time_ms: int) -> None:
         """Bars of a symbol that open before ``time_ms`` are closed already: their trades are late from now on."""
         self._grow(symbol_id + 1)

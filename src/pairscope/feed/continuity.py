@@ -127,7 +127,7 @@ class ContinuityTracker:
         fresh[verdict >= _OLD] = False
         for symbol in np.unique(symbol_id[verdict == _OLD]).tolist():
             places = np.flatnonzero((verdict == _OLD) & (symbol_id == symbol))
-            changed += self._fill(symbol, ids, places, fresh, now_ms)
+            changed += self._fill(symbol, trades, places, fresh, now_ms)
         implausible = int((verdict == _IMPLAUSIBLE).sum())
         newest = {(gap.symbol, gap.first_id): gap for gap in changed}
         return Continuity(fresh, lost, list(newest.values()), int((~fresh).sum()) - implausible, implausible)
@@ -175,9 +175,10 @@ class ContinuityTracker:
         self._holes.setdefault(symbol, []).append(hole)
         return hole
 
-    def _fill(self, symbol: int, ids: IntArray, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
+    def _fill(self, symbol: int, trades: TradeBatch, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
         """Take late ids out of the holes that hold them and mark those fresh; returns every row this changes."""
-        late, firsts = np.unique(ids[places], return_index=True)
+        late, firsts = np.unique(trades.id[places], return_index=True)
+        times = trades.time_ms[places][firsts]
         changed: list[Gap] = []
         for run in np.split(np.arange(len(late)), np.flatnonzero(np.diff(late) != 1) + 1):
             for hole in list(self._holes.get(symbol, ())):
@@ -185,14 +186,14 @@ class ContinuityTracker:
                 last_id = min(hole.last_id, int(late[run[-1]]))
                 if first_id > last_id:
                     continue
-                left = _part(hole, hole.first_id, first_id - 1)
-                right = _part(hole, last_id + 1, hole.last_id)
+                inside = (late >= first_id) & (late <= last_id)
+                left = _part(replace(hole, before_ms=int(times[inside][0])), hole.first_id, first_id - 1)
+                right = _part(replace(hole, after_ms=int(times[inside][-1])), last_id + 1, hole.last_id)
                 place = self._holes[symbol].index(hole)
                 self._holes[symbol][place : place + 1] = left + right
                 # A row is known by its first id: what was filled becomes a closed row of its own.
                 closed = replace(hole, first_id=first_id, last_id=last_id, closed_ms=now_ms)
                 changed += [*left, closed, *right]
-                inside = (late >= first_id) & (late <= last_id)
                 fresh[places[firsts[inside]]] = True
         return changed
 

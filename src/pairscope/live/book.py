@@ -71,6 +71,10 @@ class BarBook:
         self.put(change.touched)
         return change
 
+    def set_lost(self, symbol_id: int, interval: Interval, open_time_ms: int, lost: int) -> bool:
+        """Correct the missing ids of an open bar; False when it is closed, and has to be rebuilt."""
+        return self._builders[interval].set_lost(symbol_id, open_time_ms, lost)
+
     def put(self, bars: BarArray) -> None:
         """Show bars in the series; used for revised ones too."""
         for symbol_id, interval_ms in {(int(b["symbol_id"]), int(b["interval_ms"])) for b in bars}:

@@ -74,7 +74,6 @@ class Intake:
         counters.rejected += judged.implausible + int((judged.fresh & ~keep).sum())
         kept = trades if wanted.all() else trades.take(wanted)
         if judged.gaps:
-            log.warning("gaps_changed", gaps=[(g.symbol, g.first_id, g.last_id) for g in judged.gaps[:5]])
             self._keep_gaps(judged.gaps)
         if self._store.put_trades(kept):
             counters.stored += len(kept)
@@ -88,8 +87,34 @@ class Intake:
         self._on_gaps = callback
 
     def _keep_gaps(self, gaps: Sequence[Gap]) -> None:
+        for gap in gaps:
+            if gap.closed_ms is not None:
+                self._uncharge(gap)
+                log.info("gap_closed", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id)
+            elif gap.obstacle is None and gap.found_ms == now_ms(self._clock):
+                log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
         self._store.put_gaps(gaps)
         self._on_gaps()
+
+    def _uncharge(self, gap: Gap) -> None:
+        """The bar after a hole was told how many ids it misses: tell it what is missing now."""
+        if gap.before_ms is None:
+            return
+        symbol_id = self._live.symbols.index(gap.symbol)
+        for interval in self._book.intervals:
+            open_ms = interval.floor(gap.before_ms)
+            lost = self._lost_in(symbol_id, interval, open_ms)
+            if not self._book.set_lost(symbol_id, interval, open_ms, lost):
+                self._late.add((symbol_id, interval, open_ms))
+                self._late_arrived.set()
+
+    def _lost_in(self, symbol_id: int, interval: Interval, open_ms: int) -> int:
+        """Ids of open gaps right before a trade of this bar: a hole is charged to the bar that follows it."""
+        return sum(
+            gap.ids
+            for gap in self._tracker.open_gaps(symbol_id)
+            if gap.before_ms is not None and interval.floor(gap.before_ms) == open_ms
+        )
 
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
@@ -142,18 +167,10 @@ class Intake:
     def _rebuild(self, symbol_id: int, interval: Interval, open_ms: int) -> BarArray:
         symbol = self._live.symbols.name(symbol_id)
         trades = self._store.trades(symbol, from_ms=open_ms, to_ms=open_ms + interval.ms)
-        bars = build_bars(trades, interval, self._lost_before(symbol_id, trades.id))
+        bars = build_bars(trades, interval)
+        bars["lost"] = self._lost_in(symbol_id, interval, open_ms)
         bars["status"] = BarStatus.REVISED
         return bars
-
-    def _lost_before(self, symbol_id: int, ids: IntArray) -> IntArray:
-        """How many ids of open gaps lie right before each trade."""
-        lost = np.zeros(len(ids), np.int64)
-        for gap in self._tracker.open_gaps(symbol_id):
-            place = int(np.searchsorted(ids, gap.last_id))
-            if 0 < place < len(ids):
-                lost[place] += gap.ids
-        return lost
 
     def restore(self) -> None:
         """Warm start: stored bars into memory, and bars again from the trades after them."""
@@ -173,7 +190,12 @@ class Intake:
             self._book.warm(symbol_id, interval, stored)
             ends.append(int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0)
         trades = self._store.trades(symbol, from_ms=min(ends), limit=LARGEST_REBUILD, newest=True)
-        change = self._book.add(trades, self._lost_before(symbol_id, trades.id))
+        lost = np.zeros(len(trades), np.int64)
+        for gap in self._tracker.open_gaps(symbol_id):
+            place = int(np.searchsorted(trades.id, gap.last_id))
+            if 0 < place < len(trades):
+                lost[place] += gap.ids
+        change = self._book.add(trades, lost)
         if len(change.closed):
             self._store.put_bars(change.closed)
 

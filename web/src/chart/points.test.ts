@@ -1,0 +1,67 @@
+import type { UTCTimestamp } from "lightweight-charts";
+import { describe, expect, it } from "vitest";
+import { barsAt, pairAt } from "../wire/testing";
+import { baseline, candles, line, lostMarks, vwapAt, vwapLine, WIDEST_GAP, withGaps } from "./points";
+import { COLORS } from "./theme";
+
+const at = (...times: number[]) => times.map((time) => ({ time: time as UTCTimestamp, value: 1 }));
+const times = (points: readonly { time: unknown }[]) => points.map((point) => point.time);
+
+describe("withGaps", () => {
+  it("puts empty points where bars are missing", () => {
+    const filled = withGaps(at(10, 15, 30), 5);
+    expect(times(filled)).toEqual([10, 15, 20, 25, 30]);
+    expect(filled[2]).toEqual({ time: 20 });
+  });
+
+  it("goes on from the point before", () => {
+    expect(times(withGaps(at(30), 10, 10))).toEqual([20, 30]);
+    expect(times(withGaps(at(10), 10, 10))).toEqual([10]);
+  });
+
+  it("draws a very long hole in a bounded width", () => {
+    const filled = withGaps(at(0, 86_400), 1);
+    expect(filled).toHaveLength(WIDEST_GAP + 2);
+    expect(filled.at(-1)?.time).toBe(86_400);
+  });
+});
+
+describe("points", () => {
+  it("are in whole seconds, from the row that is asked for", () => {
+    expect(times(candles(barsAt([1, 2, 3]), 1))).toEqual([2, 3]);
+  });
+
+  it("mark only the bars of which trades are missing", () => {
+    const bars = { ...barsAt([1, 2]), missing: [0, 0.2] };
+    expect(lostMarks(bars)).toEqual([{ time: 1 }, { time: 2, value: 1, color: COLORS.lost }]);
+  });
+});
+
+describe("line", () => {
+  it("is empty where there is no value, and does not bridge the hole", () => {
+    const pair = { ...pairAt([1, 2, 3]), spread_z: [1, null, 2] };
+    expect(line(pair, "spread_z")).toEqual([
+      { time: 1, value: 1, color: COLORS.none },
+      { time: 2 },
+      { time: 3, value: 2 },
+    ]);
+    expect(baseline(pair, "spread_z")[0]).toMatchObject({ value: 1, topLineColor: COLORS.none });
+  });
+});
+
+describe("vwap", () => {
+  it("is turnover over volume of the window, and of what there is before it is full", () => {
+    const bars = { ...barsAt([1, 2, 3]), volume: [1, 1, 2], quote_volume: [10, 20, 60] };
+    expect(vwapAt(bars, 2, 2)).toBeCloseTo(80 / 3, 12);
+    expect(vwapAt(bars, 0, 300)).toBe(10);
+  });
+
+  it("has no value where nothing was traded", () => {
+    expect(vwapAt({ ...barsAt([1]), volume: [0], quote_volume: [0] }, 0, 5)).toBeNull();
+  });
+
+  it("does not bridge a hole between bars", () => {
+    const colors = vwapLine(barsAt([1, 2, 5]), 1, 1_000).map((point) => "color" in point);
+    expect(colors).toEqual([false, true, false]);
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import type { Status } from "../api.gen";
+import type { Link } from "./connection";
+import { freshness, isCurrent, limits } from "./freshness";
+
+const OPEN: Link = { phase: "open", sinceMs: 0, retryAtMs: undefined, everOpen: true };
+
+function received(ages: Record<string, number | null>, feed: Partial<Status["feed"]> = {}) {
+  const symbols = Object.entries(ages).map(([symbol, ageMs]) => ({
+    symbol,
+    received_ms: ageMs === null ? null : 100_000 - ageMs,
+  }));
+  const status = {
+    now_ms: 100_000,
+    source: { kind: "live", finished: false },
+    feed: { state: "live", last_error: null, ...feed },
+    symbols,
+  };
+  return { status: status as unknown as Status, receivedMs: 0 };
+}
+
+const state = (ages: Record<string, number | null>, nowMs = 0, feed: Partial<Status["feed"]> = {}) =>
+  freshness(OPEN, received(ages, feed), Object.keys(ages), 1_000, nowMs).state;
+
+describe("freshness", () => {
+  it("goes from live to late to stale as the last trade grows old", () => {
+    expect(state({ A: 500 })).toBe("live");
+    expect(state({ A: 3_500 })).toBe("late");
+    expect(state({ A: 10_500 })).toBe("stale");
+  });
+
+  it("goes on ageing while no status arrives", () => {
+    expect(state({ A: 500 }, 2_000)).toBe("live");
+    expect(state({ A: 500 }, 11_000)).toBe("stale");
+  });
+
+  it("is that of the older leg, and names it", () => {
+    const fresh = freshness(OPEN, received({ A: 100, B: 12_000 }), ["A", "B"], 1_000, 0);
+    expect(fresh).toMatchObject({ state: "stale", ageMs: 12_000 });
+    expect(fresh.why).toContain("B");
+  });
+
+  it("is waiting while one leg has never traded", () => {
+    expect(state({ A: 100, B: null })).toBe("waiting");
+  });
+
+  it("is, without a symbol in question, that of whatever traded last", () => {
+    expect(freshness(OPEN, received({ A: 20_000, B: 300 }), [], 1_000, 0).state).toBe("live");
+  });
+
+  it("believes the feed when it says that it is stale, down or at its end", () => {
+    expect(state({ A: 100 }, 0, { state: "stale" })).toBe("stale");
+    expect(state({ A: 100 }, 0, { state: "down", last_error: "refused" })).toBe("down");
+    expect(state({ A: 100 }, 0, { state: "finished" })).toBe("finished");
+  });
+
+  it("is down when the line is lost, and only connecting when it never was", () => {
+    const lost: Link = { phase: "down", sinceMs: 0, retryAtMs: 5, everOpen: true };
+    expect(freshness(lost, received({ A: 0 }), ["A"], 1_000, 4_000)).toMatchObject({ state: "down", ageMs: 4_000 });
+    expect(freshness({ ...lost, everOpen: false }, undefined, ["A"], 1_000, 0).state).toBe("connecting");
+  });
+});
+
+describe("limits", () => {
+  it("follow the interval, between 3 and 10 seconds", () => {
+    expect(limits(1_000)).toEqual({ lateMs: 3_000, staleMs: 10_000 });
+    expect(limits(5_000)).toEqual({ lateMs: 10_000, staleMs: 20_000 });
+    expect(limits(300_000)).toEqual({ lateMs: 10_000, staleMs: 20_000 });
+  });
+
+  it("decide what may be read as a signal", () => {
+    expect((["live", "late", "stale", "down", "finished"] as const).map(isCurrent)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+});

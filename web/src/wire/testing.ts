@@ -1,0 +1,102 @@
+// Tools for tests: rows as the wire writes them, and a socket that is moved by hand.
+
+import type { BarColumns, PairColumns, Quantity, ServerMessage } from "../api.gen";
+import type { Surroundings } from "./connection";
+
+const filled = <T>(times: readonly number[], value: T): T[] => times.map(() => value);
+
+/** Bars at these seconds; the close is the second itself. */
+export function barsAt(times: readonly number[], status = "closed"): BarColumns {
+  return {
+    open_time_ms: times.map((time) => time * 1000),
+    open: [...times],
+    high: [...times],
+    low: [...times],
+    close: [...times],
+    volume: filled(times, 2),
+    quote_volume: times.map((time) => 2 * time),
+    buy_volume: filled(times, 1),
+    vwap: [...times],
+    trades: filled(times, 1),
+    missing: filled(times, 0),
+    status: filled(times, status),
+    source: filled(times, "live"),
+  };
+}
+
+export function pairAt(times: readonly number[], z: number | null = 0.5): PairColumns {
+  return {
+    open_time_ms: times.map((time) => time * 1000),
+    y: filled(times, 2),
+    x: filled(times, 1),
+    beta: filled(times, z === null ? null : 1),
+    alpha: filled(times, z === null ? null : 0),
+    spread: filled(times, z),
+    spread_z: filled(times, z),
+    correlation: filled(times, z),
+  };
+}
+
+export const metric = (value: number): Quantity => ({
+  value,
+  unit: "1",
+  window: 10,
+  n: 10,
+  as_of_ms: 0,
+  missing: 0,
+  reason: null,
+});
+
+export const snapshot = (topic: string, seq: number, times: readonly number[]): ServerMessage => ({
+  type: "symbol_snapshot",
+  topic,
+  seq,
+  symbol: "BTCUSDT",
+  interval: "1s",
+  bars: barsAt(times),
+  metrics: {},
+});
+
+export const bar = (topic: string, seq: number, time: number, status = "closed"): ServerMessage => ({
+  type: "symbol_bar",
+  topic,
+  seq,
+  bar: barsAt([time], status),
+});
+
+/** A WebSocket without a network: the test opens, speaks and closes, and reads what was sent. */
+export class FakeSocket {
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  readonly sent: unknown[] = [];
+  isClosed = false;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  hear(message: ServerMessage): void {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+/** Surroundings whose clock is `time.now` and whose chance is one half. */
+export function fakeSurroundings() {
+  const sockets: FakeSocket[] = [];
+  const time = { now: 1_000_000 };
+  const around: Surroundings = {
+    open: () => {
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      return socket as unknown as WebSocket;
+    },
+    now: () => time.now,
+    random: () => 0.5,
+  };
+  return { sockets, time, around };
+}
