@@ -16,8 +16,8 @@ from pairscope.analytics import catalogue
 from pairscope.api.server import create_app
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
-from pairscope.base.clock import Clock, SystemClock
-from pairscope.base.errors import SettingsError
+from pairscope.base.clock import Clock, SystemClock, now_ms
+from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
@@ -80,6 +80,7 @@ class System:
     """Everything that runs for one set of settings."""
 
     def __init__(self, settings: Settings, source: Source, store: Store, clock: Clock) -> None:
+        self._clock = clock
         self.settings = settings
         self.source = source
         self.store = store
@@ -133,6 +134,22 @@ class System:
     def _sink(self, decoded: Decoded) -> None:
         self.intake.take(decoded.trades, decoded.keep)
 
+    async def _reach_back(self) -> None:
+        """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
+        if self.source.plan.kind == "replay" or not self.settings.history_minutes:
+            return
+        since_ms = now_ms(self._clock) - self.settings.history_minutes * 60_000
+        new = [s for s in self.source.plan.symbols if self.tracker.highest(self.store.symbols.index(s)) is None]
+        for symbol in new:
+            try:
+                first_id = await self.rest.first_id_from(symbol, since_ms)
+            except FeedUnavailable as error:
+                log.warning("history_unavailable", symbol=symbol, cause=error.message)
+                return
+            if first_id is not None:
+                self.tracker.restore(self.store.symbols.index(symbol), first_id - 1, since_ms)
+        self.intake.hole_reason = "history"
+
     def _obstructed(self, gap: Gap) -> None:
         self.store.put_gaps([gap])
 
@@ -147,6 +164,7 @@ class System:
             self.board.warm = True
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
+                await self._reach_back()
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
             stream = tasks.create_task(self.stream.run(), name="feed")

@@ -45,6 +45,7 @@ class Topic(ABC):
     def add(self, client: Subscriber, limit: int, since: int | None) -> None:
         """Bring a client up to date: by what it missed when that is still held, else by a snapshot."""
         self.clients[client] = limit
+        client.mailbox.forget(self.name)
         missed = None if since is None else self._missed(since)
         if missed is None:
             client.mailbox.post(self.name, self.snapshot(limit))

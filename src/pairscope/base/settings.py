@@ -54,6 +54,9 @@ class Settings(BaseModel):
 
     data_dir: Path = Field(default_factory=_default_data_dir, description="folder of the tape")
     database_path: Path | None = Field(None, description="file of the tape, instead of one in data_dir")
+    history_minutes: Annotated[int, Field(ge=0, le=2_800)] = Field(
+        15, description="minutes of trades fetched from before the first start, so that metrics need no warm-up"
+    )
     keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
 
     metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")

@@ -16,7 +16,7 @@ import structlog
 from pairscope.bars.builder import build_bars
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, BoolArray, Gap, IntArray, TradeBatch
+from pairscope.base.model import BarArray, BarStatus, BoolArray, Gap, IntArray, TradeBatch, no_bars
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
@@ -25,6 +25,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
+LONGEST_STRETCH = 12  # bars of the coarsest interval read at once to rebuild what late trades belong to
 
 
 @dataclass(slots=True)
@@ -156,21 +157,37 @@ class Intake:
             self._late_arrived.clear()
             late, self._late = self._late, set()
             await self._store.flushed()
-            rebuilt = [await asyncio.to_thread(self._rebuild, *item) for item in sorted(late, key=_by_symbol)]
-            revised = np.concatenate(rebuilt)
-            if len(revised):
-                self.counters.revised_bars += len(revised)
-                self._store.put_bars(revised)
-                self._book.put(revised)
-                self._live.publish(LiveUpdate(revised))
+            for symbol_id in sorted({item[0] for item in late}):
+                wanted = {(interval, open_ms) for symbol, interval, open_ms in late if symbol == symbol_id}
+                revised = await asyncio.to_thread(self._rebuild, symbol_id, wanted)
+                self._publish_revised(symbol_id, revised)
 
-    def _rebuild(self, symbol_id: int, interval: Interval, open_ms: int) -> BarArray:
+    def _rebuild(self, symbol_id: int, wanted: set[tuple[Interval, int]]) -> BarArray:
+        """Bars of one symbol from its stored trades, each stretch of the tape read once for all intervals."""
         symbol = self._live.symbols.name(symbol_id)
-        trades = self._store.trades(symbol, from_ms=open_ms, to_ms=open_ms + interval.ms)
-        bars = build_bars(trades, interval)
-        bars["lost"] = self._lost_in(symbol_id, interval, open_ms)
-        bars["status"] = BarStatus.REVISED
-        return bars
+        stretch = max(self._book.intervals)
+        starts = sorted({stretch.floor(open_ms) for _, open_ms in wanted})
+        found = [no_bars()]
+        for run in runs(np.array(starts, np.int64), stretch.ms, LONGEST_STRETCH):
+            trades = self._store.trades(symbol, from_ms=int(run[0]), to_ms=int(run[-1]) + stretch.ms)
+            for interval in self._book.intervals:
+                bars = build_bars(trades, interval)
+                times = [open_ms for kept, open_ms in wanted if kept == interval]
+                found.append(bars[np.isin(bars["open_time_ms"], times)])
+        return np.concatenate(found)
+
+    def _publish_revised(self, symbol_id: int, bars: BarArray) -> None:
+        if not len(bars):
+            return
+        for bar in bars:
+            interval, open_ms = Interval(int(bar["interval_ms"])), int(bar["open_time_ms"])
+            bar["lost"] = self._lost_in(symbol_id, interval, open_ms)
+            known = self._book.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
+            bar["status"] = BarStatus.REVISED if open_ms in known else BarStatus.CLOSED
+        self.counters.revised_bars += len(bars)
+        self._store.put_bars(bars)
+        self._book.put(bars)
+        self._live.publish(LiveUpdate(bars))
 
     def restore(self) -> None:
         """Warm start: stored bars into memory, and bars again from the trades after them."""
@@ -200,8 +217,14 @@ class Intake:
             self._store.put_bars(change.closed)
 
 
-def _by_symbol(item: tuple[int, Interval, int]) -> tuple[int, int, int]:
-    return item[0], item[1].ms, item[2]
+def runs(times: IntArray, step: int, longest: int) -> list[IntArray]:
+    """Rising times cut where the next is not one step on, and after `longest` of them.
+
+    >>> [run.tolist() for run in runs(np.array([0, 5, 10, 20, 25]), 5, 2)]
+    [[0, 5], [10], [20, 25]]
+    """
+    pieces = np.split(times, np.flatnonzero(np.diff(times) != step) + 1)
+    return [piece[i : i + longest] for piece in pieces for i in range(0, len(piece), longest)]
 
 
 def _carried(lost: IntArray, wanted: BoolArray, symbol_id: np.ndarray[tuple[int], np.dtype[np.int32]]) -> IntArray:

@@ -36,6 +36,7 @@ const STEPS: readonly [seconds: number, weight: number][] = [
 
 /** Weight of the coarsest boundary of wall time (in seconds) crossed between two neighbouring points. */
 export function tickWeight(previous: number, current: number): number {
+  if (previous >= current) return tickWeight(current - 1, current); // the clock was turned back
   const crossed = (step: number) => Math.floor(previous / step) !== Math.floor(current / step);
   if (crossed(DAY_S)) {
     const before = new Date(previous * 1000);

@@ -15,6 +15,7 @@ from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
 
 PAGE_ROWS = 1_000
+HOUR_MS = 3_600_000 - 1  # both ends of a time range count, and it must be shorter than an hour
 AGG_TRADES_WEIGHT = 20  # whatever the limit
 TOO_OLD = -4166  # "Search window is restricted to recent 2 days only."
 
@@ -79,6 +80,19 @@ class BinanceRest:
             return decode_agg_trades(body, symbol_id, self._clock.now_ns())
         except msgspec.DecodeError as error:
             raise FeedUnavailable(f"unreadable aggTrades page for {symbol}: {error}", code="unreadable") from error
+
+    async def first_id_from(self, symbol: str, time_ms: int) -> int | None:
+        """The id of the first trade at or after a time of the last two days; None when none came within an hour.
+
+        Raises:
+            FeedUnavailable: as `agg_trades`.
+        """
+        parameters: dict[str, str | int] = {"symbol": symbol, "startTime": time_ms, "limit": 1}
+        body = await self._get(
+            "/fapi/v1/aggTrades", {**parameters, "endTime": time_ms + HOUR_MS}, weight=AGG_TRADES_WEIGHT
+        )
+        page = decode_agg_trades(body, 0, 0)
+        return int(page.id[0]) if len(page) else None
 
     async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
         await self.budget.acquire(weight)
