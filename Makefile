@@ -15,20 +15,20 @@ run: $(VENV)/installed
 test: $(VENV)/developing
 	$(BIN)/python tools/browser.py
 	$(BIN)/python -m pytest -m "not slow"
-	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py test
+	$(BIN)/python tools/npm.py test
 
 test-all: $(VENV)/developing
 	$(BIN)/python tools/browser.py
 	$(BIN)/python -m pytest
-	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py test
+	$(BIN)/python tools/npm.py test
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
-	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py run typecheck
-	cd web && $(CURDIR)/$(BIN)/python ../tools/npm.py run lint
+	$(BIN)/python tools/npm.py run typecheck
+	$(BIN)/python tools/npm.py run lint
 
 bench: $(VENV)/benchmarking
 	$(BIN)/python -m benchmarks

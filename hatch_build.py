@@ -141,13 +141,12 @@ def node_of_index() -> tuple[list[str], str]:
     return [str(node), str(package / "lib/node_modules/npm/bin/npm-cli.js")], str(node.parent)
 
 
-def build_page(root: Path) -> None:
-    """Install what the lock file names, build, and stamp.
+def npm_of_anywhere() -> tuple[list[str], dict[str, str]]:
+    """The command that runs npm, of this machine or of the Node wheel, and the environment it needs.
 
     Raises:
-        PageError: when npm fails, or the result is no page.
+        PageError: when there is neither.
     """
-    web, page = web_of(root), page_of(root)
     environment = {
         **os.environ,
         "CI": "1",
@@ -160,7 +159,18 @@ def build_page(root: Path) -> None:
         npm, folder = node_of_index()
         # The scripts in node_modules/.bin begin with "#!/usr/bin/env node".
         environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
-    _install(npm, web, environment)
+    return npm, environment
+
+
+def build_page(root: Path) -> None:
+    """Install what the lock file names, build, and stamp.
+
+    Raises:
+        PageError: when npm fails, or the result is no page.
+    """
+    web, page = web_of(root), page_of(root)
+    npm, environment = npm_of_anywhere()
+    install_modules(npm, web, environment)
     (page / ".stamp").unlink(missing_ok=True)
     stamp = stamp_of(web)
     _npm(npm, ["run", "build"], web, environment, "vite could not build web/; its messages are above.")
@@ -169,7 +179,7 @@ def build_page(root: Path) -> None:
     (page / ".stamp").write_text(stamp, encoding="utf-8")
 
 
-def _install(npm: list[str], web: Path, environment: Mapping[str, str]) -> None:
+def install_modules(npm: list[str], web: Path, environment: Mapping[str, str]) -> None:
     """`npm ci`, unless node_modules already holds exactly what the lock file names."""
     lock = (web / "package-lock.json").read_bytes()
     mark = web / "node_modules" / ".pairscope-lock"

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -111,13 +111,14 @@ class Server:
             body: bytes = answer.read()
         return body
 
-    def wait(self, path: str, ready: Any = None, patience_s: float = PATIENCE_S) -> float:
+    def wait(self, path: str, ready: Callable[[Message], bool] | None = None, patience_s: float = PATIENCE_S) -> float:
         """Ask for `path` until it answers 200 and `ready(body)`; seconds since the process was started."""
         while time.monotonic() - self.started_s < patience_s:
             if self._process.poll() is not None:
                 break
             try:
-                if (body := self.get(path)) is not None and (ready is None or ready(json.loads(body))):
+                body = self.get(path)
+                if ready is None or ready(json.loads(body)):
                     return time.monotonic() - self.started_s
             except (OSError, urllib.error.URLError):
                 pass

@@ -29,8 +29,8 @@ CONSTANT = 2
 COLLINEAR = 3
 EXACT_FIT = 4
 
+# A pivot below this share of its diagonal leaves too few digits for the normal equations.
 _PIVOT = 1e-7
-_EXACT = 1e-24  # of a sum of squares: rounding of the values themselves
 
 
 @kernel
@@ -44,7 +44,7 @@ def most_lags(n: int, constant: int) -> int:
 
 @kernel
 def dickey_fuller(
-    level: FloatArray, step: FloatArray, lags: int, constant: int, criterion: int
+    level: FloatArray, step: FloatArray, lags: int, constant: int, criterion: int, grain: float
 ) -> tuple[float, int, float, int]:
     """t of the level in the regression of a series' steps on its level and its lagged steps.
 
@@ -54,6 +54,7 @@ def dickey_fuller(
         lags: of the regression when `criterion` is FIXED, else the most to try.
         constant: 1 with a constant, 0 without.
         criterion: FIXED, AIC or BIC.
+        grain: size of the rounding in the values; residuals no larger are an exact fit.
 
     Returns:
         The statistic (NaN unless solved), the number of lags, the least criterion (NaN when FIXED), and what became
@@ -61,39 +62,46 @@ def dickey_fuller(
     """
     if lags < 0 or len(step) - 2 * lags - 1 - constant < 1:
         return np.nan, 0, np.nan, TOO_FEW
-    statistic, chosen, least, solved = _by_products(level, step, lags, constant, criterion)
-    if solved:
-        return statistic, chosen, least, SOLVED
-    return _by_reflections(level, step, lags, constant, criterion)
+    statistic, chosen, least, outcome = _by_products(level, step, lags, constant, criterion, grain)
+    if outcome == COLLINEAR:
+        statistic, chosen, least, outcome = _by_reflections(level, step, lags, constant, criterion, grain)
+    return statistic, chosen, least, outcome
 
 
 @kernel
 def _by_products(
-    level: FloatArray, step: FloatArray, lags: int, constant: int, criterion: int
-) -> tuple[float, int, float, bool]:
+    level: FloatArray, step: FloatArray, lags: int, constant: int, criterion: int, grain: float
+) -> tuple[float, int, float, int]:
+    n = len(step)
     products = np.empty(lags + 1)
     _lagged_products(step, lags, products)
-    total, squares, crossing = _level_sums(level[lags : len(step)], step[lags:])
+    total, squares, crossing = _level_sums(level[lags:n], step[lags:])
     gram = np.empty((lags + 2, lags + 2))
+    sums = np.empty(lags + 2)
     chosen = lags
     least = np.nan
     if criterion != FIXED:
-        _fill(gram, level, step, products, total, squares, crossing, lags, 0, constant)
-        difference = gram[lags + 1, lags + 1]
+        _fill(gram, sums, level, step, products, total, squares, crossing, lags, 0)
+        _centre_gram(gram, sums, lags + 2, n - lags, constant)
+        squares_of_steps = gram[lags + 1, lags + 1]
         if not _factorise(gram, lags + 2):
-            return np.nan, 0, np.nan, False
-        chosen, least = _best_lags(gram[:, lags + 1], difference, lags, len(step) - lags, constant, criterion)
+            return np.nan, 0, np.nan, COLLINEAR
+        chosen, least = _best_lags(gram[:, lags + 1], squares_of_steps, lags, n - lags, constant, criterion)
         for t in range(chosen, lags):  # the rows that fewer lags leave room for
             for k in range(chosen + 1):
                 products[k] += step[t] * step[t - k]
             total += level[t]
             squares += level[t] * level[t]
             crossing += level[t] * step[t]
-    _fill(gram, level, step, products, total, squares, crossing, chosen, chosen, constant)
+    _fill(gram, sums, level, step, products, total, squares, crossing, chosen, chosen)
+    _centre_gram(gram, sums, chosen + 2, n - chosen, constant)
     if not _factorise(gram, chosen + 2):
-        return np.nan, 0, np.nan, False
-    freedom = len(step) - 2 * chosen - 1 - constant
-    return gram[chosen, chosen + 1] / gram[chosen + 1, chosen + 1] * math.sqrt(freedom), chosen, least, True
+        return np.nan, 0, np.nan, COLLINEAR
+    residual = gram[chosen + 1, chosen + 1]
+    if residual <= grain * math.sqrt(n - chosen):
+        return np.nan, chosen, np.nan, EXACT_FIT
+    freedom = n - 2 * chosen - 1 - constant
+    return gram[chosen, chosen + 1] / residual * math.sqrt(freedom), chosen, least, SOLVED
 
 
 @reduction
@@ -140,30 +148,124 @@ def _level_sums(level: FloatArray, step: FloatArray) -> tuple[float, float, floa
 
 @kernel
 def _fill(
-    gram: FloatArray, level: FloatArray, step: FloatArray, products: FloatArray,
-    total: float, squares: float, crossing: float, lags: int, place: int, constant: int,
+    gram: FloatArray, sums: FloatArray, level: FloatArray, step: FloatArray, products: FloatArray,
+    total: float, squares: float, crossing: float, lags: int, place: int,
 ) -> None:  # fmt: skip
-    """Upper triangle of the products of (lag 1 ... lag p, difference) over rows t >= lags, the level at `place`."""
+    """Upper triangle of the products of (lag 1 ... lag p, step) over the rows t >= lags, with the level put at `place`.
+
+    ``sums`` receives the sum of each column; a sum of steps is a difference of levels.
+    """
     n = len(step)
     last = lags + 1
     shift = 1 if place == 0 else 0
-    share = constant / (n - lags)  # what centring takes; a sum of steps is a difference of levels
-    whole = level[n] - level[lags]
-    gram[place, place] = squares - total * total * share
-    gram[place, last] = crossing - total * whole * share
-    gram[last, last] = products[0] - whole * whole * share
+    sums[place] = total
+    sums[last] = level[n] - level[lags]
+    gram[place, place] = squares
+    gram[place, last] = crossing
+    gram[last, last] = products[0]
     for i in range(1, lags + 1):
         row = i - 1 + shift
-        sum_i = level[n - i] - level[lags - i]
+        sums[row] = level[n - i] - level[lags - i]
+        gram[row, last] = products[i]
         crossing += products[i - 1] + level[lags] * step[lags - i] - level[n] * step[n - i]
-        gram[min(row, place), max(row, place)] = crossing - total * sum_i * share
-        gram[row, last] = products[i] - whole * sum_i * share
-        raw = products[0] if i == 1 else 0.0
+        if row > place:
+            gram[place, row] = crossing
+        else:
+            gram[row, place] = crossing
+        entering = step[lags - i]
+        leaving = step[n - i]
         for j in range(i, lags + 1):
-            if i == 1:
-                raw = products[j - 1]
-            else:
-                sum_before = (level[n - i + 1] - level[lags - i + 1]) * (level[n - j + 1] - level[lags - j + 1])
-                raw = gram[row - 1, j - 2 + shift] + sum_before * share
-            raw += step[lags - i] * step[lags - j] - step[n - i] * step[n - j]
-            gram[row, j - 1 + shift] = raw - sum_i * (level[n - j] - level[lags - j]) * share
+            before = products[j - 1] if i == 1 else gram[row - 1, j - 2 + shift]
+            gram[row, j - 1 + shift] = before + entering * step[lags - j] - leaving * step[n - j]
+
+
+@kernel
+def _centre_gram(gram: FloatArray, sums: FloatArray, count: int, rows: int, constant: int) -> None:
+    """Turn products into products around the means when the regression has a constant."""
+    if constant == 0:
+        return
+    for i in range(count):
+        mean = sums[i] / rows
+        for j in range(i, count):
+            gram[i, j] -= mean * sums[j]
+
+
+@kernel
+def _factorise(gram: FloatArray, count: int) -> bool:
+    """Cholesky factor R of R'R = gram in its upper triangle, in place; false when a pivot loses too many digits."""
+    smallest = np.empty(count)
+    for j in range(count):
+        smallest[j] = _PIVOT * gram[j, j]
+    for j in range(count):
+        row = gram[j]
+        if not row[j] > smallest[j]:
+            return False
+        pivot = math.sqrt(row[j])
+        row[j] = pivot
+        for i in range(j + 1, count):
+            row[i] /= pivot
+        for i in range(j + 1, count):
+            lower = gram[i]
+            factor = row[i]
+            for k in range(i, count):
+                lower[k] -= factor * row[k]
+    return True
+
+
+@kernel
+def _best_lags(
+    explained: FloatArray, squares: float, lags: int, rows: int, constant: int, criterion: int
+) -> tuple[int, float]:
+    """The number of lags of the least information criterion, the fewest among equals, and that criterion.
+
+    ``explained[k]`` squared is what column k takes from the sum of squares; column 0 is the level.
+    """
+    penalty = 2.0 if criterion == AIC else math.log(rows)
+    best = 0
+    least = np.inf
+    for k in range(lags + 1):
+        squares -= explained[k] * explained[k]
+        value = rows * (math.log(2.0 * math.pi * squares / rows) + 1.0) + penalty * (k + 1 + constant)
+        if value < least:
+            best = k
+            least = value
+    return best, least
+
+
+@kernel
+def _by_reflections(
+    level: FloatArray, step: FloatArray, lags: int, constant: int, criterion: int, grain: float
+) -> tuple[float, int, float, int]:
+    n = len(step)
+    chosen = lags
+    least = np.nan
+    if criterion != FIXED:
+        columns = _design(level, step, lags, 0, constant)
+        if not reflect(columns, lags + 1):
+            return np.nan, 0, np.nan, COLLINEAR
+        turned = columns[lags + 1]
+        chosen, least = _best_lags(turned, squares_from(turned, 0), lags, n - lags, constant, criterion)
+    columns = _design(level, step, chosen, chosen, constant)
+    if not reflect(columns, chosen + 1):
+        return np.nan, chosen, np.nan, COLLINEAR
+    residual = math.sqrt(squares_from(columns[chosen + 1], chosen + 1))
+    if residual <= grain * math.sqrt(n - chosen):
+        return np.nan, chosen, np.nan, EXACT_FIT
+    freedom = n - 2 * chosen - 1 - constant
+    signed = math.copysign(columns[chosen + 1, chosen], columns[chosen + 1, chosen] * columns[chosen, chosen])
+    return signed / residual * math.sqrt(freedom), chosen, least, SOLVED
+
+
+@kernel
+def _design(level: FloatArray, step: FloatArray, lags: int, place: int, constant: int) -> FloatArray:
+    """The columns (lag 1 ... lag p, step) over the rows t >= lags, with the level put at `place`."""
+    n = len(step)
+    columns = np.empty((lags + 2, n - lags))
+    shift = 1 if place == 0 else 0
+    columns[place] = level[lags:n]
+    for i in range(1, lags + 1):
+        columns[i - 1 + shift] = step[lags - i : n - i]
+    columns[lags + 1] = step[lags:]
+    if constant == 1:
+        centre(columns)
+    return columns

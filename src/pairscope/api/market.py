@@ -64,7 +64,7 @@ class MarketTopic(Topic):
         if self._metrics_wait and (self._metrics_pace.allows(now_s) or self._closed):
             self._metrics_wait = self._closed = False
             metrics = self._metrics()
-            if True:
+            if metrics != self._last_metrics:
                 self._last_metrics = metrics
                 self.send_newest("metrics", self._metrics_message(metrics))
 
