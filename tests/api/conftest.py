@@ -220,21 +220,34 @@ def clock() -> ManualClock:
     return ManualClock(START_MS)
 
 
-@pytest.fixture
-def market(tmp_path: Path) -> Iterator[Market]:
-    """A market two minutes old."""
-    market = Market(tmp_path, SystemClock())
-    market.trade(120_000, burst_ms=120_000)
-    yield market
-    market.store.close()
+Markets = Callable[..., Market]
 
 
 @pytest.fixture
-def new_market(tmp_path: Path) -> Iterator[Market]:
+def markets(tmp_path: Path) -> Iterator[Markets]:
+    """Opens markets without a trade, with settings of their own, and closes them at the end."""
+    opened: list[Market] = []
+
+    def open_(**settings: Any) -> Market:
+        opened.append(Market(tmp_path / str(len(opened)), SystemClock(), **settings))
+        return opened[-1]
+
+    yield open_
+    for market in opened:
+        market.store.close()
+
+
+@pytest.fixture
+def new_market(markets: Markets) -> Market:
     """A market without a trade."""
-    market = Market(tmp_path, SystemClock())
-    yield market
-    market.store.close()
+    return markets()
+
+
+@pytest.fixture
+def market(new_market: Market) -> Market:
+    """A market two minutes old."""
+    new_market.trade(120_000, burst_ms=120_000)
+    return new_market
 
 
 Serve = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Served]]

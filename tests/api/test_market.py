@@ -179,6 +179,15 @@ async def test_metrics_come_with_each_closed_bar_and_at_most_twice_a_second_besi
     assert watch.metrics == msgspec.json.decode(msgspec.json.encode(quantities(now)), type=dict[str, wire.Quantity])
 
 
+async def test_metrics_that_did_not_change_are_not_told_again(market: Market, symbol_watch: Watch) -> None:
+    market.trade(250)
+    symbol_watch.topic.pump(1e8)
+    await symbol_watch.read()
+    market.live.publish(LiveUpdate(market.live.bars("BTCUSDT", SECOND, 1).copy()))
+    symbol_watch.topic.pump(1e9)
+    assert [type(one) for one in await symbol_watch.read()] == [wire.SymbolBar]
+
+
 async def test_open_bars_are_told_at_most_ten_times_a_second(market: Market, symbol_watch: Watch) -> None:
     for _ in range(250):  # ten seconds of flushes
         market.trade_at(market.now_ms, "BTCUSDT")
@@ -232,7 +241,9 @@ async def test_however_a_pair_trades_its_final_rows_are_those_of_the_past(
         for open_ms, status in pair_watch.statuses.items():
             if status in ("closed", "revised") and open_ms < changing_ms:
                 assert shown[open_ms] == expected[open_ms], (step, open_ms, status)
-    assert any(status in ("closed", "revised") for status in pair_watch.statuses.values())
+    closed = [one.series.open_time_ms[0] for one in pair_watch.log if _is_final(one) and one.status == "closed"]
+    assert len(closed) > 10
+    assert len(closed) == len(set(closed)), "a row is closed once, and revised after that"
     assert min(np.diff(sorted(pair_watch.rows))) == max(np.diff(sorted(pair_watch.rows))) == 1_000
 
 

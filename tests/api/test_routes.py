@@ -11,7 +11,7 @@ from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.base.interval import Interval
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve, Served
+    from tests.api.conftest import Market, Markets, Serve, Served
 
 SECOND, MINUTE = Interval(1_000), Interval(60_000)
 
@@ -70,6 +70,18 @@ async def test_a_time_range_is_half_open(market: Market, server: Served) -> None
     times = market.live.bars("BTCUSDT", SECOND, 5)["open_time_ms"].tolist()
     answer = await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", **{"from": times[1], "to": times[3]})
     assert answer["bars"]["open_time_ms"] == times[1:3]
+
+
+async def test_bars_that_memory_no_longer_holds_come_from_the_tape(serve: Serve, markets: Markets) -> None:
+    market = markets(history_bars=500)
+    market.trade(2_000_000, burst_ms=50_000)
+    assert len(market.live.bars("BTCUSDT", SECOND, 1_500)) < 1_500
+    await market.store.flushed()
+    async with serve(market.app()) as server:
+        answer = await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", limit=1_500)
+        np.testing.assert_array_equal(np.diff(answer["bars"]["open_time_ms"]), 1_000)
+        assert len(answer["bars"]["open_time_ms"]) == 1_500
+        assert answer["bars"]["status"][-1] == "open"
 
 
 async def test_an_interval_that_is_not_kept_is_merged(market: Market, server: Served) -> None:

@@ -1,10 +1,10 @@
 """The regression of the augmented Dickey-Fuller test, with its number of lags chosen by an information criterion.
 
-Everything is solved from the products of lagged differences. They need one long dot product a lag: the others follow
-from them along the diagonals, by the terms that enter and leave at the ends. One Cholesky factor with the columns in
-the order (level, lag 1 ... lag p, difference) holds the residual sum of squares of every number of lags at once; a second,
-smaller one solves the chosen regression on all rows it can use. Where a pivot shows that these normal
-equations lose more than seven digits, the same is done by Householder reflections.
+Everything is solved from the products of lagged steps. They need one long dot product a lag: the others follow from
+them along the diagonals, by the terms that enter and leave at the ends. One Cholesky factor with the columns in the
+order (level, lag 1 ... lag p, step) holds the residual sum of squares of every number of lags at once; a second one,
+smaller, solves the chosen regression on all rows it can use. Where a pivot shows that these normal equations lose more
+than seven digits, the same is done by Householder reflections.
 """
 
 from __future__ import annotations
@@ -81,19 +81,20 @@ def _by_products(
     chosen = lags
     least = np.nan
     if criterion != FIXED:
-        _fill(gram, sums, level, step, products, total, squares, crossing, lags, 0)
+        _fill(gram, sums, level, step, products, total, squares, crossing, lags, True)
         _centre_gram(gram, sums, lags + 2, n - lags, constant)
-        squares_of_steps = gram[lags + 1, lags + 1]
         if not _factorise(gram, lags + 2):
             return np.nan, 0, np.nan, COLLINEAR
-        chosen, least = _best_lags(gram[:, lags + 1], squares_of_steps, lags, n - lags, constant, criterion)
+        chosen, least = _best_lags(
+            gram[:, lags + 1], gram[lags + 1, lags + 1] ** 2, lags, n - lags, constant, criterion
+        )
         for t in range(chosen, lags):  # the rows that fewer lags leave room for
             for k in range(chosen + 1):
                 products[k] += step[t] * step[t - k]
             total += level[t]
             squares += level[t] * level[t]
             crossing += level[t] * step[t]
-    _fill(gram, sums, level, step, products, total, squares, crossing, chosen, chosen)
+    _fill(gram, sums, level, step, products, total, squares, crossing, chosen, False)
     _centre_gram(gram, sums, chosen + 2, n - chosen, constant)
     if not _factorise(gram, chosen + 2):
         return np.nan, 0, np.nan, COLLINEAR
@@ -149,15 +150,16 @@ def _level_sums(level: FloatArray, step: FloatArray) -> tuple[float, float, floa
 @kernel
 def _fill(
     gram: FloatArray, sums: FloatArray, level: FloatArray, step: FloatArray, products: FloatArray,
-    total: float, squares: float, crossing: float, lags: int, place: int,
+    total: float, squares: float, crossing: float, lags: int, level_first: bool,
 ) -> None:  # fmt: skip
-    """Upper triangle of the products of (lag 1 ... lag p, step) over the rows t >= lags, with the level put at `place`.
+    """Upper triangle of the products of (lag 1 ... lag p, step) over the rows t >= lags, the level before or after the lags.
 
     ``sums`` receives the sum of each column; a sum of steps is a difference of levels.
     """
     n = len(step)
     last = lags + 1
-    shift = 1 if place == 0 else 0
+    place = 0 if level_first else lags
+    shift = 1 if level_first else 0
     sums[place] = total
     sums[last] = level[n] - level[lags]
     gram[place, place] = squares
@@ -168,7 +170,7 @@ def _fill(
         sums[row] = level[n - i] - level[lags - i]
         gram[row, last] = products[i]
         crossing += products[i - 1] + level[lags] * step[lags - i] - level[n] * step[n - i]
-        if row > place:
+        if level_first:
             gram[place, row] = crossing
         else:
             gram[row, place] = crossing
@@ -193,42 +195,48 @@ def _centre_gram(gram: FloatArray, sums: FloatArray, count: int, rows: int, cons
 @kernel
 def _factorise(gram: FloatArray, count: int) -> bool:
     """Cholesky factor R of R'R = gram in its upper triangle, in place; false when a pivot loses too many digits."""
-    smallest = np.empty(count)
-    for j in range(count):
-        smallest[j] = _PIVOT * gram[j, j]
     for j in range(count):
         row = gram[j]
-        if not row[j] > smallest[j]:
+        smallest = _PIVOT * row[j]
+        i = 0
+        while i + 4 <= j:  # four rows at a time, to write this one less often
+            a, b, c, d = gram[i], gram[i + 1], gram[i + 2], gram[i + 3]
+            a_j, b_j, c_j, d_j = a[j], b[j], c[j], d[j]
+            for k in range(j, count):
+                row[k] -= (a_j * a[k] + b_j * b[k]) + (c_j * c[k] + d_j * d[k])
+            i += 4
+        while i < j:
+            a = gram[i]
+            a_j = a[j]
+            for k in range(j, count):
+                row[k] -= a_j * a[k]
+            i += 1
+        if not row[j] > smallest:
             return False
         pivot = math.sqrt(row[j])
         row[j] = pivot
-        for i in range(j + 1, count):
-            row[i] /= pivot
-        for i in range(j + 1, count):
-            lower = gram[i]
-            factor = row[i]
-            for k in range(i, count):
-                lower[k] -= factor * row[k]
+        for k in range(j + 1, count):
+            row[k] /= pivot
     return True
 
 
 @kernel
 def _best_lags(
-    explained: FloatArray, squares: float, lags: int, rows: int, constant: int, criterion: int
+    explained: FloatArray, residual: float, lags: int, rows: int, constant: int, criterion: int
 ) -> tuple[int, float]:
     """The number of lags of the least information criterion, the fewest among equals, and that criterion.
 
-    ``explained[k]`` squared is what column k takes from the sum of squares; column 0 is the level.
+    ``residual`` is the sum of squares left by all lags; ``explained[k]`` squared is what lag k takes from it.
     """
     penalty = 2.0 if criterion == AIC else math.log(rows)
-    best = 0
+    best = lags
     least = np.inf
-    for k in range(lags + 1):
-        squares -= explained[k] * explained[k]
-        value = rows * (math.log(2.0 * math.pi * squares / rows) + 1.0) + penalty * (k + 1 + constant)
-        if value < least:
+    for k in range(lags, -1, -1):
+        value = rows * (math.log(2.0 * math.pi * residual / rows) + 1.0) + penalty * (k + 1 + constant)
+        if value <= least:
             best = k
             least = value
+        residual += explained[k] * explained[k]
     return best, least
 
 
@@ -240,12 +248,12 @@ def _by_reflections(
     chosen = lags
     least = np.nan
     if criterion != FIXED:
-        columns = _design(level, step, lags, 0, constant)
+        columns = _design(level, step, lags, True, constant)
         if not reflect(columns, lags + 1):
             return np.nan, 0, np.nan, COLLINEAR
         turned = columns[lags + 1]
-        chosen, least = _best_lags(turned, squares_from(turned, 0), lags, n - lags, constant, criterion)
-    columns = _design(level, step, chosen, chosen, constant)
+        chosen, least = _best_lags(turned, squares_from(turned, lags + 1), lags, n - lags, constant, criterion)
+    columns = _design(level, step, chosen, False, constant)
     if not reflect(columns, chosen + 1):
         return np.nan, chosen, np.nan, COLLINEAR
     residual = math.sqrt(squares_from(columns[chosen + 1], chosen + 1))
@@ -257,15 +265,15 @@ def _by_reflections(
 
 
 @kernel
-def _design(level: FloatArray, step: FloatArray, lags: int, place: int, constant: int) -> FloatArray:
-    """The columns (lag 1 ... lag p, step) over the rows t >= lags, with the level put at `place`."""
-    n = len(step)
-    columns = np.empty((lags + 2, n - lags))
-    shift = 1 if place == 0 else 0
-    columns[place] = level[lags:n]
-    for i in range(1, lags + 1):
-        columns[i - 1 + shift] = step[lags - i : n - i]
-    columns[lags + 1] = step[lags:]
+def _design(level: FloatArray, step: FloatArray, lags: int, level_first: bool, constant: int) -> FloatArray:
+    """The columns (lag 1 ... lag p, step) over the rows t >= lags, the level before or after the lags."""
+    rows = len(step) - lags
+    columns = np.empty((lags + 2, rows))
+    for t in range(rows):
+        columns[0 if level_first else lags, t] = level[lags + t]
+        columns[lags + 1, t] = step[lags + t]
+        for i in range(1, lags + 1):
+            columns[i if level_first else i - 1, t] = step[lags + t - i]
     if constant == 1:
         centre(columns)
     return columns

@@ -13,8 +13,14 @@ class Reason(enum.StrEnum):
     TOO_FEW = "too_few_observations"
     CONSTANT = "constant_series"
     EXACT_FIT = "exact_fit"  # the spread is zero but for rounding
+    COLLINEAR = "collinear"  # the columns of a regression depend on each other
+    GAPPY = "gaps"  # enough values, but not without a gap between them
+    NOT_REVERTING = "not_mean_reverting"  # a unit root cannot be excluded
     STALE = "stale"  # the newest price is missing or too old
     NO_VOLUME = "no_volume"
+    NO_TRADES = "no_trades"  # too few trades, or none at hand
+    NOT_CONVERGED = "not_converged"  # a fit that found no answer
+    NOT_FITTED = "not_fitted"  # the fit in the background has not been made yet
     NOT_FINITE = "not_finite"  # an overflow, or a division by zero
 
 

@@ -166,20 +166,21 @@ class PairTopic(MarketTopic):
         super().start_over()
 
     def _take(self, legs: Sequence[BarArray]) -> None:
-        before_ms, until_ms = self._final_ms, self._final_until_ms()
-        if until_ms is None:
+        before_ms, newest_ms = self._final_ms, self._final_until_ms()
+        if newest_ms is None:
             return
         if before_ms is None:
             self.start_over()
             return
+        until_ms = max(newest_ms, before_ms)  # what was told as final stays so, and is revised
         first_ms = min(self._revised_from_ms(legs, before_ms), before_ms + self._interval.ms)
         revised = (before_ms - first_ms) // self._interval.ms + 1
         rows = (until_ms - first_ms) // self._interval.ms + 1
         if rows > MOST_DELTAS or revised > MOST_REVISED_ROWS:
             self.start_over()
         elif rows > 0:
-            self._final_ms = max(until_ms, before_ms)
-            self._publish_rows(first_ms, before_ms, self._final_ms)
+            self._final_ms = until_ms
+            self._publish_rows(first_ms, before_ms, until_ms)
 
     def _final_until_ms(self) -> int | None:
         """Open time of the newest row that will only change by a revision."""

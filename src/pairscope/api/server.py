@@ -122,7 +122,7 @@ class _SocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
-        pass
+        self.loop.call_later(ABORT_S, self.transport.abort)
 
 
 def make_server(app: FastAPI, listening: socket.socket) -> uvicorn.Server:

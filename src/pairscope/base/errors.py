@@ -4,6 +4,7 @@ PairscopeError
 ├── SettingsError          a setting that cannot be used (exit code 2)
 ├── DataFolderError        the data folder is busy, not writable, or of another format (exit code 2)
 ├── RecordingError         a recording that cannot be read (exit code 2)
+├── ArchiveError           an official archive file that cannot be used (exit code 2)
 ├── FeedUnavailable        the exchange cannot be reached or refuses
 ├── StoreUnavailable       the tape is closed, or its disk fails
 └── RequestError           a request that cannot be answered as asked (HTTP 4xx)
@@ -45,6 +46,10 @@ class DataFolderError(PairscopeError):
 
 class RecordingError(PairscopeError):
     code = "recording"
+
+
+class ArchiveError(PairscopeError):
+    code = "archive"
 
 
 class FeedUnavailable(PairscopeError):

@@ -42,9 +42,6 @@ export function valueText(name: string, value: Value, unit: string | undefined, 
 export const quantityText = (name: string, quantity: Quantity | undefined, decimals: number): string =>
   valueText(name, quantity?.value, quantity?.unit, decimals);
 
-export const numeric = (quantity: Quantity | undefined): number | undefined =>
-  typeof quantity?.value === "number" ? quantity.value : undefined;
-
 const REASONS: Record<string, string> = {
   too_few_observations: "too few bars yet",
   constant_series: "the price did not move",

@@ -2,9 +2,9 @@ import { ChartPanel } from "../chart/chart-panel";
 import { symbolLayers } from "../chart/layers";
 import { symbolLegends, tone } from "../chart/legend";
 import { symbolTable } from "../chart/table-view";
-import { fixed } from "../lib/format";
+import { basisPoints, fixed } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import { numeric, quantityText, reasonText } from "../lib/quantity";
+import { quantityText, reasonText } from "../lib/quantity";
 import { intervalMs } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
@@ -94,15 +94,16 @@ function PriceStrip({
   const state = useTopicState(topic);
   const catalogue = useCatalogue("symbol");
   const metrics = state?.metrics ?? {};
-  const change = numeric(metrics.last_return);
+  const closes = state?.bars?.close ?? [];
+  const change = (closes.at(-1) ?? Number.NaN) / (closes.at(-2) ?? Number.NaN) - 1;
   return (
     <Strip label="Price" isCurrent={isCurrent}>
       <Cell
         wide
         name={symbol}
-        value={fixed(state?.bars?.close.at(-1), places)}
+        value={fixed(closes.at(-1), places)}
         tone={isCurrent ? tone(change) : undefined}
-        detail={`${quantityText("last_return", metrics.last_return, places)} last bar`}
+        detail={`${basisPoints(change)} last bar`}
         hint={<MetricHint info={catalogue.get("last_price")} quantity={metrics.last_price} />}
       />
       {CELLS.filter(([metric]) => metric in metrics).map(([metric, name, detail]) => (

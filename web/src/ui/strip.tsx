@@ -7,7 +7,7 @@ export function Strip({ label, isCurrent, children }: { label: string; isCurrent
     <section
       aria-label={label}
       data-current={isCurrent}
-      className="flex h-13 shrink-0 overflow-hidden border-line border-b bg-panel data-[current=false]:[&_.value]:text-dim"
+      className="flex h-13 shrink-0 overflow-x-auto border-line [scrollbar-width:none] border-b bg-panel data-[current=false]:[&_.value]:text-dim"
     >
       {children}
     </section>
@@ -28,7 +28,7 @@ export function Cell({ name, value, detail, tone = "text-fg", hint, wide = false
     <Hint content={hint}>
       <button
         type="button"
-        className={`flex min-w-0 flex-1 cursor-default flex-col items-start justify-center overflow-hidden border-line border-r px-3 text-left ${wide ? "basis-24" : "basis-14"}`}
+        className={`flex min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-3 text-left ${wide ? "basis-24" : "basis-14"}`}
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>

@@ -1,0 +1,145 @@
+"""A running pairscope and a real browser, for tests that look at the page as a person does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_S = 90  # the first start compiles the numeric kernels
+
+
+class Server:
+    """`pairscope run` in a process of its own, on a port that stays the same over restarts."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://localhost:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        arguments = [
+            "--source",
+            "simulator",
+            "--port",
+            str(self.port),
+            "--data-dir",
+            str(self._data_dir),
+            "--window",
+            "20",
+        ]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PAIRSCOPE_")}
+        environment["PYTHONPATH"] = str(ROOT / "src")
+        with (self._data_dir / "server.out").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pairscope", "run", *arguments],
+                cwd=self._data_dir,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._wait_until_trading()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _wait_until_trading(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                if b'"ok"' in answer.read():
+                    return
+            time.sleep(0.1)
+        self.kill()
+        pytest.fail(f"pairscope did not start:\n{(self._data_dir / 'server.out').read_text()[-3000:]}")
+
+
+class Watched:
+    """A page, and everything that went wrong on it."""
+
+    def __init__(self, page: Page, server: Server) -> None:
+        self.page = page
+        self.server = server
+        self.expects_lost_server = False
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", lambda message: self._note(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self._note(str(error)))
+        page.on("request", lambda request: self._check_host(request.url))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+        )
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.server.url + path)
+        self.page.wait_for_selector("figure[data-phase=ready]")
+        return self.page
+
+    def _note(self, text: str) -> None:
+        if not (self.expects_lost_server and "net::ERR_" in text):
+            self.errors.append(text)
+
+    def _check_host(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "data" and parts.netloc != f"localhost:{self.server.port}":
+            self.foreign.append(url)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no Chromium on this machine (looked for {', '.join(CHROMIUM_NAMES)})")
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not (ROOT / "src" / "pairscope" / "static" / "index.html").is_file():
+        pytest.skip("the dashboard has not been built: pip install -e .")
+    server = Server(tmp_path_factory.mktemp("pairscope"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu", "--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def watched(browser: Browser, server: Server) -> Iterator[Watched]:
+    """A page of its own for each test; whatever goes wrong on it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, timezone_id="Asia/Kolkata")
+    context.set_default_timeout(10_000)
+    watched = Watched(context.new_page(), server)
+    yield watched
+    context.close()
+    assert watched.errors == []
+    assert watched.foreign == []
