@@ -258,6 +258,21 @@ async def test_a_row_is_not_final_while_one_symbol_has_an_open_bar_at_it(market:
     assert [one.series.open_time_ms[0] for one in messages if _is_final(one)] == [market.now_ms]
 
 
+async def test_a_row_told_as_final_stays_so_when_the_other_symbol_trades_in_it_after_all(
+    market: Market, pair_watch: Watch
+) -> None:
+    await pair_watch.read()
+    second = market.now_ms
+    for time_ms, symbol in [(1_100, Y), (2_100, Y), (500, X), (1_500, X), (3_100, X), (3_200, Y)]:
+        market.trade_at(second + time_ms, symbol)
+        await pair_watch.read()
+    told = [one.status for one in pair_watch.log if _is_final(one) and one.series.open_time_ms == [second + 1_000]]
+    assert told[0] == "closed"
+    assert set(told[1:]) == {"revised"}
+    expected = expected_rows(market, 10)
+    assert pair_watch.rows[second + 1_000] == expected[second + 1_000]
+
+
 async def test_a_revised_bar_changes_the_rows_after_it_too(market: Market, pair_watch: Watch) -> None:
     await pair_watch.read()
     market.revise(X, SECOND, back=5, close=55.0)

@@ -80,8 +80,9 @@ def adf(values: FloatArray, *, constant: bool = True, lags: Lags = "aic", fewest
     >>> found.lags, found.p < 0.01, found.reason
     (0, True, None)
     """
-    *numbers, n, outcome = _adf(plain(values), *criterion_of(lags), int(constant), max(4, fewest))
-    return UnitRoot(*numbers, n, _REASONS[outcome], surface=1 if constant else NO_CONSTANT)
+    most, criterion = criterion_of(lags)
+    statistic, p, used, least, n, outcome = _adf(plain(values), most, criterion, int(constant), max(4, fewest))
+    return UnitRoot(statistic, p, used, least, n, _REASONS[outcome], 1 if constant else NO_CONSTANT)
 
 
 def criterion_of(lags: Lags) -> tuple[int, int]:
@@ -94,7 +95,7 @@ def criterion_of(lags: Lags) -> tuple[int, int]:
         return -1, df.AIC
     if lags == "bic":
         return -1, df.BIC
-    if isinstance(lags, str) or lags < 0:
+    if not isinstance(lags, int) or lags < 0:
         raise RequestError(f"lags of {lags!r}", cure="use aic, bic, or a number from 0", code="bad_lags")
     return lags, df.FIXED
 

@@ -172,7 +172,7 @@ class PairTopic(MarketTopic):
         if before_ms is None:
             self.start_over()
             return
-        until_ms = max(newest_ms, before_ms)  # what was told as final stays so, and is revised
+        until_ms = newest_ms  # what was told as final stays so, and is revised
         first_ms = min(self._revised_from_ms(legs, before_ms), before_ms + self._interval.ms)
         revised = (before_ms - first_ms) // self._interval.ms + 1
         rows = (until_ms - first_ms) // self._interval.ms + 1

@@ -1,6 +1,7 @@
 """Sets of trade ids as runs: an array of shape (n, 2), first and last id of each run, both included.
 
-Runs are in rising order, do not overlap and do not touch. A day of trades is a handful of runs, however many ids it has.
+Runs are in rising order, do not overlap and do not touch. A day of trades is a handful of runs, however many
+ids it has.
 """
 
 from __future__ import annotations

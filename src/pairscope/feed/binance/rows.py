@@ -1,7 +1,7 @@
 """Rows of the exchange's CSV files to columns: one kernel over the bytes, no text in between.
 
-A row is numbers and ``true``/``false`` (any case), separated by commas. Numbers may be trimmed or in scientific notation.
-Every float is the one nearest to the written decimal, as Python's own `float` gives it.
+A row is numbers and ``true``/``false`` (any case), separated by commas. Numbers may be trimmed or in scientific
+notation. Every float is the one nearest to the written decimal, as Python's own `float` gives it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Table:
 
     @property
     def rows(self) -> int:
-        return self.whole.shape[1]
+        return len(self.whole[0])
 
 
 def read_rows(text: Text, fields: tuple[int, ...]) -> Table:
@@ -102,7 +102,7 @@ def _read_row(
     for field in range(len(kinds)):
         kind = kinds[field]
         start = at
-        if kind == WHOLE or kind == NUMBER:
+        if kind in (WHOLE, NUMBER):
             mantissa, power, digits, at = _read_number(text, at)
             if digits == 0:
                 return False, at, 0
@@ -198,7 +198,7 @@ def _as_whole(mantissa: int, power: int) -> int:
         return 0
     if power < 0 or power > 18 or mantissa > (2**62) // _WHOLE_POWERS[power]:
         return -1
-    return mantissa * _WHOLE_POWERS[power]
+    return int(mantissa * _WHOLE_POWERS[power])
 
 
 @kernel
