@@ -22,6 +22,7 @@ from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.protocol import Decoded
+from pairscope.feed.binance.lane import LaneOptions
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
@@ -99,7 +100,7 @@ class System:
             clock=clock,
             sink=self._sink,
             flush_s=settings.flush_ms / 1000,
-            stale_s=settings.stale_s,
+            options=LaneOptions(stale_s=settings.stale_s),
         )
         self.rest = BinanceRest(source.rest_url, clock)
         self.backfill = Backfill(

@@ -53,9 +53,10 @@ class Market:
             self._take(np.repeat(times, len(symbols)), symbols * len(times))
             self.now_ms = int(times[-1]) + 250
 
-    def trade_at(self, time_ms: int, *symbols: str) -> None:
-        """One trade of each symbol at a time of its own."""
-        self._take(np.full(len(symbols), time_ms), symbols)
+    def trade_at(self, time_ms: int, *symbols: str, then_ms: int | None = None) -> None:
+        """One trade of each symbol at a time of its own, and in the same burst one more of each at another."""
+        times = [time_ms] if then_ms is None else [time_ms, then_ms]
+        self._take(np.repeat(times, len(symbols)), symbols * len(times))
 
     def _take(self, times_ms: IntArray, symbols: tuple[str, ...]) -> None:
         symbol_ids = np.array([self.store.symbols.index(symbol) for symbol in symbols], np.int32)

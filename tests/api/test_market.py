@@ -263,9 +263,11 @@ async def test_a_row_told_as_final_stays_so_when_the_other_symbol_trades_in_it_a
 ) -> None:
     await pair_watch.read()
     second = market.now_ms
-    for time_ms, symbol in [(1_100, Y), (2_100, Y), (500, X), (1_500, X), (3_100, X), (3_200, Y)]:
-        market.trade_at(second + time_ms, symbol)
-        await pair_watch.read()
+    market.trade_at(second + 1_100, Y)
+    market.trade_at(second + 2_100, Y)  # closes the row before, in which the other has not traded
+    market.trade_at(second + 500, X, then_ms=second + 1_500)  # in which it does now
+    market.trade_at(second + 3_100, Y, X)
+    await pair_watch.read()
     told = [one.status for one in pair_watch.log if _is_final(one) and one.series.open_time_ms == [second + 1_000]]
     assert told[0] == "closed"
     assert set(told[1:]) == {"revised"}

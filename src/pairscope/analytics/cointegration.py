@@ -169,7 +169,7 @@ def _check_pairs(series: FloatArray, y: IntArray, x: IntArray) -> None:
     if series.ndim != 2 or len(y) != len(x):
         raise RequestError("pairs that do not match", cure="give one series a row, and as many y as x")
     for rows in (y, x):
-        if len(rows) and not (0 <= rows.min() and rows.max() < len(series)):
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(series)):
             raise RequestError(f"a pair beyond the {len(series)} series", cure="number the series from 0")
 
 

@@ -152,7 +152,7 @@ def _fill(
     gram: FloatArray, sums: FloatArray, level: FloatArray, step: FloatArray, products: FloatArray,
     total: float, squares: float, crossing: float, lags: int, level_first: bool,
 ) -> None:  # fmt: skip
-    """Upper triangle of the products of (lag 1 ... lag p, step) over the rows t >= lags, the level before or after lags.
+    """Upper triangle of the products of (lag 1 ... lag p, step) over rows t >= lags, the level before or after them.
 
     ``sums`` receives the sum of each column; a sum of steps is a difference of levels.
     """
@@ -266,7 +266,7 @@ def _by_reflections(
 
 @kernel
 def _design(level: FloatArray, step: FloatArray, lags: int, level_first: bool, constant: int) -> FloatArray:
-    """The columns (lag 1 ... lag p, step) over the rows t >= lags, the level before or after lags."""
+    """The columns (lag 1 ... lag p, step) over rows t >= lags, the level before or after them."""
     rows = len(step) - lags
     columns = np.empty((lags + 2, rows))
     for t in range(rows):

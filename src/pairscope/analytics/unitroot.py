@@ -105,6 +105,16 @@ def reason_of(outcome: int) -> Reason | None:
     return _REASONS[outcome]
 
 
+def unbroken(values: FloatArray, fewest: int) -> tuple[FloatArray, int, Reason | None]:
+    """The longest stretch without a missing value, its length, and a reason when that is below `fewest`."""
+    values = plain(values)
+    first, end, present = longest_stretch(values, values)
+    n = end - first
+    if n < fewest:
+        return values[first:end], n, Reason.GAPPY if present >= fewest else Reason.TOO_FEW
+    return values[first:end], n, None
+
+
 @kernel
 def longest_stretch(y: FloatArray, x: FloatArray) -> tuple[int, int, int]:
     """Begin and end of the longest run, the newest among equals, where both are finite; and how many positions are."""

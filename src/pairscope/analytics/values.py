@@ -20,6 +20,7 @@ class Reason(enum.StrEnum):
     NO_VOLUME = "no_volume"
     NO_TRADES = "no_trades"  # too few trades, or none at hand
     NOT_CONVERGED = "not_converged"  # a fit that found no answer
+    UNCERTAIN = "uncertain"  # its interval is as wide as the search for it
     NOT_FITTED = "not_fitted"  # the fit in the background has not been made yet
     NOT_FINITE = "not_finite"  # an overflow, or a division by zero
 

@@ -201,11 +201,12 @@ class Hub:
         return read_kept_interval(text, self._live.intervals)
 
     def _first_seq(self) -> int:
-        """The time in milliseconds: above every number of an earlier topic, whatever process it was of.
+        """The time in microseconds: above every number of an earlier topic, whatever process it was of.
 
-        A topic has far less than one message a millisecond, so that its numbers stay behind the clock.
+        A topic has less than one message a microsecond, so that its numbers stay behind the clock; and a browser
+        reads them exactly until the year 2255.
         """
-        self._last_seq = max(self._last_seq + 1, now_ms(self._clock))
+        self._last_seq = max(self._last_seq + 1, self._clock.now_ns() // 1_000)
         return self._last_seq
 
     def status_now(self) -> wire.Status:

@@ -172,8 +172,8 @@ class PairTopic(MarketTopic):
         if before_ms is None:
             self.start_over()
             return
-        until_ms = newest_ms  # what was told as final stays so, and is revised
-        first_ms = min(self._revised_from_ms(legs, before_ms), before_ms + self._interval.ms)
+        until_ms = max(newest_ms, before_ms)  # what was told as final stays so, and is revised
+        first_ms = self._first_changed_ms(legs, before_ms)
         revised = (before_ms - first_ms) // self._interval.ms + 1
         rows = (until_ms - first_ms) // self._interval.ms + 1
         if rows > MOST_DELTAS or revised > MOST_REVISED_ROWS:
@@ -192,11 +192,10 @@ class PairTopic(MarketTopic):
             ends += (newest["open_time_ms"][~is_final] - self._interval.ms).tolist()
         return min([max(final), *ends]) if final else None
 
-    @staticmethod
-    def _revised_from_ms(legs: Sequence[BarArray], before_ms: int) -> int:
-        """Open time of the earliest touched bar among those told as final; one after them when there is none."""
-        times = [leg["open_time_ms"][leg["status"] != BarStatus.OPEN] for leg in legs]
-        return int(min((ms for part in times for ms in part.tolist() if ms <= before_ms), default=before_ms + 1))
+    def _first_changed_ms(self, legs: Sequence[BarArray], before_ms: int) -> int:
+        """Open time of the earliest row to tell: of a touched bar among those told as final, or the next new one."""
+        times = np.concatenate([leg["open_time_ms"][leg["status"] != BarStatus.OPEN] for leg in legs])
+        return int(times[times <= before_ms].min(initial=before_ms + self._interval.ms))
 
     def _publish_rows(self, first_ms: int, before_ms: int, until_ms: int) -> None:
         series = self._series_from(first_ms)

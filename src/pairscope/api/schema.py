@@ -48,7 +48,7 @@ spelling whatever the case it was asked in. After `sub` comes a snapshot, then n
 `seq` numbers the messages of a topic that are never dropped: closed and revised bars. An update of the open bar and a
 metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all that was known of its
 topic. Who missed a number, or lost the connection, subscribes again with `since` set to the last seq seen: when the
-server still holds what was missed, only that is sent, else a snapshot. Numbers begin at the time in milliseconds at
+server still holds what was missed, only that is sent, else a snapshot. Numbers begin at the time in microseconds at
 which the topic was opened, so that those of an earlier process are never mistaken for present ones.
 
 A ping comes each second. A client that does not read is cut off with code 1013."""

@@ -250,6 +250,8 @@ class Status(Wire, frozen=True, kw_only=True):
 # Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`.
 # `seq` numbers the messages of a topic that are never dropped (closed and revised bars). An update of the open
 # bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
+# Numbers begin at the time in microseconds at which the server opened the topic, so that those of an earlier process
+# are never mistaken for present ones: a `since` the server cannot place is answered with a snapshot.
 
 
 class Subscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="sub"):

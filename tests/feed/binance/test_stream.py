@@ -13,6 +13,7 @@ import trustme
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.feed.binance.lane import LaneOptions
 from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.simulator.exchange import SimulatedExchange
@@ -58,6 +59,7 @@ async def streaming(
     exchange: SimulatedExchange, watch: tuple[str, ...] = SYMBOLS, **options: Any
 ) -> AsyncIterator[tuple[TradeStream, Listener]]:
     listener = Listener()
+    lane_options = {name: options.pop(name) for name in list(options) if name.endswith("_s")}
     stream = TradeStream(
         base_url=exchange.ws_url,
         kind=options.pop("kind", TradeKind.AGG),
@@ -65,6 +67,7 @@ async def streaming(
         symbols=SymbolTable(watch),
         clock=SystemClock(),
         sink=listener.sink,
+        options=LaneOptions(**lane_options),
         **options,
     )
     task = asyncio.create_task(stream.run())
@@ -187,3 +190,35 @@ async def test_garbage_is_counted_and_does_not_stop_the_feed(exchange: Simulated
         assert stream.health.reconnects == 0
     for ids in listener.ids.values():
         assert_contiguous(ids)
+
+
+async def test_a_connection_is_replaced_before_its_life_ends_without_losing_a_trade(
+    exchange: SimulatedExchange,
+) -> None:
+    async with streaming(exchange, rotate_s=0.4, overlap_s=0.2) as (stream, listener):
+        await until(lambda: stream.rotations >= 2)
+        await listener.more(200)
+        assert stream.health.reconnects == 0
+    for ids in listener.ids.values():
+        assert_contiguous(sorted(set(ids)))
+
+
+async def test_many_symbols_are_spread_over_connections(exchange: SimulatedExchange) -> None:
+    watch = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT")
+    async with streaming(exchange, watch, per_connection=2) as (stream, listener):
+        await until(lambda: len(listener.ids) == 5)
+        assert stream.health.connections == 3
+        assert stream.health.state == "live"
+
+
+async def test_symbols_come_and_go_while_the_others_lose_nothing(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, ("BTCUSDT",)) as (stream, listener):
+        await listener.more(50)
+        await stream.watch("ETHUSDT")
+        await until(lambda: 1 in listener.ids)
+        await stream.unwatch("ETHUSDT")
+        await listener.more(200)
+        seen = len(listener.ids[1])
+        await listener.more(200)
+        assert len(listener.ids[1]) - seen < 5  # only what was under way
+    assert_contiguous(listener.ids[0])

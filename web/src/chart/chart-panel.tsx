@@ -6,20 +6,22 @@ import { useSignal } from "../lib/signal";
 import { changeView, go } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { ChartSkeleton, Notice } from "../ui/notice";
-import { useStatus, useTopicState } from "../wire/context";
+import { useNow, useStatus, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
+import type { TopicState } from "../wire/topic";
 import { type LegendOf, Legends } from "./legend";
 import type { Build, LiveChart } from "./live-chart";
 import { type Table, TableView } from "./table-view";
 import { useLiveChart } from "./use-live-chart";
 
 const SKELETON_AFTER_MS = 150;
+const SUMMARY_EVERY_MS = 2_000;
 
 interface Props {
   picture: string;
   label: string;
-  summary: string; // the picture in a sentence
+  summary: (state: TopicState) => string; // the picture in a sentence
   topic: Topic | undefined;
   isPending: boolean; // `topic` is not yet the one asked for
   stepMs: number;
@@ -35,11 +37,12 @@ export function ChartPanel(props: Props) {
   const { picture, label, summary, topic, isPending, stepMs, build, isTable, fresh } = props;
   const holder = useRef<HTMLDivElement>(null);
   const zone = useZone();
-  const state = useTopicState(topic);
+  const phase = useTopicValue(topic, (state) => state.phase);
+  const refusal = useTopicValue(topic, (state) => (state.phase === "refused" ? state.error : undefined));
+  const isEmpty = useTopicValue(topic, (state) => state.phase === "ready" && props.table.times(state).length === 0);
   const live = useLiveChart(holder, picture, zone, build, topic, stepMs);
   const isLoading = useSettled(isPending, SKELETON_AFTER_MS);
   const isStale = !isCurrent(fresh) && fresh !== "connecting" && fresh !== "waiting";
-  const isEmpty = state?.phase === "ready" && props.table.times(state).length === 0;
 
   const moveCursor = (event: KeyboardEvent) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -49,19 +52,15 @@ export function ChartPanel(props: Props) {
   };
 
   return (
-    <figure
-      aria-label={label}
-      className="relative min-h-0 min-w-0 flex-1"
-      data-phase={isPending ? "loading" : state?.phase}
-    >
-      <figcaption className="sr-only">{summary}</figcaption>
+    <figure aria-label={label} className="relative min-h-0 min-w-0 flex-1" data-phase={isPending ? "loading" : phase}>
+      <Summary topic={topic} summary={summary} />
       <div
         ref={holder}
         role="application"
         aria-label={`${label}: arrow keys read single bars`}
         tabIndex={isTable ? -1 : 0}
         onKeyDown={moveCursor}
-        className={`absolute inset-0 transition-opacity duration-150 ${isLoading ? "opacity-50" : ""} ${isStale ? "saturate-25" : ""} ${isTable ? "invisible" : ""}`}
+        className={`chart-focus absolute inset-0 transition-opacity duration-150 ${isLoading ? "opacity-50" : ""} ${isStale ? "saturate-25" : ""} ${isTable ? "invisible" : ""}`}
       />
       {live && topic && !isTable ? <Overlay {...props} live={live} topic={topic} isStale={isStale} /> : null}
       {isTable && topic ? (
@@ -77,15 +76,21 @@ export function ChartPanel(props: Props) {
           </Notice>
         </Cover>
       ) : null}
-      {state?.phase === "refused" && state.error ? (
+      {refusal ? (
         <Cover>
-          <Notice title={state.error.message} action={<HomeButton />}>
-            {state.error.cure}
+          <Notice title={refusal.message} action={<HomeButton />}>
+            {refusal.cure}
           </Notice>
         </Cover>
       ) : null}
     </figure>
   );
+}
+
+/** Read, not seen, and therefore not written anew with every trade. */
+function Summary({ topic, summary }: Pick<Props, "topic" | "summary">) {
+  useNow(SUMMARY_EVERY_MS);
+  return <figcaption className="sr-only">{topic ? summary(topic.state) : ""}</figcaption>;
 }
 
 const Cover = ({ children }: { children: ReactNode }) => <div className="absolute inset-0 z-20 bg-bg">{children}</div>;

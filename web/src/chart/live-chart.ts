@@ -52,7 +52,7 @@ export class LiveChart {
   private topic: Topic | undefined;
   private leaveTopic: (() => void) | undefined;
   private stepMs = 1_000;
-  private drawn: { topic: Topic; resets: number; isEmpty: boolean } | undefined;
+  private drawn: { topic: Topic; rows: number; resets: number; isEmpty: boolean } | undefined;
   private readonly drawnTo: (number | undefined)[] = []; // for each layer, the last open time drawn
   private wanted: Sight | undefined;
   private frame: number | undefined;
@@ -142,6 +142,7 @@ export class LiveChart {
     const { topic } = this;
     if (topic?.state.phase !== "ready") return;
     const isNew = this.drawn?.topic !== topic || this.drawn.isEmpty;
+    if (!isNew && this.drawn?.rows === topic.state.rows) return;
     const isTail = !isNew && this.drawn?.resets === topic.state.resets;
     this.layers.forEach((layer, i) => {
       const table = layer.table(topic.state);
@@ -153,7 +154,7 @@ export class LiveChart {
       this.hadNow[i] = hasNow;
     });
     const isEmpty = this.drawnTo[0] === undefined;
-    this.drawn = { topic, resets: topic.state.resets, isEmpty };
+    this.drawn = { topic, rows: topic.state.rows, resets: topic.state.resets, isEmpty };
     if (isNew && !isEmpty) this.look();
   }
 

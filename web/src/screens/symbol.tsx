@@ -8,12 +8,13 @@ import { quantityText, reasonText } from "../lib/quantity";
 import { intervalMs } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
-import { MetricHint, useCatalogue } from "../ui/metric-hint";
+import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
 import { Cell, Strip } from "../ui/strip";
-import { type Shown, useConfig, useFreshness, useTopicState } from "../wire/context";
-import { isCurrent } from "../wire/freshness";
+import { type Shown, useConfig, useFreshness, useTopicState, useTopicValue } from "../wire/context";
+import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
+import { NO_METRICS, type TopicState } from "../wire/topic";
 
 interface Props {
   symbol: string;
@@ -26,21 +27,20 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   const { topic, isPending } = shown;
   const { window } = useConfig();
   const stepMs = intervalMs(tf) ?? 1_000;
-  const state = useTopicState(topic);
+  const metrics = useTopicValue(topic, (state) => state.metrics) ?? NO_METRICS;
   const fresh = useFreshness([symbol], stepMs);
   const current = isCurrent(fresh.state) && !isPending;
   const places = decimals(symbol);
-  const last = state?.bars?.close.at(-1);
-  const price = fixed(last, places);
-  useTab(tabTitle(symbol, last === undefined ? undefined : price, fresh.state), fresh.state === "down");
+  const price = (state: TopicState) => fixed(state.bars?.close.at(-1), places);
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <PriceStrip {...{ symbol, topic }} places={places} isCurrent={current} />
+      <SymbolTab {...{ symbol, topic, price }} state={fresh.state} />
+      <PriceStrip {...{ symbol, topic, places }} isCurrent={current} />
       <div className="flex min-h-0 flex-1">
         <ChartPanel
           picture={`symbol ${symbol}`}
           label={`${symbol}: price and volume, ${tf} bars`}
-          summary={`${symbol}, ${tf} bars: last price ${price}. ${fresh.why}`}
+          summary={(state) => `${symbol}, ${tf} bars: last price ${price(state)}. ${fresh.why}`}
           topic={topic}
           isPending={isPending}
           stepMs={stepMs}
@@ -54,7 +54,7 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
           <MetricsTable
             title={`Statistics · ${window} bars of ${tf}`}
             scope="symbol"
-            metrics={state?.metrics ?? {}}
+            metrics={metrics}
             decimals={places}
             isCurrent={current}
           />
@@ -65,9 +65,18 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   );
 }
 
-function tabTitle(symbol: string, price: string | undefined, state: string): string {
-  if (state === "down" || state === "stale") return `${state} · ${symbol}`;
-  return price === undefined ? symbol : `${price} ${symbol}`;
+interface TabProps {
+  symbol: string;
+  topic: Topic | undefined;
+  price: (state: TopicState) => string;
+  state: FreshState;
+}
+
+function SymbolTab({ symbol, topic, price, state }: TabProps) {
+  const last = useTopicValue(topic, price);
+  const isOld = state === "down" || state === "stale";
+  useTab(isOld ? `${state} · ${symbol}` : last === undefined ? symbol : `${last} ${symbol}`, state === "down");
+  return null;
 }
 
 const CELLS: readonly (readonly [metric: string, name: string, detail: string])[] = [
@@ -80,20 +89,17 @@ const CELLS: readonly (readonly [metric: string, name: string, detail: string])[
   ["quote_volume", "turnover", ""],
 ];
 
-function PriceStrip({
-  symbol,
-  topic,
-  places,
-  isCurrent,
-}: {
+interface StripProps {
   symbol: string;
   topic: Topic | undefined;
   places: number;
   isCurrent: boolean;
-}) {
+}
+
+function PriceStrip({ symbol, topic, places, isCurrent }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("symbol");
-  const metrics = state?.metrics ?? {};
+  const metrics = state?.metrics ?? NO_METRICS;
   const closes = state?.bars?.close ?? [];
   const change = (closes.at(-1) ?? Number.NaN) / (closes.at(-2) ?? Number.NaN) - 1;
   return (
@@ -104,7 +110,8 @@ function PriceStrip({
         value={fixed(closes.at(-1), places)}
         tone={isCurrent ? tone(change) : undefined}
         detail={`${basisPoints(change)} last bar`}
-        hint={<MetricHint info={catalogue.get("last_price")} quantity={metrics.last_price} />}
+        info={catalogue.get("last_price")}
+        quantity={metrics.last_price}
       />
       {CELLS.filter(([metric]) => metric in metrics).map(([metric, name, detail]) => (
         <Cell
@@ -112,7 +119,8 @@ function PriceStrip({
           name={name}
           value={quantityText(metric, metrics[metric], places)}
           detail={reasonText(metrics[metric]) || detail}
-          hint={<MetricHint info={catalogue.get(metric)} quantity={metrics[metric]} />}
+          info={catalogue.get(metric)}
+          quantity={metrics[metric]}
         />
       ))}
     </Strip>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
 import { missingShare } from "../lib/format";
 import { reasonText } from "../lib/quantity";
@@ -13,7 +14,10 @@ export function useCatalogue(scope: MetricInfo["scope"]): ReadonlyMap<string, Me
     queryFn: ({ signal }) => request("GET /metrics/catalogue", {}, signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  return new Map((data ?? []).filter((info) => info.scope === scope).map((info) => [info.name, info]));
+  return useMemo(
+    () => new Map((data ?? []).filter((info) => info.scope === scope).map((info) => [info.name, info])),
+    [data, scope],
+  );
 }
 
 /** What a number means and what it was made from. */

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
 import { quantityText } from "../lib/quantity";
 import { Hint } from "./hint";
@@ -14,7 +15,7 @@ interface Props {
 const plainName = (name: string) => name.replaceAll("_", " ");
 
 /** Every metric the server gives, in its order. */
-export function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Props) {
+export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Props) {
   const catalogue = useCatalogue(scope);
   return (
     <table className="w-full border-collapse">
@@ -37,4 +38,4 @@ export function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Pro
       </tbody>
     </table>
   );
-}
+});

@@ -1,5 +1,7 @@
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
+import type { MetricInfo, Quantity } from "../api.gen";
 import { Hint } from "./hint";
+import { MetricHint } from "./metric-hint";
 
 /** The line of figures over a chart. Values that are not current are dimmed, never taken away. */
 export function Strip({ label, isCurrent, children }: { label: string; isCurrent: boolean; children: ReactNode }) {
@@ -19,11 +21,16 @@ interface CellProps {
   value: string;
   detail?: string | undefined;
   tone?: string | undefined; // colour class of the value
-  hint?: ReactNode;
+  info?: MetricInfo | undefined;
+  quantity?: Quantity | undefined;
+  note?: string; // what the figure means, when no catalogue says it
   wide?: boolean;
 }
 
-export function Cell({ name, value, detail, tone = "text-fg", hint, wide = false }: CellProps) {
+/** One figure; drawn again only when one of its own values changes. */
+export const Cell = memo(function Cell(props: CellProps) {
+  const { name, value, detail, tone = "text-fg", info, quantity, note, wide = false } = props;
+  const hint = info || quantity ? <MetricHint info={info} quantity={quantity} /> : note;
   return (
     <Hint content={hint}>
       <button
@@ -36,4 +43,4 @@ export function Cell({ name, value, detail, tone = "text-fg", hint, wide = false
       </button>
     </Hint>
   );
-}
+});

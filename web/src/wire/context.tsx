@@ -43,7 +43,7 @@ export interface Shown {
  */
 export function useShownTopic(name: string | undefined, picture: string): Shown {
   const acquired = useTopic(name);
-  const isReady = useTopicState(acquired)?.phase !== "loading" && acquired !== undefined;
+  const isReady = useTopicValue(acquired, (state) => state.phase !== "loading") === true && acquired !== undefined;
   const [kept, setKept] = useState<{ topic: Topic; picture: string }>();
   const isKept = acquired !== undefined && kept?.topic === acquired;
   if (isReady && !isKept) setKept({ topic: acquired, picture });
@@ -70,6 +70,11 @@ const nothing = () => () => {};
 export function useTopicState(topic: Topic | undefined): TopicState | undefined {
   useSyncExternalStore(topic?.version.subscribe ?? nothing, () => topic?.version.value ?? 0);
   return topic?.state;
+}
+
+/** One value of the state: the component is drawn again only when that value is another. */
+export function useTopicValue<T>(topic: Topic | undefined, select: (state: TopicState) => T): T | undefined {
+  return useSyncExternalStore(topic?.version.subscribe ?? nothing, () => topic && select(topic.state));
 }
 
 /** Rises every `everyMs` milliseconds, for what ages while nothing arrives. */

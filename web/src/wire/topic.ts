@@ -17,28 +17,32 @@ export function scaleOf(name: string): { tf: string | undefined; window: number 
 
 export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
 
-/** Everything known of a topic. The tables are changed in place; `version` and `resets` say when. */
+/** Everything known of a topic. The tables are changed in place; the counters say when. */
 export interface TopicState {
   phase: "loading" | "ready" | "refused";
   seq: number | undefined;
   bars: BarColumns | undefined; // of the symbol, or of y in a pair
   pair: PairColumns | undefined;
-  metrics: Record<string, Quantity>;
+  metrics: Readonly<Record<string, Quantity>>;
   openBar: boolean; // the last bar is still open
   error: ErrorBody | undefined;
-  version: number;
-  resets: number;
+  version: number; // rises with every change
+  rows: number; // rises with every change of the tables
+  resets: number; // rises when more than the tail of a table has changed
 }
+
+export const NO_METRICS: Readonly<Record<string, Quantity>> = {};
 
 export const emptyTopic = (): TopicState => ({
   phase: "loading",
   seq: undefined,
   bars: undefined,
   pair: undefined,
-  metrics: {},
+  metrics: NO_METRICS,
   openBar: false,
   error: undefined,
   version: 0,
+  rows: 0,
   resets: 0,
 });
 
@@ -93,6 +97,7 @@ function restart(
   Object.assign(state, { phase: "ready", seq, bars, pair, metrics, error: undefined });
   state.openBar = bars.status.at(-1) === "open";
   state.resets++;
+  state.rows++;
   state.version++;
   return "apply";
 }
@@ -107,6 +112,7 @@ function applyBar(state: TopicState, seq: number, status: string, bar: BarColumn
   if (changes.includes("reset") || trimmed.includes(true)) state.resets++;
   state.seq = seq;
   state.openBar = !isNumbered;
+  state.rows++;
   state.version++;
   return verdict;
 }

@@ -1,9 +1,9 @@
 """The exchange's official daily and monthly files: found, checked, and read as columns.
 
 A file is a zip of one CSV, or that CSV unpacked, and is called ``BTCUSDT-aggTrades-2024-08-08.zip`` (``trades``, or an
-interval for klines; a month is ``2024-08``). Files of different years differ: some begin with a header row, times are in
-ms or µs, rows may be out of order, doubled, missing, without a size, or of another period. All of that is told by the
-file itself and counted; nothing about it is believed.
+interval for klines; a month is ``2024-08``). Files of different years differ: some begin with a header row, times are
+in ms or µs, rows may be out of order, doubled, missing, without a size, or of another period. All of that is told by
+the file itself and counted; nothing about it is believed.
 """
 
 from __future__ import annotations

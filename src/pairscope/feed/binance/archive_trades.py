@@ -130,7 +130,7 @@ def _copied(table: Table) -> Table:
 
 
 def read_klines(file: ArchiveFile, symbol_id: int) -> BarArray:
-    """The bars of a file of klines, oldest first, each once; they know no trade ids (0), and nothing of what is missing.
+    """The bars of a file of klines, oldest first, each once; they know no trade ids (0).
 
     A kline without a trade repeats the last price; such bars are left out, as bars of trades know none either.
 

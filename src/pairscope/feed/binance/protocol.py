@@ -149,17 +149,17 @@ def stream_url(base: str, kind: TradeKind) -> str:
     return f"{base.rstrip('/')}{ROUTES[kind]}/stream"
 
 
-def subscriptions(streams: Iterable[str], first_id: int = 1, batch: int = 100) -> Iterator[bytes]:
-    """SUBSCRIBE requests for any number of streams. At most ten requests a second may be sent: space them.
+def subscriptions(
+    streams: Iterable[str], first_id: int = 1, batch: int = 100, method: str = "SUBSCRIBE"
+) -> Iterator[bytes]:
+    """SUBSCRIBE (or UNSUBSCRIBE) requests for any number of streams; at most ten a second may be sent.
 
     >>> list(subscriptions(["btcusdt@aggTrade"]))
     [b'{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":1}']
     """
     names = list(streams)
     for number, start in enumerate(range(0, len(names), batch)):
-        yield msgspec.json.encode(
-            {"method": "SUBSCRIBE", "params": names[start : start + batch], "id": first_id + number}
-        )
+        yield msgspec.json.encode({"method": method, "params": names[start : start + batch], "id": first_id + number})
 
 
 class Decoder:

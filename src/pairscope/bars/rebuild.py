@@ -1,0 +1,61 @@
+"""Bars again, from the trades of a tape: what an import needs, and what a check compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pairscope.bars.builder import BarBuilder
+from pairscope.base.interval import Interval
+from pairscope.base.model import BAR, BarArray, Gap, TradeBatch, no_bars
+
+# What a bar is, apart from when it was written and where it came from.
+VALUES = tuple(name for name in BAR.names or () if name not in ("status", "source"))
+_END_OF_TIME_MS = np.iinfo(np.int64).max
+
+
+def rebuild_bars(stretches: Iterable[TradeBatch], intervals: Sequence[Interval], gaps: Sequence[Gap]) -> BarArray:
+    """The bars of all intervals from trades of one symbol, in stretches of time that follow one another.
+
+    A hole is charged to the bar that holds the trade right after it, as it is in live bars: ``gaps`` are the open ones.
+
+    Returns:
+        Bars sorted by interval and open time.
+    """
+    builders = [BarBuilder(interval) for interval in intervals]
+    parts: list[list[BarArray]] = [[] for _ in builders]
+    for trades in stretches:
+        # By time, so that no trade comes after a later bar began; within a bar ids decide.
+        ordered = (
+            trades if (np.diff(trades.time_ms) >= 0).all() else trades.take(np.lexsort((trades.id, trades.time_ms)))
+        )
+        for builder, closed in zip(builders, parts, strict=True):
+            closed.append(builder.update(ordered).closed)
+    found = [
+        np.concatenate([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)
+    ]
+    return charged(np.concatenate([no_bars(), *found]), gaps)
+
+
+def charged(bars: BarArray, gaps: Sequence[Gap]) -> BarArray:
+    """Bars of one symbol with the ids that are missing right before a trade of theirs counted as lost."""
+    bars["lost"] = 0
+    for interval_ms in np.unique(bars["interval_ms"]).tolist():
+        places = np.flatnonzero(bars["interval_ms"] == interval_ms)
+        opens = bars["open_time_ms"][places]
+        for gap in gaps:
+            if gap.before_ms is None or gap.closed_ms is not None:
+                continue
+            place = int(np.searchsorted(opens, gap.before_ms, side="right")) - 1
+            if place >= 0 and gap.before_ms < opens[place] + interval_ms:
+                bars["lost"][places[place]] += gap.ids
+    return bars
+
+
+def same_bars(one: BarArray, other: BarArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which bars of two arrays of equal length are equal to the bit, but for status and source."""
+    equal = np.ones(len(one), np.bool_)
+    for name in VALUES:
+        equal &= one[name] == other[name]
+    return equal

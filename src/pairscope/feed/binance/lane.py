@@ -1,0 +1,214 @@
+"""A group of streams on one connection: kept alive, watched over, moved to a new one before the old one's life ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import FeedUnavailable
+from pairscope.feed.backoff import Backoff
+from pairscope.feed.binance.connection import Connection, Frames
+from pairscope.feed.binance.protocol import subscriptions
+from pairscope.feed.health import Rate, StateName
+
+log = structlog.get_logger()
+
+MESSAGES_PER_S = 4  # the exchange cuts a connection that sends more than ten
+QUIET_GAPS = 20  # a silence this many times the usual gap between trades is a stall
+LONGEST_SILENCE_S = 60.0
+RETRY_ROTATION_S = 60.0
+_ROTATE = "rotate"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOptions:
+    """How a connection is watched."""
+
+    stale_s: float = 5.0
+    never_heard_s: float = 15.0  # after which an acknowledged but silent connection is replaced
+    rotate_s: float = 23 * 3600.0  # the exchange ends every connection after 24 hours
+    overlap_s: float = 2.0  # for which the old connection stays after the new one is heard
+
+
+class Lane:
+    """One connection at a time, two while it rotates. Doubled trades of the overlap fall to the continuity tracker.
+
+    Args:
+        connect: opens a connection whose frames go to the given buffer.
+        flush: called when the buffer is full.
+        changed: called when the state, the error or the number of connections changed.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[str],
+        *,
+        connect: Callable[[Frames], Awaitable[Connection]],
+        flush: Callable[[Lane], None],
+        changed: Callable[[], None],
+        clock: Clock,
+        options: LaneOptions,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.streams = list(streams)
+        self.frames = Frames(clock, lambda: flush(self))
+        self.state: StateName = "connecting"
+        self.connections = 0
+        self.reconnects = 0
+        self.rotations = 0
+        self.last_error: str | None = None
+        self.next_retry_ms: int | None = None
+        self.subscribed_s: float | None = None
+        self._connect = connect
+        self._changed = changed
+        self._clock = clock
+        self._options = options
+        self._backoff = Backoff(rng=rng)
+        self._usual = Rate(tau_s=60)
+        self._heard_s: float | None = None
+        self._connection: Connection | None = None
+        self._rotate_at_s = 0.0
+        self._leave: str | None = None
+        self._requests = 0
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        while True:
+            cause = await self._one_life()
+            self._connection, self.connections = None, 0
+            wait_s = self._backoff.next_s()
+            self.reconnects += 1
+            self.next_retry_ms = now_ms(self._clock) + round(wait_s * 1000)
+            self._become("down", cause)
+            log.warning("feed_disconnected", cause=cause, retry_in_s=round(wait_s, 2), streams=len(self.streams))
+            await asyncio.sleep(wait_s)
+            self.next_retry_ms = None
+
+    async def _one_life(self) -> str:
+        """From a handshake to the end of the last connection it led to; returns the cause."""
+        try:
+            connection = await self._opened()
+        except FeedUnavailable as error:
+            return error.message
+        try:
+            while True:
+                cause = await self._watch(connection)
+                if cause != _ROTATE:
+                    return cause
+                connection = await self._rotated(connection)
+        finally:
+            connection.close()
+
+    async def _opened(self) -> Connection:
+        connection = await self._connect(self.frames)
+        self.connections += 1
+        self._heard_s, self._leave = None, None
+        self._rotate_at_s = self._clock.monotonic_s() + self._options.rotate_s
+        await self._send(connection, self._subscriptions("SUBSCRIBE", self.streams))
+        self._connection = connection
+        self.subscribed_s = self._clock.monotonic_s()
+        log.info("feed_subscribed", streams=len(self.streams))
+        self._changed()
+        return connection
+
+    async def _rotated(self, old: Connection) -> Connection:
+        """Open the next connection, and close the old one only once the new one is heard."""
+        try:
+            new = await self._opened()
+        except FeedUnavailable as error:
+            self._rotate_at_s = self._clock.monotonic_s() + RETRY_ROTATION_S
+            log.warning("feed_rotation_failed", cause=error.message)
+            return old
+        deadline_s = self._clock.monotonic_s() + self._options.never_heard_s
+        # Polled, because the socket's callback counts frames and does nothing else.
+        while not new.heard and new.is_open and self._clock.monotonic_s() < deadline_s:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(self._options.overlap_s)
+        old.close()
+        self.connections -= 1
+        self.rotations += 1
+        log.info("feed_rotated", streams=len(self.streams))
+        self._changed()
+        return new
+
+    async def _watch(self, connection: Connection) -> str:
+        ended = asyncio.ensure_future(connection.ended())
+        try:
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=min(0.5, self._options.stale_s / 10))
+                cause = self._leave or self._stalled()
+                if cause:
+                    return cause
+                if self._clock.monotonic_s() >= self._rotate_at_s:
+                    return _ROTATE
+            return ended.result()
+        finally:
+            ended.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ended
+
+    def _stalled(self) -> str | None:
+        """Whether the connection has been silent for longer than these symbols together ever are."""
+        now_s = self._clock.monotonic_s()
+        if self._heard_s is None:
+            silent_s = now_s - (self.subscribed_s or now_s)
+            if silent_s > self._options.stale_s:
+                self._become("stale", "acknowledged and silent: wrong route, or no such stream")
+            return "acknowledged, but no trade ever came" if silent_s > self._options.never_heard_s else None
+        usual = self._usual.per_second(self._heard_s)
+        limit_s = max(self._options.stale_s, QUIET_GAPS / usual if usual > 0 else LONGEST_SILENCE_S)
+        silent_s = now_s - self._heard_s
+        if silent_s > self._options.stale_s:
+            self._become("stale", self.last_error)
+        return f"no trade for {silent_s:.1f} s" if silent_s > min(limit_s, LONGEST_SILENCE_S) else None
+
+    def heard(self, trades: int, now_s: float) -> None:
+        """Trades came: only this proves that a connection works."""
+        self._heard_s = now_s
+        self._usual.add(trades, now_s)
+        self._backoff.reset()
+        if self.state != "live":
+            self._become("live", None)
+
+    def rotate(self) -> None:
+        """Move to a new connection now, without losing a trade."""
+        self._rotate_at_s = 0.0
+
+    def leave(self, cause: str) -> None:
+        """Give this connection up."""
+        self._leave = cause
+
+    async def add(self, streams: Sequence[str]) -> None:
+        """Subscribe to more on the running connection."""
+        self.streams += streams
+        if self._connection is not None:
+            await self._send(self._connection, self._subscriptions("SUBSCRIBE", streams))
+
+    async def remove(self, streams: Sequence[str]) -> None:
+        """Leave some streams; the others go on."""
+        self.streams = [stream for stream in self.streams if stream not in streams]
+        if self._connection is not None:
+            await self._send(self._connection, self._subscriptions("UNSUBSCRIBE", streams))
+
+    def _subscriptions(self, method: str, streams: Sequence[str]) -> list[bytes]:
+        requests = list(subscriptions(streams, first_id=self._requests + 1, method=method))
+        self._requests += len(requests)
+        return requests
+
+    async def _send(self, connection: Connection, requests: Iterable[bytes]) -> None:
+        for place, each in enumerate(requests):
+            if place:
+                await asyncio.sleep(1 / MESSAGES_PER_S)
+            connection.send(each)
+
+    def _become(self, state: StateName, cause: str | None) -> None:
+        self.state = state
+        if cause is not None:
+            self.last_error = cause
+        self._changed()

@@ -1,0 +1,232 @@
+"""Past trades and bars onto the tape, beside what it has already: none twice, none lost, bars rebuilt.
+
+Everything here may be killed at any moment and run again: ids decide what is new, and an import is noted as done only
+when its trades, its gaps and its bars are on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pairscope.bars.rebuild import rebuild_bars, same_bars
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.interval import DAY_MS, Interval
+from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, TradeBatch
+from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
+from pairscope.live import coverage
+from pairscope.live.coverage import Coverage
+from pairscope.store.tape import Store
+
+STRETCH_MS = 3_600_000  # of trades read at once
+STRETCH_IDS = 1_000_000
+BARS_AT_ONCE = 50_000
+GAPS_AT_ONCE = 5_000
+
+
+@dataclass(slots=True)
+class Brought:
+    """What came of bringing trades of one symbol to the tape."""
+
+    added: int = 0
+    already: int = 0  # were on the tape
+    different: list[int] = field(default_factory=list)  # ids whose trade on the tape says something else
+    bars: int = 0  # made or revised
+    gaps_closed: int = 0
+
+    _DIFFERENT_KEPT = 20
+
+
+class Importer:
+    """Brings trades to a tape that no server holds.
+
+    Args:
+        intervals: of the bars that are rebuilt.
+    """
+
+    def __init__(self, store: Store, intervals: Sequence[Interval], clock: Clock) -> None:
+        self._store = store
+        self._intervals = tuple(sorted(intervals))
+        self._clock = clock
+
+    async def coverage(self, symbol: str) -> Coverage:
+        """What the tape has of a symbol, committed or not."""
+        await self._store.flushed()
+        return await asyncio.to_thread(self._coverage, symbol)
+
+    def _coverage(self, symbol: str) -> Coverage:
+        self._store.symbols.add(symbol)
+        first = self._store.trades(symbol, limit=1)
+        last = self._store.trades(symbol, limit=1, newest=True)
+        span = run(int(first.id[0]), int(last.id[0])) if len(first) else no_runs()
+        return Coverage(symbol, span, self._store.gaps(symbol, open_only=True))
+
+    async def bring(
+        self, symbol: str, batches: AsyncGenerator[TradeBatch, None], ids: Runs, blank: Runs, unused: Runs
+    ) -> Brought:
+        """Put trades that are not there yet, close the gaps they fill, and rebuild the bars of their days.
+
+        Args:
+            batches: trades of this symbol, none twice, each batch sorted by id.
+            ids: all that `batches` will give.
+            blank: ids besides those that are known to be no trades; they are written down as such.
+            unused: ids that the exchange uses for no trade as a matter of course; they leave no trace.
+        """
+        symbol_id = self._store.symbols.add(symbol)
+        before = await self.coverage(symbol)
+        everything = union(ids, blank, unused)
+        announced = coverage.announce(before, everything, now_ms(self._clock))
+        await self._put_gaps(announced)
+        brought, landed, days = Brought(), no_runs(), np.empty(0, np.int64)
+        times: dict[int, int] = {}
+        wanted_times = coverage.edges([*announced, *before.gaps])
+        try:
+            async with aclosing(batches):
+                async for batch in batches:
+                    await self._put(symbol, before, batch, brought)
+                    landed = union(landed, runs_of(batch.id))
+                    days = np.union1d(days, batch.time_ms // DAY_MS)
+                    edge = contains(wanted_times, batch.id)
+                    times.update(zip(batch.id[edge].tolist(), batch.time_ms[edge].tolist(), strict=True))
+        finally:
+            # Also after a failure: what came is on the tape, and what did not is left for others.
+            if len(landed):
+                landed = union(landed, intersect(unused, run(int(landed[0, 0]), int(landed[-1, 1]))))
+            days = np.union1d(days, await self._conclude(symbol, landed, blank, everything, times, brought))
+        brought.bars = await self._rebuild(symbol, symbol_id, days)
+        return brought
+
+    async def _put(self, symbol: str, before: Coverage, batch: TradeBatch, brought: Brought) -> None:
+        """The trades of a batch that are not on the tape; those that are get compared."""
+        first_id, last_id = int(batch.id[0]), int(batch.id[-1])
+        if not len(before.span) or last_id < before.span[0, 0] or first_id > before.span[0, 1]:
+            fresh = batch
+        else:
+            stored = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
+            there = contains(runs_of(stored.id), batch.id)
+            fresh = batch.take(~there)
+            brought.already += int(there.sum())
+            if there.any():
+                room = Brought._DIFFERENT_KEPT - len(brought.different)
+                brought.different += different_trades(batch.take(there), stored)[:room]
+        brought.added += len(fresh)
+        while not self._store.put_trades(fresh):
+            await self._store.flushed()
+
+    async def _conclude(
+        self, symbol: str, landed: Runs, blank: Runs, announced: Runs, times: dict[int, int], brought: Brought
+    ) -> IntArray:
+        """Write what is missing now; the days of bars whose count of missing ids this changes."""
+        await self._store.flushed()
+        gaps = await asyncio.to_thread(self._store.gaps, symbol, open_only=True)
+        rows = coverage.conclude(gaps, landed, blank, announced, now_ms(self._clock))
+        unknown = subtract(coverage.edges(rows), runs_of(np.array(list(times), np.int64)))
+        for first_id, last_id in unknown.tolist():
+            found = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
+            times.update(zip(found.id.tolist(), found.time_ms.tolist(), strict=True))
+        rows = [row for row in coverage.with_times(rows, times) if row not in gaps]
+        await self._put_gaps(rows)
+        await self._store.flushed()
+        brought.gaps_closed += sum(row.closed_ms is not None and row.reason != coverage.IMPORTED for row in rows)
+        # The bar after a hole counts its ids as lost.
+        charged = [
+            gap.before_ms for gap in {*gaps, *rows}.difference(set(gaps) & set(rows)) if gap.before_ms is not None
+        ]
+        return np.unique(np.array(charged, np.int64) // DAY_MS)
+
+    async def _put_gaps(self, gaps: Sequence[Gap]) -> None:
+        for start in range(0, len(gaps), GAPS_AT_ONCE):
+            while not self._store.put_gaps(gaps[start : start + GAPS_AT_ONCE]):
+                await self._store.flushed()
+
+    async def _rebuild(self, symbol: str, symbol_id: int, days: IntArray) -> int:
+        changed = 0
+        for day in days.tolist():
+            bars = await asyncio.to_thread(self._changed_bars, symbol, day * DAY_MS)
+            bars["symbol_id"] = symbol_id
+            for start in range(0, len(bars), BARS_AT_ONCE):
+                while not self._store.put_bars(bars[start : start + BARS_AT_ONCE]):
+                    await self._store.flushed()
+            changed += len(bars)
+        await self._store.flushed()
+        return changed
+
+    def _changed_bars(self, symbol: str, day_ms: int) -> BarArray:
+        """The bars of a day that are over and not on the tape as its trades make them."""
+        gaps = self._store.gaps(symbol, open_only=True)
+        bars = rebuild_bars(read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS), self._intervals, gaps)
+        bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= now_ms(self._clock)]
+        bars["status"] = BarStatus.CLOSED
+        keep = np.ones(len(bars), np.bool_)
+        for interval in self._intervals:
+            places = np.flatnonzero(bars["interval_ms"] == interval.ms)
+            stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
+            stored = stored[stored["source"] == BarSource.LIVE]
+            _, mine, theirs = np.intersect1d(bars["open_time_ms"][places], stored["open_time_ms"], return_indices=True)
+            equal = same_bars(bars[places[mine]], stored[theirs])
+            keep[places[mine[equal]]] = False
+            bars["status"][places[mine[~equal]]] = BarStatus.REVISED
+        changed: BarArray = bars[keep]
+        return changed
+
+    async def put_klines(self, symbol: str, bars: BarArray) -> int:
+        """Official bars where the tape has none made of trades; how many were put."""
+        if not len(bars):
+            return 0
+        interval = Interval(int(bars["interval_ms"][0]))
+        from_ms, to_ms = int(bars["open_time_ms"][0]), int(bars["open_time_ms"][-1]) + 1
+        stored = await asyncio.to_thread(self._store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms)
+        of_trades = stored["open_time_ms"][stored["source"] == BarSource.LIVE]
+        imported = stored[stored["source"] == BarSource.IMPORT]
+        bars = bars[~np.isin(bars["open_time_ms"], of_trades)]
+        _, mine, theirs = np.intersect1d(bars["open_time_ms"], imported["open_time_ms"], return_indices=True)
+        bars = np.delete(bars, mine[same_bars(bars[mine], imported[theirs])])
+        for start in range(0, len(bars), BARS_AT_ONCE):
+            while not self._store.put_bars(bars[start : start + BARS_AT_ONCE]):
+                await self._store.flushed()
+        await self._store.flushed()
+        return len(bars)
+
+    async def absent(self, symbol: str, first_id: int, last_id: int) -> Runs:
+        """Ids of a range that are not on the tape."""
+        found = no_runs()
+        for start in range(first_id, last_id + 1, STRETCH_IDS):
+            stop = min(start + STRETCH_IDS, last_id + 1)
+            stored = await asyncio.to_thread(self._store.trades, symbol, from_id=start, to_id=stop)
+            found = union(found, runs_of(stored.id))
+        return subtract(run(first_id, last_id), found)
+
+
+def read_stretches(store: Store, symbol: str, from_ms: int, to_ms: int) -> Iterator[TradeBatch]:
+    """Trades of a symbol an hour at a time."""
+    for start_ms in range(from_ms, to_ms, STRETCH_MS):
+        yield store.trades(symbol, from_ms=start_ms, to_ms=min(start_ms + STRETCH_MS, to_ms))
+
+
+def different_trades(given: TradeBatch, stored: TradeBatch) -> list[int]:
+    """Ids of given trades that the tape tells otherwise; both sorted by id, and all given ones on the tape."""
+    places = np.searchsorted(stored.id, given.id)
+    same = (
+        (stored.price[places] == given.price)
+        & (stored.size[places] == given.size)
+        & (stored.time_ms[places] == given.time_ms)
+        & (stored.buyer_is_maker[places] == given.buyer_is_maker)
+    )
+    ids: list[int] = given.id[~same].tolist()
+    return ids
+
+
+async def in_thread(batches: Iterator[TradeBatch]) -> AsyncGenerator[TradeBatch, None]:
+    """Batches that are made in a thread, the next one while this one is being used."""
+    coming = asyncio.create_task(asyncio.to_thread(next, batches, None))
+    try:
+        while (batch := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(next, batches, None))
+            yield batch
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)

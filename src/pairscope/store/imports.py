@@ -1,0 +1,77 @@
+"""What was imported into a tape: one line for each file, beside the tape.
+
+The tape itself says which ids it has; this only spares reading a file again, and tells when the exchange has replaced
+one. A list that is lost costs nothing but time.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from pairscope.base.errors import DataFolderError
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A file whose trades or bars are all on the tape."""
+
+    name: str
+    sha256: str
+    symbol: str
+    rows: int  # trades, or bars
+    first_id: int  # 0 for bars
+    last_id: int
+    imported_ms: int
+
+
+class ImportList:
+    """The files of one tape. A torn last line, of a killed process, is as if it had not been written."""
+
+    def __init__(self, tape: Path) -> None:
+        self._path = tape.with_name(f"{tape.name}.imports.jsonl")
+        self._files: dict[str, ImportedFile] = {}
+
+    def read(self) -> ImportList:
+        """Take in what is written; the last line of a name counts."""
+        decode = msgspec.json.Decoder(ImportedFile).decode
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return self
+        except OSError as error:
+            raise DataFolderError(
+                f"cannot read {self._path}: {error.strerror}", cure="check its permissions"
+            ) from error
+        for line in lines:
+            try:
+                file = decode(line)
+            except msgspec.DecodeError:
+                continue
+            self._files[file.name] = file
+        return self
+
+    def get(self, name: str) -> ImportedFile | None:
+        return self._files.get(name)
+
+    def add(self, file: ImportedFile) -> None:
+        """Note a file for good.
+
+        Raises:
+            DataFolderError: when the list cannot be written.
+        """
+        try:
+            with self._path.open("ab") as lines:
+                # On a line of its own even after a torn one.
+                lines.write(b"\n" + msgspec.json.encode(asdict(file)) + b"\n")
+                lines.flush()
+                os.fsync(lines.fileno())
+        except OSError as error:
+            raise DataFolderError(f"cannot write {self._path}: {error.strerror}", cure="look at its disk") from error
+        self._files[file.name] = file
+
+    def __len__(self) -> int:
+        return len(self._files)

@@ -1,0 +1,43 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairscope.feed.binance.expectation import LEAST_S, UNKNOWN_S, Expectation
+
+
+def heard_every(gap_s: float, for_s: float) -> Expectation:
+    expectation = Expectation()
+    now_s = 0.0
+    while now_s < for_s:
+        expectation.heard(now_s)
+        now_s += gap_s
+    return expectation
+
+
+def test_a_busy_symbol_is_missed_after_ten_seconds() -> None:
+    busy = heard_every(0.05, 120)
+    assert busy.limit_s() == LEAST_S
+    assert busy.last_s is not None
+    assert busy.silent_s(busy.last_s + 9) is None
+    assert busy.silent_s(busy.last_s + 11) is not None
+
+
+def test_a_quiet_symbol_is_given_twenty_times_its_usual_gap() -> None:
+    quiet = heard_every(60, 7_200)
+    assert quiet.last_s is not None
+    assert quiet.silent_s(quiet.last_s + 600) is None
+    assert quiet.silent_s(quiet.last_s + 1_800) is not None
+
+
+def test_a_symbol_never_heard_is_not_called_silent() -> None:
+    assert Expectation().silent_s(1e6) is None
+    assert Expectation().limit_s() == UNKNOWN_S
+
+
+@given(st.floats(0.001, 0.24), st.integers(1, 20))
+def test_a_burst_teaches_no_more_than_one_trade(gap_s: float, trades: int) -> None:
+    burst, single = Expectation(), Expectation()
+    for minute in range(60):
+        for trade in range(trades):
+            burst.heard(minute * 60 + trade * gap_s / 20)
+        single.heard(minute * 60)
+    assert burst.limit_s() > 0.5 * single.limit_s()
