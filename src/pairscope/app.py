@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from pairscope.analytics import catalogue
-from pairscope.api.server import create_app
+from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock, now_ms
@@ -217,16 +217,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> None:
             url = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{settings.port}"
             label = system.source.plan.label
             system.store.announce(url)
-            config = uvicorn.Config(
-                system.app,
-                log_config=None,
-                access_log=False,
-                ws="websockets-sansio",
-                ws_max_size=65_536,
-                timeout_graceful_shutdown=3,
-                server_header=False,
-            )
-            server = uvicorn.Server(config)
+            server = make_server(system.app, taken)
             market = asyncio.create_task(system.run(), name="market")
             market.add_done_callback(lambda task: _stop_on_failure(task, server))
             log.info("serving", url=url, source=label, tape=str(system.store.path))

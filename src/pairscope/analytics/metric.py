@@ -42,6 +42,7 @@ class Metric:
     reference: str = ""
     remark: str = ""
     parameters: tuple[Parameter, ...] = ()
+    cadence: Literal["bar", "scan"] = "bar"  # computed with each new bar, or only when asked for by name
 
     def compute(self, window: Any, **parameters: Any) -> Value:
         """The metric of a window; null below the fewest observations."""

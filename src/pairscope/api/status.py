@@ -18,6 +18,7 @@ from pairscope.live.state import Live
 from pairscope.store.tape import Store
 
 MOST_BARS = 5_000
+NO_CLIENTS = wire.ClientsStatus(clients=0, topics=0, sent=0, conflated=0, cut_off=0)
 
 
 class StatusBoard:
@@ -36,7 +37,6 @@ class StatusBoard:
         clock: Clock,
     ) -> None:
         self.warm = False
-        self.clients: wire.ClientsStatus = wire.ClientsStatus(clients=0, topics=0, sent=0, conflated=0, cut_off=0)
         self._settings = settings
         self._source = source
         self._plan = source.plan
@@ -60,7 +60,7 @@ class StatusBoard:
             source=self._source_status(),
             feed=self._feed(),
             store=self._store_status(),
-            clients=self.clients,
+            clients=NO_CLIENTS,  # the hub fills them in
             symbols=[self._symbol(symbol) for symbol in self._plan.symbols],
         )
 

@@ -123,19 +123,18 @@ class Importer:
         """Write what is missing now; the days of bars whose count of missing ids this changes."""
         await self._store.flushed()
         gaps = await asyncio.to_thread(self._store.gaps, symbol, open_only=True)
-        rows = coverage.conclude(gaps, landed, blank, announced, now_ms(self._clock))
-        unknown = subtract(coverage.edges(rows), runs_of(np.array(list(times), np.int64)))
+        parts = coverage.conclude(gaps, landed, blank, announced, now_ms(self._clock))
+        unknown = subtract(coverage.edges(parts), runs_of(np.array(list(times), np.int64)))
         for first_id, last_id in unknown.tolist():
             found = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
             times.update(zip(found.id.tolist(), found.time_ms.tolist(), strict=True))
-        rows = [row for row in coverage.with_times(rows, times) if row not in gaps]
-        await self._put_gaps(rows)
+        stand = set(coverage.with_times(parts, times))
+        changed, gone = stand.difference(gaps), set(gaps) - stand
+        await self._put_gaps(sorted(changed, key=lambda row: row.first_id))
         await self._store.flushed()
-        brought.gaps_closed += sum(row.closed_ms is not None and row.reason != coverage.IMPORTED for row in rows)
+        brought.gaps_closed += sum(row.closed_ms is not None and row.reason != coverage.IMPORTED for row in changed)
         # The bar after a hole counts its ids as lost.
-        charged = [
-            gap.before_ms for gap in {*gaps, *rows}.difference(set(gaps) & set(rows)) if gap.before_ms is not None
-        ]
+        charged = [gap.before_ms for gap in changed | gone if gap.before_ms is not None]
         return np.unique(np.array(charged, np.int64) // DAY_MS)
 
     async def _put_gaps(self, gaps: Sequence[Gap]) -> None:

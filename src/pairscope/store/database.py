@@ -30,7 +30,8 @@ class Database:
         self._connection: duckdb.DuckDBPyConnection | None = connection
         self._source = connection.cursor()  # readers' cursors come from here, not from the one that is writing
         self._connect = connect
-        self._readers: set[duckdb.DuckDBPyConnection] = set()
+        self._readers: dict[duckdb.DuckDBPyConnection, int] = {}  # with the number of the read
+        self._reads = 0
         self._changed = threading.Condition()
         self._closed = False
 
@@ -60,6 +61,16 @@ class Database:
         finally:
             self._leave(cursor)
 
+    def reads_begun(self) -> int:
+        """How many reads have begun; the number of the newest."""
+        with self._changed:
+            return self._reads
+
+    def reads_ended(self) -> int:
+        """Every read up to and with this number has ended."""
+        with self._changed:
+            return min(self._readers.values(), default=self._reads + 1) - 1
+
     def _enter(self) -> duckdb.DuckDBPyConnection:
         with self._changed:
             self._changed.wait_for(lambda: self._connection is not None or self._closed, READ_PATIENCE_S)
@@ -71,12 +82,13 @@ class Database:
                 cursor = self._source.cursor()
             except duckdb.Error as error:
                 raise _unreadable(error) from error
-            self._readers.add(cursor)
+            self._reads += 1
+            self._readers[cursor] = self._reads
             return cursor
 
     def _leave(self, cursor: duckdb.DuckDBPyConnection) -> None:
         with self._changed:
-            self._readers.discard(cursor)
+            self._readers.pop(cursor, None)
             cursor.close()
             self._changed.notify_all()
 

@@ -14,10 +14,12 @@ import duckdb
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import SymbolTable, TradeKind
 
-FORMAT = 1
+FORMAT = 2
 
 _TABLES = """
-create table tape_format (format integer not null, trade_kind varchar not null, commit_number bigint not null);
+create table tape_format (
+    format integer not null, trade_kind varchar not null, commit_number bigint not null, part_number bigint not null
+);
 create table symbols (symbol_id integer not null, name varchar not null);
 create table trades (
     symbol_id integer not null, id bigint not null, time_ms bigint not null, price double not null,
@@ -34,6 +36,12 @@ create table gaps (
     symbol_id integer not null, first_id bigint not null, last_id bigint not null,
     found_ms bigint not null, reason varchar not null, after_ms bigint, before_ms bigint, closed_ms bigint,
     obstacle varchar
+);
+create table parts (
+    number bigint not null, kind varchar not null, symbol_id integer not null, interval_ms integer not null,
+    day_ms bigint not null, row_count bigint not null, first_id bigint not null, last_id bigint not null,
+    first_ms bigint not null, last_ms bigint not null, last_id_ms bigint not null, byte_count bigint not null,
+    sha256 varchar not null, damage varchar, damaged_ms bigint
 );
 """
 
@@ -59,7 +67,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
         raise DataFolderError(
             f"{path} is a DuckDB file of something else", cure="move it away, or choose another --data-dir"
         )
-    ((format_, stored_kind, _),) = connection.execute("select * from tape_format").fetchall()
+    ((format_, stored_kind),) = connection.execute("select format, trade_kind from tape_format").fetchall()
     _check_format(path, format_)
     if stored_kind != kind:
         raise DataFolderError(
@@ -89,7 +97,7 @@ def commit_number(connection: duckdb.DuckDBPyConnection) -> int:
 def _create(connection: duckdb.DuckDBPyConnection, kind: TradeKind) -> None:
     connection.execute("begin")
     connection.execute(_TABLES)
-    connection.execute("insert into tape_format values (?, ?, 0)", [FORMAT, str(kind)])
+    connection.execute("insert into tape_format values (?, ?, 0, 0)", [FORMAT, str(kind)])
     connection.execute("commit")
 
 

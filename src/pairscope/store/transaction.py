@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, TradeBatch
 
 Columns = dict[str, NDArray[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,18 @@ def write(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
     if work.bars:
         _replace_bars(connection, newest_of_each_bar(np.concatenate(work.bars)))
     if work.gaps:
-        _replace_gaps(connection, work.gaps)
+        replace_gaps(connection, work.gaps)
     connection.execute("update tape_format set commit_number = ?", [work.number])
     connection.execute("commit")
+
+
+def carry_out(connection: duckdb.DuckDBPyConnection, number: int, job: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """Do a job in a transaction of its own, with a number as that of `Work`."""
+    connection.execute("begin")
+    result = job(connection)
+    connection.execute("update tape_format set commit_number = ?", [number])
+    connection.execute("commit")
+    return result
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: str, columns: Columns) -> None:
@@ -94,7 +105,8 @@ def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None
     connection.unregister("incoming")
 
 
-def _replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Gap]]) -> None:
+def replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Gap]]) -> None:
+    """Write gaps, each with the integer of its symbol, over those of the same symbol and first id."""
     newest = {(symbol_id, gap.first_id): (symbol_id, gap) for symbol_id, gap in gaps}.values()
     columns: Columns = {"symbol_id": np.array([symbol_id for symbol_id, _ in newest], np.int32)}
     for name in ("first_id", "last_id", "found_ms"):

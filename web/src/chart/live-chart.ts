@@ -39,6 +39,10 @@ export interface Sight {
   at: number | undefined; // last second in sight; undefined at the live edge
 }
 
+/** Pixels for a bar at first sight: few bars are drawn wider, so that a young chart is not a dot in the corner. */
+const BAR_WIDTH = 6;
+const WIDEST_BAR = 14;
+
 /** More new rows than this are quicker set at once than added one by one. */
 const MOST_SINGLE_UPDATES = 50;
 
@@ -174,7 +178,8 @@ export class LiveChart {
     const scale = this.chart.timeScale();
     const wanted = this.wanted;
     if (!wanted) {
-      scale.applyOptions({ barSpacing: 6 });
+      const bars = Math.max(1, this.layers[0]?.series.data().length ?? 1) + RIGHT_OFFSET;
+      scale.applyOptions({ barSpacing: Math.min(Math.max(scale.width() / bars, BAR_WIDTH), WIDEST_BAR) });
       scale.scrollToPosition(RIGHT_OFFSET, false);
       return;
     }

@@ -1,0 +1,316 @@
+"""Metrics that test whether a price, or a combination of prices, comes back: unit roots and cointegration."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from pairscope.analytics.cointegration import Cointegration, Residual, engle_granger, residual
+from pairscope.analytics.johansen import Johansen, johansen
+from pairscope.analytics.mackinnon import Critical
+from pairscope.analytics.metric import Metric, Parameter
+from pairscope.analytics.unitroot import UnitRoot, adf
+from pairscope.analytics.values import Reason, Value, given, null
+from pairscope.analytics.windows import PairWindow, SymbolWindow
+
+FEWEST = 30
+LEVELS = ("1", "5", "10")  # percent
+
+_W = TypeVar("_W", SymbolWindow, PairWindow)
+_T = TypeVar("_T")
+
+
+def once(function: Callable[[_W], _T]) -> Callable[[_W], _T]:
+    """Keep what a function says of a window with the window, as a cached property of it would be."""
+    name = f"_{function.__module__}.{function.__qualname__}"
+
+    @functools.wraps(function)
+    def kept(window: _W) -> _T:
+        known = vars(window)
+        if name not in known:
+            known[name] = function(window)
+        answer: _T = known[name]
+        return answer
+
+    return kept
+
+
+def enough(window: SymbolWindow | PairWindow) -> int:
+    """Bars a stretch without a gap must have: half of the window, as for other metrics."""
+    return max(FEWEST, (window.window + 1) // 2)
+
+
+@once
+def fitted_spread(window: PairWindow) -> Residual:
+    """What least squares leaves of y beside x in the window."""
+    return residual(window.y[-window.window :], window.x[-window.window :], enough(window))
+
+
+@once
+def _price_test(window: SymbolWindow) -> UnitRoot:
+    close = window.close[-window.window :]
+    return adf(np.log(close, where=close > 0.0, out=np.full(len(close), np.nan)), fewest=enough(window))
+
+
+@once
+def _cointegration(window: PairWindow) -> Cointegration:
+    return engle_granger(window.y[-window.window :], window.x[-window.window :], fewest=enough(window))
+
+
+@once
+def _naive_test(window: PairWindow) -> UnitRoot:
+    spread, n, reason = fitted_spread(window)
+    return adf(spread)._replace(n=n, reason=reason) if reason is not None else adf(spread)
+
+
+@once
+def _johansen(window: PairWindow) -> Johansen:
+    return johansen(np.array([window.y[-window.window :], window.x[-window.window :]]), fewest=enough(window))
+
+
+def adf_stat(window: SymbolWindow) -> Value:
+    return _of(_price_test(window), lambda test: test.statistic)
+
+
+def adf_pvalue(window: SymbolWindow) -> Value:
+    return _of(_price_test(window), lambda test: test.p)
+
+
+def coint_t(window: PairWindow) -> Value:
+    return _of(_cointegration(window), lambda test: test.statistic)
+
+
+def coint_p(window: PairWindow) -> Value:
+    return _of(_cointegration(window), lambda test: test.p)
+
+
+def coint_lags(window: PairWindow) -> Value:
+    return _of(_cointegration(window), lambda test: test.lags)
+
+
+def coint_crit(window: PairWindow, level: str = "5") -> Value:
+    return _of(_cointegration(window), lambda test: _at(test.critical, level))
+
+
+def coint_direction(window: PairWindow) -> Value:
+    test = _cointegration(window)
+    return Value(test.direction, test.n) if test.reason is None else null(test.reason, test.n)
+
+
+def spread_adf_stat(window: PairWindow) -> Value:
+    return _of(_naive_test(window), lambda test: test.statistic)
+
+
+def spread_adf_p(window: PairWindow) -> Value:
+    return _of(_naive_test(window), lambda test: test.p)
+
+
+def spread_adf_lags(window: PairWindow) -> Value:
+    return _of(_naive_test(window), lambda test: test.lags)
+
+
+def spread_adf_aic(window: PairWindow) -> Value:
+    return _of(_naive_test(window), lambda test: test.criterion)
+
+
+def spread_adf_crit(window: PairWindow, level: str = "5") -> Value:
+    return _of(_naive_test(window), lambda test: _at(test.critical, level))
+
+
+def johansen_trace(window: PairWindow) -> Value:
+    return _of(_johansen(window), lambda test: float(test.trace[0]))
+
+
+def johansen_rank(window: PairWindow) -> Value:
+    return _of(_johansen(window), lambda test: test.rank)
+
+
+_Test = TypeVar("_Test", UnitRoot, Cointegration, Johansen)
+
+
+def _of(test: _Test, number: Callable[[_Test], float]) -> Value:
+    return given(number(test), test.n) if test.reason is None else null(test.reason, test.n)
+
+
+def _at(critical: Critical, level: str) -> float:
+    return critical[LEVELS.index(level)]
+
+
+_DICKEY_FULLER = "D. A. Dickey and W. A. Fuller, Journal of the American Statistical Association 74, 1979"
+_ENGLE_GRANGER = "R. F. Engle and C. W. J. Granger, Econometrica 55, 1987; surface of J. G. MacKinnon, 2010"
+_JOHANSEN = "S. Johansen, Econometrica 59, 1991"
+_NAIVE = "Naive: a fitted spread looks stationary; independent walks pass at 5 % in 14 to 19 % of cases. Use coint_p."
+_LEVEL = Parameter("level", "choice", "5", choices=LEVELS)
+
+METRICS = (
+    Metric(
+        name="adf_stat",
+        scope="symbol",
+        title="ADF statistic",
+        formula="t of gamma in step = c + gamma level + lagged steps, of log closes; lags by AIC",
+        unit="1",
+        function=adf_stat,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark="The longest stretch without a gap is tested.",
+        cadence="scan",
+    ),
+    Metric(
+        name="adf_pvalue",
+        scope="symbol",
+        title="ADF p-value",
+        formula="MacKinnon probability of adf_stat when there is a unit root",
+        unit="1",
+        function=adf_pvalue,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark="Small: the price comes back to its mean in this window.",
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_t",
+        scope="pair",
+        title="Cointegration statistic",
+        formula="smaller ADF statistic of the residuals of y on x and x on y; lags by AIC",
+        unit="1",
+        function=coint_t,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        remark="The longest stretch without a gap is tested.",
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_p",
+        scope="pair",
+        title="Cointegration p-value",
+        formula="MacKinnon probability for two series of coint_t, doubled for the two directions",
+        unit="1",
+        function=coint_p,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        remark="This decides. In a scan of many pairs small values come up by chance: control the false discovery rate.",
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_lags",
+        scope="pair",
+        title="Cointegration lags",
+        formula="lagged steps chosen by AIC among 0 ... 12 (n / 100)^(1/4)",
+        unit="bars",
+        function=coint_lags,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_crit",
+        scope="pair",
+        title="Cointegration critical value",
+        formula="MacKinnon critical value for two series and n - 1 observations",
+        unit="1",
+        function=coint_crit,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        remark="Of one direction: with two, coint_p is the stricter.",
+        parameters=(_LEVEL,),
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_direction",
+        scope="pair",
+        title="Cointegration direction",
+        formula="y_on_x or x_on_y: the regression whose residual reverts more clearly",
+        unit="name",
+        function=coint_direction,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        cadence="scan",
+    ),
+    Metric(
+        name="spread_adf_stat",
+        scope="pair",
+        title="Naive ADF of the spread",
+        formula="ADF statistic, with a constant, of the residual of y on x",
+        unit="1",
+        function=spread_adf_stat,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark=_NAIVE,
+        cadence="scan",
+    ),
+    Metric(
+        name="spread_adf_p",
+        scope="pair",
+        title="Naive ADF p-value",
+        formula="MacKinnon probability for one given series of spread_adf_stat",
+        unit="1",
+        function=spread_adf_p,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark=_NAIVE,
+        cadence="scan",
+    ),
+    Metric(
+        name="spread_adf_lags",
+        scope="pair",
+        title="Naive ADF lags",
+        formula="lagged steps chosen by AIC",
+        unit="bars",
+        function=spread_adf_lags,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark=_NAIVE,
+        cadence="scan",
+    ),
+    Metric(
+        name="spread_adf_aic",
+        scope="pair",
+        title="Naive ADF criterion",
+        formula="least AIC among the numbers of lags",
+        unit="1",
+        function=spread_adf_aic,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark=_NAIVE,
+        cadence="scan",
+    ),
+    Metric(
+        name="spread_adf_crit",
+        scope="pair",
+        title="Naive ADF critical value",
+        formula="MacKinnon critical value for one given series",
+        unit="1",
+        function=spread_adf_crit,
+        fewest=FEWEST,
+        reference=_DICKEY_FULLER,
+        remark=_NAIVE,
+        parameters=(_LEVEL,),
+        cadence="scan",
+    ),
+    Metric(
+        name="johansen_trace",
+        scope="pair",
+        title="Johansen trace",
+        formula="-T sum ln(1 - lambda_i): no combination reverts, against some; constant, one lagged step",
+        unit="1",
+        function=johansen_trace,
+        fewest=FEWEST,
+        reference=_JOHANSEN,
+        cadence="scan",
+    ),
+    Metric(
+        name="johansen_rank",
+        scope="pair",
+        title="Johansen rank",
+        formula="combinations that revert, by the trace at 5 %",
+        unit="1",
+        function=johansen_rank,
+        fewest=FEWEST,
+        reference=_JOHANSEN,
+        remark="2 says that each series reverts by itself.",
+        cadence="scan",
+    ),
+)

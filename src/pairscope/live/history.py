@@ -1,0 +1,147 @@
+"""Official files, one after the other, to a tape: checked, brought, and noted as done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import ArchiveError
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.runs import holes, no_runs, union
+from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, verified_checksum
+from pairscope.feed.binance.archive_trades import FileReport, TradesFile, read_klines
+from pairscope.live.importing import Brought, Importer, in_thread
+from pairscope.store.imports import ImportedFile, ImportList
+from pairscope.store.tape import Store
+
+Progress = Callable[[str, int, int], None]  # file, rows done, rows in all
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What came of one file; `notes` say what is odd about it, for people."""
+
+    name: str
+    rows: int
+    added: int = 0
+    skipped: bool = False  # nothing to do: it was imported before
+    bars: int = 0
+    different: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class History:
+    """Imports official files into one tape.
+
+    Args:
+        again: read files even when they were imported before.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        importer: Importer,
+        done: ImportList,
+        clock: Clock,
+        progress: Progress,
+        again: bool = False,
+    ) -> None:
+        self._store = store
+        self._importer = importer
+        self._done = done
+        self._clock = clock
+        self._progress = progress
+        self._again = again
+
+    async def take(self, file: ArchiveFile) -> FileOutcome:
+        """Import a file.
+
+        Raises:
+            ArchiveError: when it cannot be used; nothing of it is on the tape then.
+            StoreUnavailable: when the tape cannot be written.
+        """
+        sha256 = await asyncio.to_thread(verified_checksum, file.path)
+        if await self.has(file.name, sha256):
+            return FileOutcome(file.name, 0, skipped=True)
+        before = self._done.get(file.name)
+        notes = ("the exchange has replaced it since it was imported",) if before and before.sha256 != sha256 else ()
+        if file.kind is ArchiveKind.KLINES:
+            return await self._take_klines(file, sha256, notes)
+        return await self._take_trades(file, sha256, notes)
+
+    async def has(self, name: str, sha256: str) -> bool:
+        """Whether this very file was imported, and its first and last trade are still on the tape."""
+        known = self._done.get(name)
+        if self._again or known is None or known.sha256 != sha256:
+            return False
+        if known.symbol not in self._store.symbols:
+            return False
+        if not known.last_id:
+            return True
+        for trade_id in (known.first_id, known.last_id):
+            found = await asyncio.to_thread(self._store.trades, known.symbol, from_id=trade_id, to_id=trade_id + 1)
+            if not len(found):
+                return False
+        return True
+
+    async def _take_trades(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
+        trades = TradesFile(file, self._clock.now_ns())
+        self._progress(file.name, 0, 0)
+        report = await asyncio.to_thread(trades.examine)
+        # Raw trades use ids that are no trades as a matter of course, and the official files leave those rows out.
+        unused = holes(union(report.ids, report.blank)) if file.kind.trade_kind is TradeKind.RAW else no_runs()
+        symbol_id = self._store.symbols.add(file.symbol)
+        batches = in_thread(trades.batches(symbol_id, report.ids))
+        counted = _counted(batches, partial(self._progress, file.name), report.trades)
+        brought = await self._importer.bring(file.symbol, counted, report.ids, report.blank, unused)
+        first_id, last_id = int(report.ids[0, 0]), int(report.ids[-1, 1])
+        self._note(file, sha256, report.trades, first_id, last_id)
+        return FileOutcome(
+            name=file.name,
+            rows=report.rows,
+            added=brought.added,
+            bars=brought.bars,
+            different=tuple(brought.different),
+            notes=(*notes, *_oddities(file, report, brought)),
+        )
+
+    async def _take_klines(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
+        bars = await asyncio.to_thread(read_klines, file, self._store.symbols.add(file.symbol))
+        if not len(bars):
+            raise ArchiveError(f"{file.path.name} holds no bar with a trade")
+        put = await self._importer.put_klines(file.symbol, bars)
+        self._note(file, sha256, len(bars), 0, 0)
+        return FileOutcome(file.name, len(bars), bars=put, notes=notes)
+
+    def _note(self, file: ArchiveFile, sha256: str, rows: int, first_id: int, last_id: int) -> None:
+        at_ms = now_ms(self._clock)
+        self._done.add(ImportedFile(file.name, sha256, file.symbol, rows, first_id, last_id, at_ms))
+
+
+async def _counted(
+    batches: AsyncGenerator[TradeBatch, None], progress: Callable[[int, int], None], total: int
+) -> AsyncGenerator[TradeBatch, None]:
+    done = 0
+    async for batch in batches:
+        yield batch
+        done += len(batch)
+        progress(done, total)
+
+
+def _oddities(file: ArchiveFile, report: FileReport, brought: Brought) -> list[str]:
+    """What a person should know of a file that is not as it should be."""
+    missing = "ids have no trade" if file.kind is ArchiveKind.RAW else "ids are missing in it"
+    counts = [
+        (report.missing, missing),
+        (report.doubles, "rows are doubled"),
+        (report.unsorted, "rows are out of order"),
+        (sum(last - first + 1 for first, last in report.blank.tolist()), "rows have no price or no size"),
+        (report.strays, "rows are of another day"),
+        (report.bad, "lines cannot be read"),
+        (len(brought.different), "trades differ from those on the tape, which stay as they are"),
+    ]
+    return [f"{count:,} {what}" for count, what in counts if count]
