@@ -21,8 +21,9 @@ from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.lane import LaneOptions
+from pairscope.feed.binance.protocol import Decoded
+from pairscope.feed.binance.quiet import QuietWatch
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
@@ -112,6 +113,9 @@ class System:
             obstructed=self._obstructed,
         )
         self.intake.when_gaps_change(self.backfill.wake)
+        self.quiet_watch = QuietWatch(
+            stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=store.symbols, clock=clock
+        )
         self.board = StatusBoard(
             settings=settings,
             source=source,
@@ -159,7 +163,7 @@ class System:
 
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with self.rest, asyncio.TaskGroup() as tasks:
             await asyncio.to_thread(warm_up)
             self.intake.restore()
             self.board.warm = True
@@ -168,6 +172,7 @@ class System:
                 await self._reach_back()
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
+                tasks.create_task(self.quiet_watch.run(), name="quiet")
             stream = tasks.create_task(self.stream.run(), name="feed")
             await self.source.finished.wait()
             await asyncio.sleep(FRAMES_UNDER_WAY_S)

@@ -199,8 +199,8 @@ def no_bars() -> BarArray:
 class Gap:
     """A run of trade ids that exist and that the tape does not have.
 
-    ``after_ms`` and ``before_ms`` are the times of the trades around it: the hole lies between them. ``obstacle`` says why
-    it cannot be filled for now; None while it is being tried.
+    ``after_ms`` and ``before_ms`` are the times of the trades around it: the hole lies between them. ``obstacle`` says
+    why it cannot be filled for now; None while it is being tried.
     """
 
     symbol: str

@@ -49,6 +49,9 @@ class BinanceRest:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
         await self._client.aclose()
 
     async def ping(self) -> None:
@@ -93,6 +96,21 @@ class BinanceRest:
         )
         page = decode_agg_trades(body, 0, 0)
         return int(page.id[0]) if len(page) else None
+
+    async def newest_id(self, symbol: str) -> int | None:
+        """The id of a symbol's newest trade; None when it has none or is not listed.
+
+        Raises:
+            FeedUnavailable: as `agg_trades`.
+        """
+        try:
+            body = await self._get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, weight=AGG_TRADES_WEIGHT)
+        except FeedUnavailable as error:
+            if error.code == "http_400":  # no such symbol
+                return None
+            raise
+        page = decode_agg_trades(body, 0, 0)
+        return int(page.id[-1]) if len(page) else None
 
     async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
         await self.budget.acquire(weight)
