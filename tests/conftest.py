@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no verdict by the clock: kernels are compiled on their first call.
+settings.register_profile("pairscope", deadline=None, derandomize=True)
+settings.load_profile("pairscope")
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 

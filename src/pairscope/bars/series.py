@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairscope.base.model import BAR, BarArray
+from pairscope.base.model import BAR, BarArray, IntArray
 
 
 class BarSeries:
@@ -36,8 +36,9 @@ class BarSeries:
         if len(bars) == 0:
             return
         opens = bars["open_time_ms"]
-        if len(bars) == 1 and self._end and opens[0] == self._storage["open_time_ms"][self._end - 1]:
+        if self._end and opens[0] == self._storage["open_time_ms"][self._end - 1] and _rise(opens):
             self._storage[self._end - 1] = bars[0]
+            self._append(bars[1:])
         elif self._are_newer(bars):
             self._append(bars)
         else:
@@ -72,7 +73,7 @@ class BarSeries:
         opens = bars["open_time_ms"]
         if self._end and opens[0] <= self._storage["open_time_ms"][self._end - 1]:
             return False
-        return len(bars) == 1 or bool((np.diff(opens) > 0).all())
+        return _rise(opens)
 
     def _append(self, bars: BarArray) -> None:
         if self._end + len(bars) > len(self._storage):
@@ -87,3 +88,7 @@ class BarSeries:
         self._storage = np.empty(2 * self.capacity, BAR)
         self._storage[: len(kept)] = kept
         self._end = len(kept)
+
+
+def _rise(times: IntArray) -> bool:
+    return len(times) == 1 or bool((np.diff(times) > 0).all())

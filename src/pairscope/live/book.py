@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -77,9 +78,14 @@ class BarBook:
 
     def put(self, bars: BarArray) -> None:
         """Show bars in the series; used for revised ones too."""
-        for symbol_id, interval_ms in {(int(b["symbol_id"]), int(b["interval_ms"])) for b in bars}:
-            own = bars[(bars["symbol_id"] == symbol_id) & (bars["interval_ms"] == interval_ms)]
-            self.series(symbol_id, Interval(interval_ms)).put(own[np.argsort(own["open_time_ms"], kind="stable")])
+        if not len(bars):
+            return
+        bars = bars[np.lexsort((bars["open_time_ms"], bars["interval_ms"], bars["symbol_id"]))]
+        changes = (np.diff(bars["symbol_id"]) != 0) | (np.diff(bars["interval_ms"]) != 0)
+        ends = [*(np.flatnonzero(changes) + 1).tolist(), len(bars)]
+        for first, end in pairwise([0, *ends]):
+            own = bars[first:end]
+            self.series(int(own["symbol_id"][0]), Interval(int(own["interval_ms"][0]))).put(own)
 
     def newest_open_ms(self, interval: Interval) -> int:
         """Open time of the bar that holds the newest trade of any symbol."""

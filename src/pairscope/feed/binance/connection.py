@@ -15,13 +15,14 @@ from pairscope.base.model import IntArray
 BATCH_FRAMES = 8192
 HANDSHAKE_S = 10.0
 SAMPLE_BYTES = 300
+_TEXT = picows.WSMsgType.TEXT
 
 
 class Frames:
     """Frames as they arrived, with one receive time for all frames of a read.
 
-    Bounded: at `BATCH_FRAMES` they are handed on at once, inside the socket's own callback, so a burst slows the
-    reading down (TCP pushes back) and nothing is dropped.
+    Bounded: from `BATCH_FRAMES` on they are handed on at the end of the read, inside the socket's own callback, so a
+    burst slows the reading down (TCP pushes back) and nothing is dropped.
     """
 
     def __init__(self, clock: Clock, full: Callable[[], None]) -> None:
@@ -56,11 +57,17 @@ class _Listener(picows.WSListener):
         self.texts = 0
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        kind = frame.msg_type
-        if kind is picows.WSMsgType.TEXT and frame.fin:
+        if frame.msg_type is _TEXT and frame.fin:
             self.texts += 1
             self._frames.waiting.append(frame.get_payload_as_bytes())
-        elif kind is picows.WSMsgType.TEXT or kind is picows.WSMsgType.CONTINUATION:
+        else:
+            self._seldom(transport, frame)
+        if frame.last_in_buffer:
+            self._frames.end_of_read()
+
+    def _seldom(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        kind = frame.msg_type
+        if kind is _TEXT or kind is picows.WSMsgType.CONTINUATION:
             self._fragments.append(frame.get_payload_as_bytes())
             if frame.fin:
                 self._frames.waiting.append(b"".join(self._fragments))
@@ -69,8 +76,6 @@ class _Listener(picows.WSListener):
             self._frames.waiting.append(b"\x00" + frame.get_payload_as_bytes()[:SAMPLE_BYTES])
         elif kind is picows.WSMsgType.CLOSE:
             transport.disconnect()
-        if frame.last_in_buffer or len(self._frames.waiting) >= BATCH_FRAMES:
-            self._frames.end_of_read()
 
 
 class Connection:
