@@ -24,7 +24,7 @@ from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW, Live, LiveUpda
 
 log = structlog.get_logger()
 
-TICK_S = 0.05
+TICK_S = 0.02
 STATUS = "status"
 TOPIC_FORMS = "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:ols"
 

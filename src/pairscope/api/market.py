@@ -19,7 +19,7 @@ from pairscope.live.windows import PairSeries
 MOST_DELTAS = 200  # more bars at once than this are told as a new snapshot
 MOST_REVISED_ROWS = 30  # a revised bar changes every later row of a pair: beyond this, a new snapshot
 MOST_SNAPSHOTS = 8  # of different lengths, kept until a bar changes
-BAR_PERIOD_S = 0.1
+BAR_PERIOD_S = 0.06  # with the flush before it, an update is at most a tenth of a second behind its trade
 METRICS_PERIOD_S = 0.5
 
 

@@ -101,6 +101,8 @@ class StatusBoard:
 
     def _feed(self) -> wire.FeedStatus:
         health, counters = self._stream.health, self._intake.counters
+        # Trades of another day have no lag.
+        past = self._plan.kind == "replay" and self._settings.replay_times == "kept"
         return wire.FeedStatus(
             state=health.state,
             since_ms=health.since_ms,
@@ -112,8 +114,8 @@ class StatusBoard:
             frames=health.frames,
             trades=health.trades,
             trades_per_s=round(health.rate.per_second(self._clock.monotonic_s()), 2),
-            lag_ms_p50=health.lag_percentile(50),
-            lag_ms_p95=health.lag_percentile(95),
+            lag_ms_p50=None if past else health.lag_percentile(50),
+            lag_ms_p95=None if past else health.lag_percentile(95),
             duplicates=counters.duplicates,
             rejected=dict(health.rejected),
             frames_waiting=self._stream.waiting,

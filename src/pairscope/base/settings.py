@@ -65,7 +65,7 @@ class Settings(BaseModel):
         6000, description="bars of each symbol and interval held in memory"
     )
 
-    flush_ms: Annotated[int, Field(ge=5, le=1000)] = Field(40, description="how often frames are decoded")
+    flush_ms: Annotated[int, Field(ge=5, le=1000)] = Field(25, description="how often frames are decoded")
     commit_ms: Annotated[int, Field(ge=10, le=5000)] = Field(100, description="how often trades are committed")
     queue_rows: Annotated[int, Field(ge=1_000, le=20_000_000)] = Field(
         400_000, description="trades that may wait for the disk before they are refused and counted"

@@ -142,7 +142,7 @@ export function HedgeScatter({ topic, window: bars, y, x, decimals }: Props) {
         ref={canvas}
         role="img"
         aria-label={`The last ${bars} bars of ${y} against ${x} with the fitted line`}
-        className="block h-48 w-full"
+        className="block h-40 w-full"
       />
     </section>
   );

@@ -7,6 +7,7 @@ import {
   DASH,
   duration,
   fixed,
+  lag,
   missingShare,
   pairName,
   signed,
@@ -87,6 +88,18 @@ describe("lengths of time", () => {
     expect(age(420)).toBe("0.4 s");
     expect(age(12_300)).toBe("12 s");
     expect(age(-50)).toBe("0.0 s");
+  });
+});
+
+describe("lag", () => {
+  it("may be negative, when the other clock runs ahead", () => {
+    expect(lag(-1250)).toBe("−1,250 ms");
+    expect(lag(4.04)).toBe("4.0 ms");
+    expect(lag(75_000)).toBe("1 min 15 s");
+  });
+
+  it("is not said of a recording of another day", () => {
+    expect(lag(72_064_423_327)).toBe(DASH);
   });
 });
 

@@ -109,6 +109,14 @@ export function age(milliseconds: Maybe): string {
 export const milliseconds = (value: Maybe): string =>
   absent(value) ? DASH : `${fixed(value, Math.abs(value) < 10 ? 1 : 0)} ms`;
 
+const DAY_MS = 86_400_000;
+
+/** How late trades arrive; none for a recording of another day, whose times cannot be compared with ours. */
+export function lag(value: Maybe): string {
+  if (absent(value) || Math.abs(value) > DAY_MS) return DASH;
+  return value < 10_000 ? milliseconds(value) : duration(value / 1000);
+}
+
 /** `ETHUSDT` and `BTCUSDT` as `ETH/BTC`; the quote currency stays when the two differ in it. */
 export function pairName(y: string, x: string): string {
   const quote = /(USDT|USDC|BUSD|FDUSD|USD)$/;

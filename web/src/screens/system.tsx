@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { Status } from "../api.gen";
-import { age, bytes, DASH, duration, fixed, milliseconds } from "../lib/format";
+import { age, bytes, DASH, duration, fixed, lag, milliseconds } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { dateTime } from "../lib/time";
 import { useZone } from "../ui/clock";
@@ -74,7 +74,7 @@ function FeedCard({ status: { feed } }: { status: Status }) {
         ["since", dateTime(feed.since_ms, zone)],
         ["connections", `${feed.connections}, ${feed.reconnects} reconnects`],
         ["trades", `${fixed(feed.trades, 0)}, ${fixed(feed.trades_per_s, 1)} /s`],
-        ["lag p50, p95", `${milliseconds(feed.lag_ms_p50)}, ${milliseconds(feed.lag_ms_p95)}`],
+        ["lag p50, p95", `${lag(feed.lag_ms_p50)}, ${lag(feed.lag_ms_p95)}`],
         ["frames waiting", `${fixed(feed.frames_waiting, 0)} of ${fixed(feed.frames_limit, 0)}`],
         ["duplicates", fixed(feed.duplicates, 0)],
         [
