@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock, now_ms
-from pairscope.base.errors import FeedUnavailable, SettingsError
+from pairscope.base.errors import FeedUnavailable, SettingsError, StoreUnavailable
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
@@ -35,6 +35,7 @@ from pairscope.store.tape import Store
 
 log = structlog.get_logger()
 
+CARE_S = 60.0
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
 
 
@@ -125,6 +126,8 @@ class System:
             store=store,
             live=self.live,
             clock=clock,
+            backfill=self.backfill,
+            budget=self.rest.budget,
         )
         self.app = create_app(
             settings=settings,
@@ -133,11 +136,30 @@ class System:
             status=self.board.status,
             health=self.board.health,
             config=self.board.config,
+            tape=self.board.tape,
             clock=clock,
         )
 
     def _sink(self, decoded: Decoded) -> None:
         self.intake.take(decoded.trades, decoded.keep)
+
+    async def _care_for_ever(self) -> None:
+        """Seal days that are over, delete those too old, and look for rot in the sealed ones."""
+        while True:
+            await asyncio.sleep(CARE_S)
+            try:
+                await asyncio.to_thread(self._care, now_ms(self._clock))
+            except StoreUnavailable as error:  # a full disk: the writer says so, and goes on by itself
+                log.warning("care_postponed", cause=error.message)
+
+    def _care(self, at_ms: int) -> None:
+        self.store.seal(at_ms)
+        self.store.retain(at_ms)
+        self.store.sweep()
+
+    def _ids_lost(self, gaps: Sequence[Gap]) -> None:
+        """A sealed file is damaged (told in another thread): its trades are asked for again."""
+        self._loop.call_soon_threadsafe(self.intake.lose, gaps)
 
     async def _reach_back(self) -> None:
         """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
@@ -163,10 +185,13 @@ class System:
 
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
+        self._loop = asyncio.get_running_loop()
         async with self.rest, asyncio.TaskGroup() as tasks:
             await asyncio.to_thread(warm_up)
             self.intake.restore()
             self.board.warm = True
+            self.store.when_ids_are_lost(self._ids_lost)
+            tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
                 await self._reach_back()
@@ -203,6 +228,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         clock=clock,
         commit_ms=settings.commit_ms,
         queue_rows=settings.queue_rows,
+        keep_data_days=settings.keep_data_days,
+        keep_bar_days=settings.keep_bar_days,
     )
     try:
         heads = await asyncio.to_thread(store.last_trades)

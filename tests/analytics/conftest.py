@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pairscope.analytics.ticks import Tape, tape_of
 from pairscope.base.model import FloatArray
 
 
@@ -24,5 +25,26 @@ def walks() -> Callable[..., tuple[FloatArray, FloatArray]]:
         y[random.random(count) < missing] = np.nan
         x[random.random(count) < missing] = np.nan
         return y, x
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def diffusions() -> Callable[..., tuple[Tape, Tape]]:
+    """Makes the seeded tapes y and x of an hour of two prices that move together; y may follow x by a lag."""
+
+    def make(
+        seed: int, rates: tuple[float, float] = (2.0, 0.5), correlation: float = 0.8, lag_ms: int = 0
+    ) -> tuple[Tape, Tape]:
+        random = np.random.default_rng(seed)
+        span = 360_000  # of 10 ms
+        common = random.normal(0, 1e-4, span)
+        own = random.normal(0, 1e-4, span)
+        steps = (common, correlation * common + np.sqrt(1 - correlation**2) * own)
+        tapes = []
+        for step, rate, delay in zip(steps, rates, (lag_ms, 0), strict=True):
+            at = np.sort(random.choice(span, int(3_600 * rate), replace=False))
+            tapes.append(tape_of(at * 10 + delay, np.exp(np.cumsum(step)[at])))
+        return tapes[0], tapes[1]
 
     return make

@@ -53,7 +53,7 @@ def window_of(close: Any, **changed: Any) -> SymbolWindow:
 
 
 def test_every_metric_of_a_symbol_is_there() -> None:
-    assert list(symbol_metrics(window_of([1.0, 2.0, 3.0]))) == NAMES
+    assert list(symbol_metrics(window_of([1.0, 2.0, 3.0])))[: len(NAMES)] == NAMES
 
 
 def test_metrics_of_a_small_window_equal_figures_worked_by_hand() -> None:
@@ -112,7 +112,7 @@ def test_a_constant_window_has_a_deviation_of_zero_and_no_z_or_shape() -> None:
 
 
 def test_an_empty_window_gives_reasons() -> None:
-    metrics = symbol_metrics(window_of([], window=300))
+    metrics = symbol_metrics(window_of([], window=300), NAMES)
     assert {name: value.reason for name, value in metrics.items() if value.value is None} == {
         **dict.fromkeys(NAMES, Reason.TOO_FEW),
         **dict.fromkeys(["last_price", "last_return"], Reason.STALE),

@@ -94,12 +94,16 @@ class Market:
             "status": self.status,
             "health": lambda: wire.Health(status="ok", version="0", problems=[]),
             "config": self.config,
+            "tape": self.tape,
             "clock": SystemClock(),
         }
         return create_app(**(parts | options))
 
     def status(self) -> wire.Status:
         return msgspec.convert(STATUS, wire.Status)
+
+    def tape(self) -> wire.TapeStatus:
+        return msgspec.convert(TAPE, wire.TapeStatus)
 
     def config(self) -> wire.Config:
         infos = [wire.SymbolInfo(symbol=s, tick_size=0.1, price_decimals=1, step_size=0.001) for s in SYMBOLS]
@@ -115,6 +119,30 @@ class Market:
         )
 
 
+TAPE: dict[str, Any] = {
+    "symbols": [],
+    "gaps": [],
+    "backfill": {
+        "ids_waiting": 0,
+        "pages": 0,
+        "trades": 0,
+        "failures": 0,
+        "last_error": None,
+        "weight_used": 0,
+        "weight_allowed": 1200,
+        "weight_limit": 2400,
+        "banned_until_ms": None,
+    },
+    "disk": {
+        "open_bytes": 1,
+        "trades_bytes": 0,
+        "bars_bytes": 0,
+        "free_bytes": 1,
+        "sealed_days": 0,
+        "quarantined": [],
+        "keep_data_days": 7,
+    },
+}
 STATUS: dict[str, Any] = {
     "version": "0",
     "now_ms": START_MS,

@@ -6,6 +6,17 @@ export interface AnalyticsAnswer {
   symbols: Record<string, Record<string, Quantity>>;
   pairs: Record<string, Record<string, Quantity>>;
 }
+export interface BackfillStatus {
+  ids_waiting: number;
+  pages: number;
+  trades: number;
+  failures: number;
+  last_error: string | null;
+  weight_used: number;
+  weight_allowed: number;
+  weight_limit: number;
+  banned_until_ms: number | null;
+}
 /** Bars of one symbol and interval, oldest first. */
 export interface BarColumns {
   open_time_ms: number[];
@@ -40,6 +51,15 @@ export interface Config {
   window: number;
   max_bars: number;
   trade_kind: string;
+}
+export interface DiskStatus {
+  open_bytes: number;
+  trades_bytes: number;
+  bars_bytes: number;
+  free_bytes: number;
+  sealed_days: number;
+  quarantined: string[];
+  keep_data_days: number;
 }
 /** The one shape of every error, whatever the endpoint. */
 export interface ErrorAnswer {
@@ -254,6 +274,38 @@ export interface SymbolStatus {
   gaps_open: number;
   ids_missing: number;
 }
+/** A run of trade ids that exist and are not on the tape, or were not once. */
+export interface TapeGap {
+  symbol: string;
+  first_id: number;
+  last_id: number;
+  ids: number;
+  found_ms: number;
+  after_ms: number | null;
+  before_ms: number | null;
+  reason: string;
+  obstacle: string | null;
+  closed_ms: number | null;
+}
+/** What the tape holds and what it lacks. */
+export interface TapeStatus {
+  symbols: TapeSymbol[];
+  gaps: TapeGap[];
+  backfill: BackfillStatus;
+  disk: DiskStatus;
+}
+export interface TapeSymbol {
+  symbol: string;
+  first_id: number | null;
+  last_id: number | null;
+  first_ms: number | null;
+  last_ms: number | null;
+  trades: number;
+  backfilled: number;
+  ids_missing: number;
+  gaps_open: number;
+  gaps_closed: number;
+}
 export interface TradeColumns {
   id: number[];
   time_ms: number[];
@@ -277,6 +329,7 @@ export interface Routes {
   "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
   "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
   "GET /status": { path: undefined; query: undefined; body: undefined; ok: Status };
+  "GET /status/tape": { path: undefined; query: undefined; body: undefined; ok: TapeStatus };
   "GET /symbols": { path: undefined; query: undefined; body: undefined; ok: string[] };
   "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
   "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };

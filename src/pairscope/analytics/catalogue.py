@@ -11,8 +11,23 @@ from typing import Literal
 
 import numpy as np
 
-from pairscope.analytics import pairs, prices
+from pairscope.analytics import (
+    cusum,
+    health,
+    indicators,
+    pairs,
+    prices,
+    reversion,
+    significance,
+    stationarity,
+    trade_pairs,
+    volatility,
+)
+from pairscope.analytics.clusters import cluster, correlation_matrix, distances
+from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.many import pair_columns
 from pairscope.analytics.metric import Metric, Parameter, collect
+from pairscope.analytics.ticks import PairTicks, tape_of
 from pairscope.analytics.values import Reason, Value
 from pairscope.analytics.windows import PairWindow, SymbolWindow
 from pairscope.base.errors import UnknownName, nearest
@@ -31,11 +46,22 @@ __all__ = [
     "warm_up",
 ]
 
-CATALOGUE: Mapping[str, Metric] = collect(prices.METRICS, pairs.METRICS)
+CATALOGUE: Mapping[str, Metric] = collect(
+    prices.METRICS,
+    indicators.METRICS,
+    volatility.METRICS,
+    pairs.METRICS,
+    significance.METRICS,
+    stationarity.METRICS,
+    reversion.METRICS,
+    cusum.METRICS,
+    trade_pairs.METRICS,
+    health.METRICS,
+)
 
 
 def symbol_metrics(window: SymbolWindow, names: Iterable[str] | None = None) -> dict[str, Value]:
-    """Metrics of a symbol by name: the named ones, or all.
+    """Metrics of a symbol by name: the named ones, or all that are computed with each bar.
 
     Raises:
         UnknownName: with the nearest metric of a symbol as the cure.
@@ -44,7 +70,7 @@ def symbol_metrics(window: SymbolWindow, names: Iterable[str] | None = None) -> 
 
 
 def pair_metrics(window: PairWindow, names: Iterable[str] | None = None) -> dict[str, Value]:
-    """Metrics of a pair by name: the named ones, or all; with default parameters.
+    """Metrics of a pair by name: the named ones, or all that are computed with each bar; with default parameters.
 
     Raises:
         UnknownName: with the nearest metric of a pair as the cure.
@@ -69,9 +95,18 @@ def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
 
 def warm_up() -> None:
     """Compile every kernel, or load it from disk: seconds the first time, so call it in a background thread."""
-    line = np.arange(4.0)
-    symbol_metrics(SymbolWindow(line, line, line, line, line.astype(np.int64), 1.0, 0, 4))
-    pair_metrics(PairWindow(line, line * line, 0, 4, 1.0))
+    count = 128
+    line = np.arange(1.0, count + 1.0)
+    wave = np.sin(line)
+    symbol_metrics(SymbolWindow(line, line, line, line, line.astype(np.int64), 1.0, 0, count), _BY_SCOPE["symbol"])
+    tape = tape_of(line.astype(np.int64) * 10_000, line)
+    window = PairWindow(line, wave, 0, count, 1.0, PairTicks(tape, tape))
+    pair_metrics(window, _BY_SCOPE["pair"])
+    for method in METHODS:
+        window.hedge(method)
+    rows = np.array([line, wave])
+    pair_columns(rows, np.array([0]), np.array([1]), count, 0)
+    cluster(distances(correlation_matrix(rows, count, 0).matrix))
 
 
 def by_scope(metrics: Mapping[str, Metric]) -> Mapping[str, Mapping[str, Metric]]:
@@ -86,4 +121,6 @@ _BY_SCOPE = by_scope(CATALOGUE)
 
 
 def _chosen(scope: Literal["symbol", "pair"], names: Iterable[str] | None) -> Iterable[Metric]:
-    return _BY_SCOPE[scope].values() if names is None else [find(name, scope) for name in names]
+    if names is None:
+        return [metric for metric in _BY_SCOPE[scope].values() if metric.cadence == "bar"]
+    return [find(name, scope) for name in names]

@@ -4,7 +4,7 @@ Everything is solved from the products of lagged steps. They need one long dot p
 them along the diagonals, by the terms that enter and leave at the ends. One Cholesky factor with the columns in the
 order (level, lag 1 ... lag p, step) holds the residual sum of squares of every number of lags at once; a second one,
 smaller, solves the chosen regression on all rows it can use. Where a pivot shows that these normal equations lose more
-than seven digits, the same is done by Householder reflections.
+than six digits, the same is done by Householder reflections.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ CONSTANT = 2
 COLLINEAR = 3
 EXACT_FIT = 4
 
-# A pivot below this share of its diagonal leaves too few digits for the normal equations.
-_PIVOT = 1e-7
+# A pivot below this share of the products it is made from leaves too few digits for the normal equations.
+_PIVOT = 1e-6
 
 
 @kernel
@@ -83,7 +83,7 @@ def _by_products(
     if criterion != FIXED:
         _fill(gram, sums, level, step, products, total, squares, crossing, lags, True)
         _centre_gram(gram, sums, lags + 2, n - lags, constant)
-        if not _factorise(gram, lags + 2):
+        if not _factorise(gram, sums, lags + 2):
             return np.nan, 0, np.nan, COLLINEAR
         chosen, least = _best_lags(
             gram[:, lags + 1], gram[lags + 1, lags + 1] ** 2, lags, n - lags, constant, criterion
@@ -96,7 +96,7 @@ def _by_products(
             crossing += level[t] * step[t]
     _fill(gram, sums, level, step, products, total, squares, crossing, chosen, False)
     _centre_gram(gram, sums, chosen + 2, n - chosen, constant)
-    if not _factorise(gram, chosen + 2):
+    if not _factorise(gram, sums, chosen + 2):
         return np.nan, 0, np.nan, COLLINEAR
     residual = gram[chosen + 1, chosen + 1]
     if residual <= grain * math.sqrt(n - chosen):
@@ -183,21 +183,24 @@ def _fill(
 
 @kernel
 def _centre_gram(gram: FloatArray, sums: FloatArray, count: int, rows: int, constant: int) -> None:
-    """Turn products into products around the means when the regression has a constant."""
-    if constant == 0:
-        return
+    """Turn products into products around the means when the regression has a constant.
+
+    ``sums`` is then overwritten with the smallest pivot of each column that keeps enough digits.
+    """
     for i in range(count):
-        mean = sums[i] / rows
-        for j in range(i, count):
-            gram[i, j] -= mean * sums[j]
+        smallest = _PIVOT * gram[i, i]
+        if constant == 1:
+            mean = sums[i] / rows
+            for j in range(i, count):
+                gram[i, j] -= mean * sums[j]
+        sums[i] = smallest
 
 
 @kernel
-def _factorise(gram: FloatArray, count: int) -> bool:
-    """Cholesky factor R of R'R = gram in its upper triangle, in place; false when a pivot loses too many digits."""
+def _factorise(gram: FloatArray, smallest: FloatArray, count: int) -> bool:
+    """Cholesky factor R of R'R = gram in its upper triangle, in place; false when a pivot is too small."""
     for j in range(count):
         row = gram[j]
-        smallest = _PIVOT * row[j]
         i = 0
         while i + 4 <= j:  # four rows at a time, to write this one less often
             a, b, c, d = gram[i], gram[i + 1], gram[i + 2], gram[i + 3]
@@ -211,7 +214,7 @@ def _factorise(gram: FloatArray, count: int) -> bool:
             for k in range(j, count):
                 row[k] -= a_j * a[k]
             i += 1
-        if not row[j] > smallest:
+        if not row[j] > smallest[j]:
             return False
         pivot = math.sqrt(row[j])
         row[j] = pivot

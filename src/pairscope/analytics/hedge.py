@@ -1,14 +1,27 @@
-"""Hedge ratios of one window: a line y = alpha + beta x by one of several methods, and the spread beside it."""
+"""Hedge ratios: a line y = alpha + beta x by one of several methods, and the spread beside it.
+
+`METHODS` has the newest bar of a window, `SERIES` every bar of a history; both come from the same kernels.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from pairscope.analytics.rolling import last_pair
-from pairscope.base.model import FloatArray
+import numpy as np
+
+from pairscope.analytics.kalman import kalman_rows, naive_rows
+from pairscope.analytics.lines import Rows, huber_rows, past_rows, tls_rows, window_sums
+from pairscope.analytics.rolling import last_pair, rolling_pair
+from pairscope.analytics.values import Reason
+from pairscope.base.kernel import plain
+from pairscope.base.model import FloatArray, IntArray
+
+RowsOf: TypeAlias = Callable[[FloatArray, FloatArray, int, int], Rows]
 
 
 class Hedge(NamedTuple):
@@ -22,6 +35,21 @@ class Hedge(NamedTuple):
     spread_mean: float
     spread_std: float
     spread_z: float
+    reason: Reason | None = None  # why there is no line, when it is neither too few positions nor a constant x
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeSeries:
+    """`Hedge` at each position of a history, from nothing later than the position; n is 0 before the first window."""
+
+    n: IntArray
+    beta: FloatArray
+    alpha: FloatArray
+    correlation: FloatArray
+    spread: FloatArray
+    spread_mean: FloatArray
+    spread_std: FloatArray
+    spread_z: FloatArray
 
 
 def ols_hedge(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Hedge:
@@ -37,5 +65,71 @@ def ols_hedge(y: FloatArray, x: FloatArray, window: int, first_index: int) -> He
     return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z)
 
 
-# (y, x, window, first_index) -> Hedge. A new method is one function and one line here.
-METHODS: Mapping[str, Callable[[FloatArray, FloatArray, int, int], Hedge]] = MappingProxyType({"ols": ols_hedge})
+def ols_series(y: FloatArray, x: FloatArray, window: int, first_index: int) -> HedgeSeries:
+    """`rolling_pair` with the mean of its spread, which is zero."""
+    rolled = rolling_pair(y, x, window, first_index)
+    return HedgeSeries(
+        n=rolled.n,
+        beta=rolled.beta,
+        alpha=rolled.alpha,
+        correlation=rolled.correlation,
+        spread=rolled.spread,
+        spread_mean=np.where(np.isfinite(rolled.beta), 0.0, np.nan),
+        spread_std=rolled.spread_std,
+        spread_z=rolled.spread_z,
+    )
+
+
+def _hedge(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int) -> Hedge:
+    rows, counts = rows_of(y, x, window, first_index)
+    if len(y) == 0:
+        return _NOTHING
+    beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows[:, -1].tolist()
+    n = int(counts[-1])
+    reason = None
+    if not math.isfinite(beta) and 2 * n >= window and _both_move(y, x):
+        reason = Reason.NOT_CONVERGED
+    return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z, reason)
+
+
+def _series(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int) -> HedgeSeries:
+    rows, counts = rows_of(y, x, window, first_index)
+    return HedgeSeries(counts, *rows)
+
+
+def _both_move(y: FloatArray, x: FloatArray) -> bool:
+    _, _, _, syy, sxx, _ = window_sums(plain(y), plain(x))
+    return syy > 0.0 and sxx > 0.0
+
+
+_NAN = math.nan
+_NOTHING = Hedge(0, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
+
+# A new method is one function in one of two forms and one line here.
+_ROWS: Mapping[str, RowsOf] = {
+    "huber": huber_rows,
+    "tls": tls_rows,
+    "rolling": past_rows,
+    "kalman": kalman_rows,
+    "kalman_naive": naive_rows,
+}
+# (y, x, window, first_index) -> the line at the newest bar of exactly one window.
+METHODS: Mapping[str, Callable[[FloatArray, FloatArray, int, int], Hedge]] = MappingProxyType(
+    {"ols": ols_hedge} | {name: partial(_hedge, rows_of) for name, rows_of in _ROWS.items()}
+)
+# (y, x, window, first_index) -> the line at each bar.
+SERIES: Mapping[str, Callable[[FloatArray, FloatArray, int, int], HedgeSeries]] = MappingProxyType(
+    {"ols": ols_series} | {name: partial(_series, rows_of) for name, rows_of in _ROWS.items()}
+)
+# What is to be known of a method, beside its name.
+REMARKS: Mapping[str, str] = MappingProxyType(
+    {
+        "ols": "least squares over the window, the bar itself included",
+        "huber": "least squares that outliers cannot pull away (k = 1.345)",
+        "tls": "the nearest line, the same whichever leg is y",
+        "rolling": "least squares over the window before the bar: the spread is a forecast error",
+        "kalman": "alpha constant, beta walking, spread AR(1), noise fitted on past bars; wants a window of 1,000 bars "
+        "or more; z is the innovation over its deviation",
+        "kalman_naive": "the textbook filter without intercept; beta follows y / x and the spread is rounding noise",
+    }
+)

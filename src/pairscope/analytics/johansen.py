@@ -158,9 +158,9 @@ def _columns(series: FloatArray, lags: int) -> tuple[FloatArray, FloatArray, Flo
             return steps, levels, others, CONSTANT
         for t in range(rows):
             levels[leg, t] = around[lags + t]
-            steps[leg, t] = around[lags + t + 1] - around[lags + t]
+            steps[leg, t] = series[leg, lags + t + 1] - series[leg, lags + t]
             for lag in range(1, lags + 1):
-                others[leg * lags + lag - 1, t] = around[lags + t + 1 - lag] - around[lags + t - lag]
+                others[leg * lags + lag - 1, t] = series[leg, lags + t + 1 - lag] - series[leg, lags + t - lag]
     centre(steps)
     centre(levels)
     centre(others)

@@ -19,7 +19,8 @@ def alpha(window: PairWindow, method: str = "ols") -> Value:
 
 
 def r2(window: PairWindow, method: str = "ols") -> Value:
-    return _of_line(window, method, window.hedge(method).correlation ** 2)
+    r = window.hedge(method).correlation
+    return _of_line(window, method, r * r)
 
 
 def spread(window: PairWindow, method: str = "ols") -> Value:
@@ -60,7 +61,10 @@ def correlation_levels(window: PairWindow) -> Value:
 
 
 def _of_line(window: PairWindow, method: str, value: float) -> Value:
-    return _of_enough(value, window.hedge(method).n, window.window)
+    hedge = window.hedge(method)
+    if hedge.reason is not None:
+        return null(hedge.reason, hedge.n)
+    return _of_enough(value, hedge.n, window.window)
 
 
 def _of_newest(window: PairWindow, method: str, value: float) -> Value:

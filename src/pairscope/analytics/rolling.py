@@ -159,12 +159,27 @@ def _roll_pair(y: FloatArray, x: FloatArray, window: int, first_index: int, out:
 def _last_pair(
     y: FloatArray, x: FloatArray, window: int, first_index: int
 ) -> tuple[int, float, float, float, float, float, float]:
-    if len(y) == 0:
-        return 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
-    out = np.full((6, len(y)), np.nan)
-    n = np.zeros(len(y), np.int64)
-    _roll_pair(y, x, window, first_index, out, n)
-    return n[-1], out[0, -1], out[1, -1], out[2, -1], out[3, -1], out[4, -1], out[5, -1]
+    out = np.full((6, 1), np.nan)
+    n = write_last_pair(y, x, window, first_index, out, 0)
+    return n, out[0, 0], out[1, 0], out[2, 0], out[3, 0], out[4, 0], out[5, 0]
+
+
+@kernel
+def write_last_pair(
+    y: FloatArray, x: FloatArray, window: int, first_index: int, out: FloatArray, column: int
+) -> int:  # fmt: skip
+    """The last position of `rolling_pair` into a column of NaNs; the sums are those of `_roll_pair`, in its order."""
+    t = len(y) - 1
+    if t < window - 1:
+        return 0
+    cut = t - (first_index + t) % window
+    before = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(cut - 1, t - window, -1):
+        before = _add_pair(before, y[i], x[i])
+    after = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for i in range(cut, t + 1):
+        after = _add_pair(after, y[i], x[i])
+    return _solve_pair(before, after, y[t], x[t], window, out, column)
 
 
 @kernel

@@ -13,7 +13,7 @@ from pairscope.analytics.johansen import Johansen, johansen
 from pairscope.analytics.mackinnon import Critical
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.unitroot import UnitRoot, adf
-from pairscope.analytics.values import Reason, Value, given, null
+from pairscope.analytics.values import Value, given, null
 from pairscope.analytics.windows import PairWindow, SymbolWindow
 
 FEWEST = 30
@@ -191,7 +191,7 @@ METRICS = (
         function=coint_p,
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
-        remark="This decides. In a scan of many pairs small values come up by chance: control the false discovery rate.",
+        remark="This decides. Among many pairs some are small by chance: a scan must control the false discovery rate.",
         cadence="scan",
     ),
     Metric(

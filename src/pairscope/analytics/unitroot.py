@@ -197,5 +197,6 @@ def _adf(
         level = values[first:end]
     if criterion != df.FIXED:
         lags = df.most_lags(n, constant)
-    statistic, used, least, outcome = df.dickey_fuller(level, steps(level), lags, constant, criterion, grain)
+    step = steps(values[first:end])  # of the level around its mean they would carry its rounding
+    statistic, used, least, outcome = df.dickey_fuller(level, step, lags, constant, criterion, grain)
     return statistic, p_value(statistic, constant), used, least, n, outcome

@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pairscope.analytics.garch import GarchFit
 from pairscope.analytics.hedge import METHODS, Hedge, ols_hedge
 from pairscope.analytics.moments import PriceMoments, VolumeSums, price_moments, volume_sums
 from pairscope.analytics.rolling import RollingMoments, rolling_moments
+from pairscope.analytics.ticks import PairTicks
 from pairscope.base.model import FloatArray, IntArray
 
 
@@ -33,6 +35,7 @@ class SymbolWindow:
     bars_per_year: float
     first_index: int
     window: int
+    garch: GarchFit | None = None  # the newest fit made in the background
 
     @cached_property
     def prices(self) -> PriceMoments:
@@ -61,6 +64,7 @@ class PairWindow:
     first_index: int
     window: int
     bars_per_year: float
+    ticks: PairTicks | None = None  # the trades of the window's time
     _hedges: dict[str, Hedge] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -54,6 +54,7 @@ class Context:
     status: Callable[[], wire.Status]
     health: Callable[[], wire.Health]
     config: Callable[[], wire.Config]
+    tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
     disk: DiskGate = field(default_factory=DiskGate)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 

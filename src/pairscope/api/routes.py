@@ -102,6 +102,10 @@ async def get_status(context: Context, query: Query) -> wire.Status:
     return context.status()
 
 
+async def get_tape(context: Context, query: Query) -> wire.TapeStatus:
+    return await asyncio.to_thread(context.tape)
+
+
 async def get_config(context: Context, query: Query) -> wire.Config:
     return context.config()
 
@@ -351,6 +355,17 @@ ENDPOINTS = (
         answer=wire.Status,
         handler=get_status,
         example="/status",
+    ),
+    Endpoint(
+        path="/status/tape",
+        group="System",
+        summary="What the tape holds and what it lacks",
+        description="For each symbol the first and last id, how many trades, and every gap with its reason and what"
+        " keeps it open; how far the back-fill is and what it may spend; bytes on the disk.",
+        answer=wire.TapeStatus,
+        handler=get_tape,
+        example="/status/tape",
+        reads_disk=True,
     ),
     Endpoint(
         path="/config",

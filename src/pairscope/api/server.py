@@ -49,6 +49,7 @@ def create_app(
     status: Callable[[], wire.Status],
     health: Callable[[], wire.Health],
     config: Callable[[], wire.Config],
+    tape: Callable[[], wire.TapeStatus],
     clock: Clock,
     static: Path = STATIC,
 ) -> FastAPI:
@@ -57,7 +58,7 @@ def create_app(
     `app.state.hub` is the stream's hub; it runs while the application's lifespan does.
     """
     hub = Hub(live=live, status=status, clock=clock, window=settings.window)
-    context = Context(settings, live, store, hub.status_now, health, config)
+    context = Context(settings, live, store, hub.status_now, health, config, tape)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),

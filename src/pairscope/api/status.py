@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import psutil
 
 from pairscope import __version__
 from pairscope.api import wire
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
+from pairscope.feed.binance.backfill import Backfill
+from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.stream import BATCH_FRAMES, TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
+from pairscope.store.holdings import Holding
 from pairscope.store.tape import Store
 
 MOST_BARS = 5_000
+MOST_GAPS = 200  # of the open and of the closed ones each
 NO_CLIENTS = wire.ClientsStatus(clients=0, topics=0, sent=0, conflated=0, cut_off=0)
 
 
@@ -35,6 +42,8 @@ class StatusBoard:
         store: Store,
         live: Live,
         clock: Clock,
+        backfill: Backfill,
+        budget: WeightBudget,
     ) -> None:
         self.warm = False
         self._settings = settings
@@ -46,6 +55,8 @@ class StatusBoard:
         self._store = store
         self._live = live
         self._clock = clock
+        self._backfill = backfill
+        self._budget = budget
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
 
@@ -85,6 +96,63 @@ class StatusBoard:
             window=self._settings.window,
             max_bars=MOST_BARS,
             trade_kind=self._plan.trade_kind.value,
+        )
+
+    def tape(self) -> wire.TapeStatus:
+        """Reads the disk: for a thread."""
+        holdings = {holding.symbol_id: holding for holding in self._store.holdings()}
+        gaps = self._store.gaps()
+        open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
+        closed = sorted((gap for gap in gaps if gap.closed_ms is not None), key=lambda gap: -(gap.closed_ms or 0))
+        shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
+        return wire.TapeStatus(
+            symbols=[self._tape_symbol(symbol, holdings, gaps) for symbol in self._live.symbols],
+            gaps=[wire.TapeGap(ids=gap.ids, **asdict(gap)) for gap in shown],
+            backfill=self._backfill_status(),
+            disk=self._disk_status(),
+        )
+
+    def _tape_symbol(self, symbol: str, holdings: Mapping[int, Holding], gaps: Sequence[Gap]) -> wire.TapeSymbol:
+        held = holdings.get(self._live.symbols.index(symbol))
+        own = [gap for gap in gaps if gap.symbol == symbol]
+        missing = [gap for gap in own if gap.closed_ms is None]
+        return wire.TapeSymbol(
+            symbol=symbol,
+            first_id=held.first_id if held else None,
+            last_id=held.last_id if held else None,
+            first_ms=held.first_ms if held else None,
+            last_ms=held.last_ms if held else None,
+            trades=held.trades if held else 0,
+            backfilled=sum(gap.ids for gap in own if gap.closed_ms is not None),
+            ids_missing=sum(gap.ids for gap in missing),
+            gaps_open=len(missing),
+            gaps_closed=len(own) - len(missing),
+        )
+
+    def _backfill_status(self) -> wire.BackfillStatus:
+        counters, budget = self._backfill.counters, self._budget
+        return wire.BackfillStatus(
+            ids_waiting=self._backfill.waiting,
+            pages=counters.pages,
+            trades=counters.trades,
+            failures=counters.failures,
+            last_error=counters.last_error,
+            weight_used=budget.used,
+            weight_allowed=budget.own_limit,
+            weight_limit=budget.limit,
+            banned_until_ms=budget.banned_until_ms if budget.banned_until_ms > now_ms(self._clock) else None,
+        )
+
+    def _disk_status(self) -> wire.DiskStatus:
+        use = self._store.disk_use()
+        return wire.DiskStatus(
+            open_bytes=use.open_bytes,
+            trades_bytes=use.trades_bytes,
+            bars_bytes=use.bars_bytes,
+            free_bytes=use.free_bytes,
+            sealed_days=len({part.day_ms for part in self._store.days() if part.kind == "trades"}),
+            quarantined=[f"{part}: {part.damage}" for part in self._store.quarantined()],
+            keep_data_days=self._settings.keep_data_days,
         )
 
     def _source_status(self) -> wire.SourceStatus:

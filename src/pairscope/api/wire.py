@@ -245,6 +245,65 @@ class Status(Wire, frozen=True, kw_only=True):
     symbols: list[SymbolStatus]
 
 
+class TapeGap(Wire, frozen=True, kw_only=True):
+    """A run of trade ids that exist and are not on the tape, or were not once."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    ids: int
+    found_ms: int
+    after_ms: int | None  # time of the trade before the hole
+    before_ms: int | None  # time of the trade after it
+    reason: str
+    obstacle: str | None  # why it cannot be filled for now
+    closed_ms: int | None
+
+
+class TapeSymbol(Wire, frozen=True, kw_only=True):
+    symbol: str
+    first_id: int | None
+    last_id: int | None
+    first_ms: int | None
+    last_ms: int | None
+    trades: int
+    backfilled: int  # of these, came later than by the socket
+    ids_missing: int
+    gaps_open: int
+    gaps_closed: int
+
+
+class BackfillStatus(Wire, frozen=True, kw_only=True):
+    ids_waiting: int
+    pages: int
+    trades: int
+    failures: int
+    last_error: str | None
+    weight_used: int  # in this minute, by this process
+    weight_allowed: int  # of it, at most half of the exchange's limit
+    weight_limit: int
+    banned_until_ms: int | None
+
+
+class DiskStatus(Wire, frozen=True, kw_only=True):
+    open_bytes: int  # the file of the open day
+    trades_bytes: int  # sealed days
+    bars_bytes: int
+    free_bytes: int
+    sealed_days: int
+    quarantined: list[str]  # damaged files, moved aside
+    keep_data_days: int
+
+
+class TapeStatus(Wire, frozen=True, kw_only=True):
+    """What the tape holds and what it lacks."""
+
+    symbols: list[TapeSymbol]
+    gaps: list[TapeGap]  # open ones first, then the newest closed ones; at most a few hundred
+    backfill: BackfillStatus
+    disk: DiskStatus
+
+
 # --- WebSocket /ws ----------------------------------------------------------------------------------
 #
 # Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`.

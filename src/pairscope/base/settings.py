@@ -58,6 +58,7 @@ class Settings(BaseModel):
         15, description="minutes of trades fetched from before the first start, so that metrics need no warm-up"
     )
     keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
+    keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = Field(365, description="days of bars kept")
 
     metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
     window: Annotated[int, Field(ge=10, le=5000)] = Field(300, description="bars in the window of a metric")

@@ -152,6 +152,11 @@ class ContinuityTracker:
                 gaps.append(self._open(symbol, hole))
         return gaps
 
+    def lose(self, gaps: Iterable[Gap]) -> None:
+        """Trades that were on the tape are not any more: their ids are holes again."""
+        for gap in gaps:
+            self._open(self._symbols.index(gap.symbol), gap)
+
     def obstruct(self, symbol_id: int, first_id: int, last_id: int, obstacle: str | None) -> list[Gap]:
         """Note why the missing ids of a range cannot be had for now; returns every row this makes or changes."""
         changed: list[Gap] = []

@@ -20,10 +20,9 @@ from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, 
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
 from pairscope.live import coverage
 from pairscope.live.coverage import Coverage
+from pairscope.store.stretches import read_stretches
 from pairscope.store.tape import Store
 
-STRETCH_MS = 3_600_000  # of trades read at once
-STRETCH_IDS = 1_000_000
 BARS_AT_ONCE = 50_000
 GAPS_AT_ONCE = 5_000
 
@@ -189,21 +188,6 @@ class Importer:
                 await self._store.flushed()
         await self._store.flushed()
         return len(bars)
-
-    async def absent(self, symbol: str, first_id: int, last_id: int) -> Runs:
-        """Ids of a range that are not on the tape."""
-        found = no_runs()
-        for start in range(first_id, last_id + 1, STRETCH_IDS):
-            stop = min(start + STRETCH_IDS, last_id + 1)
-            stored = await asyncio.to_thread(self._store.trades, symbol, from_id=start, to_id=stop)
-            found = union(found, runs_of(stored.id))
-        return subtract(run(first_id, last_id), found)
-
-
-def read_stretches(store: Store, symbol: str, from_ms: int, to_ms: int) -> Iterator[TradeBatch]:
-    """Trades of a symbol an hour at a time."""
-    for start_ms in range(from_ms, to_ms, STRETCH_MS):
-        yield store.trades(symbol, from_ms=start_ms, to_ms=min(start_ms + STRETCH_MS, to_ms))
 
 
 def different_trades(given: TradeBatch, stored: TradeBatch) -> list[int]:

@@ -117,6 +117,12 @@ class Intake:
             if gap.before_ms is not None and interval.floor(gap.before_ms) == open_ms
         )
 
+    def lose(self, gaps: Sequence[Gap]) -> None:
+        """Trades that were on the tape cannot be read any more; they are fetched again where that can be done."""
+        self._tracker.lose(gaps)
+        log.error("trades_lost", gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
+        self._on_gaps()
+
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
         return self._newest.get(symbol_id)

@@ -52,7 +52,9 @@ class Part:
     @property
     def path(self) -> Path:
         """Where the file lies, from the folder of sealed days."""
-        name = f"{self.number}.parquet" if self.kind == "trades" else f"{Interval(self.interval_ms)}-{self.number}.parquet"
+        name = (
+            f"{self.number}.parquet" if self.kind == "trades" else f"{Interval(self.interval_ms)}-{self.number}.parquet"
+        )
         return Path(self.kind, f"date={self.day}", f"symbol={self.symbol}", name)
 
     def __str__(self) -> str:
@@ -61,7 +63,9 @@ class Part:
 
 _COLUMNS = tuple(field.name for field in fields(Part))
 _STORED = tuple(name for name in _COLUMNS if name != "symbol")
-_SELECT = f"select {', '.join(_COLUMNS)} from (select parts.*, name as symbol from parts join symbols using (symbol_id))"
+_SELECT = (
+    f"select {', '.join(_COLUMNS)} from (select parts.*, name as symbol from parts join symbols using (symbol_id))"
+)
 
 
 def day_name(day_ms: int) -> str:

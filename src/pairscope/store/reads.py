@@ -1,60 +1,268 @@
-"""Questions to the tape: each takes a cursor and gives records."""
+"""Questions to the tape: each takes a cursor and gives records, from the open table and the sealed days alike.
+
+A question asks the list of parts and the tables in one transaction, so that a day that is being sealed meanwhile is
+read from the one or from the other, never from both.
+"""
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, SymbolTable, TradeBatch
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, IntArray, SymbolTable, TradeBatch
+from pairscope.store.parts import Part, PartKind, select_parts
+from pairscope.store.vault import Vault
 
 Cursor = duckdb.DuckDBPyConnection
+Columns = dict[str, NDArray[Any]]
 Bounds = dict[str, int | None]  # a comparison such as "time_ms >=" to its right side; None leaves it out
 
-_TRADE_COLUMNS = ", ".join(TRADE_COLUMNS)
-_BAR_COLUMNS = ", ".join(f'"{name}"' for name in BAR.names or ())
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a kind of row is laid down, in its table and in its parts."""
+
+    kind: PartKind
+    columns: str
+    time: str
+    first_id: str
+    last_id: str
+    order: tuple[str, ...]  # within a symbol (and interval)
 
 
-def read_trades(cursor: Cursor, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
+TRADES = Shape("trades", ", ".join(TRADE_COLUMNS), "time_ms", "id", "id", ("id",))
+BARS = Shape(
+    "bars",
+    ", ".join(f'"{name}"' for name in BAR.names or ()),
+    "open_time_ms",
+    "first_id",
+    "last_id",
+    ("open_time_ms", "source"),
+)
+
+# What a bound of rows means for a part, and the lowest and the highest value of its column there.
+_PART_COLUMNS = {
+    "time_ms": ("first_ms", "last_ms"),
+    "open_time_ms": ("first_ms", "last_ms"),
+    "id": ("first_id", "last_id"),
+}
+
+
+def read_trades(cursor: Cursor, vault: Vault, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
     """Trades in rising order of id; with `newest` the last `limit` of them."""
-    return TradeBatch(**_ordered(cursor, f"select {_TRADE_COLUMNS} from trades", bounds, "id", limit, newest))
+    return TradeBatch(**_ordered(cursor, vault, TRADES, bounds, limit, newest))
 
 
-def read_bars(cursor: Cursor, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
+def read_bars(cursor: Cursor, vault: Vault, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
     """Bars in rising order of open time, and of source where two sources have the same bar."""
-    columns = _ordered(cursor, f"select {_BAR_COLUMNS} from bars", bounds, "open_time_ms, source", limit, newest)
+    columns = _ordered(cursor, vault, BARS, bounds, limit, newest)
     bars = np.empty(len(columns["open_time_ms"]), BAR)
     for name, values in columns.items():
         bars[name] = values
     return bars
 
 
-def _ordered(
-    cursor: Cursor, select: str, bounds: Bounds, order: str, limit: int | None, newest: bool
-) -> dict[str, Any]:
+def _ordered(cursor: Cursor, vault: Vault, shape: Shape, bounds: Bounds, limit: int | None, newest: bool) -> Columns:
     given = {comparison: value for comparison, value in bounds.items() if value is not None}
-    backwards = newest and limit is not None
-    keys = order.replace(",", " desc,") + " desc" if backwards else order
-    query = f"{select} where {' and '.join(f'{comparison} ?' for comparison in given)} order by {keys}"
-    values = list(given.values())
-    if limit is not None:
-        query, values = f"{query} limit ?", [*values, limit]
-    columns = cursor.execute(query, values).fetchnumpy()
-    if backwards:
-        return {name: np.ascontiguousarray(column[::-1]) for name, column in columns.items()}
-    return dict(columns)
+    condition = " and ".join(f"{comparison} {value:d}" for comparison, value in given.items())
+    cursor.execute("begin")
+    if limit is None:
+        parts = _trusted(vault, _candidates(cursor, shape, given))
+        return _in_order(shape, _fetch(cursor, vault, spanning(vault, shape, condition, parts), parts))
+    if newest:
+        return _newest(cursor, vault, shape, given, condition, limit)
+    parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit)
+    order = ", ".join(shape.order)
+    return _fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} order by {order} limit {limit:d}", parts)
+
+
+def _newest(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], condition: str, limit: int) -> Columns:
+    """The last rows: from the open table alone when it has enough of them, else from the end of the parts too.
+
+    DuckDB reads a file from its beginning, so it is told where the end is: so many ids, or intervals, back at first,
+    then farther back until there are enough.
+    """
+    order = ", ".join(f"{name} desc" for name in shape.order)
+    last = f"order by {order} limit {limit:d}"
+    opened = _fetch(cursor, vault, f"select {shape.columns} from {shape.kind} where {condition} {last}", [])
+    place = shape.order[0]
+    parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit, opened[place])
+    if not parts:
+        return _reversed(opened)
+    highest = _highest(cursor, vault, place, condition, parts)
+    if len(opened[place]):
+        highest = max(highest, int(opened[place][0]))
+    step = given.get("interval_ms =", 1)
+    for reach in (2, 32, 512):
+        near = f"{condition} and {place} > {highest - reach * limit * step}"
+        found = _fetch(cursor, vault, f"{spanning(vault, shape, near, parts)} {last}", parts)
+        if len(found[place]) == limit:
+            return _reversed(found)
+    return _reversed(_fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} {last}", parts))
+
+
+def _highest(cursor: Cursor, vault: Vault, place: str, condition: str, parts: list[Part]) -> int:
+    """The highest place among the rows of parts, 0 when none fulfils the condition."""
+    rows = file_rows([vault.path(part) for part in parts])
+    query = f"select coalesce(max({place}), 0) as highest from {rows} where {condition}"
+    return int(_fetch(cursor, vault, query, parts)["highest"][0])
+
+
+def _fetch(cursor: Cursor, vault: Vault, query: str, parts: list[Part]) -> Columns:
+    try:
+        columns: Columns = cursor.execute(query).fetchnumpy()  # type: ignore[assignment]  # no column is categorical
+        return columns
+    except duckdb.Error:
+        vault.doubt(parts)
+        raise
+
+
+def _reversed(columns: Columns) -> Columns:
+    return {name: np.ascontiguousarray(column[::-1]) for name, column in columns.items()}
+
+
+def _in_order(shape: Shape, columns: Columns) -> Columns:
+    """Sorted here, because most rows come sorted: parts, then the open table."""
+    keys = [columns[name] for name in shape.order]
+    key = keys[0] if len(keys) == 1 else keys[0] * len(BarSource) + keys[1]
+    if (key[1:] >= key[:-1]).all():
+        return columns
+    order = np.argsort(key, kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> str:
+    """The query for rows of one symbol (and interval) that fulfil a condition, in the open table and in parts.
+
+    A bar of the open table hides the same one of a part: it is a revised one.
+    """
+    opened = f"select {shape.columns} from {shape.kind} where {condition}"
+    if not parts:
+        return opened
+    sealed = f"select {shape.columns} from {file_rows([vault.path(part) for part in parts])} sealed where {condition}"
+    if shape is BARS:
+        last_ms = max(part.last_ms for part in parts)
+        sealed += f"""
+            and not exists (
+                select 1 from (select * from bars where {condition} and open_time_ms <= {last_ms}) opened
+                where opened.open_time_ms = sealed.open_time_ms and opened.source = sealed.source
+            )
+        """
+    return f"select * from ({sealed} union all {opened})"
+
+
+def file_rows(paths: list[Path]) -> str:
+    """Parquet files as something to select from."""
+    # DuckDB takes a name for a pattern: a folder may well be called [data].
+    names = ", ".join(quoted(glob.escape(str(path))) for path in paths)
+    return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _candidates(cursor: Cursor, shape: Shape, given: dict[str, int]) -> list[Part]:
+    """The parts that may hold rows within the bounds."""
+    conditions = [f"kind = '{shape.kind}'"]
+    for comparison, value in given.items():
+        name, operator = comparison.split()
+        low, high = _PART_COLUMNS.get(name, (name, name))
+        conditions.append(f"{high if operator == '>=' else low} {operator} {value:d}")
+    return select_parts(cursor, " and ".join(conditions))
+
+
+def _trusted(vault: Vault, parts: list[Part]) -> list[Part]:
+    return [part for part in parts if vault.trusts(part)]
+
+
+def _needed(
+    vault: Vault,
+    parts: list[Part],
+    given: dict[str, int],
+    shape: Shape,
+    limit: int,
+    opened: IntArray | None = None,
+) -> list[Part]:
+    """The trusted parts among which the first `limit` rows are; the last ones when rows of the open table are given."""
+    while True:
+        needed = _enough(parts, _whole(given), shape, limit, opened)
+        damaged = [part for part in needed if not vault.trusts(part)]
+        if not damaged:
+            return needed
+        parts = [part for part in parts if part not in damaged]
+
+
+def _whole(given: dict[str, int]) -> Callable[[Part], bool]:
+    """Whether all rows of a part lie within the bounds."""
+
+    def whole(part: Part) -> bool:
+        for comparison, value in given.items():
+            name, operator = comparison.split()
+            if name not in _PART_COLUMNS:
+                continue
+            low, high = (getattr(part, column) for column in _PART_COLUMNS[name])
+            if not (low >= value if operator == ">=" else high < value):
+                return False
+        return True
+
+    return whole
+
+
+def _enough(
+    parts: list[Part], whole: Callable[[Part], bool], shape: Shape, limit: int, opened: IntArray | None
+) -> list[Part]:
+    """Without the parts whose rows all come after `limit` rows of other parts, or of the open table."""
+    low, high = _PART_COLUMNS[shape.order[0]]
+
+    def reach(part: Part) -> tuple[int, int]:
+        """The nearest and the farthest place of its rows, seen from the end the question starts at."""
+        first, last = getattr(part, low), getattr(part, high)
+        return (first, last) if opened is None else (-last, -first)
+
+    needed: list[Part] = []
+    for part in sorted(parts, key=reach):
+        nearest = reach(part)[0]
+        before = sum(other.row_count for other in needed if reach(other)[1] < nearest and whole(other))
+        if opened is not None:
+            before += int((-opened < nearest).sum())
+        if before >= limit:
+            break
+        needed.append(part)
+    return needed
 
 
 def read_last_trades(cursor: Cursor) -> dict[int, tuple[int, int]]:
-    rows = cursor.execute("select symbol_id, max(id), max_by(time_ms, id) from trades group by symbol_id").fetchall()
+    """The highest id of each symbol, and its time; a damaged part counts, for its ids are known to exist."""
+    rows = cursor.execute(
+        """
+        select symbol_id, max(id), max_by(time_ms, id) from (
+            select symbol_id, id, time_ms from trades
+            union all select symbol_id, last_id, last_id_ms from parts where kind = 'trades'
+        ) group by symbol_id
+        """
+    ).fetchall()
     return {symbol_id: (last_id, time_ms) for symbol_id, last_id, time_ms in rows}
 
 
 def read_last_bars(cursor: Cursor, interval: Interval) -> dict[int, int]:
-    query = "select symbol_id, max(open_time_ms) from bars where interval_ms = ? group by symbol_id"
-    return dict(cursor.execute(query, [interval.ms]).fetchall())
+    query = """
+        select symbol_id, max(open_ms) from (
+            select symbol_id, open_time_ms as open_ms from bars where interval_ms = $interval
+            union all select symbol_id, last_ms from parts
+            where kind = 'bars' and interval_ms = $interval and damage is null
+        ) group by symbol_id
+    """
+    return dict(cursor.execute(query, {"interval": interval.ms}).fetchall())
 
 
 def read_gaps(cursor: Cursor, symbols: SymbolTable, symbol_id: int | None, open_only: bool) -> list[Gap]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,19 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, TradeKind
 from pairscope.store import folder, reads
 from pairscope.store.database import Database
+from pairscope.store.days import Days, DiskUse, open_vault
+from pairscope.store.disk import Disk
 from pairscope.store.folder import Connect
+from pairscope.store.holdings import Holding, read_holdings
+from pairscope.store.parts import Part
+from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import prepare
+from pairscope.store.sealing import SealReport
 from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
+
+SWEEP_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +52,14 @@ class Store:
     Puts never wait: they are for the event loop. Reads are for `asyncio.to_thread`; they see what is committed.
     """
 
-    def __init__(self, path: Path, database: Database, writer: Writer, symbols: SymbolTable, queue_rows: int) -> None:
+    def __init__(
+        self, path: Path, database: Database, writer: Writer, days: Days, symbols: SymbolTable, queue_rows: int
+    ) -> None:
         self.path = path
         self.symbols = symbols
         self._database = database
         self._writer = writer
+        self._days = days
         self._queue_rows = queue_rows
         self._closed = False
 
@@ -62,18 +73,22 @@ class Store:
         commit_ms: int = 100,
         queue_rows: int = 400_000,
         memory_limit_mb: int = 128,
+        keep_data_days: int = 7,
+        keep_bar_days: int = 365,
         connect: Connect = folder.connect,
+        disk: Disk | None = None,
     ) -> Store:
         """Open the tape at `path`, making it and its folder when they are not there, and start its writer.
 
         Raises:
             DataFolderError: when the folder cannot be written, the file is held by another process, damaged, not a
-                tape, of another format, or holds the other kind of trade.
+                tape, of another format, or holds the other kind of trade, or when its sealed days are missing.
         """
         config = folder.database_config(path, memory_limit_mb)
         connection = folder.open_file(path, connect, config)
         try:
             state = prepare(connection, path, kind)
+            vault, sealed = open_vault(connection, path, disk or Disk())
         except duckdb.Error as error:
             connection.close()
             raise folder.explained(path, error) from error
@@ -83,9 +98,12 @@ class Store:
         folder.withdraw(path)  # of a process that was killed: this one holds the tape now
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
+        keep = KeepDays(trades=keep_data_days, bars=keep_bar_days)
+        days = Days(path, database, writer, vault, state.symbols, clock, keep)
         writer.start()
+        days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))
-        return cls(path, database, writer, state.symbols, queue_rows)
+        return cls(path, database, writer, days, state.symbols, queue_rows)
 
     def announce(self, url: str) -> None:
         """Leave the address of the running server beside the tape until it closes, for a second process to show."""
@@ -176,7 +194,7 @@ class Store:
             "id <": to_id,
         }
         with self._database.reading() as cursor:
-            return reads.read_trades(cursor, bounds, limit, newest)
+            return reads.read_trades(cursor, self._days.vault, bounds, limit, newest)
 
     def bars(
         self,
@@ -201,7 +219,7 @@ class Store:
             "open_time_ms <": to_ms,
         }
         with self._database.reading() as cursor:
-            return reads.read_bars(cursor, bounds, limit, newest)
+            return reads.read_bars(cursor, self._days.vault, bounds, limit, newest)
 
     def last_trades(self) -> dict[int, tuple[int, int]]:
         """For each symbol's integer the highest id on the tape and the time of that trade."""
@@ -218,6 +236,76 @@ class Store:
         symbol_id = None if symbol is None else self.symbols.index(symbol)
         with self._database.reading() as cursor:
             return reads.read_gaps(cursor, self.symbols, symbol_id, open_only)
+
+    def seal(self, now_ms: int) -> SealReport | None:
+        """Seal to files what belongs to days that are over; None when there is nothing to do.
+
+        A day is over when the newest trade, and `now_ms`, are an hour into the next one. Late trades of a sealed day
+        are merged into a new file once no more have come since the call before. To be called about once a minute,
+        in a thread: it takes as long as it takes, while puts and reads go on.
+
+        Raises:
+            StoreUnavailable: after close, or when the tape cannot be read or written; nothing is changed then.
+        """
+        return self._days.seal(now_ms)
+
+    def retain(self, now_ms: int) -> RetainReport | None:
+        """Delete days that are too old; None when there are none. Age is counted from the newest trade at most.
+
+        Raises:
+            StoreUnavailable: after close, or when the tape cannot be read or written; nothing is changed then.
+        """
+        return self._days.retain(now_ms)
+
+    def sweep(self, limit_bytes: int = SWEEP_BYTES) -> int:
+        """Read sealed files again to see whether they still hold what was written, the next ones at each call.
+
+        Returns how many bytes were read. Every file is checked at its first use too; the sweep finds the rot in those
+        nobody asks for.
+
+        Raises:
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        return self._days.sweep(limit_bytes)
+
+    def days(self, symbol: str | None = None) -> list[Part]:
+        """The sealed files, by day and symbol; of one symbol when named.
+
+        Raises:
+            UnknownName: when the tape has never seen the symbol.
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        symbol_id = None if symbol is None else self.symbols.index(symbol)
+        return [part for part in self._days.parts() if symbol_id in (None, part.symbol_id)]
+
+    def quarantined(self) -> list[Part]:
+        """The sealed files that were found damaged, each with its damage; their ids became gaps.
+
+        Raises:
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        return self._days.damaged()
+
+    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
+        """Be told, in another thread, of the gaps a damaged file leaves, once they are in the table of gaps."""
+        self._days.when_ids_are_lost(callback)
+
+    def disk_use(self) -> DiskUse:
+        """How many bytes each kind of data takes, and how many are left.
+
+        Raises:
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        return self._days.disk_use()
+
+    def holdings(self) -> list[Holding]:
+        """What is on the tape of each symbol, sealed days included; symbols without a trade are left out.
+
+        Raises:
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        with self._database.reading() as cursor:
+            return read_holdings(cursor, [part for part in self._days.parts() if part.kind == "trades"])
 
     def counters(self) -> StoreCounters:
         """How the disk is doing; cheap, never waits for a write."""

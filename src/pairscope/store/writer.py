@@ -3,16 +3,19 @@
 Puts never wait. A batch that does not fit is refused whole and counted. Everything that waits goes to the disk
 in one transaction, about every ``commit_ms``. When a write fails nothing more is acknowledged: the rows stay in
 memory, within the same bound, the file is opened anew, and they are written again until it works.
+
+Jobs (the sealing of a day, its deletion) run between two such transactions, each in one of its own. A job that fails
+is not tried again: its future says so, once it is certain whether it reached the disk.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -24,9 +27,11 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
 from pairscope.store.database import Database
 from pairscope.store.schema import TapeState, commit_number
-from pairscope.store.transaction import Work, write
+from pairscope.store.transaction import Work, carry_out, write
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 BARS_LIMIT = 200_000
 GAPS_LIMIT = 20_000
@@ -45,6 +50,20 @@ class WriterCounters:
     commit_ms_p99: float
     last_commit_ms: int | None
     error: str | None
+
+
+class JobRefused(Exception):
+    """Raised by a job that finds it cannot be done; nothing of it is written, and the disk is not to blame."""
+
+
+class JobUnsettled(StoreUnavailable):
+    """The tape was closed before it could be known whether a job is on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    act: Callable[[duckdb.DuckDBPyConnection], Any]
+    future: Future[Any]
 
 
 class Writer:
@@ -68,6 +87,7 @@ class Writer:
         self._puts = 0
         self._puts_committed = 0
         self._flushes: list[tuple[int, Future[None]]] = []
+        self._jobs: deque[_Job] = deque()
         self._urgent = False
         self._stopping = False
         self._number = state.commit_number
@@ -135,6 +155,20 @@ class Writer:
                 self._changed.notify_all()
         return future
 
+    def submit(self, act: Callable[[duckdb.DuckDBPyConnection], T]) -> Future[T]:
+        """Have a job done in a transaction of its own, in its turn.
+
+        The future fails with `JobRefused` when the job raised it, and with StoreUnavailable when the job did not reach
+        the disk. With `JobUnsettled`, a StoreUnavailable too, the tape was closed before that could be known.
+        """
+        future: Future[T] = Future()
+        with self._changed:
+            if self._stopping:
+                raise StoreUnavailable("the tape is closed", cure="start pairscope again")
+            self._jobs.append(_Job(act, future))
+            self._changed.notify_all()
+        return future
+
     def stop(self) -> int:
         """Write what waits, end the thread, and say how many rows could not be written."""
         with self._changed:
@@ -157,16 +191,26 @@ class Writer:
             )
 
     def _run(self) -> None:
-        while (work := self._next_work()) is not None:
-            if not self._written(work):
+        while self._something_to_do():
+            work = self._take_work()
+            if work is not None and not self._written(work):
                 self._give_up(work)
-                return
+                break
+            job = self._take_job()
+            if job is not None:
+                self._do(job)
+        self._dismiss_jobs()
 
-    def _next_work(self) -> Work | None:
-        """Everything that waits, after the pause between two commits; None when there will be no more."""
+    def _something_to_do(self) -> bool:
+        """Wait for something to do, at least the pause between two commits; False when there will be no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self._stopping, self._commit_s)
-            self._changed.wait_for(lambda: self._puts > self._puts_committed or self._stopping)
+            self._changed.wait_for(lambda: self._puts > self._puts_committed or self._jobs or self._stopping)
+            return self._puts > self._puts_committed or not self._stopping
+
+    def _take_work(self) -> Work | None:
+        """Everything that waits to be written."""
+        with self._changed:
             if self._puts == self._puts_committed:
                 return None
             self._urgent = False
@@ -184,10 +228,14 @@ class Writer:
 
     def _written(self, work: Work) -> bool:
         """Write until it works; False when the tape is being closed and several attempts failed."""
+        return self._persist(lambda failed: self._attempt(work, after_failure=failed))
+
+    def _persist(self, attempt: Callable[[bool], bool]) -> bool:
+        """Attempt until it works; False when the tape is being closed and several attempts failed."""
         attempts_left = ATTEMPTS_AT_CLOSE
         retry_s = FIRST_RETRY_S
         failed = False
-        while not self._attempt(work, after_failure=failed):
+        while not attempt(failed):
             failed = True
             attempts_left -= self._pause(retry_s)
             if attempts_left <= 0:
@@ -223,6 +271,65 @@ class Writer:
             self._error = text
         if news:
             log.error("write_failed", cause=text, exc_info=not isinstance(error, duckdb.Error))
+
+    def _take_job(self) -> _Job | None:
+        with self._changed:
+            return self._jobs.popleft() if self._jobs and not self._stopping else None
+
+    def _dismiss_jobs(self) -> None:
+        with self._changed:
+            jobs, self._jobs = self._jobs, deque()
+        for job in jobs:
+            job.future.set_exception(StoreUnavailable("the tape was closed before this could be done"))
+
+    def _do(self, job: _Job) -> None:
+        self._number += 1  # not given twice, whatever becomes of this one
+        results: list[Any] = []
+        try:
+            refusal = self._carried_out(lambda connection: results.append(job.act(connection)))
+        except Exception as error:  # noqa: BLE001 - the edge of the thread: whatever it is, it is told to who asked
+            self._failed(error)
+            self._settle(job, results, error)
+            return
+        if refusal is None:
+            job.future.set_result(results[0])
+        else:
+            job.future.set_exception(refusal)
+
+    def _carried_out(self, act: Callable[[duckdb.DuckDBPyConnection], None]) -> JobRefused | None:
+        try:
+            carry_out(self._database.connection, self._number, act)
+        except JobRefused as refusal:
+            self._database.connection.execute("rollback")
+            return refusal
+        return None
+
+    def _settle(self, job: _Job, results: list[Any], error: Exception) -> None:
+        """After a failure, open the file again and see what is on the disk: the job, or nothing of it."""
+        found: list[int] = []
+
+        def look(_: bool) -> bool:
+            try:
+                self._database.reopen()
+                found.append(commit_number(self._database.connection))
+            except Exception as error:  # noqa: BLE001 - as above: it is tried again
+                self._failed(error)
+                return False
+            return True
+
+        settled = self._persist(look)
+        if not settled:
+            job.future.set_exception(JobUnsettled("the tape was closed before this was known to be on the disk"))
+        elif found[-1] == self._number:
+            self._recovered()
+            job.future.set_result(results[0])
+        else:
+            self._recovered()
+            job.future.set_exception(StoreUnavailable(str(error).partition("\n")[0], cure="it is tried again later"))
+
+    def _recovered(self) -> None:
+        with self._changed:
+            self._error = None
 
     def _committed(self, work: Work, took_ms: float) -> None:
         if self._error is not None:

@@ -121,7 +121,9 @@ def test_klines_become_imported_bars(tmp_path: Path) -> None:
 
 
 def test_klines_without_trades_are_no_bars(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS, trades=0), kline(START_MS + 60_000)], None)
+    path = write_zip(
+        tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS, trades=0), kline(START_MS + 60_000)], None
+    )
     file = archive_file(path)
     assert file is not None
     assert read_klines(file, 0)["open_time_ms"].tolist() == [START_MS + 60_000]

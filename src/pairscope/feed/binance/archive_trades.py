@@ -18,7 +18,7 @@ from pairscope.base.runs import Runs, contains, holes, no_runs, runs_of, size, s
 from pairscope.feed.binance.archive import ArchiveFile, read_tables
 from pairscope.feed.binance.rows import Table
 
-KEPT_ROWS = 4_000_000  # rows of a file held in memory; a larger one is read twice
+KEPT_ROWS = 2_000_000  # rows of a file held in memory; a larger one is read twice
 STRAY_MS = 3_600_000  # a row this far outside the period of its file belongs to another file
 
 

@@ -39,11 +39,17 @@ class BinanceRest:
     """Requests that need an answer. Use as ``async with BinanceRest(url, clock) as rest``."""
 
     def __init__(
-        self, base_url: str, clock: Clock, *, timeout_s: float = 6.0, budget: WeightBudget | None = None
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        timeout_s: float = 6.0,
+        budget: WeightBudget | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.budget = budget or WeightBudget(clock)
         self._clock = clock
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, transport=transport)
 
     async def __aenter__(self) -> BinanceRest:
         return self

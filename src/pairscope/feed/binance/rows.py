@@ -70,7 +70,7 @@ def _read(
     hards = 0
     at = 0
     while at < len(text):
-        if text[at] == _NEWLINE:  # an empty line
+        if text[at] == _NEWLINE or text[at] == _RETURN:  # an empty line
             at += 1
             continue
         good, at, hards_of_row = _read_row(text, at, kinds, whole, number, flag, rows, hard, hards)

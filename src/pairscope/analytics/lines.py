@@ -1,0 +1,290 @@
+"""Lines y = alpha + beta x through one window of two series, computed directly, with nothing carried along.
+
+Every value depends on the bars of its window alone, and is computed by one kernel per method for the newest bar and for
+a whole history alike. In a window the positions where a value is missing are left out; sums are taken around the means.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+
+from pairscope.analytics.rolling import moves
+from pairscope.base.errors import RequestError
+from pairscope.base.kernel import kernel, plain
+from pairscope.base.model import FloatArray, IntArray
+
+# beta, alpha, correlation, spread, its mean and deviation over the window, z: the rows of every series of lines.
+ROWS = 7
+
+HUBER_K = 1.345  # 95 % as efficient as least squares when the noise is normal
+_MAD_OF_NORMAL = 0.6744897501960817
+_ITERATIONS = 500
+_STEP = 1e-13  # of IRLS, in deviations of the residuals: where it stops
+# A residual variance below this share of the variance of y is rounding: the fit is exact.
+_EXACT_FIT = 1e-12
+
+Rows: TypeAlias = tuple[FloatArray, IntArray]
+
+
+def tls_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+    """Orthogonal regression over the window that ends at each position: the line nearest to the points.
+
+    With centred sums S of the n positions present::
+
+        beta = (Syy - Sxx + sqrt((Syy - Sxx)² + 4 Sxy²)) / (2 Sxy)      alpha = mean(y) - beta mean(x)
+
+    Symmetric: the line of x on y is the same line, so the product of both betas is 1. It depends on the units of y and
+    x, which is no harm for log prices. NaN where least squares is (see `rolling_pair`), and where Sxy is 0 with
+    Syy >= Sxx: there is no one line.
+
+    Reference: G. H. Golub and C. F. Van Loan, "An analysis of the total least squares problem", SIAM J. Numer.
+    Anal. 17, 1980.
+
+    >>> rows, n = tls_rows(np.array([1.0, 3.0, 4.0, 8.0]), np.arange(4.0), 4, 0)
+    >>> round(float(rows[0, -1]), 6)
+    2.336991
+    """
+    return _rows(y, x, window, 0)
+
+
+def huber_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+    """Huber's M-estimate over the window that ends at each position: least squares that outliers cannot pull away.
+
+    Weights min(1, k s / abs(r)) with k = 1.345 and s = median(abs(r)) / 0.6745, iterated from least squares until the
+    line stands still. NaN where least squares is, and where it does not come to rest in 500 iterations. Once more than
+    half of the residuals are zero but for rounding, the line through them is the answer.
+
+    Reference: P. J. Huber, "Robust Statistics", 1981, chapter 7.
+
+    >>> x = np.arange(9.0)
+    >>> y = 2.0 * x + np.array([0.0, 0.1, -0.1, 0.1, 0.0, -0.1, 0.1, 0.0, 50.0])
+    >>> rows, n = huber_rows(y, x, 9, 0)
+    >>> bool(abs(rows[0, -1] - 2.0) < 0.05)
+    True
+    """
+    return _rows(y, x, window, 1)
+
+
+def past_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+    """Least squares over the window without its last position, and where that position lies beside the line.
+
+    The spread of a bar is thus a forecast error: its line has not seen it. z is the spread over the deviation of the
+    residuals (ddof 1) of the past. NaN as for least squares.
+
+    >>> rows, n = past_rows(np.array([0.0, 1.0, 2.0, 8.0]), np.arange(4.0), 4, 0)
+    >>> round(float(rows[0, -1]), 9), round(float(rows[3, -1]), 9)
+    (1.0, 5.0)
+    """
+    return _rows(y, x, window, 2)
+
+
+def check_pair(y: FloatArray, x: FloatArray, window: int) -> None:
+    """Refuse series of different lengths, and windows without a deviation.
+
+    Raises:
+        RequestError: with the cure.
+    """
+    if window < 2:
+        raise RequestError(f"a window of {window} bars has no deviation", cure="use at least 2 bars", code="bad_window")
+    if len(y) != len(x):
+        raise RequestError(f"two series of {len(y)} and {len(x)} values", cure="give two series of one length")
+
+
+def _rows(y: FloatArray, x: FloatArray, window: int, method: int) -> Rows:
+    check_pair(y, x, window)
+    out = np.full((ROWS, len(y)), np.nan)
+    n = np.zeros(len(y), np.int64)
+    _fill_rows(plain(y), plain(x), window, method, out, n)
+    return out, n
+
+
+@kernel
+def _fill_rows(y: FloatArray, x: FloatArray, window: int, method: int, out: FloatArray, n: IntArray) -> None:
+    for t in range(window - 1, len(y)):
+        first = t - window + 1
+        row = out[:, t]
+        if method == 0:
+            n[t] = _tls(y[first : t + 1], x[first : t + 1], window, row)
+        elif method == 1:
+            n[t] = _huber(y[first : t + 1], x[first : t + 1], window, row)
+        else:
+            n[t] = _past(y[first : t + 1], x[first : t + 1], window, row)
+
+
+@kernel
+def window_sums(y: FloatArray, x: FloatArray) -> tuple[int, float, float, float, float, float]:
+    """Of the positions where both values are present: n, mean(y), mean(x), Syy, Sxx, Sxy around the means.
+
+    Sums of squares are 0 where a series does not move but for rounding; NaN without a position.
+    """
+    n = 0
+    reference_y = reference_x = 0.0
+    sum_y = sum_x = 0.0
+    for i in range(len(y)):
+        if math.isfinite(y[i]) and math.isfinite(x[i]):
+            if n == 0:
+                reference_y = y[i]
+                reference_x = x[i]
+            n += 1
+            sum_y += y[i] - reference_y
+            sum_x += x[i] - reference_x
+    if n == 0:
+        return 0, np.nan, np.nan, np.nan, np.nan, np.nan
+    mean_y = reference_y + sum_y / n
+    mean_x = reference_x + sum_x / n
+    syy = sxx = sxy = 0.0
+    rest_y = rest_x = 0.0  # what the rounded means leave over
+    for i in range(len(y)):
+        if math.isfinite(y[i]) and math.isfinite(x[i]):
+            p = y[i] - mean_y
+            q = x[i] - mean_x
+            syy += p * p
+            sxx += q * q
+            sxy += p * q
+            rest_y += p
+            rest_x += q
+    syy -= rest_y * rest_y / n
+    sxx -= rest_x * rest_x / n
+    sxy -= rest_y * rest_x / n
+    if not moves(syy, n, mean_y):
+        syy = sxy = 0.0
+    if not moves(sxx, n, mean_x):
+        sxx = sxy = 0.0
+    return n, mean_y, mean_x, syy, sxx, sxy
+
+
+@kernel
+def _tls(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
+    if 2 * n < window or sxx == 0.0:
+        return n
+    gap = syy - sxx
+    root = math.hypot(gap, 2.0 * sxy)
+    if sxy == 0.0 and gap >= 0.0 and syy > 0.0:
+        return n
+    beta = (gap + root) / (2.0 * sxy) if gap > 0.0 else 2.0 * sxy / (root - gap)
+    _describe(y, x, n, mean_y, mean_x, syy, beta, 0.0, row)
+    row[2] = pearson(syy, sxx, sxy)
+    return n
+
+
+@kernel
+def _past(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+    last = len(y) - 1
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(y[:last], x[:last])
+    if 2 * n < window or sxx == 0.0:
+        return n
+    beta = sxy / sxx
+    _describe(y[:last], x[:last], n, mean_y, mean_x, syy, beta, 0.0, row)
+    row[2] = pearson(syy, sxx, sxy)
+    spread = (y[last] - mean_y) - beta * (x[last] - mean_x)
+    row[3] = row[6] = np.nan
+    row[4] = 0.0
+    if math.isfinite(spread):
+        row[3] = spread
+        if row[5] > 0.0:
+            row[6] = spread / row[5]
+    return n
+
+
+@kernel
+def _huber(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
+    if 2 * n < window or sxx == 0.0:
+        return n
+    p = np.empty(n)
+    q = np.empty(n)
+    k = 0
+    for i in range(len(y)):
+        if math.isfinite(y[i]) and math.isfinite(x[i]):
+            p[k] = y[i] - mean_y
+            q[k] = x[i] - mean_x
+            k += 1
+    beta, shift, at_rest = _reweighted(p, q, sxy / sxx, syy)
+    if at_rest:
+        _describe(y, x, n, mean_y, mean_x, syy, beta, shift, row)
+        row[2] = pearson(syy, sxx, sxy)
+    return n
+
+
+@kernel
+def _reweighted(p: FloatArray, q: FloatArray, beta: float, syy: float) -> tuple[float, float, bool]:
+    """Huber's line p = shift + beta q through centred points, from the least-squares beta."""
+    n = len(p)
+    shift = 0.0
+    absolute = np.empty(n)
+    rounding = 1e-14 * math.sqrt(syy / n)
+    reach = 0.0
+    for i in range(n):
+        reach = max(reach, abs(q[i]))
+    for _ in range(_ITERATIONS):
+        for i in range(n):
+            absolute[i] = abs(p[i] - shift - beta * q[i])
+        scale = np.median(absolute) / _MAD_OF_NORMAL
+        if scale <= rounding:
+            return beta, shift, True
+        total = total_p = total_q = 0.0
+        limit = HUBER_K * scale
+        for i in range(n):
+            weight = 1.0 if absolute[i] <= limit else limit / absolute[i]
+            absolute[i] = weight
+            total += weight
+            total_p += weight * p[i]
+            total_q += weight * q[i]
+        centre_p = total_p / total
+        centre_q = total_q / total
+        sqq = spq = 0.0
+        for i in range(n):
+            d = q[i] - centre_q
+            sqq += absolute[i] * d * d
+            spq += absolute[i] * d * (p[i] - centre_p)
+        if not sqq > 0.0:
+            return beta, shift, False
+        new_beta = spq / sqq
+        new_shift = centre_p - new_beta * centre_q
+        step = abs(new_beta - beta) * reach + abs(new_shift - shift)
+        beta = new_beta
+        shift = new_shift
+        if step <= _STEP * scale + rounding:
+            return beta, shift, True
+    return beta, shift, False
+
+
+@kernel
+def _describe(
+    y: FloatArray, x: FloatArray, n: int, mean_y: float, mean_x: float, syy: float, beta: float, shift: float,
+    row: FloatArray,
+) -> None:  # fmt: skip
+    """Write all but the correlation of a line through (mean_x, mean_y + shift)."""
+    total = 0.0
+    for i in range(len(y)):
+        if math.isfinite(y[i]) and math.isfinite(x[i]):
+            total += y[i] - mean_y - shift - beta * (x[i] - mean_x)
+    mean = total / n
+    squares = 0.0
+    for i in range(len(y)):
+        if math.isfinite(y[i]) and math.isfinite(x[i]):
+            d = y[i] - mean_y - shift - beta * (x[i] - mean_x) - mean
+            squares += d * d
+    if squares <= _EXACT_FIT * syy:
+        squares = 0.0
+    row[0] = beta
+    row[1] = mean_y + shift - beta * mean_x
+    row[4] = mean if shift != 0.0 else 0.0
+    row[5] = math.sqrt(squares / (n - 1.0)) if n > 1 else np.nan
+    spread = y[-1] - mean_y - shift - beta * (x[-1] - mean_x)
+    if math.isfinite(spread):
+        row[3] = spread
+        if row[5] > 0.0:
+            row[6] = (spread - row[4]) / row[5]
+
+
+@kernel
+def pearson(syy: float, sxx: float, sxy: float) -> float:
+    """The correlation from `window_sums`; NaN where a series does not move."""
+    if syy == 0.0 or sxx == 0.0:
+        return np.nan
+    return min(1.0, max(-1.0, sxy / math.sqrt(sxx) / math.sqrt(syy)))

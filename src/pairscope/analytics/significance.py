@@ -1,0 +1,80 @@
+"""How sure least squares is of a hedge ratio, if its residuals were independent: on prices they are not."""
+
+from __future__ import annotations
+
+import math
+
+from pairscope.analytics.lines import window_sums
+from pairscope.analytics.metric import Metric
+from pairscope.analytics.student import two_sided
+from pairscope.analytics.values import Reason, Value, given, null
+from pairscope.analytics.windows import PairWindow
+from pairscope.base.kernel import plain
+
+
+def beta_stderr(window: PairWindow) -> Value:
+    hedge = window.hedge("ols")
+    if not math.isfinite(hedge.beta):
+        return null(Reason.TOO_FEW if 2 * hedge.n < window.window else Reason.CONSTANT, hedge.n)
+    if hedge.n < 3:
+        return null(Reason.TOO_FEW, hedge.n)
+    first = max(0, len(window.y) - window.window)
+    _, _, _, _, sxx, _ = window_sums(plain(window.y[first:]), plain(window.x[first:]))
+    return given(hedge.spread_std * math.sqrt((hedge.n - 1) / (hedge.n - 2) / sxx), hedge.n)
+
+
+def beta_t(window: PairWindow) -> Value:
+    error = beta_stderr(window)
+    if not isinstance(error.value, float):
+        return error
+    if error.value == 0.0:
+        return null(Reason.EXACT_FIT, error.n)
+    return given(window.hedge("ols").beta / error.value, error.n)
+
+
+def beta_p(window: PairWindow) -> Value:
+    t = beta_t(window)
+    return given(two_sided(t.value, t.n - 2), t.n) if isinstance(t.value, float) else t
+
+
+_REFERENCE = "W. H. Greene, Econometric Analysis, chapter 4"
+_WARNING = "Assumes independent, stationary residuals. Prices have neither, so it promises far too much."
+
+METRICS = (
+    Metric(
+        name="beta_stderr",
+        scope="pair",
+        title="Standard error of the hedge ratio",
+        formula="sqrt(Σ spread² / (n - 2) / Sxx) of least squares",
+        unit="y per x",
+        function=beta_stderr,
+        fewest=3,
+        reference=_REFERENCE,
+        remark=_WARNING,
+        cadence="scan",
+    ),
+    Metric(
+        name="beta_t",
+        scope="pair",
+        title="t of the hedge ratio",
+        formula="beta / beta_stderr of least squares",
+        unit="1",
+        function=beta_t,
+        fewest=3,
+        reference=_REFERENCE,
+        remark=_WARNING,
+        cadence="scan",
+    ),
+    Metric(
+        name="beta_p",
+        scope="pair",
+        title="p of the hedge ratio",
+        formula="two-sided p of beta_t by Student's distribution with n - 2 degrees of freedom",
+        unit="probability",
+        function=beta_p,
+        fewest=3,
+        reference=_REFERENCE,
+        remark=_WARNING,
+        cadence="scan",
+    ),
+)

@@ -1,0 +1,60 @@
+"""The metrics of a pair that are computed from its trades: the window carries the tapes, when they are at hand."""
+
+from __future__ import annotations
+
+import math
+
+from pairscope.analytics.lead_lag import lag_grid
+from pairscope.analytics.lead_lag import lead_lag as find_lead_lag
+from pairscope.analytics.metric import Metric, Parameter
+from pairscope.analytics.ticks import FEWEST_CHANGES, hayashi_yoshida
+from pairscope.analytics.values import Reason, Value, null
+from pairscope.analytics.windows import PairWindow
+
+
+def correlation_hy(window: PairWindow) -> Value:
+    if window.ticks is None:
+        return null(Reason.NO_TRADES, 0)
+    found = hayashi_yoshida(window.ticks.y, window.ticks.x)
+    if math.isfinite(found.correlation):
+        return Value(found.correlation, found.n)
+    return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.CONSTANT, found.n)
+
+
+def lead_lag(window: PairWindow, reach_ms: int = 1_000, step_ms: int = 10) -> Value:
+    if window.ticks is None:
+        return null(Reason.NO_TRADES, 0)
+    found = find_lead_lag(window.ticks.y, window.ticks.x, lag_grid(reach_ms, step_ms))
+    return Value(found.lag_ms, found.n) if found.reason is None else null(found.reason, found.n)
+
+
+METRICS = (
+    Metric(
+        name="correlation_hy",
+        scope="pair",
+        title="Correlation of trades",
+        formula="Σ dy dx over price changes whose spans overlap / sqrt(Σ dy² Σ dx²)",
+        unit="1",
+        function=correlation_hy,
+        fewest=FEWEST_CHANGES,
+        reference="T. Hayashi and N. Yoshida, Bernoulli 11, 2005",
+        remark="Free of the Epps effect: the honest number below one minute. With few trades it may lie beyond 1.",
+        cadence="scan",
+    ),
+    Metric(
+        name="lead_lag",
+        scope="pair",
+        title="Lead of x over y",
+        formula="lag of x at which the size of correlation_hy is largest",
+        unit="ms",
+        function=lead_lag,
+        fewest=FEWEST_CHANGES,
+        reference="M. Hoffmann, M. Rosenbaum and N. Yoshida, Bernoulli 19, 2013",
+        remark="Positive when y follows x. Null when the trades do not tell one lag from another.",
+        parameters=(
+            Parameter("reach_ms", "int", 1_000, low=10, high=60_000),
+            Parameter("step_ms", "int", 10, low=1, high=1_000),
+        ),
+        cadence="scan",
+    ),
+)

@@ -1,0 +1,105 @@
+"""A sealed file that cannot be read any more: out of the list, into the quarantine, and its ids become gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+
+import duckdb
+import numpy as np
+import structlog
+
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import StoreUnavailable
+from pairscope.base.model import Gap
+from pairscope.base.runs import run, runs_of, subtract, union
+from pairscope.store.parts import Part, mark_damaged, select_parts
+from pairscope.store.reads import file_rows
+from pairscope.store.transaction import replace_gaps
+from pairscope.store.vault import Vault
+from pairscope.store.writer import Writer
+
+log = structlog.get_logger()
+
+REASON = "file_damaged"
+
+Cursor = duckdb.DuckDBPyConnection
+
+
+class DamageDesk:
+    """Takes reports of damaged files from any thread and has them written down by the writer."""
+
+    def __init__(self, writer: Writer, vault: Vault, clock: Clock) -> None:
+        self._writer = writer
+        self._vault = vault
+        self._clock = clock
+        self._unwritten: dict[int, tuple[Part, str, Future[None]]] = {}
+        self._on_gaps: Callable[[Sequence[Gap]], object] = lambda gaps: None
+
+    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
+        """Be told, in another thread, of the gaps that a damaged file leaves, when they are on the disk."""
+        self._on_gaps = callback
+
+    def report(self, part: Part, damage: str) -> None:
+        """Have a damaged file written down, moved away, and told; what fails is tried at `report_again`."""
+        over: Future[None] = Future()
+        self._unwritten[part.number] = part, damage, over
+        try:
+            job = self._writer.submit(lambda connection: self._write_down(connection, part, damage))
+        except StoreUnavailable:  # the tape is being closed: the damage is found again at the next opening
+            over.set_result(None)
+        else:
+            job.add_done_callback(lambda written: self._finish(part, written, over))
+
+    def _finish(self, part: Part, written: Future[list[Gap]], over: Future[None]) -> None:
+        if written.exception() is None:
+            self._unwritten.pop(part.number, None)
+            self._vault.quarantine(self._vault.path(part))
+            gaps = written.result()
+            if gaps:
+                log.warning("ids_lost", file=str(part), gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
+                self._on_gaps(gaps)
+        over.set_result(None)
+
+    def report_again(self) -> None:
+        """Try those once more that could not be written down."""
+        for part, damage, over in list(self._unwritten.values()):
+            if over.done():
+                self.report(part, damage)
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when everything reported is written down, or after so long."""
+        wait([over for _, _, over in list(self._unwritten.values())], timeout_s)
+
+    def _write_down(self, connection: Cursor, part: Part, damage: str) -> list[Gap]:
+        now = now_ms(self._clock)
+        if not mark_damaged(connection, part, damage, now) or part.kind != "trades":
+            return []
+        gaps = self._gaps_left_by(connection, part, now)
+        if gaps:
+            replace_gaps(connection, [(part.symbol_id, gap) for gap in gaps])
+        return gaps
+
+    def _gaps_left_by(self, connection: Cursor, part: Part, now: int) -> list[Gap]:
+        """The ids of a file that are neither elsewhere on the tape nor known to be missing."""
+        here = f"symbol_id = {part.symbol_id} and id between {part.first_id} and {part.last_id}"
+        tables = ["trades"]
+        overlap = "kind = 'trades' and symbol_id = ? and first_id <= ? and last_id >= ?"
+        values: list[int | str] = [part.symbol_id, part.last_id, part.first_id]
+        others = [self._vault.path(p) for p in select_parts(connection, overlap, values) if self._vault.trusts(p)]
+        if others:
+            tables.append(file_rows(others))
+        query = " union ".join(f"select id from {table} where {here}" for table in tables)
+        present = np.asarray(connection.execute(f"{query} order by id").fetchnumpy()["id"], np.int64)
+        known = connection.execute(
+            """
+            select first_id, last_id from gaps
+            where symbol_id = ? and closed_ms is null and first_id <= ? and last_id >= ?
+            """,
+            [part.symbol_id, part.last_id, part.first_id],
+        ).fetchall()
+        elsewhere = union(runs_of(present), np.array(known, np.int64).reshape(-1, 2))
+        return [
+            Gap(part.symbol, first, last, now, REASON, after_ms=part.first_ms, before_ms=part.last_ms)
+            for first, last in subtract(run(part.first_id, part.last_id), elsewhere).tolist()
+        ]

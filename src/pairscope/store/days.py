@@ -1,0 +1,141 @@
+"""The sealed days of a tape: made, looked after, deleted. One care at a time; each call belongs in a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pairscope.base.clock import Clock
+from pairscope.base.errors import StoreUnavailable
+from pairscope.base.model import Gap, SymbolTable
+from pairscope.store import folder
+from pairscope.store.damage import DamageDesk
+from pairscope.store.database import Database
+from pairscope.store.disk import Disk
+from pairscope.store.parts import Cursor, Part, damaged_parts, given_numbers, select_parts
+from pairscope.store.retention import KeepDays, RetainReport, Retention
+from pairscope.store.sealing import Sealer, SealReport
+from pairscope.store.vault import Vault, days_folder
+from pairscope.store.writer import Writer
+
+log = structlog.get_logger()
+
+LONGEST_WAIT_AT_OPENING_S = 5.0  # for damage found then to be written down
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """Bytes on the disk."""
+
+    open_bytes: int  # the DuckDB file: days not yet sealed, and everything small
+    trades_bytes: int  # sealed
+    bars_bytes: int
+    quarantine_bytes: int
+    free_bytes: int  # left on the volume
+
+    @property
+    def total_bytes(self) -> int:
+        return self.open_bytes + self.trades_bytes + self.bars_bytes + self.quarantine_bytes
+
+
+def open_vault(connection: Cursor, path: Path, disk: Disk) -> tuple[Vault, list[Part]]:
+    """The folder of a tape's sealed files, cleared of what a crash left, and the files that should be there.
+
+    Raises:
+        DataFolderError: when days were sealed and their folder is missing.
+    """
+    vault = Vault(days_folder(path), disk)
+    listed = select_parts(connection)
+    vault.tidy(listed, damaged_parts(connection), given_numbers(connection))
+    return vault, listed
+
+
+class Days:
+    """All care for sealed days. `Store` shows its methods to the other rooms."""
+
+    def __init__(
+        self,
+        path: Path,
+        database: Database,
+        writer: Writer,
+        vault: Vault,
+        symbols: SymbolTable,
+        clock: Clock,
+        keep: KeepDays,
+    ) -> None:
+        self.vault = vault
+        self._path = path
+        self._database = database
+        self._desk = DamageDesk(writer, vault, clock)
+        self._sealer = Sealer(database, writer, vault, symbols, clock)
+        self._retention = Retention(database, writer, vault, keep)
+        self._one_at_a_time = threading.Lock()
+        self._swept = 0
+        vault.when_damaged(self._desk.report)
+
+    def look_for_missing(self, listed: list[Part]) -> None:
+        """Notice files that are missing or of another length, before anything is asked of them."""
+        for part in listed:
+            try:
+                self.vault.is_there(part)
+            except StoreUnavailable as error:
+                log.warning("sealed_file_not_checked", file=str(part), cause=error.message)
+        self._desk.wait(LONGEST_WAIT_AT_OPENING_S)
+
+    def seal(self, now_ms: int) -> SealReport | None:
+        with self._caring():
+            return self._sealer.seal(now_ms)
+
+    def retain(self, now_ms: int) -> RetainReport | None:
+        with self._caring():
+            return self._retention.retain(now_ms)
+
+    def sweep(self, limit_bytes: int) -> int:
+        """Hash files afresh, from where the sweep before ended, until so many bytes were read; returns how many."""
+        with self._caring():
+            parts = sorted(self.parts(), key=lambda part: (part.number <= self._swept, part.number))
+            read_bytes = 0
+            for part in parts:
+                if read_bytes >= limit_bytes:
+                    break
+                self.vault.trusts_after_hashing(part)
+                read_bytes += part.byte_count
+                self._swept = part.number
+            return read_bytes
+
+    @contextmanager
+    def _caring(self) -> Iterator[None]:
+        with self._one_at_a_time:
+            self._desk.report_again()
+            try:
+                yield
+            finally:
+                self.vault.remove_retired(self._database.reads_ended())
+
+    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
+        self._desk.when_ids_are_lost(callback)
+
+    def parts(self) -> list[Part]:
+        with self._database.reading() as cursor:
+            return select_parts(cursor)
+
+    def damaged(self) -> list[Part]:
+        with self._database.reading() as cursor:
+            return damaged_parts(cursor)
+
+    def disk_use(self) -> DiskUse:
+        sealed: dict[str, int] = {"trades": 0, "bars": 0}
+        for part in self.parts():
+            sealed[part.kind] += part.byte_count
+        return DiskUse(
+            open_bytes=folder.size_bytes(self._path),
+            trades_bytes=sealed["trades"],
+            bars_bytes=sealed["bars"],
+            quarantine_bytes=sum(file.stat().st_size for file in self.vault.quarantined_files()),
+            free_bytes=self.vault.disk.free_bytes(self._path.parent),
+        )

@@ -1,0 +1,261 @@
+"""Sealing: the rows of days that are over go from the open table to sorted files.
+
+For each symbol's day (and interval): copy to a draft, sync, compare with the table, rename; then one transaction of
+the writer lists the file and deletes the rows. Before that transaction the file is no part of the tape, after it the
+rows are none. Rows that arrive in between make the transaction refuse, and the day is sealed again later: that is how
+late trades come into a sealed day too, by a new file that takes the place of the old one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import structlog
+
+from pairscope.base.clock import Clock
+from pairscope.base.errors import StoreUnavailable
+from pairscope.base.interval import DAY_MS
+from pairscope.base.model import SymbolTable
+from pairscope.store.database import Database
+from pairscope.store.parts import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
+from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
+from pairscope.store.vault import DRAFT, Vault
+from pairscope.store.writer import JobRefused, JobUnsettled, Writer
+
+log = structlog.get_logger()
+
+GRACE_MS = 3_600_000  # how far the next day must have got before a day is sealed
+SPARE_BYTES = 64_000_000  # left to the writer when a day is sealed
+_LARGEST_ROW_BYTES = 24
+_FORMAT = "format parquet, parquet_version v2, compression zstd, use_tmp_file false"
+
+
+@dataclass(frozen=True, slots=True)
+class SealReport:
+    """What one call sealed, and what it could not."""
+
+    files: int
+    trades: int  # rows that left the open table
+    bars: int
+    file_bytes: int
+    took_s: float
+    failed: tuple[str, ...] = ()  # a line for each file that was not made; it is tried again at the next call
+
+
+class _Digest(NamedTuple):
+    """Says whether two sets of rows are the same, whatever their order."""
+
+    row_count: int
+    sum_of_hashes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """Open rows of one symbol (and interval) that belong to a day that is over."""
+
+    shape: Shape
+    symbol_id: int
+    interval_ms: int
+    day_ms: int
+    row_count: int
+
+    @property
+    def condition(self) -> str:
+        condition = f"symbol_id = {self.symbol_id} and {self.shape.time} >= {self.day_ms}"
+        condition += f" and {self.shape.time} < {self.day_ms + DAY_MS}"
+        return condition if self.shape is TRADES else f"{condition} and interval_ms = {self.interval_ms}"
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        return self.shape.kind, self.symbol_id, self.interval_ms, self.day_ms
+
+
+class Sealer:
+    """Moves days that are over into files. One call at a time, in a thread that may wait."""
+
+    def __init__(self, database: Database, writer: Writer, vault: Vault, symbols: SymbolTable, clock: Clock) -> None:
+        self._database = database
+        self._writer = writer
+        self._vault = vault
+        self._symbols = symbols
+        self._clock = clock
+        self._late: dict[tuple[str, int, int, int], int] = {}  # rows for days with a file, at the call before
+
+    def seal(self, now_ms: int) -> SealReport | None:
+        """Seal what is over; None when there is nothing to do.
+
+        Raises:
+            StoreUnavailable: after close, or while the tape cannot be read.
+        """
+        started_s = self._clock.monotonic_s()
+        with self._database.reading() as cursor:
+            days = self._to_seal(cursor, now_ms)
+        if not days:
+            return None
+        first = self._writer.submit(lambda connection: take_numbers(connection, len(days))).result()
+        done: list[tuple[_Day, Part]] = []
+        failed: list[str] = []
+        for number, day in enumerate(days, first):
+            try:
+                done.append((day, self._seal(day, number)))
+            except (OSError, StoreUnavailable, JobRefused) as error:
+                failed.append(self._failure(day, error))
+        return SealReport(
+            files=len(done),
+            trades=sum(day.row_count for day, _ in done if day.shape is TRADES),
+            bars=sum(day.row_count for day, _ in done if day.shape is BARS),
+            file_bytes=sum(part.byte_count for _, part in done),
+            took_s=self._clock.monotonic_s() - started_s,
+            failed=tuple(failed),
+        )
+
+    def _failure(self, day: _Day, error: Exception) -> str:
+        what = f"{day.shape.kind} of {self._symbols.name(day.symbol_id)}, {day_name(day.day_ms)}"
+        cause = str(error).partition("\n")[0]
+        log.warning("sealing_failed", what=what, cause=cause)
+        return f"{what}: {cause}"
+
+    def _to_seal(self, cursor: duckdb.DuckDBPyConnection, now_ms: int) -> list[_Day]:
+        """Days that are over and have open rows. One that has a file waits until no more late rows come for it."""
+        reached_ms = min(now_ms, newest_ms(cursor))
+        over_ms = (reached_ms - GRACE_MS) // DAY_MS * DAY_MS
+        days = [_Day(TRADES, symbol_id, 0, *rest) for symbol_id, *rest in _open_days(cursor, TRADES, over_ms)]
+        days += [_Day(BARS, *row) for row in _open_days(cursor, BARS, over_ms)]
+        if not days:
+            self._late = {}
+            return []
+        parts = select_parts(cursor, "day_ms < ?", [over_ms])
+        sealed = {(part.kind, part.symbol_id, part.interval_ms, part.day_ms) for part in parts}
+        before, self._late = self._late, {day.key: day.row_count for day in days if day.key in sealed}
+        return [day for day in days if day.key not in sealed or before.get(day.key) == day.row_count]
+
+    def _seal(self, day: _Day, number: int) -> Part:
+        part = _blank(day, number, self._symbols.name(day.symbol_id))
+        path = self._vault.path(part)
+        try:
+            part, opened, replaced = self._written(day, part)
+        except (OSError, StoreUnavailable):
+            self._vault.remove(path.with_name(path.name + DRAFT))
+            self._vault.remove(path)
+            raise
+        try:
+            self._writer.submit(lambda connection: _swap(connection, day, part, opened, replaced)).result()
+        except JobUnsettled:  # the file may be a part of the tape: the next opening will know
+            raise
+        except (StoreUnavailable, JobRefused):
+            self._vault.remove(path)
+            raise
+        for old in replaced:
+            self._vault.retire(self._vault.path(old), self._database.reads_begun())
+        log.info("day_sealed", file=str(part), rows=part.row_count, file_bytes=part.byte_count)
+        return part
+
+    def _written(self, day: _Day, part: Part) -> tuple[Part, _Digest, list[Part]]:
+        """Make the file of a part; returns it with the digest of the open rows in it and the parts merged into it."""
+        path = self._vault.path(part)
+        draft = path.with_name(path.name + DRAFT)
+        disk = self._vault.disk
+        self._make_sure_of_space(day)
+        disk.make_folder(path.parent)
+        with self._database.reading() as cursor:
+            cursor.execute("begin")
+            replaced = [old for old in _parts_of(cursor, day) if self._vault.trusts(old)]
+            source = spanning(self._vault, day.shape, day.condition, replaced)
+            opened = _digest(cursor, day.shape, f"{day.shape.kind} where {day.condition}")
+            expected = _digest(cursor, day.shape, f"({source})") if replaced else opened
+            order = ", ".join(day.shape.order)
+            cursor.execute(f"copy ({source} order by {order}) to {quoted(str(draft))} ({_FORMAT})").fetchall()
+            cursor.execute("rollback")
+            if _digest(cursor, day.shape, file_rows([draft])) != expected:
+                raise StoreUnavailable("the file does not hold the rows it was made of", cure="look at its disk")
+            part = _described(cursor, part, day.shape, draft)
+        disk.sync(draft)
+        part = replace(part, byte_count=disk.stamp(draft)[0], sha256=disk.sha256(draft))
+        disk.rename(draft, path)
+        return part, opened, replaced
+
+    def _make_sure_of_space(self, day: _Day) -> None:
+        free = self._vault.disk.free_bytes(self._vault.root.parent)
+        if free < SPARE_BYTES + day.row_count * _LARGEST_ROW_BYTES:
+            raise StoreUnavailable(f"only {free:,} bytes are free", cure="make room on the disk of the tape")
+
+
+def newest_ms(cursor: duckdb.DuckDBPyConnection) -> int:
+    """Exchange time of the newest trade on the tape; of the newest bar on a tape without trades; 0 on an empty one."""
+    for shape in (TRADES, BARS):
+        ((newest,),) = cursor.execute(
+            f"""
+            select max(ms) from (
+                select max({shape.time}) as ms from {shape.kind}
+                union all select max(last_ms) from parts where kind = '{shape.kind}'
+            )
+            """
+        ).fetchall()
+        if newest is not None:
+            return int(newest)
+    return 0
+
+
+def _open_days(cursor: duckdb.DuckDBPyConnection, shape: Shape, over_ms: int) -> list[tuple[int, ...]]:
+    columns = "symbol_id" if shape is TRADES else "symbol_id, interval_ms"
+    return cursor.execute(
+        f"""
+        select {columns}, {shape.time} // {DAY_MS} * {DAY_MS} as day_ms, count(*) from {shape.kind}
+        where {shape.time} < {over_ms} group by all order by day_ms, {columns}
+        """
+    ).fetchall()
+
+
+def _parts_of(cursor: duckdb.DuckDBPyConnection, day: _Day) -> list[Part]:
+    return select_parts(cursor, "(kind, symbol_id, interval_ms, day_ms) = (?, ?, ?, ?)", list(day.key))
+
+
+def _blank(day: _Day, number: int, symbol: str) -> Part:
+    return Part(
+        number=number,
+        kind=day.shape.kind,
+        symbol=symbol,
+        symbol_id=day.symbol_id,
+        interval_ms=day.interval_ms,
+        day_ms=day.day_ms,
+        row_count=0,
+        first_id=0,
+        last_id=0,
+        first_ms=0,
+        last_ms=0,
+        last_id_ms=0,
+        byte_count=0,
+        sha256="",
+    )
+
+
+def _digest(cursor: duckdb.DuckDBPyConnection, shape: Shape, rows: str) -> _Digest:
+    ((row_count, sum_of_hashes),) = cursor.execute(
+        f"select count(*), sum(hash({shape.columns})) from {rows}"
+    ).fetchall()
+    return _Digest(row_count, sum_of_hashes)
+
+
+def _described(cursor: duckdb.DuckDBPyConnection, part: Part, shape: Shape, path: Path) -> Part:
+    (facts,) = cursor.execute(
+        f"""
+        select count(*), min({shape.first_id}), max({shape.last_id}), min({shape.time}), max({shape.time}),
+            max_by({shape.time}, {shape.last_id}) from {file_rows([path])}
+        """
+    ).fetchall()
+    names = ("row_count", "first_id", "last_id", "first_ms", "last_ms", "last_id_ms")
+    return replace(part, **dict(zip(names, facts, strict=True)))
+
+
+def _swap(connection: duckdb.DuckDBPyConnection, day: _Day, part: Part, opened: _Digest, replaced: list[Part]) -> None:
+    """List a file in place of the open rows and the older files it was made of, if they are still the same."""
+    if _digest(connection, day.shape, f"{day.shape.kind} where {day.condition}") != opened:
+        raise JobRefused("rows arrived meanwhile")
+    if {old.number for old in _parts_of(connection, day)} != {old.number for old in replaced}:
+        raise JobRefused("its older file was damaged meanwhile")
+    connection.execute(f"delete from {day.shape.kind} where {day.condition}").fetchall()
+    delete_parts(connection, [old.number for old in replaced])
+    insert_part(connection, part)

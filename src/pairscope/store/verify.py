@@ -1,0 +1,197 @@
+"""Proof that a tape is what it says: its ids without a hole that no gap tells of, its bars those of its trades.
+
+Nothing is changed. Everything is read from the disk again; what was in anyone's memory does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
+from pairscope.base.interval import DAY_MS, Interval
+from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind, no_bars
+from pairscope.base.runs import Runs, intersect, no_runs, run, runs_of, size, subtract, union
+from pairscope.store.klines import KlineCheck
+from pairscope.store.stretches import absent_ids, days_with_trades, read_stretches
+from pairscope.store.tape import Store
+
+TOLD = 20  # differences of a symbol that are described; the others are counted
+NOT_A_TRADE = "not_a_trade"  # the reason in a closed gap row of ids that the exchange gave to no trade
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found of one symbol."""
+
+    symbol: str
+    trades: int = 0
+    first_id: int | None = None
+    last_id: int | None = None
+    ids_missing: int = 0  # in open gaps
+    ids_unused: int = 0  # of raw trades: ids the exchange may have given to no trade
+    bars: int = 0  # compared with trades
+    bars_unproved: int = 0  # older than the trades that are kept
+    klines: int = 0  # compared with official ones
+    klines_shifted: int = 0  # differ from official ones because an aggregate crosses their border, as it may
+    differences: int = 0
+    told: list[str] = field(default_factory=list)
+
+    def differs(self, what: str) -> None:
+        """Count a difference, and keep its description while there are not too many."""
+        self.differences += 1
+        if len(self.told) < TOLD:
+            self.told.append(f"{self.symbol}: {what}")
+
+
+def verify_symbol(
+    store: Store,
+    symbol: str,
+    *,
+    kind: TradeKind,
+    intervals: Sequence[Interval],
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    klines: Sequence[BarArray] = (),
+) -> Verdict:
+    """Check a symbol between two times (whole UTC days), or all of it.
+
+    Args:
+        klines: official bars of this symbol; each array of one interval, oldest first.
+
+    Raises:
+        StoreUnavailable: when the tape cannot be read.
+    """
+    verdict = Verdict(symbol)
+    ends = [store.trades(symbol, from_ms=from_ms, to_ms=to_ms, limit=1, newest=newest) for newest in (False, True)]
+    if not len(ends[0]):
+        return verdict
+    gaps = store.gaps(symbol)
+    still_open = [gap for gap in gaps if gap.closed_ms is None]
+    start_ms = from_ms if from_ms is not None else _earliest_ms(store, symbol)
+    stop_ms = to_ms if to_ms is not None else _latest_ms(store, symbol) + 1
+    checked = tuple(sorted({*intervals, *(Interval(int(bars["interval_ms"][0])) for bars in klines)}))
+    ids = _IdCheck(verdict)
+    bars = _BarCheck(store, verdict, intervals)
+    official = KlineCheck(klines, exact=kind is TradeKind.RAW)
+    checked_to_ms = None
+    for day_ms in days_with_trades(store, symbol, start_ms, stop_ms):
+        if checked_to_ms is not None:
+            bars.check_empty(symbol, checked_to_ms, day_ms)
+        checked_to_ms = day_ms + DAY_MS
+        hours = [ids.seen(trades) for trades in read_stretches(store, symbol, day_ms, day_ms + DAY_MS)]
+        made = rebuild_bars(hours, checked, still_open)
+        bars.check(symbol, made, day_ms)
+        official.add(made)
+    ids.conclude(store, symbol, gaps, kind)
+    for what in official.differences():
+        verdict.differs(what)
+    verdict.klines, verdict.klines_shifted = official.compared, official.shifted
+    return verdict
+
+
+def _earliest_ms(store: Store, symbol: str) -> int:
+    return int(store.trades(symbol, limit=1).time_ms[0])
+
+
+def _latest_ms(store: Store, symbol: str) -> int:
+    return int(store.trades(symbol, limit=1, newest=True).time_ms[0])
+
+
+class _IdCheck:
+    """Every id once, and every hole told."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self._seen = no_runs()
+
+    def seen(self, trades: TradeBatch) -> TradeBatch:
+        """Take in trades as they stand on the tape; give them back with each id once."""
+        verdict, ids = self._verdict, trades.id
+        verdict.trades += len(trades)
+        doubled = np.diff(ids) == 0
+        for trade_id in np.unique(ids[1:][doubled]).tolist():
+            verdict.differs(f"trade {trade_id} is on the tape more than once")
+        here = runs_of(ids)
+        for first_id, last_id in intersect(self._seen, here).tolist():
+            verdict.differs(f"trades {first_id} to {last_id} are on the tape more than once")
+        self._seen = union(self._seen, here)
+        broken = ~((trades.price > 0) & (trades.size > 0) & np.isfinite(trades.price) & np.isfinite(trades.size))
+        for trade_id in ids[broken].tolist():
+            verdict.differs(f"trade {trade_id} has no price or no size")
+        return trades.take(np.append(True, ~doubled)) if doubled.any() else trades
+
+    def conclude(self, store: Store, symbol: str, gaps: Sequence[Gap], kind: TradeKind) -> None:
+        verdict, seen = self._verdict, self._seen
+        verdict.first_id, verdict.last_id = int(seen[0, 0]), int(seen[-1, 1])
+        span = run(verdict.first_id, verdict.last_id)
+        still_open = union(*(run(gap.first_id, gap.last_id) for gap in gaps if gap.closed_ms is None))
+        known = union(still_open, *(run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == NOT_A_TRADE))
+        verdict.ids_missing = size(intersect(span, still_open))
+        self._tell_contradictions(seen, gaps)
+        # Near the ends of the range an id may belong to a trade just outside of it.
+        missing = absent_ids(store, symbol, subtract(span, union(seen, known)))
+        if kind is TradeKind.RAW:
+            verdict.ids_unused = size(missing)
+            return
+        for first_id, last_id in missing.tolist():
+            verdict.differs(f"ids {first_id} to {last_id} are neither on the tape nor in a gap")
+
+    def _tell_contradictions(self, seen: Runs, gaps: Sequence[Gap]) -> None:
+        for gap in gaps:
+            if gap.closed_ms is not None:
+                continue
+            for first_id, last_id in intersect(seen, run(gap.first_id, gap.last_id)).tolist():
+                why = f" (obstacle {gap.obstacle})" if gap.obstacle else ""
+                self._verdict.differs(f"ids {first_id} to {last_id} are on the tape, and in an open gap{why}")
+
+
+class _BarCheck:
+    """Every stored bar equal to the bit to the one its trades make."""
+
+    def __init__(self, store: Store, verdict: Verdict, intervals: Sequence[Interval]) -> None:
+        self._store = store
+        self._verdict = verdict
+        self._newest = {interval: store.last_bars(interval) for interval in intervals}
+        self._first_ms: dict[Interval, int] = {}
+
+    def check(self, symbol: str, made: BarArray, day_ms: int) -> None:
+        """Compare the bars of a day."""
+        for interval, newest in self._newest.items():
+            newest_ms = newest.get(self._store.symbols.index(symbol))
+            if newest_ms is None:
+                continue
+            stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
+            stored = stored[stored["source"] == BarSource.LIVE]
+            own = made[made["interval_ms"] == interval.ms]
+            first_ms = self._first_ms.setdefault(interval, int(own["open_time_ms"][0]))
+            self._verdict.bars_unproved += int((stored["open_time_ms"] < first_ms).sum())
+            self._compare(interval, stored[stored["open_time_ms"] >= first_ms], own, newest_ms)
+
+    def check_empty(self, symbol: str, from_ms: int, to_ms: int) -> None:
+        """Days without trades have no bars either."""
+        for interval in self._newest:
+            stored = self._store.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms) if from_ms < to_ms else no_bars()
+            for open_ms in stored["open_time_ms"][stored["source"] == BarSource.LIVE].tolist():
+                self._verdict.differs(f"the {interval} bar of {open_ms} has no trades")
+
+    def _compare(self, interval: Interval, stored: BarArray, made: BarArray, newest_ms: int) -> None:
+        verdict = self._verdict
+        opens, theirs, mine = np.intersect1d(stored["open_time_ms"], made["open_time_ms"], return_indices=True)
+        verdict.bars += len(opens)
+        if len(stored) > len(np.unique(stored["open_time_ms"])):
+            verdict.differs(f"some {interval} bars are stored more than once")
+        for place in np.flatnonzero(~same_bars(stored[theirs], made[mine])).tolist():
+            verdict.differs(_bar_difference(interval, stored[theirs[place]], made[mine[place]]))
+        for open_ms in np.setdiff1d(stored["open_time_ms"], opens).tolist():
+            verdict.differs(f"the {interval} bar of {open_ms} has no trades")
+        for open_ms in np.setdiff1d(made["open_time_ms"], opens).tolist():
+            if open_ms < newest_ms:  # later ones are made when the next server starts
+                verdict.differs(f"the {interval} bar of {open_ms} is not stored, though there are trades")
+
+
+def _bar_difference(interval: Interval, stored: np.void, made: np.void) -> str:
+    parts = [f"{name} {stored[name]} instead of {made[name]}" for name in VALUES if stored[name] != made[name]]
+    return f"the {interval} bar of {int(stored['open_time_ms'])} has {', '.join(parts)}"

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mpmath
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pairscope.analytics.lines import huber_rows, past_rows, tls_rows, window_sums
+from pairscope.base.errors import RequestError
+from pairscope.base.model import FloatArray
+
+Walks = Callable[..., tuple[FloatArray, FloatArray]]
+BETA, ALPHA, CORRELATION, SPREAD, MEAN, STD, Z = range(7)
+
+
+def with_outliers(y: FloatArray, every: int = 20) -> FloatArray:
+    y = y.copy()
+    y[::every] += 50.0 * np.std(np.diff(y))
+    return y
+
+
+def residuals(y: FloatArray, x: FloatArray, row: FloatArray) -> FloatArray:
+    return np.asarray(y - row[ALPHA] - row[BETA] * x)
+
+
+# --- Huber ---
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0.0, 60), (11.0, 300), (100.0, 1_000)])
+def test_hubers_line_equals_statsmodels(walks: Walks, offset: float, count: int) -> None:
+    y, x = walks(seed=1, count=count, offset=offset)
+    y = with_outliers(y)
+    fit = sm.RLM(y, sm.add_constant(x), M=sm.robust.norms.HuberT(1.345)).fit(tol=1e-13, maxiter=2_000, conv="coefs")
+    rows, n = huber_rows(y, x, count, 0)
+    assert n[-1] == count
+    assert rows[[ALPHA, BETA], -1] == pytest.approx(fit.params, rel=1e-8)
+    assert rows[SPREAD, -1] == pytest.approx(fit.resid[-1], rel=1e-8)
+    assert rows[MEAN, -1] == pytest.approx(fit.resid.mean(), rel=1e-8)
+    assert rows[STD, -1] == pytest.approx(fit.resid.std(ddof=1), rel=1e-8)
+    assert rows[Z, -1] == pytest.approx((fit.resid[-1] - fit.resid.mean()) / fit.resid.std(ddof=1), rel=1e-8)
+
+
+def test_hubers_line_stands_where_outliers_pull_least_squares_away() -> None:
+    random = np.random.default_rng(2)
+    x = np.cumsum(random.normal(0, 1, 500))
+    y = 3.0 + 2.0 * x + random.normal(0, 0.1, 500)
+    y[-50:] += 8.0
+    robust, plain = huber_rows(y, x, 500, 0)[0][BETA, -1], np.polyfit(x, y, 1)[0]
+    assert abs(robust - 2.0) < 0.2 * abs(plain - 2.0)
+
+
+def test_hubers_line_goes_through_the_points_when_most_of_them_lie_on_one() -> None:
+    x = np.arange(50.0)
+    y = 1.0 + 2.0 * x
+    y[5::12] += 7.0
+    rows, _ = huber_rows(y, x, 50, 0)
+    assert rows[[BETA, ALPHA], -1] == pytest.approx([2.0, 1.0], abs=1e-6)
+
+
+def test_hubers_line_is_that_of_least_squares_without_outliers() -> None:
+    x = np.arange(8.0)
+    y = 2.0 * x + np.array([1.0, -1.0] * 4)
+    assert huber_rows(y, x, 8, 0)[0][BETA, -1] == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-12)
+
+
+# --- orthogonal ---
+
+
+def test_an_orthogonal_line_is_the_direction_of_the_largest_singular_value(walks: Walks) -> None:
+    y, x = walks(seed=3, count=200, offset=11.0, step=1e-3)
+    centred = np.column_stack([x - x.mean(), y - y.mean()])
+    direction = np.linalg.svd(centred)[2][0]
+    rows, _ = tls_rows(y, x, 200, 0)
+    assert rows[BETA, -1] == pytest.approx(direction[1] / direction[0], rel=1e-10)
+    left = residuals(y, x, rows[:, -1])
+    assert rows[[SPREAD, STD], -1] == pytest.approx([left[-1], left.std(ddof=1)], rel=1e-8)
+    assert rows[MEAN, -1] == 0.0
+    assert rows[Z, -1] == rows[SPREAD, -1] / rows[STD, -1]
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 2**32))
+def test_an_orthogonal_line_is_the_same_whichever_leg_is_y(walks: Walks, seed: int) -> None:
+    y, x = walks(seed, 60)
+    one, other = tls_rows(y, x, 60, 0)[0][BETA, -1], tls_rows(x, y, 60, 0)[0][BETA, -1]
+    assert one * other == pytest.approx(1.0, rel=1e-9)
+
+
+def test_points_that_point_nowhere_have_no_orthogonal_line() -> None:
+    y, x = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
+    rows, n = tls_rows(y, x, 4, 0)
+    assert n[-1] == 4
+    assert np.isnan(rows[:, -1]).all()
+
+
+def test_a_constant_y_has_a_flat_orthogonal_line() -> None:
+    rows, _ = tls_rows(np.full(10, 11.1), np.arange(10.0), 10, 0)
+    assert rows[[BETA, SPREAD, STD], -1].tolist() == [0.0, 0.0, 0.0]
+
+
+# --- past only ---
+
+
+def test_a_past_line_is_least_squares_without_the_bar_itself(walks: Walks) -> None:
+    y, x = walks(seed=4, count=120)
+    rows, n = past_rows(y, x, 50, 0)
+    for t in (49, 80, 119):
+        before = slice(t - 49, t)
+        fit = sm.OLS(y[before], sm.add_constant(x[before])).fit()
+        forecast_error = y[t] - fit.params[0] - fit.params[1] * x[t]
+        assert n[t] == 49
+        assert rows[[ALPHA, BETA, SPREAD], t] == pytest.approx([*fit.params, forecast_error], rel=1e-8)
+        assert rows[Z, t] == pytest.approx(forecast_error / fit.resid.std(ddof=1), rel=1e-8)
+
+
+def test_a_past_line_does_not_move_with_the_bar_itself(walks: Walks) -> None:
+    y, x = walks(seed=5, count=50)
+    before = past_rows(y, x, 50, 0)[0][:, -1].copy()
+    y[-1] += 100.0
+    after = past_rows(y, x, 50, 0)[0][:, -1]
+    assert after[[BETA, ALPHA, STD]].tolist() == before[[BETA, ALPHA, STD]].tolist()
+    assert after[SPREAD] == pytest.approx(before[SPREAD] + 100.0)
+
+
+# --- sums ---
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e5, 1e9])
+def test_sums_equal_fifty_digit_arithmetic_at_any_offset(walks: Walks, offset: float) -> None:
+    y, x = walks(seed=6, count=64, offset=offset)
+    with mpmath.workdps(50):
+        ys, xs = [mpmath.mpf(float(v)) for v in y], [mpmath.mpf(float(v)) for v in x]
+        mean_y, mean_x = mpmath.fsum(ys) / 64, mpmath.fsum(xs) / 64
+        syy = mpmath.fsum((v - mean_y) ** 2 for v in ys)
+        sxx = mpmath.fsum((v - mean_x) ** 2 for v in xs)
+        sxy = mpmath.fsum((a - mean_y) * (b - mean_x) for a, b in zip(ys, xs, strict=True))
+        expected = [float(v) for v in (mean_y, mean_x, syy, sxx, sxy)]
+    n, *found = window_sums(y, x)
+    assert n == 64
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_a_series_that_moves_by_rounding_alone_does_not_move() -> None:
+    y = np.full(50, 1e9)
+    y[25] = np.nextafter(1e9, 2e9)
+    assert window_sums(y, np.arange(50.0))[3:] == pytest.approx((0.0, 10_412.5, 0.0))
+
+
+def test_no_position_in_common_has_no_sums() -> None:
+    nan = np.nan
+    n, *sums = window_sums(np.array([nan, 1.0]), np.array([1.0, nan]))
+    assert n == 0
+    assert np.isnan(sums).all()
+
+
+# --- requests that cannot be answered ---
+
+
+@pytest.mark.parametrize("rows_of", [huber_rows, tls_rows, past_rows])
+def test_a_window_below_two_bars_is_refused(rows_of: Callable[..., object]) -> None:
+    with pytest.raises(RequestError, match="use at least 2 bars"):
+        rows_of(np.arange(3.0), np.arange(3.0), 1, 0)
+    with pytest.raises(RequestError, match="one length"):
+        rows_of(np.arange(3.0), np.arange(4.0), 2, 0)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason, pair_metrics
+from pairscope.analytics.cointegration import residual
+from pairscope.analytics.hurst import hurst
+from pairscope.analytics.meanreversion import half_life, variance_ratio
+from pairscope.analytics.reversion import METRICS
+from pairscope.base.model import FloatArray
+
+NAMES = [metric.name for metric in METRICS]
+
+
+def window_of(spread: FloatArray, per_year: float = 525_600.0) -> PairWindow:
+    x = 11 + 1e-3 * np.random.default_rng(1).normal(size=len(spread)).cumsum()
+    return PairWindow(0.8 * x + spread, x, 5, len(spread), per_year)
+
+
+def reverting(count: int) -> FloatArray:
+    random = np.random.default_rng(2)
+    spread = np.zeros(count)
+    for t in range(1, count):
+        spread[t] = 0.8 * spread[t - 1] + 5e-4 * random.normal()
+    return spread
+
+
+def test_metrics_are_those_of_the_fitted_spread() -> None:
+    window = window_of(reverting(300))
+    spread = residual(window.y, window.x).spread
+    life, path = half_life(spread), hurst(spread)
+    expected = {
+        "half_life": life.bars,
+        "half_life_low": life.low,
+        "half_life_high": life.high,
+        "half_life_ms": life.bars * 60_000,
+        "variance_ratio": variance_ratio(spread).ratio,
+        "variance_ratio_p": variance_ratio(spread).p,
+        "hurst": path.exponent,
+        "hurst_low": path.low,
+        "hurst_high": path.high,
+    }
+    metrics = pair_metrics(window, NAMES)
+    assert {name: value.value for name, value in metrics.items()} == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_lag_of_the_variance_ratio_can_be_chosen() -> None:
+    window = window_of(reverting(300))
+    spread = residual(window.y, window.x).spread
+    assert CATALOGUE["variance_ratio"].compute(window, lag=3).value == variance_ratio(spread, lag=3).ratio
+    assert CATALOGUE["variance_ratio_p"].compute(window, lag=200).reason == Reason.TOO_FEW
+
+
+def test_the_half_life_of_a_walk_is_refused_and_the_hurst_exponent_is_not() -> None:
+    metrics = pair_metrics(window_of(1e-3 * np.random.default_rng(5).normal(size=300).cumsum()), NAMES)
+    assert {metrics[name].reason for name in NAMES if name.startswith("half_life")} == {Reason.NOT_REVERTING}
+    assert metrics["hurst"].reason is None
+
+
+def test_the_hurst_exponent_needs_more_bars_than_the_half_life() -> None:
+    metrics = pair_metrics(window_of(reverting(80)), NAMES)
+    assert metrics["hurst"].reason == Reason.TOO_FEW
+    assert metrics["half_life"].reason is None

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason, Value
+from pairscope.analytics.ticks import PairTicks, Tape, common_span, epps_curve, hayashi_yoshida, tape_of
+from pairscope.base.errors import RequestError
+from pairscope.base.model import FloatArray
+
+Tapes = Callable[..., tuple[Tape, Tape]]
+
+
+def by_all_pairs(y: Tape, x: Tape) -> float:
+    """The definition, without any shortcut."""
+    total = 0.0
+    for i in range(1, len(y)):
+        for j in range(1, len(x)):
+            opened = max(y.time_ms[i - 1], x.time_ms[j - 1])
+            if opened < min(y.time_ms[i], x.time_ms[j]):
+                total += (y.log_price[i] - y.log_price[i - 1]) * (x.log_price[j] - x.log_price[j - 1])
+    return total / math.sqrt(sum(np.diff(y.log_price) ** 2) * sum(np.diff(x.log_price) ** 2))
+
+
+def tape(times: list[int], logs: FloatArray) -> Tape:
+    return tape_of(np.array(times), np.exp(logs))
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32), span=st.sampled_from([60, 200, 5_000]))
+def test_the_correlation_is_that_of_the_definition(seed: int, span: int) -> None:
+    random = np.random.default_rng(seed)
+    y, x = (
+        tape(sorted(random.integers(0, span, count).tolist()), np.cumsum(random.normal(0, 1e-3, count)))
+        for count in (90, 60)
+    )
+    found = hayashi_yoshida(y, x)
+    y, x = common_span(y, x)
+    assert found.n == min(len(y), len(x)) - 1
+    if found.n >= 30:
+        assert found.correlation == pytest.approx(by_all_pairs(y, x), rel=1e-10, abs=1e-12)
+
+
+def test_trading_at_the_same_times_it_is_the_plain_correlation_of_returns_around_zero() -> None:
+    random = np.random.default_rng(1)
+    steps = random.normal(0, 1e-3, (2, 100))
+    y, x = (tape(list(range(0, 1_000, 10)), np.cumsum(row)) for row in steps)
+    dy, dx = steps[:, 1:]
+    assert hayashi_yoshida(y, x).correlation == pytest.approx(dy @ dx / math.sqrt((dy @ dy) * (dx @ dx)))
+
+
+def test_the_true_correlation_is_found_where_one_second_bars_show_a_quarter_of_it(diffusions: Tapes) -> None:
+    curves = [epps_curve(*diffusions(seed)) for seed in range(12)]
+    assert np.mean([curve.hayashi_yoshida for curve in curves]) == pytest.approx(0.8, abs=0.03)
+    at = {int(s): np.mean([c.correlation[k] for c in curves]) for k, s in enumerate(curves[0].interval_s)}
+    assert at[1] == pytest.approx(0.225, abs=0.03)
+    assert at[5] == pytest.approx(0.547, abs=0.03)
+    assert at[60] == pytest.approx(0.753, abs=0.06)
+
+
+def test_the_curve_is_pearsons_correlation_of_last_prices() -> None:
+    random = np.random.default_rng(2)
+    times = [np.sort(random.choice(60_000, 400, replace=False)) for _ in range(2)]
+    logs = [np.cumsum(random.normal(0, 1e-3, 400)) for _ in range(2)]
+    curve = epps_curve(tape(times[0].tolist(), logs[0]), tape(times[1].tolist(), logs[1]), (2,))
+    first, last = max(t[0] for t in times), min(t[-1] for t in times)
+    grid = np.arange(-(-first // 2_000), last // 2_000 + 1) * 2_000
+    sampled = [row[np.searchsorted(t, grid, "right") - 1] for t, row in zip(times, logs, strict=True)]
+    assert curve.n[0] == len(grid) - 1
+    assert curve.correlation[0] == pytest.approx(np.corrcoef(*np.diff(sampled))[0, 1], rel=1e-10)
+
+
+def test_a_tape_keeps_the_last_trade_of_a_millisecond_and_no_trade_without_a_price() -> None:
+    found = tape_of(np.array([1, 1, 1, 2, 3, 3]), np.array([5.0, 6.0, 7.0, 0.0, 8.0, math.nan]))
+    assert found.time_ms.tolist() == [1, 3]
+    assert found.log_price.tolist() == [math.log(7.0), math.log(8.0)]
+
+
+def test_time_that_goes_backwards_is_refused() -> None:
+    with pytest.raises(RequestError, match="sort them by id"):
+        tape_of(np.array([2, 1]), np.ones(2))
+    with pytest.raises(RequestError, match="as many"):
+        tape_of(np.array([2, 1]), np.ones(3))
+    with pytest.raises(RequestError, match="whole seconds"):
+        epps_curve(tape([], np.zeros(0)), tape([], np.zeros(0)), (0,))
+
+
+def test_only_the_time_both_tapes_cover_counts(diffusions: Tapes) -> None:
+    y, x = diffusions(3)
+    late = slice(len(x) // 2, len(x) - 100)
+    part = Tape(x.time_ms[late], x.log_price[late])
+    cut, other = common_span(y, part)
+    assert other.time_ms.tolist() == part.time_ms.tolist()
+    inside = (y.time_ms >= part.time_ms[0]) & (y.time_ms <= part.time_ms[-1])
+    assert cut.time_ms.tolist() == y.time_ms[inside].tolist()
+    assert hayashi_yoshida(y, part).correlation == pytest.approx(by_all_pairs(cut, part))
+    assert hayashi_yoshida(y, part).n == len(part) - 1
+
+
+def test_few_trades_or_a_still_price_have_no_correlation() -> None:
+    times = list(range(0, 3_100, 100))
+    moving, still = tape(times, np.sin(times) / 100), tape(times, np.zeros(31))
+    assert hayashi_yoshida(moving, moving).correlation == pytest.approx(1.0)
+    assert math.isnan(hayashi_yoshida(moving, still).correlation)
+    assert math.isnan(hayashi_yoshida(moving, tape(times[:-1], np.sin(times[:-1]))).correlation)
+    assert hayashi_yoshida(moving, tape([], np.zeros(0))).n == 0
+    assert np.isnan(epps_curve(moving, tape([], np.zeros(0))).correlation).all()
+
+
+def test_the_metric_is_that_of_the_tapes_a_window_carries(diffusions: Tapes) -> None:
+    y, x = diffusions(4)
+    metric, closes = CATALOGUE["correlation_hy"], np.zeros(0)
+    found = hayashi_yoshida(y, x)
+    few, still = Tape(x.time_ms[:9], x.log_price[:9]), Tape(x.time_ms, np.zeros(len(x)))
+    expected = [
+        (PairTicks(y, x), Value(found.correlation, found.n)),
+        (PairTicks(y, few), Value(None, hayashi_yoshida(y, few).n, Reason.NO_TRADES)),
+        (PairTicks(y, still), Value(None, found.n, Reason.CONSTANT)),
+        (None, Value(None, 0, Reason.NO_TRADES)),
+    ]
+    for ticks, value in expected:
+        assert metric.compute(PairWindow(closes, closes, 0, 3, 1.0, ticks)) == value

@@ -1,0 +1,124 @@
+"""A tape in memory with the manners of the store: puts reach the disk in order, a kill forgets the newest of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from pairscope.base.errors import StoreUnavailable
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, no_bars
+from pairscope.store.tape import Store
+
+COMMIT_S = 0.1
+Put = TradeBatch | BarArray | list[Gap]
+
+
+class MemoryTape:
+    """What the intake uses of `Store`. `failing` names what a bad disk refuses: trades, bars, gaps, reads."""
+
+    def __init__(self, symbols: Sequence[str], journal: Sequence[Put] = ()) -> None:
+        self.symbols = SymbolTable(symbols)
+        self.failing: frozenset[str] = frozenset()
+        self._journal: list[Put] = []
+        self._put_s: list[float] = []  # when each put came
+        self._on_disk = 0
+        self._trades: dict[int, list[TradeBatch]] = {}
+        self._bars: dict[tuple[int, int, int, int], np.void] = {}
+        self._gaps: dict[tuple[str, int], Gap] = {}
+        for put in journal:
+            self._take(put)
+        self._on_disk = len(self._journal)
+
+    def as_store(self) -> Store:
+        return cast(Store, self)
+
+    def killed(self, rng: random.Random) -> MemoryTape:
+        """What is on the disk after `kill -9`: everything flushed or old enough, and some of the puts after."""
+        now_s = asyncio.get_running_loop().time()
+        certain = max(self._on_disk, sum(put_s < now_s - COMMIT_S for put_s in self._put_s))
+        return MemoryTape(list(self.symbols), self._journal[: rng.randint(certain, len(self._journal))])
+
+    def put_trades(self, batch: TradeBatch) -> bool:
+        return not len(batch) or self._accepted("trades", batch)
+
+    def put_bars(self, bars: BarArray) -> bool:
+        return not len(bars) or self._accepted("bars", bars.copy())
+
+    def put_gaps(self, gaps: Sequence[Gap]) -> bool:
+        return not gaps or self._accepted("gaps", list(gaps))
+
+    async def flushed(self) -> None:
+        while self.failing:
+            await asyncio.sleep(COMMIT_S)
+        self._on_disk = len(self._journal)
+
+    def _accepted(self, kind: str, put: Put) -> bool:
+        if kind in self.failing:
+            return False
+        self._take(put)
+        return True
+
+    def _take(self, put: Put) -> None:
+        self._journal.append(put)
+        self._put_s.append(asyncio.get_running_loop().time())
+        if isinstance(put, TradeBatch):
+            for symbol_id in np.unique(put.symbol_id).tolist():
+                self._trades.setdefault(symbol_id, []).append(put.take(put.symbol_id == symbol_id))
+        elif isinstance(put, list):
+            self._gaps.update({(gap.symbol, gap.first_id): gap for gap in put})
+        else:
+            for bar in put:
+                key = tuple(int(bar[name]) for name in ("symbol_id", "interval_ms", "open_time_ms", "source"))
+                self._bars[cast(tuple[int, int, int, int], key)] = bar
+
+    def trades(
+        self,
+        symbol: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        from_id: int | None = None,
+        to_id: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> TradeBatch:
+        if "reads" in self.failing:  # the file is being opened anew
+            raise StoreUnavailable("the tape could not be read")
+        batches = self._trades.get(self.symbols.index(symbol), [])
+        found = TradeBatch.concatenate(batches)
+        wanted = np.ones(len(found), np.bool_)
+        for column, low, high in ((found.time_ms, from_ms, to_ms), (found.id, from_id, to_id)):
+            wanted &= (column >= low if low is not None else True) & (column < high if high is not None else True)
+        found = found.take(wanted)
+        found = found.take(np.argsort(found.id, kind="stable"))
+        if limit is None or len(found) <= limit:
+            return found
+        places = np.arange(len(found))
+        return found.take(places[-limit:] if newest else places[:limit])
+
+    def bars(
+        self, symbol: str, interval: Interval, *, limit: int | None = None, newest: bool = False
+    ) -> BarArray:
+        key = (self.symbols.index(symbol), interval.ms)
+        found = [bar for (symbol_id, ms, _, _), bar in self._bars.items() if (symbol_id, ms) == key]
+        bars = np.array(found, no_bars().dtype) if found else no_bars()
+        bars = bars[np.argsort(bars["open_time_ms"], kind="stable")]
+        return bars if limit is None else bars[-limit:] if newest else bars[:limit]
+
+    def last_trades(self) -> dict[int, tuple[int, int]]:
+        heads = {}
+        for symbol_id, batches in self._trades.items():
+            trades = TradeBatch.concatenate(batches)
+            place = int(np.argmax(trades.id))
+            heads[symbol_id] = int(trades.id[place]), int(trades.time_ms[place])
+        return heads
+
+    def gaps(self, symbol: str | None = None, open_only: bool = False) -> list[Gap]:
+        found = [gap for gap in self._gaps.values() if symbol in (None, gap.symbol)]
+        found = [gap for gap in found if gap.closed_ms is None or not open_only]
+        return sorted(found, key=lambda gap: (gap.symbol, gap.first_id))

@@ -1,0 +1,355 @@
+"""Importing official files into a real tape: none twice, none lost, bars rebuilt, whatever interrupts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pairscope.bars.builder import build_bars
+from pairscope.base.clock import ManualClock
+from pairscope.base.errors import ArchiveError
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarSource, BarStatus, Gap, Origin, TradeBatch, TradeKind
+from pairscope.base.runs import no_runs, run
+from pairscope.feed.binance.archive import archive_file
+from pairscope.live import coverage
+from pairscope.live.history import FileOutcome, History
+from pairscope.live.importing import Importer
+from pairscope.store.imports import ImportList
+from pairscope.store.tape import Store
+from pairscope.store.verify import Verdict, verify_symbol
+from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
+
+NAME = "BTCUSDT-aggTrades-2024-08-08"
+INTERVALS = [Interval.parse("1s"), Interval.parse("1m"), Interval.parse("1h")]
+PROJECT = Path(__file__).parent.parent.parent
+
+
+class Tape:
+    """A tape in a folder, and imports into it."""
+
+    def __init__(self, folder: Path, kind: TradeKind = TradeKind.AGG) -> None:
+        self.kind = kind
+        self.clock = ManualClock(START_MS + 30 * DAY_MS)
+        self.store = Store.open(folder / "tape.duckdb", kind=kind, clock=self.clock, commit_ms=10)
+        self.importer = Importer(self.store, INTERVALS, self.clock)
+
+    def history(self, again: bool = False) -> History:
+        return History(
+            store=self.store,
+            importer=self.importer,
+            done=ImportList(self.store.path).read(),
+            clock=self.clock,
+            progress=lambda *_: None,
+            again=again,
+        )
+
+    async def take(self, path: Path, again: bool = False) -> FileOutcome:
+        file = archive_file(path)
+        assert file is not None
+        return await self.history(again).take(file)
+
+    async def bring(self, trades: list[Row]) -> None:
+        """Trades as a live feed would have left them, their bars included."""
+        ids, price, size, times, maker = (np.array(column) for column in zip(*trades, strict=True))
+        batch = TradeBatch(
+            symbol_id=np.full(len(ids), self.store.symbols.add("BTCUSDT"), np.int32),
+            id=ids,
+            time_ms=times,
+            price=price.astype(float),
+            size=size.astype(float),
+            buyer_is_maker=maker,
+            received_ns=times * 1_000_000,
+        )
+        assert self.store.put_trades(batch)
+        for interval in INTERVALS:
+            self.store.put_bars(build_bars(batch, interval))
+        await self.store.flushed()
+
+    def ids(self) -> list[int]:
+        ids: list[int] = self.store.trades("BTCUSDT").id.tolist()
+        return ids
+
+    def open_gaps(self) -> list[tuple[int, int, str, str | None]]:
+        gaps = self.store.gaps("BTCUSDT", open_only=True)
+        return [(gap.first_id, gap.last_id, gap.reason, gap.obstacle) for gap in gaps]
+
+    def verdict(self, **options: Any) -> Verdict:
+        return verify_symbol(self.store, "BTCUSDT", kind=self.kind, intervals=INTERVALS, **options)
+
+    def assert_sound(self) -> None:
+        verdict = self.verdict()
+        assert verdict.told == []
+        assert verdict.bars > 0
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Iterator[Tape]:
+    opened = Tape(tmp_path / "data")
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Callable[[list[Row]], Path]:
+    """Writes the file of the day 2024-08-08."""
+    return lambda trades: write_zip(tmp_path / f"{NAME}.zip", agg_lines(trades))
+
+
+async def test_a_file_becomes_trades_bars_and_no_gap(tape: Tape, day: Any) -> None:
+    outcome = await tape.take(day(rows(10, 5_000)))
+    assert (outcome.added, outcome.notes, outcome.different) == (5_000, (), ())
+    assert tape.ids() == list(range(10, 5_010))
+    assert set(tape.store.trades("BTCUSDT").origin.tolist()) == {Origin.ARCHIVE}
+    bars = tape.store.bars("BTCUSDT", Interval.parse("1m"))
+    assert len(bars) == 84
+    assert set(bars["status"].tolist()) == {BarStatus.CLOSED}
+    assert bars["backfilled"].tolist() == bars["trades"].tolist()
+    assert tape.open_gaps() == []
+    tape.assert_sound()
+
+
+async def test_importing_twice_changes_nothing(tape: Tape, day: Any) -> None:
+    path = day(rows(10, 500))
+    await tape.take(path)
+    before = (tape.ids(), tape.store.gaps("BTCUSDT"), tape.store.bars("BTCUSDT", INTERVALS[0]).tobytes())
+    assert (await tape.take(path)).skipped
+    again = await tape.take(path, again=True)
+    assert (again.skipped, again.added, again.bars, again.different) == (False, 0, 0, ())
+    assert (tape.ids(), tape.store.gaps("BTCUSDT"), tape.store.bars("BTCUSDT", INTERVALS[0]).tobytes()) == before
+
+
+async def test_only_what_is_missing_beside_live_trades_is_added(tape: Tape, day: Any) -> None:
+    trades = rows(10, 600)
+    await tape.bring(trades[100:200])
+    tape.store.put_gaps([Gap("BTCUSDT", 210, 299, 5, "start", trades[199][3], trades[290][3])])
+    await tape.bring(trades[290:300])
+    outcome = await tape.take(day(trades))
+    assert outcome.added == 490
+    assert tape.ids() == list(range(10, 610))
+    origins = tape.store.trades("BTCUSDT").origin
+    assert (origins == Origin.WS).sum() == 110
+    assert tape.open_gaps() == []
+    (closed,) = [gap for gap in tape.store.gaps("BTCUSDT") if gap.reason == "start"]
+    assert (closed.first_id, closed.last_id, closed.closed_ms is not None) == (210, 299, True)
+    tape.assert_sound()
+
+
+async def test_bars_that_change_are_revised_and_the_others_left_alone(tape: Tape, day: Any) -> None:
+    trades = rows(10, 600)
+    await tape.bring(trades[:100])
+    outcome = await tape.take(day(trades))
+    minutes = tape.store.bars("BTCUSDT", Interval.parse("1m"))
+    assert minutes["status"].tolist() == [BarStatus.CLOSED, BarStatus.REVISED] + 8 * [BarStatus.CLOSED]
+    assert outcome.bars == 500 + 9 + 1
+    tape.assert_sound()
+
+
+async def test_older_days_leave_a_gap_with_its_reason_between_them_and_the_tape(tape: Tape, day: Any) -> None:
+    await tape.bring(rows(5_000, 50, START_MS + DAY_MS))
+    await tape.take(day(rows(10, 500)))
+    assert tape.open_gaps() == [(510, 4_999, coverage.NEVER_RECORDED, coverage.NOT_IMPORTED)]
+    (gap,) = tape.store.gaps("BTCUSDT", open_only=True)
+    assert (gap.after_ms, gap.before_ms) == (START_MS + 499_000, START_MS + DAY_MS)
+    lost = tape.store.bars("BTCUSDT", INTERVALS[0], from_ms=START_MS + DAY_MS)["lost"]
+    assert lost.tolist() == [4_490] + 49 * [0]
+    tape.assert_sound()
+
+
+async def test_the_days_between_close_that_gap(tape: Tape, day: Any, tmp_path: Path) -> None:
+    await tape.bring(rows(1_000, 50, START_MS + DAY_MS))
+    await tape.take(day(rows(10, 500)))
+    await tape.take(day(rows(10, 990)))
+    assert tape.open_gaps() == []
+    assert tape.ids() == list(range(10, 1_050))
+    tape.assert_sound()
+
+
+async def test_holes_of_a_file_are_gaps_and_are_told(tape: Tape, day: Any) -> None:
+    outcome = await tape.take(day(rows(10, 40) + rows(60, 40, START_MS + 60_000)))
+    assert tape.open_gaps() == [(50, 59, coverage.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert outcome.notes == ("10 ids are missing in it",)
+    assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["lost"].tolist() == [0, 10]
+    tape.assert_sound()
+
+
+async def test_rows_out_of_order_and_doubled_land_once(tape: Tape, day: Any) -> None:
+    trades = rows(10, 500)
+    outcome = await tape.take(day([*trades[250:], *trades[:260]]))
+    assert tape.ids() == list(range(10, 510))
+    assert outcome.notes == ("10 rows are doubled", "260 rows are out of order")
+    tape.assert_sound()
+
+
+async def test_rows_without_size_are_written_down_as_no_trades(tape: Tape, day: Any) -> None:
+    trades = rows(10, 50)
+    trades[20] = (30, "100", "0.0", START_MS, True)
+    await tape.take(day(trades))
+    assert tape.open_gaps() == []
+    assert 30 not in tape.ids()
+    assert [(gap.first_id, gap.last_id) for gap in tape.store.gaps() if gap.reason == "not_a_trade"] == [(30, 30)]
+    tape.assert_sound()
+
+
+async def test_trades_that_the_tape_tells_otherwise_are_told_and_left(tape: Tape, day: Any) -> None:
+    trades = rows(10, 50)
+    await tape.bring(trades)
+    changed = [(i, "999", q, t, m) if i == 30 else (i, p, q, t, m) for i, p, q, t, m in trades]
+    outcome = await tape.take(day(changed))
+    assert outcome.different == (30,)
+    assert 999 not in tape.store.trades("BTCUSDT").price.tolist()
+
+
+async def test_a_replaced_file_is_noticed_and_what_is_new_in_it_added(tape: Tape, day: Any) -> None:
+    await tape.take(day(rows(10, 500)))
+    outcome = await tape.take(day(rows(10, 600)))
+    assert outcome.added == 100
+    assert outcome.notes == ("the exchange has replaced it since it was imported",)
+    tape.assert_sound()
+
+
+async def test_a_file_whose_trades_are_gone_from_the_tape_is_imported_again(tmp_path: Path, day: Any) -> None:
+    path = day(rows(10, 50))
+    first = Tape(tmp_path / "one")
+    await first.take(path)
+    first.store.close()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "one" / "tape.duckdb.imports.jsonl").rename(tmp_path / "two" / "tape.duckdb.imports.jsonl")
+    second = Tape(tmp_path / "two")
+    assert (await second.take(path)).added == 50
+    second.store.close()
+
+
+async def test_a_damaged_file_changes_nothing(tape: Tape, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(10, 5_000)), official=False)
+    octets = bytearray(path.read_bytes())
+    octets[-5_000] ^= 1
+    path.write_bytes(octets)
+    with pytest.raises(ArchiveError):
+        await tape.take(path)
+    assert "BTCUSDT" not in tape.store.symbols
+    assert tape.store.gaps() == []
+
+
+async def test_a_file_that_ends_in_the_middle_leaves_the_rest_to_others(tape: Tape) -> None:
+    async def breaks() -> AsyncGenerator[TradeBatch, None]:
+        yield next(iter([batch(range(10, 20))]))
+        raise ArchiveError("torn")
+
+    await tape.bring(rows(5, 1))
+    await tape.bring(rows(40, 1))
+    tape.store.put_gaps([Gap("BTCUSDT", 6, 39, 1, "reconnect")])
+    with pytest.raises(ArchiveError):
+        await tape.importer.bring("BTCUSDT", breaks(), run(10, 30), no_runs(), no_runs())
+    assert tape.open_gaps() == [(6, 9, "reconnect", None), (20, 30, "reconnect", None), (31, 39, "reconnect", None)]
+    assert tape.verdict().ids_missing == 24
+
+
+async def test_raw_trades_use_ids_for_nothing_and_that_is_no_gap(tmp_path: Path) -> None:
+    tape = Tape(tmp_path / "raw", TradeKind.RAW)
+    trades = rows(10, 200)
+    path = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(trades[:50] + trades[60:]), None)
+    outcome = await tape.take(path)
+    assert outcome.notes == ("10 ids have no trade",)
+    assert tape.open_gaps() == []
+    assert tape.verdict().ids_unused == 10
+    tape.assert_sound()
+    tape.store.close()
+
+
+def kline(open_ms: int, close: str = "11") -> str:
+    return f"{open_ms},10,12,9,{close},5.5,{open_ms + 59_999},60.5,3,2.5,27.5,0"
+
+
+async def test_klines_become_imported_bars_where_there_are_no_trades(tape: Tape, tmp_path: Path) -> None:
+    await tape.bring(rows(10, 60))
+    path = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS + 60_000 * i) for i in range(3)], None)
+    assert (await tape.take(path)).bars == 2
+    assert (await tape.take(path)).skipped
+    assert (await tape.take(path, again=True)).bars == 0
+    bars = tape.store.bars("BTCUSDT", Interval.parse("1m"))
+    assert bars["source"].tolist() == [BarSource.LIVE, BarSource.IMPORT, BarSource.IMPORT]
+    tape.assert_sound()
+
+
+# Killed in the middle.
+
+IMPORT_AND_DIE = """
+import asyncio, os, sys
+from pathlib import Path
+from tests.live.test_importing import Tape
+from pairscope.feed.binance import archive
+from pairscope.store.tape import Store
+
+archive._CHUNK = 10_000  # several batches
+left = int(sys.argv[3])
+
+def dying(method):
+    def call(*arguments, **options):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return method(*arguments, **options)
+    return call
+
+for name in ("put_trades", "put_gaps", "put_bars", "gaps", "bars"):
+    setattr(Store, name, dying(getattr(Store, name)))
+tape = Tape(Path(sys.argv[1]))
+asyncio.run(tape.take(Path(sys.argv[2])))
+tape.store.close()
+"""
+
+
+def import_in_a_process(folder: Path, path: Path, calls: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_AND_DIE, str(folder), str(path), str(calls)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "src")])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2, 3, 7, 11, 14, 15, 16, 17])
+async def test_an_import_that_was_killed_is_completed_by_the_next(tmp_path: Path, day: Any, calls: int) -> None:
+    folder = tmp_path / "data"
+    trades = rows(10, 2_000)
+    tape = Tape(folder)
+    await tape.bring(trades[500:700])
+    tape.store.close()
+    path = day(trades)
+    assert import_in_a_process(folder, path, calls) == -signal.SIGKILL
+
+    after = Tape(folder)
+    torn = [each for each in after.verdict().told if "neither on the tape nor in a gap" in each]
+    assert torn == []
+    await after.take(path)
+    assert after.ids() == list(range(10, 2_010))
+    assert after.open_gaps() == []
+    after.assert_sound()
+    after.store.close()
+
+
+def batch(ids: range) -> TradeBatch:
+    count = len(ids)
+    return TradeBatch(
+        symbol_id=np.zeros(count, np.int32),
+        id=np.array(ids),
+        time_ms=START_MS + 1_000 * np.array(ids),
+        price=np.full(count, 10.0),
+        size=np.ones(count),
+        buyer_is_maker=np.zeros(count, np.bool_),
+        received_ns=np.ones(count, np.int64),
+    )
