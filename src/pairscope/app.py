@@ -112,6 +112,7 @@ class System:
             watched=plan.symbols,
             take=self._take_all,
             obstructed=self._obstructed,
+            may_store=lambda: store.counters().error is None,
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.quiet_watch = QuietWatch(

@@ -32,6 +32,7 @@ export interface BarColumns {
   missing: number[];
   status: string[];
   source: string[];
+  backfilled?: number[];
 }
 export type ClientMessage = Subscribe | Unsubscribe;
 export interface ClientsStatus {
@@ -182,6 +183,7 @@ export interface Quantity {
   as_of_ms: number | null;
   missing: number;
   reason?: string | null;
+  backfilled?: number;
 }
 export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | ErrorMessage;
 export interface SourceStatus {

@@ -40,6 +40,7 @@ def bar_columns(bars: BarArray) -> wire.BarColumns:
         missing=(lost / np.maximum(trades + lost, 1)).tolist(),
         status=STATUS_NAMES[bars["status"]].tolist(),
         source=SOURCE_NAMES[bars["source"]].tolist(),
+        backfilled=(bars["backfilled"] / np.maximum(trades, 1)).tolist(),
     )
 
 
@@ -75,6 +76,7 @@ def quantity(measured: Measured) -> wire.Quantity:
         as_of_ms=measured.as_of_ms,
         missing=measured.missing,
         reason=reason,
+        backfilled=measured.backfilled,
     )
 
 

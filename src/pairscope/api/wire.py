@@ -46,6 +46,7 @@ class Quantity(Wire, frozen=True, kw_only=True):
     as_of_ms: int | None  # open time of the last bar used
     missing: float  # share of the window's trade ids that are not on the tape
     reason: str | None = None
+    backfilled: float = 0.0  # share of its trades that came later than by the socket
 
 
 class BarColumns(Wire, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class BarColumns(Wire, frozen=True, kw_only=True):
     missing: list[float]
     status: list[str]  # open, closed, revised
     source: list[str]  # live, upload, import
+    backfilled: list[float] = []  # share of the trades that came later than by the socket
 
 
 class Ohlc(Wire, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class Measured:
     as_of_ms: int | None
     missing: float
     reason: str | None
+    backfilled: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ def measure_pair(y: BarArray, x: BarArray, interval: Interval, window: int, at_m
             bars_per_year=interval.per_year,
         )
     )
-    missing = max(_missing(bars, start_ms, at_ms) for bars in (y, x))
-    return _measured(values, window, at_ms, missing)
+    shares = [_shares(bars, start_ms, at_ms) for bars in (y, x)]
+    worse = (max(missing for missing, _ in shares), max(backfilled for _, backfilled in shares))
+    return _measured(values, window, at_ms, worse)
 
 
 def measure_symbol(bars: BarArray, interval: Interval, window: int, at_ms: int) -> dict[str, Measured]:
@@ -117,7 +119,7 @@ def measure_symbol(bars: BarArray, interval: Interval, window: int, at_ms: int) 
             window=window,
         )
     )
-    return _measured(values, window, at_ms, _missing(bars, start_ms, at_ms))
+    return _measured(values, window, at_ms, _shares(bars, start_ms, at_ms))
 
 
 def _inside(bars: BarArray, start_ms: int, at_ms: int) -> BarArray:
@@ -126,14 +128,15 @@ def _inside(bars: BarArray, start_ms: int, at_ms: int) -> BarArray:
     return inside
 
 
-def _missing(bars: BarArray, start_ms: int, at_ms: int) -> float:
-    """Share of the trade ids of these bars that are not on the tape."""
+def _shares(bars: BarArray, start_ms: int, at_ms: int) -> tuple[float, float]:
+    """Share of the trade ids of these bars that are not on the tape, and of its trades that were back-filled."""
     inside = _inside(bars, start_ms, at_ms)
-    lost = int(inside["lost"].sum())
-    return lost / (lost + int(inside["trades"].sum())) if lost else 0.0
+    lost, trades = int(inside["lost"].sum()), int(inside["trades"].sum())
+    return lost / max(1, lost + trades), int(inside["backfilled"].sum()) / max(1, trades)
 
 
-def _measured(values: Mapping[str, Value], window: int, at_ms: int, missing: float) -> dict[str, Measured]:
+def _measured(values: Mapping[str, Value], window: int, at_ms: int, shares: tuple[float, float]) -> dict[str, Measured]:
+    missing, backfilled = shares
     return {
         name: Measured(
             value=value.value,
@@ -143,6 +146,7 @@ def _measured(values: Mapping[str, Value], window: int, at_ms: int, missing: flo
             as_of_ms=at_ms,
             missing=missing,
             reason=value.reason,
+            backfilled=backfilled,
         )
         for name, value in values.items()
     }

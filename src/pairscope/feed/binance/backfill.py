@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from pairscope.feed.continuity import ContinuityTracker
 log = structlog.get_logger()
 
 REQUESTS_AT_ONCE = 4
+DISK_PAUSE_S = 1.0
 TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again before it counts
 
 # Why a hole stays open for now; written into its row.
@@ -58,6 +59,7 @@ class Backfill:
     Args:
         take: receives trades of one page, in order of id.
         obstructed: told of a gap that REST cannot fill, with the reason now in it.
+        may_store: whether the tape takes trades at present.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Backfill:
         watched: Sequence[str],
         take: Callable[[TradeBatch], None],
         obstructed: Callable[[Gap], None],
+        may_store: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
     ) -> None:
         self.counters = BackfillCounters()
@@ -78,6 +81,7 @@ class Backfill:
         self._rank = {symbol: rank for rank, symbol in enumerate(watched)}
         self._take = take
         self._obstructed = obstructed
+        self._may_store = may_store
         self._backoff = backoff or Backoff(first_s=0.25, cap_s=60)
         self._wake = asyncio.Event()
         self._unserved: dict[tuple[int, int], int] = {}
@@ -97,6 +101,9 @@ class Backfill:
             await self._wake.wait()
             self._wake.clear()
             while pages := self.plan(REQUESTS_AT_ONCE):
+                if not self._may_store():  # the tape takes nothing now: what is fetched would be lost again
+                    await asyncio.sleep(DISK_PAUSE_S)
+                    continue
                 problems = await asyncio.gather(*(self._fetch(page) for page in pages))
                 if any(problems):
                     await asyncio.sleep(self._backoff.next_s())
@@ -122,7 +129,8 @@ class Backfill:
         try:
             batch = await self._pages.agg_trades(page.gap.symbol, page.symbol_id, page.first_id, wanted)
         except TooOldError:
-            self._give_up(page, TOO_OLD)
+            # What comes before this page is older still: not asked for, it would only cost weight.
+            self._give_up(replace(page, first_id=page.gap.first_id), TOO_OLD)
             return False
         except FeedUnavailable as error:
             self.counters.failures += 1
