@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import structlog
@@ -18,6 +20,7 @@ from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FeedUnavailable, SettingsError, StoreUnavailable
+from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
@@ -179,20 +182,21 @@ class System:
         self.intake.hole_reason = "history"
 
     def _obstructed(self, gap: Gap) -> None:
-        self.store.put_gaps([gap])
+        self.intake.keep_gaps([gap])
 
-    def _take_all(self, trades: TradeBatch) -> None:
-        self.intake.take(trades, np.ones(len(trades), np.bool_))
+    def _take_all(self, trades: TradeBatch) -> bool:
+        return self.intake.take(trades, np.ones(len(trades), np.bool_))
 
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
         self._loop = asyncio.get_running_loop()
         async with self.rest, asyncio.TaskGroup() as tasks:
-            await asyncio.to_thread(warm_up)
+            await compiled("live")
             self.intake.restore()
             self.board.warm = True
             self.store.when_ids_are_lost(self._ids_lost)
             tasks.create_task(self._care_for_ever(), name="care")
+            tasks.create_task(compiled("all"), name="compile")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
                 await self._reach_back()
@@ -209,10 +213,29 @@ class System:
             log.info("replay_finished", trades=self.intake.counters.received)
 
 
-def warm_up() -> None:
-    """Compile, or load from the cache, every kernel of the hot path."""
-    bars_warm.warm_up()
-    catalogue.warm_up()
+def warm_up(part: Literal["live", "all"] = "all") -> None:
+    """Compile kernels, or load them from the cache: those of every bar, or all of the catalogue."""
+    if part == "live":
+        bars_warm.warm_up()
+        catalogue.warm_up_live()
+    else:
+        catalogue.warm_up()
+    remember_compiled(part)
+
+
+async def compiled(part: Literal["live", "all"]) -> None:
+    """Have kernels ready; a cold cache is filled by a process of its own, whose memory goes away with it."""
+    if not is_compiled(part):
+        log.info("compiling_kernels", part=part)
+        program = f"from pairscope.app import warm_up; warm_up({part!r})"
+        compiler = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+        try:
+            await compiler.wait()
+        finally:
+            if compiler.returncode is None:
+                compiler.kill()
+                await compiler.wait()
+    await asyncio.to_thread(warm_up, part)
 
 
 @contextlib.asynccontextmanager

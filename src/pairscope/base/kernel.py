@@ -48,6 +48,17 @@ if _FOLDER is not None:
     setattr(config, "CACHE_DIR", str(_FOLDER))  # noqa: B010 - a name Numba's types do not list
 
 
+def is_compiled(part: str) -> bool:
+    """Whether a part of these sources' kernels is known to be in the cache."""
+    return _FOLDER is not None and (_FOLDER / part).exists()
+
+
+def remember_compiled(part: str) -> None:
+    """Say that a part is in the cache now."""
+    if _FOLDER is not None:
+        (_FOLDER / part).touch()
+
+
 def kernel(function: _F) -> _F:
     """Compile with exact IEEE semantics, without holding the interpreter lock."""
     compiled = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy", fastmath=False)(function)
