@@ -143,6 +143,15 @@ def test_a_pair_that_cannot_be_tested_says_why(y: FloatArray, x: FloatArray, rea
     assert math.isnan(found.p)
 
 
+def test_a_direction_that_cannot_be_tested_leaves_the_other() -> None:
+    decay = 0.9 ** np.arange(100.0)
+    beside = WALK - np.polynomial.Polynomial.fit(decay, WALK, 1)(decay)  # has nothing in common with the decay
+    assert engle_granger(decay, beside, lags=1, both=False).reason == Reason.EXACT_FIT
+    one_way, both = engle_granger(beside, decay, lags=1, both=False), engle_granger(decay, beside, lags=1)
+    assert (both.statistic, both.p, both.lags) == (one_way.statistic, min(1.0, 2 * one_way.p), 1)
+    assert (both.direction, both.reason) == ("x_on_y", None)
+
+
 def test_a_residual_that_cannot_be_given_is_empty_and_says_why() -> None:
     for y, reason in ((2 * WALK, Reason.EXACT_FIT), (WALK * 0, Reason.CONSTANT), (WALK * np.nan, Reason.TOO_FEW)):
         found = residual(y, WALK)

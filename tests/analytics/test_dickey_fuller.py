@@ -67,5 +67,6 @@ def test_residuals_no_larger_than_rounding_are_an_exact_fit(criterion: int) -> N
 def test_the_fewest_lags_are_taken_among_equal_criteria() -> None:
     nothing = np.zeros(4)
     assert df._best_lags(nothing, 1.0, 3, 10, 0, df.AIC)[0] == 0
+    assert df._best_lags(nothing, 0.0, 3, 10, 0, df.AIC) == (0, -math.inf)
     explained = np.sqrt(np.array([0.0, 0.0, math.exp(0.6) - 1.0, 0.0]))
     assert df._best_lags(explained, 1.0, 3, 10, 0, df.AIC)[0] == 2

@@ -123,3 +123,5 @@ def test_a_fit_that_finds_no_line_says_so() -> None:
     y, x = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
     assert METHODS["tls"](y, x, 4, 0).reason == Reason.NOT_CONVERGED
     assert CATALOGUE["beta"].compute(PairWindow(y, x, 0, 4, 1.0), method="tls").reason == Reason.NOT_CONVERGED
+    wave = np.sin(np.arange(64.0))
+    assert METHODS["kalman"](1 + 2 * wave, wave, 64, 0).reason == Reason.EXACT_FIT

@@ -47,6 +47,11 @@ def test_fractional_motions_have_the_exponent_they_were_made_with(exponent: floa
     assert np.mean(found) == pytest.approx(exponent, abs=0.03)
 
 
+def test_short_boxes_do_not_bend_the_exponent_of_walks() -> None:
+    walks = np.random.default_rng(3).normal(size=(1000, 400)).cumsum(axis=1)
+    assert np.mean([hurst(walk).exponent for walk in walks]) == pytest.approx(0.493, abs=0.006)
+
+
 @pytest.mark.parametrize("count", [100, 300, 1000])
 def test_the_interval_holds_the_exponent_of_walks_as_often_as_promised(count: int) -> None:
     walks = np.random.default_rng(count).normal(size=(1500, count)).cumsum(axis=1)

@@ -22,7 +22,7 @@ def test_a_known_lag_is_found_with_an_interval_around_it(diffusions: Tapes, lag_
         assert found.lag_ms == pytest.approx(lag_ms, abs=40)
         assert found.low_ms - 10 <= lag_ms <= found.high_ms + 10
         assert found.high_ms - found.low_ms < 150
-        assert found.correlation == pytest.approx(0.8, abs=0.05)
+        assert found.contrast == pytest.approx(0.8, abs=0.05)
         if lag_ms:
             assert found.leader == ("x" if lag_ms > 0 else "y")
 
@@ -30,7 +30,7 @@ def test_a_known_lag_is_found_with_an_interval_around_it(diffusions: Tapes, lag_
 def test_the_legs_exchanged_exchange_the_sign(diffusions: Tapes) -> None:
     y, x = diffusions(1, rates=(20.0, 10.0), lag_ms=200)
     one, other = lead_lag(y, x), lead_lag(x, y)
-    np.testing.assert_allclose(one.correlations, other.correlations[::-1], rtol=1e-9)
+    np.testing.assert_allclose(one.contrasts, other.contrasts[::-1], rtol=1e-9)
     assert (one.leader, other.leader) == ("x", "y")
     assert one.lag_ms == -other.lag_ms
 
@@ -38,7 +38,7 @@ def test_the_legs_exchanged_exchange_the_sign(diffusions: Tapes) -> None:
 def test_without_a_lag_it_is_the_hayashi_yoshida_correlation(diffusions: Tapes) -> None:
     y, x = diffusions(2)
     found = lead_lag(y, x, np.array([0]))
-    assert found.correlations[0] == pytest.approx(hayashi_yoshida(y, x).correlation, rel=1e-12)
+    assert found.contrasts[0] == pytest.approx(hayashi_yoshida(y, x, 0).correlation, rel=1e-12)
 
 
 def test_the_same_trades_give_the_same_interval(diffusions: Tapes) -> None:

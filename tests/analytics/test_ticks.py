@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gzip
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,22 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason, Value
-from pairscope.analytics.ticks import PairTicks, Tape, common_span, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.lead_lag import lead_lag
+from pairscope.analytics.ticks import REACH_MS, PairTicks, Tape, common_span, epps_curve, hayashi_yoshida, tape_of
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 
 Tapes = Callable[..., tuple[Tape, Tape]]
 
 
-def by_all_pairs(y: Tape, x: Tape) -> float:
-    """The definition, without any shortcut."""
-    total = 0.0
-    for i in range(1, len(y)):
-        for j in range(1, len(x)):
-            opened = max(y.time_ms[i - 1], x.time_ms[j - 1])
-            if opened < min(y.time_ms[i], x.time_ms[j]):
-                total += (y.log_price[i] - y.log_price[i - 1]) * (x.log_price[j] - x.log_price[j - 1])
-    return total / math.sqrt(sum(np.diff(y.log_price) ** 2) * sum(np.diff(x.log_price) ** 2))
+def by_all_pairs(y: Tape, x: Tape, reach_ms: int = 0) -> float:
+    """The definition, without any shortcut; NaN when a variance is not positive."""
+
+    def covariance(y: Tape, x: Tape) -> float:
+        opened = np.maximum.outer(y.time_ms[:-1] - reach_ms, x.time_ms[:-1])
+        closed = np.minimum.outer(y.time_ms[1:] + reach_ms, x.time_ms[1:])
+        return float(np.sum(np.outer(np.diff(y.log_price), np.diff(x.log_price))[opened < closed]))
+
+    squared = covariance(y, y), covariance(x, x)
+    return covariance(y, x) / math.sqrt(squared[0] * squared[1]) if min(squared) > 0 else math.nan
 
 
 def tape(times: list[int], logs: FloatArray) -> Tape:
@@ -32,18 +37,19 @@ def tape(times: list[int], logs: FloatArray) -> Tape:
 
 
 @settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 2**32), span=st.sampled_from([60, 200, 5_000]))
-def test_the_correlation_is_that_of_the_definition(seed: int, span: int) -> None:
+@given(seed=st.integers(0, 2**32), span=st.sampled_from([60, 200, 5_000]), reach_ms=st.sampled_from([0, 3, 40, 700]))
+def test_the_correlation_is_that_of_the_definition(seed: int, span: int, reach_ms: int) -> None:
     random = np.random.default_rng(seed)
     y, x = (
         tape(sorted(random.integers(0, span, count).tolist()), np.cumsum(random.normal(0, 1e-3, count)))
         for count in (90, 60)
     )
-    found = hayashi_yoshida(y, x)
+    found = hayashi_yoshida(y, x, reach_ms)
     y, x = common_span(y, x)
     assert found.n == min(len(y), len(x)) - 1
     if found.n >= 30:
-        assert found.correlation == pytest.approx(by_all_pairs(y, x), rel=1e-10, abs=1e-12)
+        expected = by_all_pairs(y, x, reach_ms)
+        assert found.correlation == pytest.approx(expected, rel=1e-8, abs=1e-12, nan_ok=True)
 
 
 def test_trading_at_the_same_times_it_is_the_plain_correlation_of_returns_around_zero() -> None:
@@ -51,16 +57,51 @@ def test_trading_at_the_same_times_it_is_the_plain_correlation_of_returns_around
     steps = random.normal(0, 1e-3, (2, 100))
     y, x = (tape(list(range(0, 1_000, 10)), np.cumsum(row)) for row in steps)
     dy, dx = steps[:, 1:]
-    assert hayashi_yoshida(y, x).correlation == pytest.approx(dy @ dx / math.sqrt((dy @ dy) * (dx @ dx)))
+    assert hayashi_yoshida(y, x, 0).correlation == pytest.approx(dy @ dx / math.sqrt((dy @ dy) * (dx @ dx)))
 
 
 def test_the_true_correlation_is_found_where_one_second_bars_show_a_quarter_of_it(diffusions: Tapes) -> None:
-    curves = [epps_curve(*diffusions(seed)) for seed in range(12)]
+    pairs = [diffusions(seed) for seed in range(12)]
+    curves = [epps_curve(y, x) for y, x in pairs]
     assert np.mean([curve.hayashi_yoshida for curve in curves]) == pytest.approx(0.8, abs=0.03)
+    assert np.mean([hayashi_yoshida(y, x, 0).correlation for y, x in pairs]) == pytest.approx(0.8, abs=0.03)
     at = {int(s): np.mean([c.correlation[k] for c in curves]) for k, s in enumerate(curves[0].interval_s)}
     assert at[1] == pytest.approx(0.225, abs=0.03)
     assert at[5] == pytest.approx(0.547, abs=0.03)
     assert at[60] == pytest.approx(0.753, abs=0.06)
+
+
+def test_bounce_and_delay_make_the_textbook_number_too_small_and_a_reach_mends_it(diffusions: Tapes) -> None:
+    for bounce, lag_ms in ((1e-3, 0), (0.0, 150)):
+        textbook, mended = [], []
+        for seed in range(12):
+            y, x = diffusions(seed, rates=(10.0, 5.0), lag_ms=lag_ms)
+            random = np.random.default_rng(seed)
+            y, x = (Tape(t.time_ms, t.log_price + random.choice([-bounce, bounce], len(t))) for t in (y, x))
+            textbook.append(hayashi_yoshida(y, x, 0).correlation)
+            mended.append(hayashi_yoshida(y, x).correlation)
+        assert np.mean(textbook) < 0.6
+        assert np.mean(mended) == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.data
+def test_recorded_trades_show_what_longer_bars_show(data_dir: Path) -> None:
+    tapes = []
+    for name in ("eth", "btc"):
+        rows = []
+        with gzip.open(data_dir / "usdm-trades-2024-08-08" / f"usdm_{name}usdt_20240808.gz", "rt") as lines:
+            for line in lines:
+                if "@trade" in line:
+                    trade = json.loads(line.split(" ", 1)[1])["data"]
+                    rows.append((trade["T"], float(trade["p"])))
+        tapes.append(tape_of(np.array([row[0] for row in rows]), np.array([row[1] for row in rows])))
+    curve = epps_curve(tapes[0], tapes[1], (1, 30))
+    assert curve.correlation[0] == pytest.approx(0.6375, abs=0.002)
+    assert hayashi_yoshida(tapes[0], tapes[1], 0).correlation < 0.2
+    assert curve.correlation[0] < curve.hayashi_yoshida < curve.correlation[1]
+    leader = lead_lag(tapes[0], tapes[1])
+    assert leader.leader == "x"  # BTC
+    assert 0 < leader.lag_ms < 100
 
 
 def test_the_curve_is_pearsons_correlation_of_last_prices() -> None:
@@ -86,6 +127,8 @@ def test_time_that_goes_backwards_is_refused() -> None:
         tape_of(np.array([2, 1]), np.ones(2))
     with pytest.raises(RequestError, match="as many"):
         tape_of(np.array([2, 1]), np.ones(3))
+    with pytest.raises(RequestError, match="0 ms or more"):
+        hayashi_yoshida(tape([], np.zeros(0)), tape([], np.zeros(0)), -1)
     with pytest.raises(RequestError, match="whole seconds"):
         epps_curve(tape([], np.zeros(0)), tape([], np.zeros(0)), (0,))
 
@@ -98,7 +141,7 @@ def test_only_the_time_both_tapes_cover_counts(diffusions: Tapes) -> None:
     assert other.time_ms.tolist() == part.time_ms.tolist()
     inside = (y.time_ms >= part.time_ms[0]) & (y.time_ms <= part.time_ms[-1])
     assert cut.time_ms.tolist() == y.time_ms[inside].tolist()
-    assert hayashi_yoshida(y, part).correlation == pytest.approx(by_all_pairs(cut, part))
+    assert hayashi_yoshida(y, part).correlation == pytest.approx(by_all_pairs(cut, part, REACH_MS))
     assert hayashi_yoshida(y, part).n == len(part) - 1
 
 
@@ -115,7 +158,9 @@ def test_few_trades_or_a_still_price_have_no_correlation() -> None:
 def test_the_metric_is_that_of_the_tapes_a_window_carries(diffusions: Tapes) -> None:
     y, x = diffusions(4)
     metric, closes = CATALOGUE["correlation_hy"], np.zeros(0)
-    found = hayashi_yoshida(y, x)
+    found, textbook = hayashi_yoshida(y, x), hayashi_yoshida(y, x, 0)
+    window = PairWindow(closes, closes, 0, 3, 1.0, PairTicks(y, x))
+    assert CATALOGUE["correlation_hy_naive"].compute(window).value == textbook.correlation
     few, still = Tape(x.time_ms[:9], x.log_price[:9]), Tape(x.time_ms, np.zeros(len(x)))
     expected = [
         (PairTicks(y, x), Value(found.correlation, found.n)),

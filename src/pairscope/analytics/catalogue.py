@@ -44,6 +44,7 @@ __all__ = [
     "pair_metrics",
     "symbol_metrics",
     "warm_up",
+    "warm_up_live",
 ]
 
 CATALOGUE: Mapping[str, Metric] = collect(
@@ -91,6 +92,13 @@ def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
     cure = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
     kind = f" of a {scope}" if scope else ""
     raise UnknownName(f"no metric{kind} named '{name[:40]}'", cure=cure, code="unknown_metric")
+
+
+def warm_up_live() -> None:
+    """Compile the kernels of what is computed for every bar, or load them from disk."""
+    line = np.arange(1.0, 129.0)
+    symbol_metrics(SymbolWindow(line, line, line, line, line.astype(np.int64), 1.0, 0, 128))
+    pair_metrics(PairWindow(line, np.sin(line), 0, 128, 1.0))
 
 
 def warm_up() -> None:

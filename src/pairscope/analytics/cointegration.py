@@ -34,6 +34,7 @@ FEWEST = 30
 # Sum of squares of a spread that is rounding, as a share of that of the series explained.
 _EXACT_FIT = 1e-12
 _PAIRS_AT_ONCE = 1024
+_CONSTANT = 0  # a residual has none; kernels are given it, for a literal would have the regression compiled again
 _DIRECTIONS: Sequence[Direction] = ("y_on_x", "x_on_y")
 
 
@@ -145,7 +146,7 @@ def engle_granger_many(
 
     def run(begin: int) -> None:
         end = min(len(y), begin + _PAIRS_AT_ONCE)
-        _test_pairs(series, y, x, begin, end, most, criterion, both, max(4, fewest), numbers, counts)
+        _test_pairs(series, y, x, begin, end, most, criterion, _CONSTANT, both, max(4, fewest), numbers, counts)
 
     _in_threads(run, range(0, len(y), _PAIRS_AT_ONCE), threads)
     statistic, p, least, beta = numbers
@@ -186,7 +187,7 @@ def _in_threads(run: Callable[[int], None], begins: range, threads: int) -> None
 @kernel
 def _test_pairs(
     series: FloatArray, y: IntArray, x: IntArray, begin: int, end: int,
-    lags: int, criterion: int, both: bool, fewest: int, numbers: FloatArray, counts: IntArray,
+    lags: int, criterion: int, constant: int, both: bool, fewest: int, numbers: FloatArray, counts: IntArray,
 ) -> None:  # fmt: skip
     """Pairs begin ... end; the columns of `numbers` and `counts` receive what `Cointegrations` lists."""
     for k in range(begin, end):
@@ -195,10 +196,10 @@ def _test_pairs(
         counts[3, k] = outcome
         if outcome != df.SOLVED:
             continue
-        most = df.most_lags(n, 0) if criterion != df.FIXED else lags
-        best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, grain)
+        most = df.most_lags(n, constant) if criterion != df.FIXED else lags
+        best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain)
         if both:
-            other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, grain)
+            other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain)
             if other[4] == df.SOLVED and not best[0] <= other[0]:
                 best = other
                 counts[1, k] = 1
@@ -232,15 +233,16 @@ def _around(
 
 @kernel
 def _test_spread(
-    y: FloatArray, x: FloatArray, syy: float, sxx: float, sxy: float, lags: int, criterion: int, grain: float
-) -> tuple[float, int, float, float, int]:
+    y: FloatArray, x: FloatArray, syy: float, sxx: float, sxy: float,
+    lags: int, criterion: int, constant: int, grain: float,
+) -> tuple[float, int, float, float, int]:  # fmt: skip
     """Statistic, lags, criterion, beta and outcome of y on x."""
     beta = sxy / sxx
     spread = _beside(y, x, beta)
     if product_sum(spread, spread) <= _EXACT_FIT * syy:
         return np.nan, 0, np.nan, beta, df.EXACT_FIT
     rounding = grain * math.sqrt(syy)
-    statistic, used, least, outcome = df.dickey_fuller(spread, steps(spread), lags, 0, criterion, rounding)
+    statistic, used, least, outcome = df.dickey_fuller(spread, steps(spread), lags, constant, criterion, rounding)
     return statistic, used, least, beta, outcome
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairscope.analytics.lines import window_sums
+from pairscope.analytics.lines import EXACT_FIT, window_sums
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.values import Reason, Value, null
 from pairscope.analytics.windows import PairWindow
@@ -18,7 +18,6 @@ FEWEST_RESIDUALS = 30
 # Of Brown, Durbin and Evans: the sum leaves ± a (sqrt(T) + 2 t / sqrt(T)) by chance in 5 or 1 of 100 windows.
 LINE_5, LINE_1 = 0.948, 1.143
 _HIGHEST_PHI = 0.999
-_EXACT_FIT = 1e-12
 
 
 class Break(NamedTuple):
@@ -63,7 +62,7 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
     if syy == 0.0 or sxx == 0.0:
         return Break(math.nan, n - 2, Reason.CONSTANT)
     slope = sxy / sxx
-    if syy - slope * sxy <= _EXACT_FIT * syy:
+    if syy - slope * sxy <= EXACT_FIT * syy:
         return Break(math.nan, n - 2, Reason.EXACT_FIT)
     y, x = y - mean_y, x - mean_x
     if whiten:

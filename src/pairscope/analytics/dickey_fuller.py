@@ -218,8 +218,9 @@ def _factorise(gram: FloatArray, smallest: FloatArray, count: int) -> bool:
             return False
         pivot = math.sqrt(row[j])
         row[j] = pivot
+        inverse = 1.0 / pivot
         for k in range(j + 1, count):
-            row[k] /= pivot
+            row[k] *= inverse
     return True
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pairscope.analytics.kalman import kalman_rows, naive_rows
-from pairscope.analytics.lines import Rows, huber_rows, past_rows, tls_rows, window_sums
+from pairscope.analytics.lines import EXACT_FIT, Rows, huber_rows, past_rows, tls_rows, window_sums
 from pairscope.analytics.rolling import last_pair, rolling_pair
 from pairscope.analytics.values import Reason
 from pairscope.base.kernel import plain
@@ -35,7 +35,7 @@ class Hedge(NamedTuple):
     spread_mean: float
     spread_std: float
     spread_z: float
-    reason: Reason | None = None  # why there is no line, when it is neither too few positions nor a constant x
+    reason: Reason | None = None  # why there is no line, where the method knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,7 @@ def _hedge(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_ind
         return _NOTHING
     beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows[:, -1].tolist()
     n = int(counts[-1])
-    reason = None
-    if not math.isfinite(beta) and 2 * n >= window and _both_move(y, x):
-        reason = Reason.NOT_CONVERGED
+    reason = None if math.isfinite(beta) or 2 * n < window else _why_no_line(y, x)
     return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z, reason)
 
 
@@ -97,15 +95,17 @@ def _series(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_in
     return HedgeSeries(counts, *rows)
 
 
-def _both_move(y: FloatArray, x: FloatArray) -> bool:
-    _, _, _, syy, sxx, _ = window_sums(plain(y), plain(x))
-    return syy > 0.0 and sxx > 0.0
+def _why_no_line(y: FloatArray, x: FloatArray) -> Reason:
+    _, _, _, syy, sxx, sxy = window_sums(plain(y), plain(x))
+    if not (syy > 0.0 and sxx > 0.0):
+        return Reason.CONSTANT
+    return Reason.EXACT_FIT if syy - sxy / sxx * sxy <= EXACT_FIT * syy else Reason.NOT_CONVERGED
 
 
 _NAN = math.nan
 _NOTHING = Hedge(0, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
 
-# A new method is one function in one of two forms and one line here.
+# A new method is one function that fills rows, and one line here and in REMARKS.
 _ROWS: Mapping[str, RowsOf] = {
     "huber": huber_rows,
     "tls": tls_rows,

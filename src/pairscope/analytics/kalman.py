@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pairscope.analytics.lines import ROWS, Rows, check_pair, pearson, window_sums
+from pairscope.analytics.lines import EXACT_FIT, ROWS, Rows, check_pair, pearson, window_sums
 from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import FloatArray, IntArray
 
@@ -32,7 +32,6 @@ _PHI_BOUND = 4.5
 _DRIFT_LOW, _DRIFT_HIGH = -16.0, 2.0
 _EVALUATIONS = 200
 _LIKELIHOOD_STEP = 1e-9
-_EXACT_FIT = 1e-12
 
 # alpha, beta, spread; the six entries of their symmetric covariance; innovation and its variance.
 State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float, float]
@@ -257,7 +256,7 @@ def _filter_block(
     if known:
         slope = sxy / sxx
         rest = syy - slope * sxy
-        known = rest > _EXACT_FIT * syy
+        known = rest > EXACT_FIT * syy
         unit_x = math.sqrt(sxx / n)
         unit_y = math.sqrt(max(rest, 0.0) / n)
     first = max(past, wanted)

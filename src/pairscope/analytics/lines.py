@@ -24,7 +24,7 @@ _MAD_OF_NORMAL = 0.6744897501960817
 _ITERATIONS = 500
 _STEP = 1e-13  # of IRLS, in deviations of the residuals: where it stops
 # A residual variance below this share of the variance of y is rounding: the fit is exact.
-_EXACT_FIT = 1e-12
+EXACT_FIT = 1e-12
 
 Rows: TypeAlias = tuple[FloatArray, IntArray]
 
@@ -269,7 +269,7 @@ def _describe(
         if math.isfinite(y[i]) and math.isfinite(x[i]):
             d = y[i] - mean_y - shift - beta * (x[i] - mean_x) - mean
             squares += d * d
-    if squares <= _EXACT_FIT * syy:
+    if squares <= EXACT_FIT * syy:
         squares = 0.0
     row[0] = beta
     row[1] = mean_y + shift - beta * mean_x

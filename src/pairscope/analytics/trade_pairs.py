@@ -7,18 +7,22 @@ import math
 from pairscope.analytics.lead_lag import lag_grid
 from pairscope.analytics.lead_lag import lead_lag as find_lead_lag
 from pairscope.analytics.metric import Metric, Parameter
-from pairscope.analytics.ticks import FEWEST_CHANGES, hayashi_yoshida
+from pairscope.analytics.ticks import FEWEST_CHANGES, REACH_MS, hayashi_yoshida
 from pairscope.analytics.values import Reason, Value, null
 from pairscope.analytics.windows import PairWindow
 
 
-def correlation_hy(window: PairWindow) -> Value:
+def correlation_hy(window: PairWindow, reach_ms: int = REACH_MS) -> Value:
     if window.ticks is None:
         return null(Reason.NO_TRADES, 0)
-    found = hayashi_yoshida(window.ticks.y, window.ticks.x)
+    found = hayashi_yoshida(window.ticks.y, window.ticks.x, reach_ms)
     if math.isfinite(found.correlation):
         return Value(found.correlation, found.n)
     return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.CONSTANT, found.n)
+
+
+def correlation_hy_naive(window: PairWindow) -> Value:
+    return correlation_hy(window, 0)
 
 
 def lead_lag(window: PairWindow, reach_ms: int = 1_000, step_ms: int = 10) -> Value:
@@ -33,19 +37,32 @@ METRICS = (
         name="correlation_hy",
         scope="pair",
         title="Correlation of trades",
-        formula="Σ dy dx over price changes whose spans overlap / sqrt(Σ dy² Σ dx²)",
+        formula="cov(y, x) / sqrt(cov(y, y) cov(x, x)), cov = Σ dy dx over price changes within reach of each other",
         unit="1",
         function=correlation_hy,
         fewest=FEWEST_CHANGES,
-        reference="T. Hayashi and N. Yoshida, Bernoulli 11, 2005",
+        reference="J. E. Griffin and R. C. A. Oomen, Journal of Econometrics 160, 2011",
         remark="Free of the Epps effect: the honest number below one minute. With few trades it may lie beyond 1.",
+        parameters=(Parameter("reach_ms", "int", REACH_MS, low=0, high=60_000),),
+        cadence="scan",
+    ),
+    Metric(
+        name="correlation_hy_naive",
+        scope="pair",
+        title="Correlation of trades (naive)",
+        formula="Σ dy dx over price changes whose spans overlap / sqrt(Σ dy² Σ dx²)",
+        unit="1",
+        function=correlation_hy_naive,
+        fewest=FEWEST_CHANGES,
+        reference="T. Hayashi and N. Yoshida, Bernoulli 11, 2005",
+        remark="Without a reach: bid-ask bounce, and one price following the other, make it far too small.",
         cadence="scan",
     ),
     Metric(
         name="lead_lag",
         scope="pair",
         title="Lead of x over y",
-        formula="lag of x at which the size of correlation_hy is largest",
+        formula="lag of x at which the size of correlation_hy_naive is largest",
         unit="ms",
         function=lead_lag,
         fewest=FEWEST_CHANGES,
