@@ -274,11 +274,13 @@ async def test_what_a_full_queue_refuses_is_a_gap_not_a_silence(tmp_path: Path) 
     try:
         big = trades(range(1, 901), range(1, 901))
         more = trades(range(901, 1_101), range(901, 1_101))
-        intake.take(big, np.ones(900, np.bool_))
-        intake.take(more, np.ones(200, np.bool_))
+        assert intake.take(big, np.ones(900, np.bool_))
+        assert not intake.take(more, np.ones(200, np.bool_))
         assert intake.counters.refused == 200
         await store.flushed()
-        assert [(g.first_id, g.last_id, g.reason) for g in store.gaps()] == [(901, 1_100, "disk_queue_full")]
+        assert intake.take(trades([1_150], [1_150]), np.ones(1, np.bool_))
+        await store.flushed()
+        assert [(g.first_id, g.last_id, g.reason) for g in store.gaps()] == [(901, 1_149, "disk_queue_full")]
         counters = intake.counters
         assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused
     finally:

@@ -74,7 +74,11 @@ class BarBook:
 
     def set_lost(self, symbol_id: int, interval: Interval, open_time_ms: int, lost: int) -> bool:
         """Correct the missing ids of an open bar; False when it is closed, and has to be rebuilt."""
-        return self._builders[interval].set_lost(symbol_id, open_time_ms, lost)
+        builder = self._builders[interval]
+        if not builder.set_lost(symbol_id, open_time_ms, lost):
+            return False
+        self.put(builder.open_bars([symbol_id]))
+        return True
 
     def put(self, bars: BarArray) -> None:
         """Show bars in the series; used for revised ones too."""

@@ -2,11 +2,16 @@
 
 Order matters and is the same for live trades, back-fills and replays: ids are judged first (a rejected trade
 still proves that its id exists), then the trade goes to the tape, then to the bars.
+
+The process may be killed between any two puts, so the rows of gaps may say too much and never too little: a hole is
+put before the trade that shows it, and closed only once its trades are on the disk and their bars are rebuilt. What a
+row says too much is found at the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +20,10 @@ import structlog
 
 from pairscope.bars.builder import build_bars
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, BoolArray, Gap, IntArray, TradeBatch, no_bars
-from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.continuity import Continuity, ContinuityTracker
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
@@ -25,6 +31,10 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
+LATE_MS = 60_000  # a bar that ended so long before the kill has all its trades, but for those of holes
+GAPS_AT_ONCE = 5_000
+RETRY_S = 1.0
+DISK_QUEUE_FULL = "disk_queue_full"
 LONGEST_STRETCH = 12  # bars of the coarsest interval read at once to rebuild what late trades belong to
 
 
@@ -34,7 +44,7 @@ class IntakeCounters:
     stored: int = 0
     duplicates: int = 0
     rejected: int = 0
-    refused: int = 0  # taken from the wire, not accepted by the tape: each has a gap row
+    refused: int = 0  # taken from the wire, not accepted by the tape: they will be missing, and be asked for again
     revised_bars: int = 0
 
 
@@ -61,41 +71,59 @@ class Intake:
         self._clock = clock
         self._newest: dict[int, Newest] = {}
         self._late: set[tuple[int, Interval, int]] = set()
-        self._late_arrived = asyncio.Event()
+        self._rows: dict[tuple[str, int], Gap] = {}  # of gaps, to be written once no late bar is left
+        self._unsettled = asyncio.Event()
         self._on_gaps: Callable[[], None] = lambda: None
 
-    def take(self, trades: TradeBatch, keep: BoolArray) -> None:
-        """Take a burst: `keep` is false where only the id counts."""
+    def take(self, trades: TradeBatch, keep: BoolArray) -> bool:
+        """Take a burst: `keep` is false where only the id counts. False when the tape is full: nothing was taken."""
         judged = self._tracker.check(trades, now_ms(self._clock), self.hole_reason)
         wanted = judged.fresh & keep
-        lost = _carried(judged.lost, wanted, trades.symbol_id)
         counters = self.counters
         counters.received += len(trades)
         counters.duplicates += judged.duplicates
         counters.rejected += judged.implausible + int((judged.fresh & ~keep).sum())
         kept = trades if wanted.all() else trades.take(wanted)
-        if judged.gaps:
-            self._keep_gaps(judged.gaps)
-        if self._store.put_trades(kept):
-            counters.stored += len(kept)
-        else:
-            self._refused(kept)
         self._remember(kept)
+        if not (self._open(judged.opened, len(kept)) and self._store.put_trades(kept)):
+            counters.refused += len(kept)
+            self._tracker.rewind(judged, trades, DISK_QUEUE_FULL)
+            return False
+        counters.stored += len(kept)
+        lost = _carried(judged.lost, wanted, trades.symbol_id)
         self._to_bars(kept, lost if wanted.all() else lost[wanted])
+        if judged.gaps:
+            self._changed(judged)
+        return True
 
     def when_gaps_change(self, callback: Callable[[], None]) -> None:
         """Be told when holes appear or change."""
         self._on_gaps = callback
 
-    def _keep_gaps(self, gaps: Sequence[Gap]) -> None:
+    def _open(self, gaps: Sequence[Gap], trades: int) -> bool:
+        """Put new holes to the tape; false when it is full, or has no room for the trades that show them."""
+        if gaps:
+            store = self._store.counters()
+            if store.rows_waiting + trades > store.rows_limit or not self._store.put_gaps(gaps):
+                return False
         for gap in gaps:
+            self._rows.pop((gap.symbol, gap.first_id), None)
+            log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
+        return True
+
+    def _changed(self, judged: Continuity) -> None:
+        for gap in judged.gaps:
             if gap.closed_ms is not None:
                 self._uncharge(gap)
                 log.info("gap_closed", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id)
-            elif gap.obstacle is None and gap.found_ms == now_ms(self._clock):
-                log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
-        self._store.put_gaps(gaps)
+        self.keep_gaps([gap for gap in judged.gaps if gap not in judged.opened])
         self._on_gaps()
+
+    def keep_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Have changed gaps written, in their turn."""
+        self._rows.update({(gap.symbol, gap.first_id): gap for gap in gaps})
+        if gaps:
+            self._unsettled.set()
 
     def _uncharge(self, gap: Gap) -> None:
         """The bar after a hole was told how many ids it misses: tell it what is missing now."""
@@ -107,7 +135,6 @@ class Intake:
             lost = self._lost_in(symbol_id, interval, open_ms)
             if not self._book.set_lost(symbol_id, interval, open_ms, lost):
                 self._late.add((symbol_id, interval, open_ms))
-                self._late_arrived.set()
 
     def _lost_in(self, symbol_id: int, interval: Interval, open_ms: int) -> int:
         """Ids of open gaps right before a trade of this bar: a hole is charged to the bar that follows it."""
@@ -141,37 +168,60 @@ class Intake:
                 trades=count + (before.trades if before else 0),
             )
 
-    def _refused(self, trades: TradeBatch) -> None:
-        """The tape is full: what it could not take is a gap, not a silence."""
-        self.counters.refused += len(trades)
-        gaps = self._tracker.forget(trades, now_ms(self._clock), "disk_queue_full")
-        self._keep_gaps(gaps)
-
     def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
         change = self._book.add(trades, lost)
-        if len(change.closed):
-            self._store.put_bars(change.closed)
+        self._put_bars(change.closed)
         if change.late:
             self._late.update(change.late)
-            self._late_arrived.set()
+            self._unsettled.set()
         self._live.publish(LiveUpdate(change.touched))
 
+    def _put_bars(self, bars: BarArray) -> None:
+        """Bars that the tape cannot take now are made again from their trades when it can."""
+        if self._store.put_bars(bars):
+            return
+        for bar in bars:
+            self._late.add((int(bar["symbol_id"]), Interval(int(bar["interval_ms"])), int(bar["open_time_ms"])))
+        self._unsettled.set()
+
     async def revise_for_ever(self) -> None:
-        """Rebuild bars that late trades belong to, from the tape itself."""
+        """Rebuild bars that late trades belong to, from the tape itself, and then write which holes they filled."""
         while True:
-            await self._late_arrived.wait()
-            self._late_arrived.clear()
+            await self._unsettled.wait()
+            self._unsettled.clear()
             late, self._late = self._late, set()
-            await self._store.flushed()
-            for symbol_id in sorted({item[0] for item in late}):
-                wanted = {(interval, open_ms) for symbol, interval, open_ms in late if symbol == symbol_id}
-                revised = await asyncio.to_thread(self._rebuild, symbol_id, wanted)
-                self._publish_revised(symbol_id, revised)
+            rows = dict(self._rows)
+            try:
+                await self._store.flushed()
+                await self._revise(late)
+                self._write(rows)
+            except StoreUnavailable as error:  # a bad disk, which the writer tells of; all is kept for later
+                log.warning("revision_postponed", bars=len(late), cause=error.message)
+                self._late |= late
+                self._unsettled.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _revise(self, late: set[tuple[int, Interval, int]]) -> None:
+        for symbol_id in sorted({item[0] for item in late}):
+            wanted = {(interval, open_ms) for symbol, interval, open_ms in late if symbol == symbol_id}
+            revised = await asyncio.to_thread(self._rebuild, symbol_id, wanted)
+            self._publish_revised(symbol_id, revised)
+
+    def _write(self, rows: dict[tuple[str, int], Gap]) -> None:
+        """Write rows of gaps, but for those that have changed once more meanwhile."""
+        current = [key for key, gap in rows.items() if self._rows.get(key) is gap]
+        for start in range(0, len(current), GAPS_AT_ONCE):
+            keys = current[start : start + GAPS_AT_ONCE]
+            if not self._store.put_gaps([rows[key] for key in keys]):
+                raise StoreUnavailable("the queue of gaps is full")
+            for key in keys:
+                del self._rows[key]
 
     def _rebuild(self, symbol_id: int, wanted: set[tuple[Interval, int]]) -> BarArray:
         """Bars of one symbol from its stored trades, each stretch of the tape read once for all intervals."""
         symbol = self._live.symbols.name(symbol_id)
-        stretch = max(self._book.intervals)
+        # No bar of any interval lies across an edge of a stretch: all of them divide a day.
+        stretch = Interval(math.lcm(*(interval.ms for interval in self._book.intervals)))
         starts = sorted({stretch.floor(open_ms) for _, open_ms in wanted})
         found = [no_bars()]
         for run in runs(np.array(starts, np.int64), stretch.ms, LONGEST_STRETCH):
@@ -190,8 +240,9 @@ class Intake:
             bar["lost"] = self._lost_in(symbol_id, interval, open_ms)
             known = self._book.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
             bar["status"] = BarStatus.REVISED if open_ms in known else BarStatus.CLOSED
+        if not self._store.put_bars(bars):
+            raise StoreUnavailable("the queue of bars is full")
         self.counters.revised_bars += len(bars)
-        self._store.put_bars(bars)
         self._book.put(bars)
         self._live.publish(LiveUpdate(bars))
 
@@ -199,28 +250,48 @@ class Intake:
         """Warm start: stored bars into memory, and bars again from the trades after them."""
         heads = self._store.last_trades()
         gaps = self._store.gaps(open_only=True)
-        for symbol_id, (highest_id, time_ms) in heads.items():
-            symbol = self._live.symbols.name(symbol_id)
-            self._tracker.restore(symbol_id, highest_id, time_ms, [gap for gap in gaps if gap.symbol == symbol])
-            self._restore_bars(symbol_id, symbol, time_ms)
+        for symbol_id, symbol in enumerate(self._live.symbols):
+            holes = [gap for gap in gaps if gap.symbol == symbol]
+            if symbol_id in heads or holes:
+                head = heads.get(symbol_id, (-1, 0))
+                self._tracker.restore(symbol_id, *head, holes)
+                filled_ms = self._close_filled(symbol, holes)
+                self._restore_bars(symbol_id, symbol, head[1], filled_ms)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
 
-    def _restore_bars(self, symbol_id: int, symbol: str, time_ms: int) -> None:
+    def _close_filled(self, symbol: str, holes: Sequence[Gap]) -> set[int]:
+        """Close what was filled right before the end came; the times of trades whose bars may not tell it yet."""
+        times_ms: set[int] = set()
+        for hole in holes:
+            present = self._store.trades(symbol, from_id=hole.first_id, to_id=hole.last_id + 1)
+            if len(present):
+                judged = self._tracker.check(present, now_ms(self._clock), self.hole_reason)
+                self.keep_gaps(judged.gaps)
+                times_ms.update(present.time_ms.tolist(), [hole.before_ms] if hole.before_ms else [])
+        return times_ms
+
+    def _restore_bars(self, symbol_id: int, symbol: str, time_ms: int, filled_ms: set[int]) -> None:
         self._book.resume(time_ms)
-        ends: list[int] = []
+        starts: dict[Interval, int] = {}
         for interval in self._book.intervals:
             stored = self._store.bars(symbol, interval, limit=self._book.capacity, newest=True)
+            stored = stored[stored["open_time_ms"] < interval.floor(time_ms - LATE_MS)]
             self._book.warm(symbol_id, interval, stored)
-            ends.append(int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0)
-        trades = self._store.trades(symbol, from_ms=min(ends), limit=LARGEST_REBUILD, newest=True)
+            starts[interval] = int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0
+        from_ms = min(starts.values())
+        trades = self._store.trades(symbol, from_ms=from_ms, limit=LARGEST_REBUILD, newest=True)
         lost = np.zeros(len(trades), np.int64)
         for gap in self._tracker.open_gaps(symbol_id):
             place = int(np.searchsorted(trades.id, gap.last_id))
-            if 0 < place < len(trades):
+            if gap.before_ms is not None and gap.before_ms >= from_ms and place < len(trades):
                 lost[place] += gap.ids
         change = self._book.add(trades, lost)
-        if len(change.closed):
-            self._store.put_bars(change.closed)
+        self._put_bars(change.closed)
+        filled = {(symbol_id, i, i.floor(at_ms)) for i in self._book.intervals for at_ms in filled_ms}
+        self._late.update(item for item in change.late if item[2] >= starts[item[1]])
+        self._late.update(item for item in filled if item[2] < starts[item[1]])
+        if self._late:
+            self._unsettled.set()
 
 
 def runs(times: IntArray, step: int, longest: int) -> list[IntArray]:

@@ -25,7 +25,7 @@ from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
 
-LONGEST_WAIT_AT_OPENING_S = 5.0  # for damage found then to be written down
+LONGEST_WAIT_S = 5.0  # for damage to be written down
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Days:
                 self.vault.is_there(part)
             except StoreUnavailable as error:
                 log.warning("sealed_file_not_checked", file=str(part), cause=error.message)
-        self._desk.wait(LONGEST_WAIT_AT_OPENING_S)
+        self._desk.wait(LONGEST_WAIT_S)
 
     def seal(self, now_ms: int) -> SealReport | None:
         with self._caring():
@@ -116,6 +116,7 @@ class Days:
                 yield
             finally:
                 self.vault.remove_retired(self._database.reads_ended())
+                self._desk.wait(LONGEST_WAIT_S)
 
     def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
         self._desk.when_ids_are_lost(callback)
@@ -136,6 +137,6 @@ class Days:
             open_bytes=folder.size_bytes(self._path),
             trades_bytes=sealed["trades"],
             bars_bytes=sealed["bars"],
-            quarantine_bytes=sum(file.stat().st_size for file in self.vault.quarantined_files()),
+            quarantine_bytes=sum(self.vault.quarantined_files().values()),
             free_bytes=self.vault.disk.free_bytes(self._path.parent),
         )

@@ -20,7 +20,7 @@ from pairscope.store.days import Days, DiskUse, open_vault
 from pairscope.store.disk import Disk
 from pairscope.store.folder import Connect
 from pairscope.store.holdings import Holding, read_holdings
-from pairscope.store.parts import Part
+from pairscope.store.parts import Part, select_parts
 from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import prepare
 from pairscope.store.sealing import SealReport
@@ -305,7 +305,8 @@ class Store:
             StoreUnavailable: after close, or when the disk fails.
         """
         with self._database.reading() as cursor:
-            return read_holdings(cursor, [part for part in self._days.parts() if part.kind == "trades"])
+            cursor.execute("begin")  # a day that is being sealed meanwhile counts once
+            return read_holdings(cursor, select_parts(cursor, "kind = 'trades'"))
 
     def counters(self) -> StoreCounters:
         """How the disk is doing; cheap, never waits for a write."""

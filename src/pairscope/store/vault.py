@@ -113,9 +113,13 @@ class Vault:
         except OSError as error:
             log.warning("quarantine_failed", file=str(path), cause=str(error))
 
-    def quarantined_files(self) -> list[Path]:
+    def quarantined_files(self) -> dict[Path, int]:
+        """The files in quarantine, and their bytes."""
         folder = self.root / QUARANTINE
-        return sorted(folder.iterdir()) if folder.is_dir() else []
+        try:
+            return {file: self.disk.stamp(file)[0] for file in sorted(folder.iterdir())}
+        except OSError:  # there is none, or one went while we looked
+            return {}
 
     def retire(self, path: Path, last_read: int) -> None:
         """Have a file removed when the reads begun until now, which may need it, have ended."""

@@ -1,0 +1,210 @@
+"""``pairscope doctor`` and ``pairscope verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+
+from pairscope.base.clock import SystemClock, now_ms
+from pairscope.base.errors import DataFolderError, SettingsError, UnknownName
+from pairscope.base.logs import set_up_logs
+from pairscope.base.model import BarArray, TradeKind
+from pairscope.base.settings import Settings
+from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
+from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
+from pairscope.feed.binance.archive_trades import read_klines
+from pairscope.store.folder import read_announcement
+from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
+from pairscope.store.tape import Store
+from pairscope.store.verify import Verdict, verify_symbol
+
+_COLUMNS = ("symbol", "first id", "last id", "from", "to", "trades", "missing", "back-filled", "gaps", "verified")
+
+
+def doctor(parsed: dict[str, Any]) -> int:
+    settings = settings_from(parsed)
+    set_up_logs("warning", None)
+    for path in tapes_of(settings):
+        reports, where = _reports(path)
+        print(f"tape {path}{where}")
+        print("\n".join(_table(reports, VerifiedList(path).read())))
+    return 0
+
+
+def _reports(path: Path) -> tuple[Sequence[SymbolReport], str]:
+    """What a tape holds, told by its file, or by the server that holds it."""
+    try:
+        kind = stored_kind(path)
+    except DataFolderError:
+        server = read_announcement(path)
+        if server is None:
+            raise
+        return _asked(server.url), f", held by {server.url}"
+    with _opened(path, kind) as store:
+        return report_symbols(store), f", {kind.value}"
+
+
+def _asked(url: str) -> Sequence[SymbolReport]:
+    try:
+        answer = httpx.get(f"{url}/status/tape", timeout=10)
+        answer.raise_for_status()
+        return msgspec.json.decode(answer.content, type=_TapeStatus).symbols
+    except (httpx.HTTPError, msgspec.DecodeError) as error:
+        raise DataFolderError(
+            f"the pairscope at {url} cannot be asked: {error}", cure="stop it, or look at its log"
+        ) from error
+
+
+class _TapeStatus(msgspec.Struct):
+    """What is read of the answer."""
+
+    symbols: list[SymbolReport]
+
+
+def _table(reports: Sequence[SymbolReport], verified: dict[str, Verified]) -> Iterator[str]:
+    rows = [_COLUMNS, *(_row(report, verified.get(report.symbol)) for report in reports)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    for row in rows:
+        yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(report: SymbolReport, verified: Verified | None) -> tuple[str, ...]:
+    known = report.trades + report.ids_missing
+    return (
+        report.symbol,
+        _number(report.first_id),
+        _number(report.last_id),
+        _time(report.first_ms),
+        _time(report.last_ms),
+        f"{report.trades:,}",
+        f"{report.ids_missing:,}",
+        f"{report.backfilled / known:.1%}" if known else "-",
+        f"{report.gaps_open} open, {report.gaps_closed} closed",
+        _verified(verified),
+    )
+
+
+def _verified(verified: Verified | None) -> str:
+    if verified is None:
+        return "never"
+    result = f", {verified.differences} differences" if verified.differences else ""
+    return f"{_time(verified.verified_ms)}{result}"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _time(time_ms: int | None) -> str:
+    return "-" if time_ms is None else f"{datetime.fromtimestamp(time_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+@contextmanager
+def _opened(path: Path, kind: TradeKind) -> Iterator[Store]:
+    store = Store.open(path, kind=kind, clock=SystemClock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def verify(parsed: dict[str, Any]) -> int:
+    first, last = (_bound(parsed.pop(name), after) for name, after in (("first", 0), ("last", 1)))
+    wanted, klines = parsed.pop("wanted"), parsed.pop("klines")
+    if first is not None and last is not None and first >= last:
+        raise SettingsError("--from is not before --to", cure="swap them")
+    settings = settings_from(parsed)
+    set_up_logs("warning", None)
+    symbols = [part.strip().upper() for part in wanted.split(",") if part.strip()] if wanted else None
+    paths = tapes_of(settings)
+    verdicts = [each for path in paths for each in _verify_tape(settings, path, symbols, first, last, klines)]
+    if symbols and (unknown := set(symbols) - {verdict.symbol for verdict in verdicts}):
+        raise UnknownName(f"no tape has {', '.join(sorted(unknown))}", cure="see: pairscope doctor")
+    found = sum(verdict.differences for verdict in verdicts)
+    print("no differences" if not found else f"{found:,} differences")
+    return EXIT_FOUND if found else 0
+
+
+def _bound(text: str | None, days_after: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        return day_ms(date.fromisoformat(text)) + days_after * 86_400_000
+    except ValueError:
+        raise SettingsError(f"'{text[:20]}' is no day", cure="write it as 2026-11-01") from None
+
+
+def _verify_tape(
+    settings: Settings,
+    path: Path,
+    symbols: Sequence[str] | None,
+    first: int | None,
+    last: int | None,
+    klines: list[Path],
+) -> list[Verdict]:
+    kind = stored_kind(path)
+    official = _klines(klines)
+    verdicts = []
+    with _opened(path, kind) as store:
+        print(f"tape {path}, {kind.value}")
+        for symbol in store.symbols:
+            if symbols is not None and symbol not in symbols:
+                continue
+            verdict = verify_symbol(
+                store,
+                symbol,
+                kind=kind,
+                intervals=settings.interval_list(),
+                from_ms=first,
+                to_ms=last,
+                klines=official.get(symbol, ()),
+            )
+            verdicts.append(verdict)
+            _tell(verdict)
+    at_ms = now_ms(SystemClock())
+    if first is None and last is None:
+        VerifiedList(path).add({each.symbol: Verified(at_ms, each.differences) for each in verdicts})
+    return verdicts
+
+
+def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
+    """Official bars by symbol, those of one interval together."""
+    found: dict[tuple[str, int], list[BarArray]] = {}
+    for file in find_archives(paths) if paths else []:
+        if file.kind is not ArchiveKind.KLINES or file.interval is None:
+            raise SettingsError(f"{file.path.name} holds no klines", cure="give files such as BTCUSDT-1m-2024-08.zip")
+        found.setdefault((file.symbol, file.interval.ms), []).append(read_klines(file, 0))
+    together: dict[str, list[BarArray]] = {}
+    for (symbol, _), parts in found.items():
+        bars = np.concatenate(parts)
+        _, places = np.unique(bars["open_time_ms"], return_index=True)
+        together.setdefault(symbol, []).append(bars[places])
+    return together
+
+
+def _tell(verdict: Verdict) -> None:
+    ids = f"ids {verdict.first_id} to {verdict.last_id}, " if verdict.first_id is not None else ""
+    parts = [
+        f"{verdict.symbol}: {ids}{verdict.trades:,} trades, {verdict.ids_missing:,} ids in gaps, "
+        f"{verdict.bars:,} bars equal to their trades" + (" but for what follows" if verdict.differences else "")
+    ]
+    if verdict.klines:
+        parts.append(
+            f"{verdict.klines:,} official bars compared, {verdict.klines_shifted:,} with a trade across a border"
+        )
+    if verdict.bars_unproved:
+        parts.append(f"{verdict.bars_unproved:,} bars are older than the trades that are kept")
+    if verdict.ids_unused:
+        parts.append(f"{verdict.ids_unused:,} ids have no trade, as the exchange leaves some out")
+    print("  " + "; ".join(parts))
+    for each in verdict.told:
+        print(f"    {each}")
+    if verdict.differences > len(verdict.told):
+        print(f"    and {verdict.differences - len(verdict.told):,} more")

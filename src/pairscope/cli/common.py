@@ -1,0 +1,86 @@
+"""What several commands share: their flags, their settings, their tape, a line that shows progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from pairscope.base.errors import SettingsError
+from pairscope.base.model import TradeKind
+from pairscope.base.settings import Settings, load_settings
+
+EXIT_FOUND = 1
+EXIT_CANNOT_START = 2
+EXIT_INTERRUPTED = 130
+
+
+def settings_from(parsed: dict[str, Any]) -> Settings:
+    """Settings from parsed flags; ``--source replay FILE...`` is taken apart here."""
+    flags = {key: value for key, value in parsed.items() if value is not None and key != "settings"}
+    if "source" in flags:
+        flags["source"], *files = flags["source"]
+        if files:
+            flags["replay_file"] = tuple(files)
+    return load_settings(flags, file=parsed.get("settings"))
+
+
+def live_tape(settings: Settings, kind: TradeKind) -> Path:
+    """The tape of the real market."""
+    return settings.database_path or settings.data_dir / f"live-{kind.value}" / "tape.duckdb"
+
+
+def tapes_of(settings: Settings) -> list[Path]:
+    """The tapes there are.
+
+    Raises:
+        SettingsError: when there is none.
+    """
+    one = settings.database_path
+    found = sorted(one.parent.glob(f"{one.stem}*{one.suffix}") if one else settings.data_dir.glob("*/tape.duckdb"))
+    if not found:
+        raise SettingsError(
+            f"there is no tape in {settings.database_path or settings.data_dir}",
+            cure="check --data-dir, or record one: pairscope run",
+        )
+    return found
+
+
+class ProgressLine:
+    """One line on the terminal that is written over and over; nothing at all when it goes to a file."""
+
+    _EVERY_S = 0.1
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._shown = self._out.isatty()
+        self._next_s = 0.0
+        self._width = 0
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """How far the trades of one file are; 0 of 0 while it is being read."""
+        now_s = time.monotonic()
+        if done < total and now_s < self._next_s:
+            return
+        self._next_s = now_s + self._EVERY_S
+        self.show(f"{name}  {done / total:.0%}  {done:,} of {total:,} trades" if total else f"{name}  reading")
+
+    def show(self, text: str) -> None:
+        """Put another text in the line."""
+        if self._shown:
+            self._write(text)
+
+    def say(self, text: str) -> None:
+        """A line that stays, on the standard output."""
+        self.clear()
+        print(text, flush=True)
+
+    def clear(self) -> None:
+        if self._width:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        self._out.write(f"\r{text.ljust(self._width)}{'' if text else chr(13)}")
+        self._out.flush()
+        self._width = len(text)

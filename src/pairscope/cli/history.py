@@ -1,0 +1,183 @@
+"""``pairscope import`` and ``pairscope backfill``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pairscope.base.clock import SystemClock, now_ms
+from pairscope.base.errors import ArchiveError, FeedUnavailable, SettingsError, UnknownName
+from pairscope.base.interval import DAY_MS
+from pairscope.base.logs import set_up_logs
+from pairscope.base.model import TradeKind
+from pairscope.base.settings import Settings
+from pairscope.cli.common import (
+    EXIT_FOUND,
+    EXIT_INTERRUPTED,
+    ProgressLine,
+    live_tape,
+    settings_from,
+)
+from pairscope.feed.binance.archive import ArchiveFile, find_archives
+from pairscope.feed.binance.archive_site import ArchiveSite
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.live.history import FileOutcome, History
+from pairscope.live.importing import Importer
+from pairscope.live.remote import RemoteHistory
+from pairscope.store.imports import ImportList
+from pairscope.store.tape import Store
+
+QUEUE_ROWS = 2_000_000  # an import fills the queue faster than any market
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A tape opened for imports."""
+
+    store: Store
+    importer: Importer
+    history: History
+    clock: SystemClock
+    line: ProgressLine
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -> AsyncIterator[_Bench]:
+    clock, line = SystemClock(), ProgressLine()
+    store = await asyncio.to_thread(
+        Store.open,
+        live_tape(settings, kind),
+        kind=kind,
+        clock=clock,
+        commit_ms=settings.commit_ms,
+        queue_rows=max(settings.queue_rows, QUEUE_ROWS),
+    )
+    try:
+        importer = Importer(store, settings.interval_list(), clock)
+        done = await asyncio.to_thread(ImportList(store.path).read)
+        history = History(store=store, importer=importer, done=done, clock=clock, progress=line, again=again)
+        line.say(f"tape {store.path}")
+        yield _Bench(store, importer, history, clock, line)
+        while await asyncio.to_thread(store.seal, now_ms(clock)) is not None:
+            pass  # past days belong into files of their own
+    finally:
+        line.clear()
+        await asyncio.to_thread(store.close)
+
+
+def bring(parsed: dict[str, Any]) -> int:
+    paths, again = parsed.pop("paths"), parsed.pop("again")
+    settings = settings_from(parsed)
+    files = find_archives(paths)
+    set_up_logs("warning", settings.data_dir / "pairscope.log")
+    groups: dict[TradeKind, list[ArchiveFile]] = {}
+    for file in files:
+        groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
+    refused = 0
+    for kind, group in groups.items():
+        try:
+            refused += asyncio.run(_import_files(settings, kind, group, again))
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on where it stopped", file=sys.stderr)
+            return EXIT_INTERRUPTED
+    _warn_of_retention(settings, min(file.to_ms for file in files))
+    return EXIT_FOUND if refused else 0
+
+
+async def _import_files(settings: Settings, kind: TradeKind, files: list[ArchiveFile], again: bool) -> int:
+    """How many of the files were refused."""
+    refused = 0
+    async with _opened(settings, kind, again=again) as bench:
+        for file in files:
+            try:
+                outcome = await bench.history.take(file)
+            except ArchiveError as error:
+                refused += 1
+                bench.line.clear()
+                print(f"refused: {error}", file=sys.stderr, flush=True)
+            else:
+                _tell(bench.line, outcome)
+    return refused
+
+
+def _tell(line: ProgressLine, outcome: FileOutcome) -> None:
+    if outcome.skipped:
+        line.say(f"{outcome.name}: imported before")
+        return
+    line.say(f"{outcome.name}: {outcome.added:,} trades added, {outcome.bars:,} bars")
+    for note in outcome.notes:
+        line.say(f"  {note}")
+
+
+def _warn_of_retention(settings: Settings, oldest_ms: int) -> None:
+    """A running server would delete at midnight what was just brought."""
+    age_days = (now_ms(SystemClock()) - oldest_ms) // DAY_MS + 1
+    if age_days > settings.keep_data_days:
+        print(
+            f"note: trades are kept for {settings.keep_data_days} days by a running server; to keep these, "
+            f"start it with --keep-data-days {age_days + 1} or more",
+            file=sys.stderr,
+        )
+
+
+def backfill(parsed: dict[str, Any]) -> int:
+    today = datetime.fromtimestamp(now_ms(SystemClock()) / 1_000, UTC).date()
+    first, last = _day(parsed.pop("first")), _day(parsed.pop("last") or today.isoformat())
+    if first > last or first > today:
+        raise SettingsError(f"--from {first} is not before --to {min(last, today)}", cure="swap them")
+    settings = settings_from(parsed)
+    set_up_logs("warning", settings.data_dir / "pairscope.log")
+    try:
+        asyncio.run(_fetch(settings, first, last))
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    _warn_of_retention(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
+    return 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"'{text[:20]}' is no day", cure="write it as 2026-11-01") from None
+
+
+async def _fetch(settings: Settings, first: date, last: date) -> None:
+    async with (
+        _opened(settings, settings.trade_kind) as bench,
+        ArchiveSite(settings.archive_url) as site,
+        BinanceRest(settings.exchange_rest_url, bench.clock) as rest,
+    ):
+        await _check_symbols(settings, rest)
+        remote = RemoteHistory(
+            store=bench.store,
+            kind=settings.trade_kind,
+            history=bench.history,
+            importer=bench.importer,
+            site=site,
+            rest=rest,
+            folder=bench.store.path.parent / "downloads",
+            clock=bench.clock,
+            progress=bench.line,
+            told=lambda outcome: _tell(bench.line, outcome),
+        )
+        for symbol in settings.symbols:
+            await remote.bring(symbol, first, last)
+
+
+async def _check_symbols(settings: Settings, rest: BinanceRest) -> None:
+    """A misspelt symbol has no files and no trades: say so at once, when the exchange can be asked."""
+    try:
+        listed = await rest.instruments()
+    except FeedUnavailable as error:
+        print(f"note: {error.message}: official files only", file=sys.stderr)
+        return
+    for symbol in settings.symbols:
+        if symbol not in listed:
+            raise UnknownName(f"the exchange has no symbol {symbol}", cure="check its name", code="unknown_symbol")

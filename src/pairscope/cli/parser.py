@@ -1,0 +1,160 @@
+"""Commands and their flags. Nothing heavy is imported here, so that help and mistakes come at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pairscope import __version__
+
+EPILOG = """\
+examples:
+  pairscope run                                       Binance USD-M Futures, or a simulated market without it
+  pairscope run --source simulator --port 8001        a simulated market with a known truth
+  pairscope run --source replay day.txt.zst           a recording, at the speed it was made
+  pairscope run --source replay a.gz b.gz --speed 10  two recordings merged, ten times faster
+  pairscope run --symbols BTCUSDT,ETHUSDT             only these
+  pairscope import downloads/                         official archive files
+  pairscope backfill --from 2026-11-01                past days from the exchange
+  pairscope verify                                    prove that nothing is missing that is not told
+
+Every setting can also stand in pairscope.toml or in the environment as PAIRSCOPE_<NAME>; flags win.
+"""
+
+
+IMPORT_EPILOG = """\
+examples:
+  pairscope import BTCUSDT-aggTrades-2024-08-08.zip    one official file
+  pairscope import downloads/ more/                    all official files in these folders
+  pairscope import --trade-kind trade BTCUSDT-1m-2024-08.zip   klines beside raw trades
+
+Files of data.binance.vision, USD-M futures: aggTrades, trades and klines, days and months, packed or not. Importing
+again changes nothing; what was interrupted goes on where it stopped. Exit code 1: some files could not be used.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``command`` is where a command's function is found, such as ``history.bring``."""
+    parser = argparse.ArgumentParser(
+        prog="pairscope",
+        description="A periscope for pairs: live statistical arbitrage on Binance USD-M Futures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pairscope {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_run, _add_import, _add_backfill, _add_record, _add_doctor, _add_verify, _add_simulator):
+        add(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run",
+        help="watch the market and serve the dashboard and the API",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.set_defaults(command="running.run")
+    add = run.add_argument
+    add("--source", nargs="+", metavar="SOURCE", help="auto (default), live, simulator, or replay FILE...")
+    add("--symbols", help="comma-separated symbols to watch")
+    add("--pairs", help="comma-separated pairs Y/X to keep computed; all pairs of the symbols by default")
+    add("--intervals", help="comma-separated bar intervals to keep, such as 1s,1m,5m")
+    add("--port", help="port of the API and the dashboard (8000)")
+    add("--host", help="address to listen on (127.0.0.1)")
+    add("--data-dir", help="folder of the tape")
+    add("--keep-data-days", help="days of trades kept (7)")
+    add("--window", help="bars in the window of a metric (300)")
+    add("--trade-kind", choices=["aggTrade", "trade"], help="trade stream to record (aggTrade)")
+    add("--speed", dest="replay_speed", help="replay N times faster; 0 is as fast as possible")
+    add("--times", dest="replay_times", choices=["kept", "now"], help="keep a recording's times or shift them to now")
+    add("--seed", dest="simulator_seed", help="seed of the simulated market")
+    add("--log-level", choices=["debug", "info", "warning", "error"])
+    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")
+
+
+def _add_simulator(commands: Any) -> None:
+    simulator = commands.add_parser(
+        "simulator", help="run only the simulated exchange, speaking Binance's protocol on loopback"
+    )
+    simulator.set_defaults(command="running.simulator")
+    add = simulator.add_argument
+    add("--port", type=int, default=9443, help="port of the streams (9443)")
+    add("--rest-port", type=int, default=9444, help="port of the REST API (9444)")
+    add("--seed", type=int, default=1, help="seed of the market (1)")
+    add("--speed", type=float, default=1.0, help="play N times faster; for recordings 0 is as fast as possible")
+    add("--rate", type=float, default=1.0, help="N times as many trades as a usual day")
+    add("--times", choices=["kept", "now"], default="now", help="keep a recording's times or shift them to now")
+    add("recordings", nargs="*", type=Path, help="recordings to play instead of the seeded market")
+
+
+def _add_import(commands: Any) -> None:
+    bring = commands.add_parser(
+        "import",
+        help="bring official archive files to the tape",
+        epilog=IMPORT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bring.set_defaults(command="history.bring")
+    bring.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
+    bring.add_argument("--again", action="store_true", help="read files even when they were imported before")
+    bring.add_argument("--intervals", help="comma-separated bar intervals to rebuild")
+    _add_tape_flags(bring.add_argument)
+
+
+def _add_backfill(commands: Any) -> None:
+    fetch = commands.add_parser("backfill", help="fetch past days from the exchange: official files, then REST")
+    fetch.set_defaults(command="history.backfill")
+    fetch.add_argument("--from", dest="first", required=True, metavar="DATE", help="first UTC day, such as 2026-11-01")
+    fetch.add_argument("--to", dest="last", metavar="DATE", help="last UTC day (today)")
+    fetch.add_argument("--symbols", help="comma-separated symbols (those that are watched)")
+    fetch.add_argument("--intervals", help="comma-separated bar intervals to rebuild")
+    _add_tape_flags(fetch.add_argument)
+
+
+def _add_record(commands: Any) -> None:
+    record = commands.add_parser("record", help="write the raw frames of the watched symbols to a file, until Ctrl-C")
+    record.set_defaults(command="recording.record")
+    add = record.add_argument
+    add("file", type=Path, metavar="FILE", help="recording to write, such as day.txt.zst; it must not exist")
+    add("--source", nargs="+", metavar="SOURCE", help="auto (default), live, simulator, or replay FILE...")
+    add("--symbols", help="comma-separated symbols to watch")
+    add("--trade-kind", choices=["aggTrade", "trade"], help="trade stream to record (aggTrade)")
+    add("--speed", dest="replay_speed", help="replay N times faster; 0 is as fast as possible")
+    add("--seed", dest="simulator_seed", help="seed of the simulated market")
+    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser("doctor", help="say what the tapes hold and what they lack")
+    doctor.set_defaults(command="checking.doctor")
+    _add_place_flags(doctor.add_argument)
+
+
+def _add_verify(commands: Any) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="prove the tapes: every id once or in a gap, every bar equal to its trades",
+        description="Exit code 0: all is as it should be; 1: there are differences, of which 20 a symbol are shown.",
+    )
+    verify.set_defaults(command="checking.verify")
+    add = verify.add_argument
+    add("--symbols", dest="wanted", help="comma-separated symbols (all)")
+    add("--from", dest="first", metavar="DATE", help="first UTC day (the first there is)")
+    add("--to", dest="last", metavar="DATE", help="last UTC day (the last there is)")
+    add("--klines", nargs="+", type=Path, default=[], metavar="PATH", help="official kline files to compare with")
+    _add_place_flags(add)
+
+
+def _add_tape_flags(add: Callable[..., Any]) -> None:
+    """Flags that say which tape is meant."""
+    add("--trade-kind", choices=["aggTrade", "trade"], help="kind of trades of the tape (aggTrade)")
+    _add_place_flags(add)
+
+
+def _add_place_flags(add: Callable[..., Any]) -> None:
+    add("--data-dir", help="folder of the tapes")
+    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")

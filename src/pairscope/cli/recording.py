@@ -1,0 +1,63 @@
+"""``pairscope record``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from pairscope.base.clock import SystemClock
+from pairscope.base.logs import set_up_logs
+from pairscope.base.settings import Settings
+from pairscope.cli.common import ProgressLine, settings_from
+from pairscope.feed.binance.lane import LaneOptions
+from pairscope.feed.binance.recorder import Recorder
+from pairscope.feed.recording import FrameWriter
+from pairscope.feed.source import open_source, plan_source
+
+_SHOW_EVERY_S = 1.0
+
+
+def record(parsed: dict[str, Any]) -> int:
+    file = parsed.pop("file")
+    settings = settings_from(parsed)
+    set_up_logs("warning", None)
+    with FrameWriter(file) as writer:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_run(settings, writer))
+        frames = writer.frames
+    print(f"{frames:,} frames in {file}")
+    return 0
+
+
+async def _run(settings: Settings, writer: FrameWriter) -> None:
+    clock, line = SystemClock(), ProgressLine()
+    plan = await plan_source(settings, clock)
+    if plan.banner:
+        line.say(plan.banner)
+    line.say(f"recording {', '.join(plan.symbols)} of {plan.label} to {writer.path}; stop it with Ctrl-C")
+    async with open_source(plan, settings, clock, {}) as source:
+        recorder = Recorder(
+            base_url=source.ws_url,
+            kind=plan.trade_kind,
+            watch=plan.symbols,
+            clock=clock,
+            writer=writer,
+            options=LaneOptions(stale_s=settings.stale_s),
+        )
+        recording = asyncio.create_task(recorder.run(), name="record")
+        finished = asyncio.create_task(source.finished.wait(), name="finished")
+        try:
+            while not recording.done() and not finished.done():
+                await asyncio.wait({recording, finished}, timeout=_SHOW_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                line.show(f"{recorder.state}: {recorder.frames:,} frames")
+            if recording.done():
+                recording.result()
+            # What the last frames of a replay are still on their way through.
+            await asyncio.sleep(_SHOW_EVERY_S / 2)
+        finally:
+            line.clear()
+            for task in (recording, finished):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

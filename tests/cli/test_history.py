@@ -1,0 +1,191 @@
+"""Import, back-fill, doctor and verify as a person meets them, each in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pairscope.base.clock import SystemClock
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.store.tape import Store
+from tests.archives import START_MS, agg_lines, raw_lines, rows, write_zip
+from tests.test_cli import Running, assert_refused, clean_environment, free_port, pairscope
+
+NAME = "BTCUSDT-aggTrades-2024-08-08"
+
+
+@pytest.fixture
+def run() -> Iterator[Any]:
+    """Starts pairscopes and stops what is left of them."""
+    running: list[Running] = []
+
+    def start(folder: Path, *arguments: str) -> Running:
+        running.append(Running(folder, *arguments))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.stop()
+
+
+def official(folder: Path) -> Path:
+    """A folder with two days of one symbol and a file that is no official one."""
+    folder.mkdir()
+    write_zip(folder / f"{NAME}.zip", agg_lines(rows(10, 2_000)))
+    write_zip(folder / "BTCUSDT-aggTrades-2024-08-09.zip", agg_lines(rows(2_010, 2_000, START_MS + 86_400_000)))
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_a_folder_is_imported_once_and_proved(tmp_path: Path) -> None:
+    files, place = official(tmp_path / "files"), ("--data-dir", str(tmp_path / "data"))
+    first = pairscope("import", str(files), *place)
+    assert first.returncode == 0, first.stderr
+    assert f"{NAME}: 2,000 trades added" in first.stdout
+    assert "--keep-data-days" in first.stderr
+    second = pairscope("import", str(files), *place)
+    assert (second.returncode, second.stdout.count("imported before")) == (0, 2)
+
+    told = pairscope("doctor", *place)
+    assert told.returncode == 0, told.stderr
+    (line,) = [line for line in told.stdout.splitlines() if "BTCUSDT" in line]
+    assert re.search(r"BTCUSDT +10 +4009 +2024-08-08 00:00:00 +2024-08-09 00:33:19 +4,000 +0 .* 0 open, .* never", line)
+
+    proved = pairscope("verify", *place)
+    assert proved.returncode == 0, proved.stdout
+    assert "4,000 trades" in proved.stdout
+    assert "no differences" in proved.stdout
+    assert "never" not in pairscope("doctor", *place).stdout
+
+
+def test_a_bad_file_is_refused_and_the_others_are_imported(tmp_path: Path) -> None:
+    files = official(tmp_path / "files")
+    (files / f"{NAME}.zip.CHECKSUM").write_text(f"{'0' * 64}  {NAME}.zip\n")
+    done = pairscope("import", str(files), "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert f"refused: {NAME}.zip is damaged" in done.stderr
+    assert "BTCUSDT-aggTrades-2024-08-09: 2,000 trades added" in done.stdout
+
+
+def test_raw_and_aggregated_trades_go_to_tapes_of_their_own(tmp_path: Path) -> None:
+    files = official(tmp_path / "files")
+    write_zip(files / "BTCUSDT-trades-2024-08-08.zip", raw_lines(rows(500, 30)), None)
+    done = pairscope("import", str(files), "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in (tmp_path / "data").glob("*/tape.duckdb")} == {"live-aggTrade", "live-trade"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["import", "nowhere"], "no file or folder nowhere"),
+        (["import", "{here}/notes.txt"], "not called like an official file"),
+        (["import", "{here}", "--data-dir", "/dev/null/x"], "/dev/null/x"),
+        (["backfill", "--from", "yesterday"], "is no day"),
+        (["backfill", "--from", "2024-08-09", "--to", "2024-08-08"], "is not before"),
+        (["verify", "--data-dir", "{here}"], "no tape in"),
+        (["doctor", "--data-dir", "{here}"], "no tape in"),
+        (["verify", "--from", "2024-08-09", "--to", "2024-08-07"], "is not before"),
+        (["record", "{here}/notes.txt", "--source", "simulator"], "exists already"),
+    ],
+)
+def test_what_cannot_run_says_so_in_one_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    here = official(tmp_path / "files")
+    assert_refused(pairscope(*(text.format(here=here) for text in arguments)), says)
+
+
+def test_a_tape_that_a_server_holds_is_left_to_it(tmp_path: Path, run: Any) -> None:
+    files, data = official(tmp_path / "files"), tmp_path / "data"
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'exchange_rest_url = "http://127.0.0.1:{free_port()}"\nexchange_ws_url = "ws://127.0.0.1:1"\n')
+    server = run(data, "--source", "live", "--settings", str(settings))
+    server.until(lambda status: status["feed"]["state"] == "down")
+    for command in (["import", str(files)], ["backfill", "--from", "2024-08-08"], ["verify"]):
+        assert_refused(pairscope(*command, "--data-dir", str(data)), str(server.port))
+    told = pairscope("doctor", "--data-dir", str(data))
+    assert told.returncode == 0, told.stderr
+    assert f"held by http://localhost:{server.port}" in told.stdout
+
+
+async def tape_without(missing: int, folder: Path) -> None:
+    store = Store.open(folder / "live-aggTrade" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock())
+    ids = np.setdiff1d(np.arange(1, 200), [missing])
+    count = len(ids)
+    store.put_trades(
+        TradeBatch(
+            symbol_id=np.full(count, store.symbols.add("BTCUSDT"), np.int32),
+            id=ids,
+            time_ms=START_MS + 1_000 * ids,
+            price=np.full(count, 10.0),
+            size=np.ones(count),
+            buyer_is_maker=np.zeros(count, np.bool_),
+            received_ns=ids,
+        )
+    )
+    await store.flushed()
+    store.close()
+
+
+async def test_a_lost_trade_is_found_told_and_remembered(tmp_path: Path) -> None:
+    await tape_without(77, tmp_path)
+    done = pairscope("verify", "--data-dir", str(tmp_path))
+    assert done.returncode == 1, done.stderr
+    assert "BTCUSDT: ids 77 to 77 are neither on the tape nor in a gap" in done.stdout
+    assert "1 differences" in pairscope("doctor", "--data-dir", str(tmp_path)).stdout
+
+
+async def test_symbols_that_no_tape_has_cannot_be_verified(tmp_path: Path) -> None:
+    await tape_without(77, tmp_path)
+    assert_refused(pairscope("verify", "--data-dir", str(tmp_path), "--symbols", "ETHUSDT"), "no tape has ETHUSDT")
+
+
+def test_official_klines_are_compared(tmp_path: Path) -> None:
+    place = ("--data-dir", str(tmp_path / "data"))
+    assert pairscope("import", str(official(tmp_path / "files")), *place).returncode == 0
+    bar = f"{START_MS + 60_000},1,9,1,2,5.5,{START_MS + 119_999},60.5,3,2.5,27.5,0"
+    klines = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [bar], None)
+    done = pairscope("verify", *place, "--klines", str(klines))
+    assert done.returncode == 1, done.stderr
+    assert f"the 1m bar of {START_MS + 60_000} has open " in done.stdout
+
+
+def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
+    port, rest_port = free_port(), free_port()
+    command = ["simulator", "--port", str(port), "--rest-port", str(rest_port), "--rate", "0.01"]
+    simulator = subprocess.Popen(
+        [sys.executable, "-u", "-m", "pairscope", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=clean_environment(),
+    )
+    settings = tmp_path / "settings.toml"
+    url = f"http://127.0.0.1:{rest_port}"
+    settings.write_text(f'exchange_rest_url = "{url}"\narchive_url = "{url}"\n')
+    place = ("--data-dir", str(tmp_path / "data"), "--settings", str(settings))
+    today = datetime.now(UTC).date()
+    assert simulator.stdout is not None
+    try:
+        assert "streams" in simulator.stdout.readline()
+        arguments = ["backfill", "--symbols", "XRPUSDT", "--from", str(today - timedelta(days=3)), *place]
+        first, second = pairscope(*arguments, seconds=60), pairscope(*arguments, seconds=60)
+        misspelt = pairscope("backfill", "--symbols", "XRPUSD", "--from", str(today), *place)
+    finally:
+        simulator.terminate()
+        simulator.wait(10)
+        simulator.stdout.close()
+    assert first.returncode == 0, first.stderr
+    assert f"XRPUSDT-aggTrades-{today - timedelta(days=3)}: " in first.stdout
+    assert second.returncode == 0, second.stderr
+    assert "imported before" in second.stdout
+    assert_refused(misspelt, "no symbol XRPUSD")
+    proved = pairscope("verify", *place)
+    assert proved.returncode == 0, proved.stdout
