@@ -177,8 +177,8 @@ def test_an_unknown_symbol_is_told_with_its_cure(watched: Watched) -> None:
     expect(page.locator("figure")).to_have_attribute("data-phase", "ready")
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
-@pytest.mark.parametrize("path", [PAIR, SYMBOL, "/app/system"])
+@pytest.mark.parametrize("size", [(1000, 700), (1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("path", [PAIR, SYMBOL, "/app/tape", "/app/system"])
 def test_nothing_is_cut_off_or_out_of_sight(watched: Watched, path: str, size: tuple[int, int]) -> None:
     page = watched.page
     page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -187,6 +187,19 @@ def test_nothing_is_cut_off_or_out_of_sight(watched: Watched, path: str, size: t
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     cut = page.evaluate(CUT_TEXTS)
     assert cut == []
+
+
+def test_on_a_narrow_page_the_statistics_are_behind_a_button(watched: Watched) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": 1000, "height": 700})
+    watched.open(PAIR)
+    statistics = page.get_by_role("complementary")
+    expect(statistics).to_be_hidden()
+    page.get_by_role("button", name="Statistics, hedge and legs").click()
+    expect(statistics.get_by_role("rowheader", name="Hedge ratio")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.get_by_role("button", name="Statistics, hedge and legs")).to_be_hidden()
+    expect(statistics).to_be_visible()
 
 
 # Last, because it takes the server away from everybody.

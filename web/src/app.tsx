@@ -10,6 +10,7 @@ import { changeView, go, type Place, type Route, usePlace } from "./lib/url";
 import { PairScreen } from "./screens/pair";
 import { SymbolScreen } from "./screens/symbol";
 import { SystemScreen } from "./screens/system";
+import { TapeScreen } from "./screens/tape";
 import { Announcer } from "./ui/announcer";
 import { Banners } from "./ui/banners";
 import { toggleZone } from "./ui/clock";
@@ -38,6 +39,7 @@ export function App() {
   useKeys({
     "1": () => go(placeTo("pair", place, config)),
     "2": () => go(placeTo("symbol", place, config)),
+    "6": () => go(placeTo("tape", place, config)),
     "7": () => go(placeTo("system", place, config)),
     "[": () => isChart && chooseInterval(neighbour(config.intervals, tf, -1)),
     "]": () => isChart && chooseInterval(neighbour(config.intervals, tf, 1)),
@@ -95,6 +97,8 @@ function Screen({ route, shown, ...asked }: ScreenProps) {
       return <PairScreen y={route.y} x={route.x} {...{ tf, window, shown, decimals }} />;
     case "symbol":
       return <SymbolScreen symbol={route.symbol} {...{ tf, shown, decimals }} />;
+    case "tape":
+      return <TapeScreen />;
     case "system":
       return <SystemScreen />;
     case "home":

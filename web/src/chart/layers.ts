@@ -161,7 +161,7 @@ function pairLayer(series: Layer["series"], column: PairColumn, make: typeof lin
   return {
     series,
     table: (state) => state.pair,
-    points: (state, from) => (state.pair ? make(state.pair, column, from) : []),
+    points: (state, from, stepMs) => (state.pair ? make(state.pair, column, stepMs, from) : []),
   };
 }
 

@@ -98,14 +98,18 @@ function Candle({ bars, bar, decimals }: { bars: BarColumns; bar: number; decima
   );
 }
 
-/** Said only of bars of which trades are missing. */
-function Lost({ bars, bar }: { bars: BarColumns; bar: number }) {
+/** Said only of bars of which trades are missing, or came after the bar had been closed. */
+function Doubts({ bars, bar }: { bars: BarColumns; bar: number }) {
   const missing = bars.missing[bar] ?? 0;
-  if (missing <= 0) return null;
   return (
-    <Figure name="missing" tone="text-fault">
-      {missingShare(missing)}
-    </Figure>
+    <>
+      {bars.status[bar] === "revised" ? <span className="text-replay">revised</span> : null}
+      {missing > 0 ? (
+        <Figure name="missing" tone="text-fault">
+          {missingShare(missing)}
+        </Figure>
+      ) : null}
+    </>
   );
 }
 
@@ -117,7 +121,7 @@ export function symbolLegends(symbol: string, tf: string, decimals: number, wind
       <Figure name={`VWAP ${window}`} tone="text-vwap">
         {fixed(bar < 0 ? null : vwapAt(bars, bar, window), decimals)}
       </Figure>
-      <Lost bars={bars} bar={bar} />
+      <Doubts bars={bars} bar={bar} />
     </>
   );
   const volume: LegendOf = ({ bars, bar }) => {
@@ -160,7 +164,7 @@ export function pairLegends({ y, x, tf, window, yDecimals, xDecimals }: PairName
         </svg>
         {x} <span className="text-fg">{fixed(pair?.x[row], xDecimals)}</span>
       </span>
-      <Lost bars={bars} bar={bar} />
+      <Doubts bars={bars} bar={bar} />
     </>
   );
   const spread: LegendOf = ({ pair, row }) => (

@@ -13,6 +13,7 @@ import { Signal } from "../lib/signal";
 import { type Columns, lowerBound } from "../wire/columns";
 import type { Topic } from "../wire/hub";
 import type { TopicState } from "../wire/topic";
+import { HoleBands } from "./holes";
 import { type Point, withGaps } from "./points";
 import { chartOptions, RIGHT_OFFSET } from "./theme";
 import { type ZoneScale, zoneScale } from "./tz-scale";
@@ -53,6 +54,7 @@ export class LiveChart {
   readonly paneTops = new Signal<readonly number[]>([]);
   readonly axisWidth = new Signal(0);
   private readonly layers: Layer[];
+  private readonly bands: HoleBands;
   private topic: Topic | undefined;
   private leaveTopic: (() => void) | undefined;
   private stepMs = 1_000;
@@ -70,6 +72,7 @@ export class LiveChart {
   ) {
     this.chart = createChartEx<Time, ZoneScale>(container, zoneScale(zone), chartOptions(zone));
     this.layers = build(this.chart);
+    this.bands = new HoleBands(this.chart);
     this.chart.subscribeCrosshairMove((event) => {
       this.cursor.set(event.time === undefined ? undefined : Number(event.time) * 1000);
     });
@@ -148,6 +151,7 @@ export class LiveChart {
     const isNew = this.drawn?.topic !== topic || this.drawn.isEmpty;
     if (!isNew && this.drawn?.rows === topic.state.rows) return;
     const isTail = !isNew && this.drawn?.resets === topic.state.resets;
+    this.bands.show(topic.state, this.stepMs);
     this.layers.forEach((layer, i) => {
       const table = layer.table(topic.state);
       if (!table) return;

@@ -40,12 +40,20 @@ describe("points", () => {
 describe("line", () => {
   it("is empty where there is no value, and does not bridge the hole", () => {
     const pair = { ...pairAt([1, 2, 3]), spread_z: [1, null, 2] };
-    expect(line(pair, "spread_z")).toEqual([
+    expect(line(pair, "spread_z", 1_000)).toEqual([
       { time: 1, value: 1, color: COLORS.none },
       { time: 2 },
       { time: 3, value: 2 },
     ]);
-    expect(baseline(pair, "spread_z")[0]).toMatchObject({ value: 1, topLineColor: COLORS.none });
+    expect(baseline(pair, "spread_z", 1_000)[0]).toMatchObject({ value: 1, topLineColor: COLORS.none });
+  });
+});
+
+describe("a line over rows that are far apart", () => {
+  it("is broken when they are further apart than a value is carried on", () => {
+    const isInvisible = line(pairAt([0, 60, 121]), "spread", 1_000).map((point) => "color" in point);
+    expect(isInvisible).toEqual([false, true, false]);
+    expect(line(pairAt([0, 600, 1_200]), "spread", 60_000).some((point) => "color" in point)).toBe(false);
   });
 });
 
@@ -60,8 +68,8 @@ describe("vwap", () => {
     expect(vwapAt({ ...barsAt([1]), volume: [0], quote_volume: [0] }, 0, 5)).toBeNull();
   });
 
-  it("does not bridge a hole between bars", () => {
-    const colors = vwapLine(barsAt([1, 2, 5]), 1, 1_000).map((point) => "color" in point);
-    expect(colors).toEqual([false, true, false]);
+  it("is carried over a quiet minute, not over a hole", () => {
+    const isInvisible = vwapLine(barsAt([1, 61, 122]), 1, 1_000).map((point) => "color" in point);
+    expect(isInvisible).toEqual([false, true, false]);
   });
 });

@@ -40,6 +40,13 @@ export function withGaps<T extends { time: UTCTimestamp }>(
   return filled;
 }
 
+/** How long a value may be carried on without a new bar: ten bars, and never less than a minute. As the server has it. */
+export const staleLimitMs = (stepMs: number): number => Math.max(10 * stepMs, 60_000);
+
+/** Whether what comes after this row is too far from it to be joined to it by a line. */
+const isBeforeHole = (times: readonly number[], row: number, stepMs: number): boolean =>
+  (times[row + 1] ?? 0) - (times[row] as number) > staleLimitMs(stepMs);
+
 function rows<T>(times: readonly number[], from: number, make: (time: UTCTimestamp, row: number) => T): T[] {
   const made: T[] = [];
   for (let row = from; row < times.length; row++) made.push(make(seconds(times[row] as number), row));
@@ -73,11 +80,17 @@ export type PairColumn = Exclude<keyof PairColumns, "open_time_ms">;
  * One column of the pair. A row without a value is an empty point, and since the chart would draw its line right over
  * empty points, the piece that leaves the last value before them is made invisible.
  */
-export const line = (pair: PairColumns, column: PairColumn, from = 0): Point<LineData<UTCTimestamp>>[] =>
+export const line = (
+  pair: PairColumns,
+  column: PairColumn,
+  stepMs: number,
+  from = 0,
+): Point<LineData<UTCTimestamp>>[] =>
   rows(pair.open_time_ms, from, (time, row) => {
     const value = pair[column][row] ?? null;
     if (value === null) return { time };
-    return pair[column][row + 1] === null ? { time, value, color: COLORS.none } : { time, value };
+    const isLast = pair[column][row + 1] === null || isBeforeHole(pair.open_time_ms, row, stepMs);
+    return isLast ? { time, value, color: COLORS.none } : { time, value };
   });
 
 const INVISIBLE = {
@@ -90,8 +103,13 @@ const INVISIBLE = {
 };
 
 /** As `line`, for a series that is drawn around a base line. */
-export const baseline = (pair: PairColumns, column: PairColumn, from = 0): Point<BaselineData<UTCTimestamp>>[] =>
-  line(pair, column, from).map((point) =>
+export const baseline = (
+  pair: PairColumns,
+  column: PairColumn,
+  stepMs: number,
+  from = 0,
+): Point<BaselineData<UTCTimestamp>>[] =>
+  line(pair, column, stepMs, from).map((point) =>
     "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point,
   );
 
@@ -110,7 +128,5 @@ export const vwapLine = (bars: BarColumns, window: number, stepMs: number, from 
   rows(bars.open_time_ms, from, (time, row) => {
     const value = vwapAt(bars, row, window);
     if (value === null) return { time };
-    const nextMs = bars.open_time_ms[row + 1] ?? 0;
-    const isBeforeHole = nextMs > (bars.open_time_ms[row] as number) + stepMs;
-    return isBeforeHole ? { time, value, color: COLORS.none } : { time, value };
+    return isBeforeHole(bars.open_time_ms, row, stepMs) ? { time, value, color: COLORS.none } : { time, value };
   });

@@ -17,6 +17,7 @@ export const COLORS = {
   spread: "#b9a6f2",
   correlation: "#3fb68b",
   lost: "rgba(229,72,77,0.16)",
+  hole: "rgba(139,150,165,0.07)",
   threshold: "#5b6675",
   zero: "#2a3340",
   none: "rgba(0,0,0,0)",

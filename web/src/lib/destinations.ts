@@ -3,11 +3,12 @@
 import type { Config } from "../api.gen";
 import type { Place, Route, View } from "./url";
 
-export type ScreenName = "pair" | "symbol" | "system";
+export type ScreenName = "pair" | "symbol" | "tape" | "system";
 
 export const SCREENS: readonly { name: ScreenName; title: string; key: string }[] = [
   { name: "pair", title: "Pair", key: "1" },
   { name: "symbol", title: "Symbol", key: "2" },
+  { name: "tape", title: "Tape", key: "6" },
   { name: "system", title: "System", key: "7" },
 ];
 
@@ -30,7 +31,7 @@ function mainSymbol(route: Route, config: Config): string | undefined {
 }
 
 export function routeTo(screen: ScreenName, from: Route, config: Config): Route {
-  if (screen === "system") return { screen };
+  if (screen === "tape" || screen === "system") return { screen };
   if (from.screen === screen) return from;
   const symbol = mainSymbol(from, config);
   if (screen === "symbol") return symbol ? { screen, symbol } : { screen: "home" };

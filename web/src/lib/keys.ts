@@ -38,6 +38,7 @@ export const SHORTCUTS: readonly (readonly [keys: string, what: string])[] = [
   ["/  or  Ctrl K", "Find a pair or a symbol"],
   ["1", "Pair"],
   ["2", "Symbol"],
+  ["6", "Tape"],
   ["7", "System"],
   ["[   ]", "Shorter, longer interval"],
   ["r", "Back to the live edge"],

@@ -6,6 +6,7 @@ describe("parsePlace and addressOf", () => {
     "/app/pair/ETHUSDT-BTCUSDT?tf=1s&w=120",
     "/app/symbol/BTCUSDT?tf=5m&tz=Europe%2FBerlin&view=table",
     "/app/symbol/BTCUSDT?bars=163&at=1795223318",
+    "/app/tape",
     "/app/system",
     "/app/",
   ])("are each other's inverse for %s", (address) => {

@@ -8,6 +8,7 @@ export type Route =
   | { screen: "home" }
   | { screen: "pair"; y: string; x: string }
   | { screen: "symbol"; symbol: string }
+  | { screen: "tape" }
   | { screen: "system" }
   | { screen: "unknown"; path: string };
 
@@ -35,6 +36,7 @@ const SYMBOL = "([A-Z0-9_]{2,30})";
 function parseRoute(pathname: string): Route {
   const path = (pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
   if (path === "") return { screen: "home" };
+  if (path === "/tape") return { screen: "tape" };
   if (path === "/system") return { screen: "system" };
   const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "i").exec(path);
   if (pair) return { screen: "pair", y: (pair[1] as string).toUpperCase(), x: (pair[2] as string).toUpperCase() };
@@ -78,6 +80,8 @@ function pathOf(route: Route): string {
       return `/pair/${route.y}-${route.x}`;
     case "symbol":
       return `/symbol/${route.symbol}`;
+    case "tape":
+      return "/tape";
     case "system":
       return "/system";
     case "unknown":

@@ -12,6 +12,7 @@ import { usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
+import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
@@ -42,33 +43,35 @@ export function PairScreen({ y, x, tf, window, shown, decimals }: Props) {
     <div className="flex h-full min-h-0 flex-col">
       <PairTab name={name} topic={topic} state={fresh.state} />
       <SignalStrip {...{ y, x, topic, yDecimals, xDecimals }} isCurrent={current} />
-      <div className="flex min-h-0 flex-1">
-        <ChartPanel
-          picture={`pair ${y} ${x}`}
-          label={`${name}: prices, spread, z and correlation, ${tf} bars`}
-          summary={(state) => `${describe(state, name, tf, window)} ${fresh.why}`}
-          topic={topic}
-          isPending={isPending}
-          stepMs={stepMs}
-          build={pairLayers(yDecimals)}
-          legends={pairLegends({ y, x, tf, window, yDecimals, xDecimals })}
-          table={pairTable(y, x, yDecimals, xDecimals)}
-          isTable={usePlace().view.view === "table"}
-          fresh={fresh.state}
-          paneNote={warming ? { pane: 2, text: warming } : undefined}
-        />
-        <aside className="hidden w-66 shrink-0 overflow-y-auto border-line border-l bg-panel lg:block">
-          <MetricsTable
-            title={`Pair · ${window} bars`}
-            scope="pair"
-            metrics={metrics}
-            decimals={yDecimals}
-            isCurrent={current}
+      <WithSide
+        label="Statistics, hedge and legs"
+        main={
+          <ChartPanel
+            picture={`pair ${y} ${x}`}
+            label={`${name}: prices, spread, z and correlation, ${tf} bars`}
+            summary={(state) => `${describe(state, name, tf, window)} ${fresh.why}`}
+            topic={topic}
+            isPending={isPending}
+            stepMs={stepMs}
+            build={pairLayers(yDecimals)}
+            legends={pairLegends({ y, x, tf, window, yDecimals, xDecimals })}
+            table={pairTable(y, x, yDecimals, xDecimals)}
+            isTable={usePlace().view.view === "table"}
+            fresh={fresh.state}
+            paneNote={warming ? { pane: 2, text: warming } : undefined}
           />
-          <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
-          <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
-        </aside>
-      </div>
+        }
+      >
+        <MetricsTable
+          title={`Pair · ${window} bars`}
+          scope="pair"
+          metrics={metrics}
+          decimals={yDecimals}
+          isCurrent={current}
+        />
+        <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
+        <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
+      </WithSide>
     </div>
   );
 }

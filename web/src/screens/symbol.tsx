@@ -10,6 +10,7 @@ import { usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
+import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useConfig, useFreshness, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
@@ -36,31 +37,33 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
     <div className="flex h-full min-h-0 flex-col">
       <SymbolTab {...{ symbol, topic, price }} state={fresh.state} />
       <PriceStrip {...{ symbol, topic, places }} isCurrent={current} />
-      <div className="flex min-h-0 flex-1">
-        <ChartPanel
-          picture={`symbol ${symbol}`}
-          label={`${symbol}: price and volume, ${tf} bars`}
-          summary={(state) => `${symbol}, ${tf} bars: last price ${price(state)}. ${fresh.why}`}
-          topic={topic}
-          isPending={isPending}
-          stepMs={stepMs}
-          build={symbolLayers(places, window)}
-          legends={symbolLegends(symbol, tf, places, window)}
-          table={symbolTable(places)}
-          isTable={usePlace().view.view === "table"}
-          fresh={fresh.state}
-        />
-        <aside className="hidden w-66 shrink-0 overflow-y-auto border-line border-l bg-panel lg:block">
-          <MetricsTable
-            title={`Statistics · ${window} bars of ${tf}`}
-            scope="symbol"
-            metrics={metrics}
-            decimals={places}
-            isCurrent={current}
+      <WithSide
+        label="Statistics and tape"
+        main={
+          <ChartPanel
+            picture={`symbol ${symbol}`}
+            label={`${symbol}: price and volume, ${tf} bars`}
+            summary={(state) => `${symbol}, ${tf} bars: last price ${price(state)}. ${fresh.why}`}
+            topic={topic}
+            isPending={isPending}
+            stepMs={stepMs}
+            build={symbolLayers(places, window)}
+            legends={symbolLegends(symbol, tf, places, window)}
+            table={symbolTable(places)}
+            isTable={usePlace().view.view === "table"}
+            fresh={fresh.state}
           />
-          <Legs title="Tape" symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
-        </aside>
-      </div>
+        }
+      >
+        <MetricsTable
+          title={`Statistics · ${window} bars of ${tf}`}
+          scope="symbol"
+          metrics={metrics}
+          decimals={places}
+          isCurrent={current}
+        />
+        <Legs title="Tape" symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
+      </WithSide>
     </div>
   );
 }

@@ -1,31 +1,11 @@
-import type { ReactNode } from "react";
 import type { Status } from "../api.gen";
 import { age, bytes, DASH, duration, fixed, lag, milliseconds } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { dateTime } from "../lib/time";
+import { Card } from "../ui/card";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
 import { useConfig, useHub, useLink, useNow, useStatus } from "../wire/context";
-
-type Row = readonly [name: string, value: ReactNode, isBad?: boolean];
-
-function Card({ title, rows }: { title: string; rows: readonly Row[] }) {
-  return (
-    <section className="min-w-0 rounded border border-line bg-panel" aria-label={title}>
-      <h2 className="caption border-line border-b px-3 py-1.5">{title}</h2>
-      <dl className="grid grid-cols-[auto_1fr] gap-x-4 px-3 py-1.5">
-        {rows.map(([name, value, isBad]) => (
-          <div key={name} className="contents">
-            <dt className="whitespace-nowrap py-1 text-dim">{name}</dt>
-            <dd className={`num py-1 text-right whitespace-normal wrap-anywhere ${isBad ? "text-short" : ""}`}>
-              {value}
-            </dd>
-          </div>
-        ))}
-      </dl>
-    </section>
-  );
-}
 
 export function SystemScreen() {
   const received = useStatus();

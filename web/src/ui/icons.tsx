@@ -40,6 +40,14 @@ export const SymbolIcon = () => (
   </Icon>
 );
 
+export const TapeIcon = () => (
+  <Icon>
+    <circle cx="5.5" cy="8" r="3.5" />
+    <circle cx="12.5" cy="8" r="3.5" />
+    <path d="M2 14.5h5m2.2 0h1.6m2.2 0h3" />
+  </Icon>
+);
+
 export const SystemIcon = () => (
   <Icon>
     <path d="M1.5 9.5h3l2-5.5 4 10.5 2.3-6 1 1h2.7" />

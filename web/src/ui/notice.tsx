@@ -26,5 +26,15 @@ export function ChartSkeleton() {
   );
 }
 
+export function TableSkeleton() {
+  return (
+    <div role="status" aria-label="Loading" className="skeleton flex h-full flex-col gap-2 p-4">
+      {SHAPE.slice(0, 12).map(({ key }) => (
+        <div key={key} className="h-4 rounded bg-raised" />
+      ))}
+    </div>
+  );
+}
+
 const HEIGHTS = ["h-1/3", "h-1/2", "h-2/5", "h-3/5", "h-1/2", "h-2/3", "h-3/5", "h-2/5"];
 const SHAPE = Array.from({ length: 96 }, (_, i) => ({ key: i, height: HEIGHTS[(i * 7 + (i >> 2)) % HEIGHTS.length] }));

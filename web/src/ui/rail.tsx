@@ -1,10 +1,15 @@
 import { placeTo, SCREENS, type ScreenName } from "../lib/destinations";
 import { usePlace } from "../lib/url";
 import { useConfig } from "../wire/context";
-import { Logo, PairIcon, SymbolIcon, SystemIcon } from "./icons";
+import { Logo, PairIcon, SymbolIcon, SystemIcon, TapeIcon } from "./icons";
 import { Link } from "./link";
 
-const ICONS: Record<ScreenName, () => React.JSX.Element> = { pair: PairIcon, symbol: SymbolIcon, system: SystemIcon };
+const ICONS: Record<ScreenName, () => React.JSX.Element> = {
+  pair: PairIcon,
+  symbol: SymbolIcon,
+  tape: TapeIcon,
+  system: SystemIcon,
+};
 
 export function Rail() {
   const place = usePlace();

@@ -35,7 +35,7 @@ export const Cell = memo(function Cell(props: CellProps) {
     <Hint content={hint}>
       <button
         type="button"
-        className={`flex min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-3 text-left ${wide ? "basis-24" : "basis-14"}`}
+        className={`flex min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-2 text-left wide:px-3 ${wide ? "basis-24" : "basis-14"}`}
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import type { TapeGap, TapeSymbol } from "../api.gen";
+import {
+  backfilledShare,
+  damage,
+  fateWords,
+  leftOut,
+  reasonWords,
+  timeSpan,
+  totals,
+  verdict,
+  weightParts,
+} from "./tape";
+
+const symbol = (change: Partial<TapeSymbol> = {}): TapeSymbol => ({
+  symbol: "BTCUSDT",
+  first_id: 101,
+  last_id: 200,
+  first_ms: 0,
+  last_ms: 1,
+  trades: 100,
+  backfilled: 40,
+  ids_missing: 0,
+  gaps_open: 0,
+  gaps_closed: 2,
+  ...change,
+});
+
+const gap = (change: Partial<TapeGap> = {}): TapeGap => ({
+  symbol: "BTCUSDT",
+  first_id: 1,
+  last_id: 5,
+  ids: 5,
+  found_ms: 10_000,
+  after_ms: null,
+  before_ms: null,
+  reason: "history",
+  obstacle: null,
+  closed_ms: null,
+  ...change,
+});
+
+const NOTHING = symbol({ first_id: null, last_id: null, trades: 0, backfilled: 0, gaps_closed: 0 });
+
+describe("verdict", () => {
+  it("is complete when no id is missing, and says how many there are", () => {
+    const all = totals([symbol(), symbol(), NOTHING]);
+    expect(verdict(all)).toEqual({ state: "complete", title: "complete", detail: "200 ids, none missing" });
+  });
+
+  it("counts what is missing, and in how many gaps", () => {
+    const all = totals([symbol({ ids_missing: 1_200, gaps_open: 2 }), symbol({ ids_missing: 34, gaps_open: 1 })]);
+    expect(verdict(all)).toMatchObject({ state: "incomplete", title: "1,234 ids missing", detail: "in 3 gaps" });
+    const one = totals([symbol({ ids_missing: 1, gaps_open: 1 })]);
+    expect(verdict(one)).toMatchObject({ title: "1 id missing", detail: "in 1 gap" });
+  });
+
+  it("does not call an empty tape complete", () => {
+    expect(verdict(totals([])).state).toBe("empty");
+    expect(verdict(totals([NOTHING])).state).toBe("empty");
+  });
+
+  it("is incomplete before the first trade when a gap is known already", () => {
+    expect(verdict(totals([{ ...NOTHING, ids_missing: 9, gaps_open: 1 }])).state).toBe("incomplete");
+  });
+});
+
+describe("backfilledShare", () => {
+  it("is that of the trades, never more than all, and none without trades", () => {
+    expect(backfilledShare(symbol())).toBe(0.4);
+    expect(backfilledShare(symbol({ backfilled: 500 }))).toBe(1);
+    expect(backfilledShare(NOTHING)).toBeUndefined();
+  });
+});
+
+describe("the words of a gap", () => {
+  it("tell that it is being filled, is closed, or why it stays", () => {
+    expect(fateWords(gap())).toBe("being filled");
+    expect(fateWords(gap({ closed_ms: 10_900 }))).toBe("closed after 900 ms");
+    expect(fateWords(gap({ obstacle: "not_served_by_rest" }))).toBe("the exchange does not give these ids out");
+  });
+
+  it("are the server's own where there are no better ones", () => {
+    expect(reasonWords("solar_flare")).toBe("solar flare");
+    expect(fateWords(gap({ obstacle: "solar_flare" }))).toBe("solar flare");
+  });
+});
+
+describe("timeSpan", () => {
+  const late = Date.UTC(2024, 2, 5, 23, 59, 58);
+
+  it("says the day once when it is the same in the zone", () => {
+    expect(timeSpan(late, late + 1_000, "UTC")).toBe("05 Mar 2024 23:59:58 – 23:59:59");
+    expect(timeSpan(late, late + 3_000, "UTC")).toBe("05 Mar 2024 23:59:58 – 06 Mar 2024 00:00:01");
+    expect(timeSpan(late, late + 3_000, "Asia/Kolkata")).toBe("06 Mar 2024 05:29:58 – 05:30:01");
+  });
+
+  it("says what is known when an end is not", () => {
+    expect(timeSpan(null, late, "UTC")).toBe("before 05 Mar 2024 23:59:58");
+    expect(timeSpan(late, null, "UTC")).toBe("after 05 Mar 2024 23:59:58");
+    expect(timeSpan(null, null, "UTC")).toBe("at an unknown time");
+  });
+});
+
+describe("leftOut", () => {
+  it("counts the gaps that are not in the list", () => {
+    expect(leftOut([gap()], totals([symbol({ gaps_open: 1, gaps_closed: 2 })]))).toBe("2 older ones not listed");
+    expect(leftOut([gap()], totals([symbol({ gaps_open: 1, gaps_closed: 0 })]))).toBe("");
+  });
+});
+
+describe("weightParts", () => {
+  it("are parts of the limit, and stay inside it", () => {
+    const weight = { weight_used: 600, weight_allowed: 1_200, weight_limit: 2_400 };
+    expect(weightParts(weight)).toEqual({ used: 0.25, allowed: 0.5 });
+    expect(weightParts({ ...weight, weight_used: 9_999 }).used).toBe(1);
+    expect(weightParts({ ...weight, weight_limit: 0 })).toEqual({ used: 0, allowed: 0 });
+  });
+});
+
+describe("damage", () => {
+  it("parts the file from what is wrong with it", () => {
+    expect(damage("a/b.parquet: truncated: 3 bytes")).toEqual({ file: "a/b.parquet", what: "truncated: 3 bytes" });
+    expect(damage("a/b.parquet")).toEqual({ file: "a/b.parquet", what: "damaged" });
+  });
+});

@@ -1,0 +1,111 @@
+// What the tape holds and what it lacks, in words. Pure.
+
+import type { BackfillStatus, TapeGap, TapeSymbol } from "../api.gen";
+import { age, fixed, milliseconds } from "./format";
+import { clock, dateTime } from "./time";
+
+export interface Totals {
+  ids: number; // from the first to the last of every symbol
+  trades: number;
+  backfilled: number;
+  missing: number;
+  gapsOpen: number;
+  gapsClosed: number;
+}
+
+export function totals(symbols: readonly TapeSymbol[]): Totals {
+  const sum = (of: (symbol: TapeSymbol) => number) => symbols.reduce((all, symbol) => all + of(symbol), 0);
+  return {
+    ids: sum(({ first_id, last_id }) => (first_id === null || last_id === null ? 0 : last_id - first_id + 1)),
+    trades: sum((symbol) => symbol.trades),
+    backfilled: sum((symbol) => symbol.backfilled),
+    missing: sum((symbol) => symbol.ids_missing),
+    gapsOpen: sum((symbol) => symbol.gaps_open),
+    gapsClosed: sum((symbol) => symbol.gaps_closed),
+  };
+}
+
+const plural = (count: number, one: string, many = `${one}s`) => `${fixed(count, 0)} ${count === 1 ? one : many}`;
+
+export interface Verdict {
+  state: "empty" | "complete" | "incomplete";
+  title: string;
+  detail: string;
+}
+
+/** The whole tape in a line. */
+export function verdict({ ids, missing, gapsOpen }: Totals): Verdict {
+  if (missing > 0 || gapsOpen > 0) {
+    return { state: "incomplete", title: `${plural(missing, "id")} missing`, detail: `in ${plural(gapsOpen, "gap")}` };
+  }
+  if (ids === 0) return { state: "empty", title: "empty", detail: "no trade yet" };
+  return { state: "complete", title: "complete", detail: `${plural(ids, "id")}, none missing` };
+}
+
+/** Share of the trades that came later than by the socket. After old days are deleted their gaps are still counted. */
+export const backfilledShare = ({ backfilled, trades }: Pick<Totals, "backfilled" | "trades">): number | undefined =>
+  trades > 0 ? Math.min(1, backfilled / trades) : undefined;
+
+const REASONS: Record<string, string> = {
+  start: "nobody was listening",
+  history: "nobody was listening yet",
+  disk_queue_full: "the disk did not keep up",
+  file_damaged: "a sealed file was damaged",
+  import: "outside the tape, imported",
+  never_recorded: "never recorded",
+  archive_hole: "a hole in the archive file",
+  not_a_trade: "no trades have these ids",
+};
+
+const OBSTACLES: Record<string, string> = {
+  too_old_for_rest: "too old for REST: import the archive of that day",
+  not_served_by_rest: "the exchange does not give these ids out",
+  importing: "being imported",
+  not_imported: "not in any imported file",
+  not_in_archive: "the official archive does not have them either",
+};
+
+const plain = (code: string) => code.replaceAll("_", " ");
+
+/** How the ids came to be missing. */
+export const reasonWords = (reason: string): string => REASONS[reason] ?? plain(reason);
+
+/** A length of time down to milliseconds: most holes are short, and most are filled quickly. */
+export const brief = (lengthMs: number): string => (lengthMs < 1_000 ? milliseconds(lengthMs) : age(lengthMs));
+
+/** What is being done about a gap, or why nothing can be done. */
+export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_ms" | "reason">): string {
+  if (gap.closed_ms !== null) return `closed after ${brief(gap.closed_ms - gap.found_ms)}`;
+  return gap.obstacle === null ? "being filled" : (OBSTACLES[gap.obstacle] ?? plain(gap.obstacle));
+}
+
+/** The times around a gap; the day is said once when both are of the same. */
+export function timeSpan(afterMs: number | null, beforeMs: number | null, zone: string): string {
+  if (afterMs === null && beforeMs === null) return "at an unknown time";
+  if (afterMs === null) return `before ${dateTime(beforeMs as number, zone)}`;
+  const start = dateTime(afterMs, zone);
+  if (beforeMs === null) return `after ${start}`;
+  const end = dateTime(beforeMs, zone);
+  const isSameDay = start.slice(0, -8) === end.slice(0, -8);
+  return `${start} – ${isSameDay ? clock(beforeMs, zone) : end}`;
+}
+
+/** How many of the closed gaps are listed, when the server has left older ones out. */
+export function leftOut(gaps: readonly TapeGap[], { gapsOpen, gapsClosed }: Totals): string {
+  const rest = gapsOpen + gapsClosed - gaps.length;
+  return rest > 0 ? `${plural(rest, "older one")} not listed` : "";
+}
+
+type Weight = Pick<BackfillStatus, "weight_used" | "weight_allowed" | "weight_limit">;
+
+/** The minute's request weight as parts of the exchange's limit, from 0 to 1. */
+export function weightParts({ weight_used, weight_allowed, weight_limit }: Weight): { used: number; allowed: number } {
+  const part = (weight: number) => (weight_limit > 0 ? Math.min(1, Math.max(0, weight / weight_limit)) : 0);
+  return { used: part(weight_used), allowed: part(weight_allowed) };
+}
+
+/** `trades/ETHUSDT/2024-03-05.parquet: the hash differs` as the file and its damage. */
+export function damage(line: string): { file: string; what: string } {
+  const at = line.indexOf(": ");
+  return at < 0 ? { file: line, what: "damaged" } : { file: line.slice(0, at), what: line.slice(at + 2) };
+}

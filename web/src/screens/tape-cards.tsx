@@ -1,0 +1,101 @@
+// Beside the tape: how far the back-fill is, and what the disk holds.
+
+import type { BackfillStatus, DiskStatus } from "../api.gen";
+import { bytes, fixed } from "../lib/format";
+import { damage, weightParts } from "../lib/tape";
+import { clock } from "../lib/time";
+import { Card, type Row } from "../ui/card";
+import { useZone } from "../ui/clock";
+
+export function BackfillCard({ backfill }: { backfill: BackfillStatus }) {
+  const zone = useZone();
+  const { ids_waiting, banned_until_ms, last_error } = backfill;
+  const ban: Row[] = banned_until_ms === null ? [] : [["banned until", clock(banned_until_ms, zone), true]];
+  return (
+    <Card
+      title="Back-fill"
+      rows={[
+        ["ids waiting", fixed(ids_waiting, 0), ids_waiting > 0],
+        ["pages read", fixed(backfill.pages, 0)],
+        ["trades brought", fixed(backfill.trades, 0)],
+        ["failures", fixed(backfill.failures, 0), backfill.failures > 0],
+        ...ban,
+      ]}
+    >
+      {last_error === null ? null : (
+        <p className="border-line border-t px-3 py-2">
+          <span className="text-dim">last error</span> <span className="text-short wrap-anywhere">{last_error}</span>
+        </p>
+      )}
+      <WeightBar backfill={backfill} />
+    </Card>
+  );
+}
+
+const BAR = { width: 100, height: 6 };
+
+/** What was asked of the exchange in this minute, of what we allow ourselves, of what it allows. */
+function WeightBar({ backfill }: { backfill: BackfillStatus }) {
+  const { used, allowed } = weightParts(backfill);
+  const { weight_used, weight_allowed, weight_limit } = backfill;
+  const text = `${fixed(weight_used, 0)} used of ${fixed(weight_allowed, 0)} allowed`;
+  const mark = allowed * BAR.width;
+  return (
+    <div className="border-line border-t px-3 py-2">
+      <p className="flex justify-between text-dim">
+        <span>weight this minute</span>
+        <span className="num">limit {fixed(weight_limit, 0)}</span>
+      </p>
+      <svg
+        role="img"
+        aria-label={`${text}, limit ${fixed(weight_limit, 0)}`}
+        viewBox={`0 0 ${BAR.width} ${BAR.height}`}
+        preserveAspectRatio="none"
+        className="my-1.5 block h-2 w-full"
+      >
+        <rect width={BAR.width} height={BAR.height} className="fill-raised" />
+        <rect width={mark} height={BAR.height} className="fill-edge" />
+        <rect width={used * BAR.width} height={BAR.height} className={used > allowed ? "fill-short" : "fill-long"} />
+        <path d={`M${mark} 0v${BAR.height}`} vectorEffect="non-scaling-stroke" className="stroke-dim" />
+      </svg>
+      <p className="num">{text}</p>
+    </div>
+  );
+}
+
+export function DiskCard({ disk }: { disk: DiskStatus }) {
+  return (
+    <Card
+      title="Disk"
+      rows={[
+        ["open day", bytes(disk.open_bytes)],
+        ["sealed trades", bytes(disk.trades_bytes)],
+        ["bars", bytes(disk.bars_bytes)],
+        ["free", bytes(disk.free_bytes)],
+        ["sealed days", fixed(disk.sealed_days, 0)],
+        ["trades are kept", `${fixed(disk.keep_data_days, 0)} days`],
+        [
+          "damaged files",
+          disk.quarantined.length ? fixed(disk.quarantined.length, 0) : "none",
+          !!disk.quarantined.length,
+        ],
+      ]}
+    >
+      {disk.quarantined.length ? <Quarantine lines={disk.quarantined} /> : null}
+    </Card>
+  );
+}
+
+/** Damaged files lie aside; what was in them is a gap, and is asked for again. */
+function Quarantine({ lines }: { lines: readonly string[] }) {
+  return (
+    <ul className="border-line border-t px-3 py-1.5" aria-label="Damaged files, moved aside">
+      {lines.map(damage).map(({ file, what }) => (
+        <li key={file} className="py-1">
+          <p className="num whitespace-normal wrap-anywhere">{file}</p>
+          <p className="text-fault wrap-anywhere">{what}</p>
+        </li>
+      ))}
+    </ul>
+  );
+}

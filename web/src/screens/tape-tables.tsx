@@ -1,0 +1,168 @@
+// The tape symbol by symbol, and gap by gap.
+
+import { memo, type ReactNode } from "react";
+import type { SymbolStatus, TapeGap, TapeSymbol } from "../api.gen";
+import { carried } from "../lib/destinations";
+import { DASH, fixed, lag, percent } from "../lib/format";
+import { backfilledShare, brief, fateWords, leftOut, reasonWords, type Totals, timeSpan } from "../lib/tape";
+import { dateTime, zoneLabel } from "../lib/time";
+import { usePlace } from "../lib/url";
+import { useZone } from "../ui/clock";
+import { Link } from "../ui/link";
+import { useStatus } from "../wire/context";
+
+type Column = readonly [title: string, side: "left" | "right", note?: string];
+
+interface TableProps {
+  caption: ReactNode;
+  columns: readonly Column[];
+  className: string;
+  label: string;
+  children: ReactNode;
+}
+
+function Table({ caption, columns, className, label, children }: TableProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    <section tabIndex={0} aria-label={label} className={`overflow-auto ${className}`}>
+      <table className="w-full border-collapse">
+        <caption className="caption h-7 px-3 text-left leading-7">{caption}</caption>
+        <thead className="sticky top-0 bg-panel text-dim">
+          <tr>
+            {columns.map(([title, side, note]) => (
+              <th
+                key={title}
+                scope="col"
+                title={note}
+                className={`h-6 px-2 font-normal first:pl-3 last:pr-3 ${SIDES[side]}`}
+              >
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </section>
+  );
+}
+
+const SIDES = { left: "text-left", right: "text-right" };
+
+const HOLDINGS: readonly Column[] = [
+  ["symbol", "left"],
+  ["first", "right", "Time and id of the first trade on the tape"],
+  ["last", "right", "Time and id of the last trade on the tape"],
+  ["trades", "right"],
+  ["back-filled", "right", "Share of the trades that came later than by the socket"],
+  ["missing", "right", "Ids that exist and are not on the tape"],
+  ["gaps", "right", "Open and closed ones"],
+  ["lag", "right", "How long the newest trade took from the exchange to here"],
+];
+
+export function HoldingTable({ symbols }: { symbols: readonly TapeSymbol[] }) {
+  const known = new Map(useStatus()?.status.symbols.map((row) => [row.symbol, row]));
+  return (
+    <Table label="Symbols" caption="Symbols" columns={HOLDINGS} className="max-h-1/2 shrink-0 border-line border-b">
+      {symbols.map((row) => (
+        <Holding key={row.symbol} held={row} lagText={lagOf(known.get(row.symbol))} />
+      ))}
+    </Table>
+  );
+}
+
+function lagOf(status: SymbolStatus | undefined): string {
+  if (!status || status.received_ms === null || status.last_trade_ms === null) return DASH;
+  return lag(status.received_ms - status.last_trade_ms);
+}
+
+function Holding({ held, lagText }: { held: TapeSymbol; lagText: string }) {
+  const { symbol, first_ms, first_id, last_ms, last_id, ids_missing, gaps_open } = held;
+  const { view } = usePlace();
+  return (
+    <tr className="border-line/60 border-t">
+      <th scope="row" className="px-3 text-left font-normal">
+        <Link
+          to={{ route: { screen: "symbol", symbol }, view: carried(view) }}
+          className="flex h-6 items-center underline-offset-2 hover:underline"
+        >
+          {symbol}
+        </Link>
+      </th>
+      <End timeMs={first_ms} id={first_id} />
+      <End timeMs={last_ms} id={last_id} />
+      <td className="num px-2 text-right">{fixed(held.trades, 0)}</td>
+      <td className="num px-2 text-right">{percent(backfilledShare(held))}</td>
+      <td className={`num px-2 text-right ${ids_missing ? "text-short" : ""}`}>{fixed(ids_missing, 0)}</td>
+      <td className="num px-2 text-right">
+        {gaps_open ? <span className="text-short">{fixed(gaps_open, 0)} open, </span> : null}
+        {fixed(held.gaps_closed, 0)} closed
+      </td>
+      <td className="num px-3 text-right">{lagText}</td>
+    </tr>
+  );
+}
+
+function End({ timeMs, id }: { timeMs: number | null; id: number | null }) {
+  const zone = useZone();
+  return (
+    <td className="num px-2 py-1 text-right">
+      {timeMs === null ? DASH : dateTime(timeMs, zone)}
+      {id === null ? null : <span className="block text-[10px] text-dim leading-3">{id}</span>}
+    </td>
+  );
+}
+
+export function GapTable({ gaps, all }: { gaps: readonly TapeGap[]; all: Totals }) {
+  const zone = useZone();
+  const columns: readonly Column[] = [
+    ["symbol", "left"],
+    [`between (${zoneLabel(zone, gaps[0]?.found_ms ?? 0)})`, "left", "Times of the trades before and after the gap"],
+    ["length", "right"],
+    ["ids", "right"],
+    ["why", "left"],
+    ["state", "left"],
+  ];
+  const hidden = leftOut(gaps, all);
+  return (
+    <Table
+      label="Gaps"
+      caption={`Gaps · ${fixed(all.gapsOpen, 0)} open · ${fixed(all.gapsClosed, 0)} closed${hidden ? ` · ${hidden}` : ""}`}
+      columns={gaps.length ? columns : []}
+      className="min-h-0 flex-1"
+    >
+      {gaps.map((gap) => (
+        <GapRow key={`${gap.symbol} ${gap.first_id} ${gap.found_ms}`} gap={gap} zone={zone} />
+      ))}
+      {gaps.length ? null : (
+        <tr className="border-line/60 border-t">
+          <td className="px-3 py-2 text-dim">No gap has been found: every trade came by the socket, in its order.</td>
+        </tr>
+      )}
+    </Table>
+  );
+}
+
+const GapRow = memo(function GapRow({ gap, zone }: { gap: TapeGap; zone: string }) {
+  const { after_ms, before_ms } = gap;
+  const isOpen = gap.closed_ms === null;
+  return (
+    <tr className={`border-line/60 border-t ${isOpen ? "" : "text-dim"}`}>
+      <th scope="row" className="h-6 px-3 text-left font-normal">
+        {gap.symbol}
+      </th>
+      <td className="num px-2">{timeSpan(after_ms, before_ms, zone)}</td>
+      <td className="num px-2 text-right">
+        {after_ms === null || before_ms === null ? DASH : brief(before_ms - after_ms)}
+      </td>
+      <td className="num px-2 text-right" title={`${gap.first_id} to ${gap.last_id}`}>
+        {fixed(gap.ids, 0)}
+      </td>
+      <td className="whitespace-nowrap px-2">{reasonWords(gap.reason)}</td>
+      <td className={`px-2 pr-3 ${isOpen ? "text-short" : ""}`}>
+        <span aria-hidden="true">{isOpen ? (gap.obstacle === null ? "◌ " : "✕ ") : "✓ "}</span>
+        {fateWords(gap)}
+      </td>
+    </tr>
+  );
+});
