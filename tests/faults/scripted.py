@@ -51,7 +51,8 @@ class ScriptedRest(httpx.AsyncBaseTransport):
         self.manners = manners
         self.down = False
         self.weight: Counter[int] = Counter()  # by minute of the exchange
-        self.asked_while_banned = 0
+        self.asked_against_a_ban = 0
+        self.ban_told_s: float | None = None  # when the client learned that it is banned
         self._truths = truths
         self._now_ms = now_ms
         self._rng = rng
@@ -61,6 +62,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request: half of the latency passes before it arrives, half after."""
+        sent_s = asyncio.get_running_loop().time()
         latency_s = self._rng.uniform(0.2, 2.0) * self.manners.latency_s
         await asyncio.sleep(latency_s / 2)
         try:
@@ -70,6 +72,12 @@ class ScriptedRest(httpx.AsyncBaseTransport):
             raise
         self._note("rest", request.url.query, answer.status_code, len(answer.content))
         await asyncio.sleep(latency_s / 2)
+        if answer.status_code != 418:
+            self.ban_told_s = None
+        elif self.ban_told_s is None:
+            self.ban_told_s = asyncio.get_running_loop().time()
+        else:
+            self.asked_against_a_ban += sent_s > self.ban_told_s
         return answer
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -89,7 +97,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
     def _refusal(self, minute: int) -> tuple[int, str] | None:
         now_ms, draw = self._now_ms(), self._rng.random()
         if now_ms < self._banned_until_ms:
-            self.asked_while_banned += 1
+            pass
         elif draw < self.manners.banned or self._refused[minute] > BAN_AFTER:
             self._banned_until_ms = now_ms + 2 * MINUTE_MS
         elif draw < self.manners.banned + self.manners.refused or self.weight[minute] > LIMIT:

@@ -12,9 +12,10 @@ import numpy as np
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, no_bars
-from pairscope.store.tape import Store
+from pairscope.store.tape import Store, StoreCounters
 
 COMMIT_S = 0.1
+LIMIT = 400_000
 Put = TradeBatch | BarArray | list[Gap]
 
 
@@ -42,6 +43,10 @@ class MemoryTape:
         now_s = asyncio.get_running_loop().time()
         certain = max(self._on_disk, sum(put_s < now_s - COMMIT_S for put_s in self._put_s))
         return MemoryTape(list(self.symbols), self._journal[: rng.randint(certain, len(self._journal))])
+
+    def counters(self) -> StoreCounters:
+        waiting = LIMIT if "trades" in self.failing else 0
+        return StoreCounters(0, waiting, LIMIT, 0, 0.0, 0.0, None, 0, None)
 
     def put_trades(self, batch: TradeBatch) -> bool:
         return not len(batch) or self._accepted("trades", batch)

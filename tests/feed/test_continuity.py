@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.base.model import SymbolTable, TradeBatch
+from pairscope.base.model import Gap, SymbolTable, TradeBatch
 from pairscope.feed.continuity import LARGEST_HOLE, Continuity, ContinuityTracker
 
 
@@ -101,12 +101,26 @@ def test_a_restart_finds_the_hole_between_the_tape_and_the_first_live_trade() ->
     assert [(g.first_id, g.last_id) for g in found.gaps] == [(42, 44)]
 
 
-def test_ids_the_tape_refused_become_holes_that_can_be_filled_again() -> None:
+def test_a_batch_the_tape_refused_never_came_and_what_follows_shows_the_hole() -> None:
     tape = Tape()
-    tape.add(1, 2, 3, 5)
-    gaps = tape.tracker.forget(batch([3, 5]), 1_000, "disk_queue_full")
-    assert [(g.first_id, g.last_id) for g in gaps] == [(3, 3), (5, 5)]
-    assert tape.add(3).fresh.all()
+    tape.add(1, 2, 5)
+    refused = tape.add(3, 6, 9)
+    tape.tracker.rewind(refused, batch([3, 6, 9]), "disk_queue_full")
+    assert [(g.first_id, g.last_id) for g in tape.tracker.open_gaps(0)] == [(3, 4)]
+    (hole,) = tape.add(10).opened
+    assert (hole.first_id, hole.last_id, hole.reason, hole.after_ms) == (6, 9, "disk_queue_full", 50)
+    (next_hole,) = tape.add(12).opened
+    assert next_hole.reason == "test"
+
+
+def test_a_restart_never_opens_a_hole_over_one_that_is_open() -> None:
+    """The rows of gaps reach the disk before the trades that show them; a kill in between leaves them ahead."""
+    tape = Tape()
+    ahead = Gap("BTCUSDT", 43, 60, found_ms=1, reason="test", before_ms=610)
+    tape.tracker.restore(0, 42, 420, [ahead])
+    (hole,) = tape.add(70).opened
+    assert (hole.first_id, hole.last_id, hole.after_ms) == (61, 69, 610)
+    assert tape.add(50).fresh.all()
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=120))
@@ -139,6 +153,22 @@ def test_an_id_nobody_can_believe_changes_nothing() -> None:
     assert (found.implausible, found.duplicates) == (1, 0)
     assert tape.kept == [1, 2, 3]
     assert tape.missing == set()
+
+
+def test_an_id_nobody_can_believe_is_believed_when_the_next_one_says_the_same() -> None:
+    """A tape that was not continued for a month must not reject every trade from then on."""
+    tape = Tape(restored=100)
+    far = 100 + 2 * LARGEST_HOLE
+    found = tape.add(far, far + 1, far + 2)
+    assert found.implausible == 1
+    assert tape.kept == [far + 1, far + 2]
+    assert [(g.first_id, g.last_id) for g in tape.tracker.open_gaps(0)] == [(101, far)]
+
+
+def test_two_damaged_ids_that_have_nothing_to_do_with_each_other_are_not_believed() -> None:
+    tape = Tape(restored=100)
+    assert tape.add(100 + 3 * LARGEST_HOLE, 100 + 2 * LARGEST_HOLE, 101).implausible == 2
+    assert tape.kept == [101]
 
 
 def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:

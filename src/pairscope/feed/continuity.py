@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.kernel import kernel
+from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 
 _AFTER_HOLE, _OLD, _IMPLAUSIBLE = 1, 2, 3
 _UNKNOWN = -1
-# Twenty days of the busiest symbol. An id further ahead is a damaged frame: believed, it would make every
-# later trade look old.
+# Twenty days of the busiest symbol. An id further ahead may be a damaged frame: believed, it would make every
+# later trade look old. It is believed when another one soon after it says the same.
 LARGEST_HOLE = 25_000_000
+_SOON_AFTER = 1_000
 
 
 @kernel
@@ -30,6 +31,7 @@ def _scan(
     time_ms: IntArray,
     highest: IntArray,
     newest_ms: IntArray,
+    doubtful: IntArray,
     verdict: NDArray[np.uint8],
     lost: IntArray,
     after_ms: IntArray,
@@ -51,8 +53,9 @@ def _scan(
         odd += 1
         if ids[i] < last + 1:
             verdict[i] = 2
-        elif ids[i] - last > 25_000_000:
+        elif ids[i] - last > LARGEST_HOLE and not (0 < ids[i] - doubtful[symbol] <= _SOON_AFTER):
             verdict[i] = 3
+            doubtful[symbol] = ids[i]
         else:
             verdict[i] = 1
             lost[i] = ids[i] - last - 1
@@ -62,15 +65,29 @@ def _scan(
     return odd
 
 
+_Holes = dict[int, tuple[Gap, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a tracker knew before a batch."""
+
+    highest: IntArray
+    newest_ms: IntArray
+    holes: _Holes
+
+
 @dataclass(frozen=True, slots=True)
 class Continuity:
     """What a batch of ids means for the tape."""
 
     fresh: BoolArray  # false: a duplicate, or an id nobody can believe
     lost: IntArray  # ids missing right before each one
+    opened: list[Gap]  # holes found by this batch, as they were found
     gaps: list[Gap]  # opened, shrunk or closed by this batch; the newest state of each
     duplicates: int
     implausible: int
+    before: _Memory
 
 
 class ContinuityTracker:
@@ -80,14 +97,19 @@ class ContinuityTracker:
         self._symbols = symbols
         self._highest: IntArray = np.full(max(16, len(symbols)), _UNKNOWN, np.int64)
         self._newest_ms: IntArray = np.zeros(len(self._highest), np.int64)
-        self._holes: dict[int, list[Gap]] = {}
+        self._doubtful: IntArray = np.full(len(self._highest), _UNKNOWN, np.int64)
+        self._holes: _Holes = {}
+        self._reasons: dict[int, str] = {}  # why the next hole of a symbol is there, where that is known beforehand
 
     def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> None:
-        """Go on from what the tape already holds."""
+        """Go on from what the tape already holds; a gap may reach beyond its highest id."""
         self._grow(symbol_id)
+        holes = tuple(sorted(open_gaps, key=lambda gap: gap.first_id))
+        if holes and holes[-1].last_id > highest_id:
+            highest_id, time_ms = holes[-1].last_id, holes[-1].before_ms or time_ms
         self._highest[symbol_id] = highest_id
         self._newest_ms[symbol_id] = time_ms
-        self._holes[symbol_id] = sorted(open_gaps, key=lambda gap: gap.first_id)
+        self._holes[symbol_id] = holes
 
     def highest(self, symbol_id: int) -> int | None:
         """The highest id seen of a symbol."""
@@ -103,54 +125,44 @@ class ContinuityTracker:
 
     def check(self, trades: TradeBatch, now_ms: int, reason: str) -> Continuity:
         """Judge trades in order of arrival and remember their ids; new holes get ``reason``."""
-        symbol_id, ids = trades.symbol_id, trades.id
+        symbol_id, ids, time_ms = plain(trades.symbol_id), plain(trades.id), plain(trades.time_ms)
         if len(symbol_id):
             self._grow(int(symbol_id.max()))
         verdict = np.empty(len(ids), np.uint8)
         lost = np.empty(len(ids), np.int64)
         after_ms = np.zeros(len(ids), np.int64)
         fresh = np.ones(len(ids), np.bool_)
-        if not _scan(symbol_id, ids, trades.time_ms, self._highest, self._newest_ms, verdict, lost, after_ms):
-            return Continuity(fresh, lost, [], 0, 0)
-        changed: list[Gap] = []
+        before = _Memory(self._highest.copy(), self._newest_ms.copy(), dict(self._holes))
+        seen = (self._highest, self._newest_ms, self._doubtful)
+        if not _scan(symbol_id, ids, time_ms, *seen, verdict, lost, after_ms):
+            return Continuity(fresh, lost, [], [], 0, 0, before)
+        opened: list[Gap] = []
         for i in np.flatnonzero(verdict == _AFTER_HOLE).tolist():
             hole = Gap(
                 self._symbols.name(int(symbol_id[i])),
                 int(ids[i] - lost[i]),
                 int(ids[i] - 1),
                 now_ms,
-                reason,
+                self._reasons.pop(int(symbol_id[i]), reason),
                 after_ms=int(after_ms[i]) or None,
-                before_ms=int(trades.time_ms[i]),
+                before_ms=int(time_ms[i]),
             )
-            changed.append(self._open(int(symbol_id[i]), hole))
+            self._open(int(symbol_id[i]), hole)
+            opened.append(hole)
         fresh[verdict >= _OLD] = False
+        changed = list(opened)
         for symbol in np.unique(symbol_id[verdict == _OLD]).tolist():
             places = np.flatnonzero((verdict == _OLD) & (symbol_id == symbol))
             changed += self._fill(symbol, trades, places, fresh, now_ms)
         implausible = int((verdict == _IMPLAUSIBLE).sum())
         newest = {(gap.symbol, gap.first_id): gap for gap in changed}
-        return Continuity(fresh, lost, list(newest.values()), int((~fresh).sum()) - implausible, implausible)
+        duplicates = int((~fresh).sum()) - implausible
+        return Continuity(fresh, lost, opened, list(newest.values()), duplicates, implausible, before)
 
-    def forget(self, trades: TradeBatch, now_ms: int, reason: str) -> list[Gap]:
-        """Give ids back as missing: they came, but the tape could not take them."""
-        gaps = []
-        for symbol in np.unique(trades.symbol_id).tolist():
-            own = trades.take(trades.symbol_id == symbol)
-            own = own.take(np.argsort(own.id, kind="stable"))
-            for run in np.split(np.arange(len(own)), np.flatnonzero(np.diff(own.id) != 1) + 1):
-                first, last = run[0], run[-1]
-                hole = Gap(
-                    self._symbols.name(symbol),
-                    int(own.id[first]),
-                    int(own.id[last]),
-                    now_ms,
-                    reason,
-                    after_ms=int(own.time_ms[first]),
-                    before_ms=int(own.time_ms[last]),
-                )
-                gaps.append(self._open(symbol, hole))
-        return gaps
+    def rewind(self, judged: Continuity, trades: TradeBatch, reason: str) -> None:
+        """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
+        self._highest, self._newest_ms, self._holes = judged.before.highest, judged.before.newest_ms, judged.before.holes
+        self._reasons.update(dict.fromkeys(np.unique(trades.symbol_id).tolist(), reason))
 
     def lose(self, gaps: Iterable[Gap]) -> None:
         """Trades that were on the tape are not any more: their ids are holes again."""
@@ -161,7 +173,7 @@ class ContinuityTracker:
         """Note why the missing ids of a range cannot be had for now; returns every row this makes or changes."""
         changed: list[Gap] = []
         holes: list[Gap] = []
-        for hole in self._holes.get(symbol_id, []):
+        for hole in self._holes.get(symbol_id, ()):
             inside = max(hole.first_id, first_id), min(hole.last_id, last_id)
             if inside[0] > inside[1]:
                 holes.append(hole)
@@ -173,12 +185,11 @@ class ContinuityTracker:
             ]
             changed += parts
             holes += parts
-        self._holes[symbol_id] = holes
+        self._holes[symbol_id] = tuple(holes)
         return changed
 
-    def _open(self, symbol: int, hole: Gap) -> Gap:
-        self._holes.setdefault(symbol, []).append(hole)
-        return hole
+    def _open(self, symbol: int, hole: Gap) -> None:
+        self._holes[symbol] = (*self._holes.get(symbol, ()), hole)
 
     def _fill(self, symbol: int, trades: TradeBatch, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
         """Take late ids out of the holes that hold them and mark those fresh; returns every row this changes."""
@@ -186,7 +197,7 @@ class ContinuityTracker:
         times = trades.time_ms[places][firsts]
         changed: list[Gap] = []
         for run in np.split(np.arange(len(late)), np.flatnonzero(np.diff(late) != 1) + 1):
-            for hole in list(self._holes.get(symbol, ())):
+            for hole in self._holes.get(symbol, ()):
                 first_id = max(hole.first_id, int(late[run[0]]))
                 last_id = min(hole.last_id, int(late[run[-1]]))
                 if first_id > last_id:
@@ -194,8 +205,9 @@ class ContinuityTracker:
                 inside = (late >= first_id) & (late <= last_id)
                 left = _part(replace(hole, before_ms=int(times[inside][0])), hole.first_id, first_id - 1)
                 right = _part(replace(hole, after_ms=int(times[inside][-1])), last_id + 1, hole.last_id)
-                place = self._holes[symbol].index(hole)
-                self._holes[symbol][place : place + 1] = left + right
+                holes = self._holes[symbol]
+                place = holes.index(hole)
+                self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
                 # A row is known by its first id: what was filled becomes a closed row of its own.
                 closed = replace(hole, first_id=first_id, last_id=last_id, closed_ms=now_ms)
                 changed += [*left, closed, *right]
@@ -210,7 +222,9 @@ class ContinuityTracker:
         more[: len(self._highest)] = self._highest
         times = np.zeros(size, np.int64)
         times[: len(self._newest_ms)] = self._newest_ms
-        self._highest, self._newest_ms = more, times
+        doubtful = np.full(size, _UNKNOWN, np.int64)
+        doubtful[: len(self._doubtful)] = self._doubtful
+        self._highest, self._newest_ms, self._doubtful = more, times, doubtful
 
 
 def _part(hole: Gap, first_id: int, last_id: int) -> list[Gap]:

@@ -7,6 +7,7 @@ other trade; the continuity tracker takes it because it lies in a hole.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,13 +17,14 @@ import structlog
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, SymbolTable, TradeBatch
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import PAGE_ROWS, TooOldError
+from pairscope.feed.binance.rest import PAGE_ROWS, RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
 
 log = structlog.get_logger()
 
 REQUESTS_AT_ONCE = 4
 DISK_PAUSE_S = 1.0
+SHORTEST_PAUSE_S = 1.0  # after a failure, even when a new hole appears
 TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again before it counts
 
 # Why a hole stays open for now; written into its row.
@@ -57,7 +59,7 @@ class Backfill:
     """Asks for missing trades until none is left that can be had.
 
     Args:
-        take: receives trades of one page, in order of id.
+        take: receives trades of one page, in order of id; false when the tape is full.
         obstructed: told of a gap that REST cannot fill, with the reason now in it.
         may_store: whether the tape takes trades at present.
     """
@@ -69,7 +71,7 @@ class Backfill:
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         watched: Sequence[str],
-        take: Callable[[TradeBatch], None],
+        take: Callable[[TradeBatch], bool],
         obstructed: Callable[[Gap], None],
         may_store: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
@@ -106,9 +108,16 @@ class Backfill:
                     continue
                 problems = await asyncio.gather(*(self._fetch(page) for page in pages))
                 if any(problems):
-                    await asyncio.sleep(self._backoff.next_s())
+                    await self._pause(self._backoff.next_s())
                 else:
                     self._backoff.reset()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before the next try; a new hole ends a long wait, because it proves that the exchange is heard again."""
+        self._wake.clear()
+        await asyncio.sleep(min(seconds, SHORTEST_PAUSE_S))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, seconds - SHORTEST_PAUSE_S))
 
     def plan(self, count: int) -> list[_Page]:
         """The next requests: newest holes first, then the most watched; a long hole from its newest end."""
@@ -132,18 +141,27 @@ class Backfill:
             # What comes before this page is older still: not asked for, it would only cost weight.
             self._give_up(replace(page, first_id=page.gap.first_id), TOO_OLD)
             return False
+        except RequestRefusedError as error:  # the fault of this very page: others must not wait for it for ever
+            self._failed(page, error)
+            return self._unanswered(page)
         except FeedUnavailable as error:
-            self.counters.failures += 1
-            self.counters.last_error = error.message
-            log.warning("backfill_failed", symbol=page.gap.symbol, cause=error.message)
+            self._failed(page, error)
             return True
         # Asked for an id it no longer has, or not yet, an exchange may answer with other ones.
         inside = batch.take((batch.id >= page.first_id) & (batch.id <= page.last_id))
         self.counters.pages += 1
         self.counters.trades += len(inside)
-        if len(inside):
-            self._take(inside)
-        return self._unanswered(page) if len(inside) < wanted else False
+        if len(inside) and not self._take(inside):
+            return True
+        if len(inside) < wanted:
+            return self._unanswered(page)
+        self._unserved.pop((page.symbol_id, page.last_id), None)
+        return False
+
+    def _failed(self, page: _Page, error: FeedUnavailable) -> None:
+        self.counters.failures += 1
+        self.counters.last_error = error.message
+        log.warning("backfill_failed", symbol=page.gap.symbol, cause=error.message)
 
     def _unanswered(self, page: _Page) -> bool:
         """Some ids of the page were not served: once may be lag, again and again is a fact."""

@@ -1,13 +1,16 @@
 """How much may be asked of the exchange's REST API, and when.
 
-The exchange counts request weight per address and UTC minute; who keeps asking after a 429 is banned. We take at
-most a share of the limit for ourselves, and wait when others on the same address have used most of it.
+The exchange counts request weight per address and minute of its own clock; who keeps asking after a 429 is banned. We
+take at most a share of the limit for ourselves in any sixty seconds, wherever its minutes begin and whatever happens to
+our wall clock, and wait when others on the same address have used most of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -15,67 +18,86 @@ from pairscope.base.clock import Clock, now_ms
 
 log = structlog.get_logger()
 
-MINUTE_MS = 60_000
+MINUTE_S = 60.0
 DEFAULT_LIMIT = 2_400
 OWN_SHARE = 0.5
 TOTAL_SHARE = 0.9  # of everybody on this address together
-BAN_MS = 2 * MINUTE_MS  # the shortest ban the exchange gives
-SETTLE_MS = 250  # its clock and ours need not agree: do not come back on the very first instant of a minute
+SHORTEST_WAIT_S = 0.01
+BAN_S = 120.0  # the shortest ban the exchange gives
+SETTLE_S = 0.25  # its clock and ours need not agree: do not come back on the very first instant of a minute
 
 
 class WeightBudget:
-    """Admits requests; `used` is what this process spent in the present minute."""
+    """Admits requests; `used` is what this process spent in the last sixty seconds."""
 
     def __init__(self, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.limit = DEFAULT_LIMIT
-        self.used = 0
-        self.used_by_all = 0
-        self.most_used = 0  # in any minute so far, by this process
-        self.banned_until_ms = 0
+        self.most_used = 0  # in any sixty seconds so far
+        self.banned_until_ms = 0  # for people; waiting goes by the monotonic clock
         self._clock = clock
         self._sleep = sleep
-        self._minute = -1
-        self._not_before_ms = 0
+        self._under_way = 0  # weight of requests without an answer yet
+        self._spent: deque[tuple[float, int]] = deque()  # when each request was answered, and its weight
+        self._used_by_all = 0
+        self._minute_over_s = 0.0  # when that figure no longer says anything
+        self._not_before_s = 0.0
 
     @property
     def own_limit(self) -> int:
         return int(self.limit * OWN_SHARE)
 
-    async def acquire(self, weight: int) -> None:
-        """Wait until a request of this weight may be sent, and count it."""
-        while (wait_ms := self._wait_ms(weight)) > 0:
-            await self._sleep(wait_ms / 1000)
-        self.used += weight
-        self.used_by_all += weight
-        self.most_used = max(self.most_used, self.used)
+    @property
+    def used(self) -> int:
+        # An answered request was counted by the exchange before its answer came, and after sixty seconds no more.
+        oldest_s = self._clock.monotonic_s() - MINUTE_S
+        while self._spent and self._spent[0][0] <= oldest_s:
+            self._spent.popleft()
+        return self._under_way + sum(weight for _, weight in self._spent)
 
-    def _wait_ms(self, weight: int) -> int:
-        now = now_ms(self._clock)
-        if now // MINUTE_MS != self._minute:
-            self._minute, self.used, self.used_by_all = now // MINUTE_MS, 0, 0
-        if now < self._not_before_ms:
-            return self._not_before_ms - now
-        full = self.used + weight > self.own_limit or self.used_by_all + weight > self.limit * TOTAL_SHARE
-        # A request dearer than our whole share must not wait for ever: it goes first in a fresh minute.
-        return self._next_minute_ms(now) - now if full and self.used > 0 else 0
+    @asynccontextmanager
+    async def spend(self, weight: int) -> AsyncIterator[None]:
+        """Wait until a request of this weight may be sent; the request itself goes inside."""
+        while (wait_s := self._wait_s(weight)) > 0:
+            await self._sleep(wait_s)
+        self._under_way += weight
+        self.most_used = max(self.most_used, self.used)
+        try:
+            yield
+        finally:
+            self._under_way -= weight
+            self._spent.append((self._clock.monotonic_s(), weight))
+
+    def _wait_s(self, weight: int) -> float:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._not_before_s:
+            return self._not_before_s - now_s
+        if now_s < self._minute_over_s and self._used_by_all + weight > self.limit * TOTAL_SHARE:
+            return self._minute_over_s - now_s
+        used = self.used
+        # A request dearer than our whole share must not wait for ever: it goes when nothing else was spent.
+        if used == 0 or used + weight <= self.own_limit:
+            return 0.0
+        return max(SHORTEST_WAIT_S, self._spent[0][0] + MINUTE_S - now_s if self._spent else SETTLE_S)
 
     def told(self, used_by_all: int | None) -> None:
-        """What the exchange says has been used in this minute; it can only raise our count."""
-        if used_by_all is not None and now_ms(self._clock) // MINUTE_MS == self._minute:
-            self.used_by_all = max(self.used_by_all, used_by_all)
+        """What the exchange says has been used in its present minute by everybody on this address."""
+        if used_by_all is not None:
+            self._used_by_all = used_by_all
+            self._minute_over_s = self._next_minute_s()
 
     def too_many(self) -> None:
         """The exchange answered 429: nothing more until its next minute."""
-        self._not_before_ms = max(self._not_before_ms, self._next_minute_ms(now_ms(self._clock)))
-        log.warning("rest_limit_reached", used=self.used, used_by_all=self.used_by_all)
+        self._not_before_s = max(self._not_before_s, self._next_minute_s())
+        log.warning("rest_limit_reached", used=self.used, used_by_all=self._used_by_all)
 
     def banned(self, seconds: float | None) -> None:
         """The exchange answered 418: nothing at all until the ban is over."""
-        ban_ms = BAN_MS if seconds is None else max(BAN_MS, round(seconds * 1000))
-        self.banned_until_ms = now_ms(self._clock) + ban_ms
-        self._not_before_ms = max(self._not_before_ms, self.banned_until_ms)
-        log.error("rest_banned", seconds=ban_ms / 1000)
+        ban_s = BAN_S if seconds is None else max(BAN_S, seconds)
+        self.banned_until_ms = now_ms(self._clock) + round(ban_s * 1_000)
+        self._not_before_s = max(self._not_before_s, self._clock.monotonic_s() + ban_s + SETTLE_S)
+        log.error("rest_banned", seconds=ban_s)
 
-    @staticmethod
-    def _next_minute_ms(now: int) -> int:
-        return (now // MINUTE_MS + 1) * MINUTE_MS + SETTLE_MS
+    def _next_minute_s(self) -> float:
+        """When the exchange's next minute begins, in monotonic time: the wall clock may jump meanwhile."""
+        left_s = MINUTE_S - now_ms(self._clock) / 1_000 % MINUTE_S
+        return self._clock.monotonic_s() + left_s + SETTLE_S

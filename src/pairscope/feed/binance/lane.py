@@ -110,7 +110,11 @@ class Lane:
         self.connections += 1
         self._heard_s, self._leave = None, None
         self._rotate_at_s = self._clock.monotonic_s() + self._options.rotate_s
-        await self._send(connection, self._subscriptions("SUBSCRIBE", self.streams))
+        try:
+            await self._send(connection, self._subscriptions("SUBSCRIBE", self.streams))
+        except asyncio.CancelledError:
+            connection.close()
+            raise
         self._connection = connection
         self.subscribed_s = self._clock.monotonic_s()
         log.info("feed_subscribed", streams=len(self.streams))
@@ -118,24 +122,39 @@ class Lane:
         return connection
 
     async def _rotated(self, old: Connection) -> Connection:
-        """Open the next connection, and close the old one only once the new one is heard."""
+        """Open the next connection, and close the old one only once the new one is heard; the one to go on with."""
         try:
             new = await self._opened()
         except FeedUnavailable as error:
             self._rotate_at_s = self._clock.monotonic_s() + RETRY_ROTATION_S
             log.warning("feed_rotation_failed", cause=error.message)
             return old
+        try:
+            await self._overlapped(new)
+        except asyncio.CancelledError:
+            new.close()
+            raise
+        only_old_heard = not new.heard and self._heard_s is not None
+        worse = old.is_open and (only_old_heard or not new.is_open)
+        kept, left = (old, new) if worse else (new, old)
+        left.close()
+        self._connection = kept
+        self.connections -= 1
+        if worse:
+            self._rotate_at_s = self._clock.monotonic_s() + RETRY_ROTATION_S
+            log.warning("feed_rotation_failed", cause="nothing was heard on the new connection")
+        else:
+            self.rotations += 1
+            log.info("feed_rotated", streams=len(self.streams))
+        self._changed()
+        return kept
+
+    async def _overlapped(self, new: Connection) -> None:
         deadline_s = self._clock.monotonic_s() + self._options.never_heard_s
         # Polled, because the socket's callback counts frames and does nothing else.
         while not new.heard and new.is_open and self._clock.monotonic_s() < deadline_s:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await asyncio.sleep(self._options.overlap_s)
-        old.close()
-        self.connections -= 1
-        self.rotations += 1
-        log.info("feed_rotated", streams=len(self.streams))
-        self._changed()
-        return new
 
     async def _watch(self, connection: Connection) -> str:
         ended = asyncio.ensure_future(connection.ended())
@@ -156,6 +175,8 @@ class Lane:
     def _stalled(self) -> str | None:
         """Whether the connection has been silent for longer than these symbols together ever are."""
         now_s = self._clock.monotonic_s()
+        if not self.streams:
+            return None
         if self._heard_s is None:
             silent_s = now_s - (self.subscribed_s or now_s)
             if silent_s > self._options.stale_s:

@@ -21,6 +21,9 @@ from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, Symbol
 ROUTES = {TradeKind.AGG: "/market", TradeKind.RAW: "/public"}
 SAMPLE_BYTES = 300
 
+# What decoding raises; text that is no UTF-8 inside a string raises an error of Python's, not one of msgspec's.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+
 _Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -178,7 +181,7 @@ class Decoder:
         notes: list[Note] = []
         try:
             events = [envelope.data for envelope in map(self._wrapped.decode, frames)]
-        except (msgspec.MsgspecError, RecursionError):
+        except _UNREADABLE:
             events, places = self._one_by_one(frames, notes)
             received_ns = received_ns[places]
         return self._columns(events, received_ns, notes, len(frames))
@@ -198,11 +201,11 @@ class Decoder:
     def _trade(self, frame: bytes) -> TradeEvent | None:
         try:
             return self._wrapped.decode(frame).data
-        except (msgspec.MsgspecError, RecursionError):
+        except _UNREADABLE:
             pass
         try:
             return self._plain.decode(frame)
-        except (msgspec.MsgspecError, RecursionError):
+        except _UNREADABLE:
             return None
 
     def _columns(self, events: list[Any], received_ns: IntArray, notes: list[Note], frames: int) -> Decoded:
@@ -245,7 +248,7 @@ def note(frame: bytes) -> Note:
     undecodable = Rejected(Rejection.UNDECODABLE, frame[:SAMPLE_BYTES])
     try:
         message = msgspec.json.decode(frame)
-    except (msgspec.MsgspecError, RecursionError):
+    except _UNREADABLE:
         return undecodable
     if not isinstance(message, dict):
         return undecodable

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -27,12 +28,19 @@ _REASONS = {
     451: "the exchange does not serve this location",
 }
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+T = TypeVar("T")
 
 
 class TooOldError(FeedUnavailable):
     """The exchange keeps aggregate trades for two days only."""
 
     code = "too_old"
+
+
+class RequestRefusedError(FeedUnavailable):
+    """The exchange is well and does not like this very request: a symbol it no longer has, say."""
+
+    code = "request_refused"
 
 
 class BinanceRest:
@@ -64,15 +72,15 @@ class BinanceRest:
         """Whether the exchange answers.
 
         Raises:
-            FeedUnavailable: with code ``unreachable`` or ``http_<status>``.
+            FeedUnavailable: with code ``unreachable``, ``unreadable`` or ``http_<status>``; also from all others here.
         """
         await self._get("/fapi/v1/ping", weight=1)
 
     async def instruments(self) -> dict[str, Instrument]:
         """All symbols with their tick and step sizes; the weight limit is read on the way."""
         body = await self._get("/fapi/v1/exchangeInfo", weight=1)
-        self.budget.limit = weight_limit(body) or self.budget.limit
-        return decode_instruments(body)
+        self.budget.limit = _read(body, weight_limit) or self.budget.limit
+        return _read(body, decode_instruments)
 
     async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch:
         """Trades from an id on, at most `limit`; empty when the newest id is older than that.
@@ -81,14 +89,12 @@ class BinanceRest:
 
         Raises:
             TooOldError: when the exchange no longer keeps that id.
+            RequestRefusedError: when it does not like the request.
             FeedUnavailable: when it cannot be reached, refuses, or answers what cannot be read.
         """
         parameters: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": limit}
         body = await self._get("/fapi/v1/aggTrades", parameters, weight=AGG_TRADES_WEIGHT)
-        try:
-            return decode_agg_trades(body, symbol_id, self._clock.now_ns())
-        except msgspec.DecodeError as error:
-            raise FeedUnavailable(f"unreadable aggTrades page for {symbol}: {error}", code="unreadable") from error
+        return _read(body, lambda page: decode_agg_trades(page, symbol_id, self._clock.now_ns()))
 
     async def first_id_from(self, symbol: str, time_ms: int) -> int | None:
         """The id of the first trade at or after a time of the last two days; None when none came within an hour.
@@ -100,7 +106,7 @@ class BinanceRest:
         body = await self._get(
             "/fapi/v1/aggTrades", {**parameters, "endTime": time_ms + HOUR_MS}, weight=AGG_TRADES_WEIGHT
         )
-        page = decode_agg_trades(body, 0, 0)
+        page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
         return int(page.id[0]) if len(page) else None
 
     async def newest_id(self, symbol: str) -> int | None:
@@ -115,19 +121,19 @@ class BinanceRest:
             if error.code == "http_400":  # no such symbol
                 return None
             raise
-        page = decode_agg_trades(body, 0, 0)
+        page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
         return int(page.id[-1]) if len(page) else None
 
     async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
-        await self.budget.acquire(weight)
-        try:
-            answer = await self._client.get(path, params=parameters)
-        except httpx.HTTPError as error:
-            raise FeedUnavailable(
-                f"{self._client.base_url.host} cannot be reached ({type(error).__name__})",
-                cure="check the network, or start with --source simulator",
-                code="unreachable",
-            ) from error
+        async with self.budget.spend(weight):
+            try:
+                answer = await self._client.get(path, params=parameters)
+            except httpx.HTTPError as error:
+                raise FeedUnavailable(
+                    f"{self._client.base_url.host} cannot be reached ({type(error).__name__})",
+                    cure="check the network, or start with --source simulator",
+                    code="unreachable",
+                ) from error
         used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
         self.budget.told(int(used) if used.isdigit() else None)
         if answer.status_code != 200:
@@ -142,6 +148,8 @@ class BinanceRest:
             self.budget.banned(self._ban_s(answer))
         elif status == 400 and error_code(answer.content) == TOO_OLD:
             return TooOldError("the exchange no longer serves these ids", cure="they come from the daily archive files")
+        elif status == 400:
+            return RequestRefusedError(f"the exchange refused a request: {body[:200]}")
         why = _REASONS.get(status, f"it answered {body[:200]}")
         return FeedUnavailable(
             f"{self._client.base_url.host} refused with HTTP {status}: {why}",
@@ -158,11 +166,23 @@ class BinanceRest:
         return (int(told[1]) - now_ms(self._clock)) / 1000 if told else None
 
 
+def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
+    """Decode an answer with status 200, which may still be the page of a hotel's network or of a firewall."""
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise FeedUnavailable(
+            f"an answer cannot be read ({error}): {body[:80]!r}",
+            cure="something between here and the exchange may answer in its place",
+            code="unreadable",
+        ) from error
+
+
 def error_code(body: bytes) -> int | None:
     """The exchange's own number of an error: ``{"code":-4166,"msg":"..."}``."""
     try:
         code = msgspec.json.decode(body, type=dict[str, object]).get("code")
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeError):
         return None
     return code if isinstance(code, int) else None
 

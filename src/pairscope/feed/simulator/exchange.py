@@ -27,6 +27,7 @@ from picows import (
 
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.errors import SettingsError
+from pairscope.feed.simulator.archive import ArchiveDoor
 from pairscope.feed.simulator.connection import Limits
 from pairscope.feed.simulator.faults import Door, Faults
 from pairscope.feed.simulator.hub import Hub
@@ -73,6 +74,10 @@ class SimulatedExchange:
         self.faults = Faults()
         self.hub = Hub(clock, limits or Limits(), self.faults)
         self.rest = RestApi(source, clock, self.faults, weight_per_minute=weight_per_minute)
+        self.archive: ArchiveDoor | None = None  # the daily files of a seeded market, under the address of REST
+        if isinstance(source, MarketSource):
+            self.archive = ArchiveDoor(source.market, source.now_ms)
+            self.rest.app.router.routes.extend(self.archive.routes)
         self._host, self._port, self._rest_port = host, port, rest_port
         self._ssl = ssl_context
         self._sockets: asyncio.Server | None = None

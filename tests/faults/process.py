@@ -1,0 +1,89 @@
+"""One life of the program between the socket and the disk, as `pairscope.app` wires it, until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import httpx
+import numpy as np
+
+from pairscope.base.clock import Clock
+from pairscope.base.interval import Interval
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.feed.backoff import Backoff
+from pairscope.feed.binance.backfill import Backfill
+from pairscope.feed.binance.protocol import Decoder
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.live.book import BarBook
+from pairscope.live.intake import Intake
+from pairscope.live.state import Live
+from tests.faults.tape import MemoryTape
+
+INTERVALS = [Interval.parse(text) for text in ("5s", "1m")]
+BARS_KEPT = 2_000
+
+
+class Process:
+    """Tracker, intake, bars, back-fill and budget on a tape; `given` counts the trades handed to the intake."""
+
+    def __init__(self, tape: MemoryTape, clock: Clock, exchange: httpx.AsyncBaseTransport, rng: random.Random) -> None:
+        symbols = tape.symbols
+        self.tape = tape
+        self.given = 0
+        self.tracker = ContinuityTracker(symbols)
+        self.book = BarBook(INTERVALS, BARS_KEPT)
+        live = Live(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
+        self.intake = Intake(store=tape.as_store(), tracker=self.tracker, book=self.book, live=live, clock=clock)
+        self.rest = BinanceRest("http://exchange", clock, transport=exchange)
+        self.backfill = Backfill(
+            pages=self.rest,
+            tracker=self.tracker,
+            symbols=symbols,
+            watched=list(symbols),
+            take=self._take_all,
+            obstructed=lambda gap: self.intake.keep_gaps([gap]),
+            may_store=lambda: not tape.failing,
+            backoff=Backoff(first_s=0.25, cap_s=60, rng=rng),
+        )
+        self.intake.when_gaps_change(self.backfill.wake)
+        self._decoder = Decoder(TradeKind.AGG, symbols)
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self.intake.restore()
+        self._tasks = [asyncio.create_task(self.intake.revise_for_ever()), asyncio.create_task(self.backfill.run())]
+        self.backfill.wake()
+
+    def receive(self, frames: Sequence[bytes]) -> None:
+        """A burst from the socket."""
+        received_ns = np.full(len(frames), self._clock.now_ns(), np.int64)
+        decoded = self._decoder.decode(frames, received_ns)
+        assert decoded.frames == len(decoded.trades) + len(decoded.notes)
+        if len(decoded.trades):
+            self.given += len(decoded.trades)
+            self.intake.take(decoded.trades, decoded.keep)
+
+    def _take_all(self, trades: TradeBatch) -> bool:
+        self.given += len(trades)
+        return self.intake.take(trades, np.ones(len(trades), np.bool_))
+
+    async def kill(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for outcome in outcomes:
+            assert isinstance(outcome, asyncio.CancelledError), outcome
+        self.assert_accounted()
+
+    def assert_accounted(self) -> None:
+        """Every trade that came in is somewhere, and none twice."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+        counters = self.intake.counters
+        assert counters.received == self.given
+        assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused

@@ -1,0 +1,155 @@
+"""A whole recorder on real sockets and a real disk, as `pairscope.app` wires it, with short patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pairscope.bars.rebuild import VALUES, rebuild_bars
+from pairscope.base.clock import Clock, SystemClock
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarStatus, TradeBatch, TradeKind
+from pairscope.feed.backoff import Backoff
+from pairscope.feed.binance.backfill import Backfill
+from pairscope.feed.binance.budget import WeightBudget
+from pairscope.feed.binance.lane import LaneOptions
+from pairscope.feed.binance.protocol import Decoded
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.market import Market
+from pairscope.live.book import BarBook
+from pairscope.live.intake import Intake
+from pairscope.live.state import Live
+from pairscope.store.tape import Store
+
+INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m")]
+FAST = 60  # a minute of the weight budget in a second
+
+
+class FastClock:
+    """Makes the minutes of a budget short, so that a 429 is waited out in a second."""
+
+    def now_ns(self) -> int:
+        return time.time_ns() * FAST
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() * FAST
+
+
+class Recorder:
+    """Stream, continuity, intake, back-fill, bars and store."""
+
+    def __init__(self, exchange: SimulatedExchange, store: Store, clock: Clock, symbols: Sequence[str]) -> None:
+        for symbol in symbols:
+            store.symbols.add(symbol)
+        self.store = store
+        self.given = 0
+        self.tracker = ContinuityTracker(store.symbols)
+        self.book = BarBook(INTERVALS, 20_000)
+        live = Live(symbols=store.symbols, book=self.book, pairs=[], reader=store)
+        self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=live, clock=clock)
+        self.stream = TradeStream(
+            base_url=exchange.ws_url,
+            kind=TradeKind.AGG,
+            watch=symbols,
+            symbols=store.symbols,
+            clock=clock,
+            sink=self._sink,
+            options=LaneOptions(stale_s=0.5, never_heard_s=1.0, overlap_s=0.1),
+            rng=random.Random(1),
+        )
+        budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
+        self.rest = BinanceRest(exchange.rest_url, clock, timeout_s=1.0, budget=budget)
+        self.backfill = Backfill(
+            pages=self.rest,
+            tracker=self.tracker,
+            symbols=store.symbols,
+            watched=symbols,
+            take=self._take_all,
+            obstructed=lambda gap: self.intake.keep_gaps([gap]),
+            may_store=lambda: store.counters().error is None,
+            backoff=Backoff(first_s=0.1, cap_s=0.5),
+        )
+        self.intake.when_gaps_change(self.backfill.wake)
+
+    def _sink(self, decoded: Decoded) -> None:
+        self.given += len(decoded.trades)
+        self.intake.take(decoded.trades, decoded.keep)
+
+    def _take_all(self, trades: TradeBatch) -> bool:
+        self.given += len(trades)
+        return self.intake.take(trades, np.ones(len(trades), np.bool_))
+
+    @contextlib.asynccontextmanager
+    async def running(self, *, backfill: bool = True) -> AsyncIterator[None]:
+        self.intake.restore()
+        jobs = [self.stream.run(), self.intake.revise_for_ever(), *([self.backfill.run()] if backfill else [])]
+        async with self.rest:
+            with contextlib.suppress(Exception):  # an exchange that refuses at once: the usual limit holds
+                await self.rest.instruments()
+            tasks = [asyncio.create_task(job) for job in jobs]
+            self.backfill.wake()
+            try:
+                yield
+                for task in tasks:
+                    assert not task.done(), task.exception()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def more(self, trades: int = 50, seconds: float = 30) -> None:
+        """Until so many more trades have come by the stream."""
+        goal = self.stream.health.trades + trades
+        await until(lambda: self.stream.health.trades >= goal, seconds)
+
+    async def settled(self, seconds: float = 60) -> None:
+        """Until nothing is missing any more that can be had, and every bar tells it."""
+        await self.more()
+        await until(lambda: not self.backfill.waiting, seconds)
+        await until(lambda: not self.store.gaps(open_only=True), seconds)
+
+    def assert_true(self, market: Market) -> None:
+        """The tape is what the exchange traded, from the first trade to the newest; its bars are those of the tape."""
+        counters = self.intake.counters
+        assert counters.received == self.given
+        assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused
+        assert self.rest.budget.most_used <= self.rest.budget.own_limit
+        for symbol in self.store.symbols:
+            stored = self.store.trades(symbol)
+            truth = market.by_id(symbol, int(stored.id[0]), len(stored))
+            for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
+                np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
+            expected = rebuild_bars([stored], INTERVALS, [])
+            for interval in INTERVALS:
+                wanted = expected[expected["interval_ms"] == interval.ms]
+                shown = self.book.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)
+                for name in VALUES:
+                    np.testing.assert_array_equal(shown[name], wanted[name], f"{symbol} {interval} {name}")
+                closed = shown["status"] != BarStatus.OPEN
+                on_tape = self.store.bars(symbol, interval)
+                np.testing.assert_array_equal(on_tape["lost"], shown["lost"][closed], f"{symbol} {interval} on tape")
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def opened(path: Path, **options: int) -> Iterator[Store]:
+    """A tape in a file, closed at the end."""
+    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock(), **options)
+    try:
+        yield store
+    finally:
+        store.close()
