@@ -39,6 +39,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 CARE_S = 60.0
+JUST_CONNECTED_S = 30.0  # holes found so soon are of the time before the connection
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
 
 
@@ -87,6 +88,7 @@ class System:
 
     def __init__(self, settings: Settings, source: Source, store: Store, clock: Clock) -> None:
         self._clock = clock
+        self._first_reason = "restart"
         self.settings = settings
         self.source = source
         self.store = store
@@ -145,6 +147,7 @@ class System:
         )
 
     def _sink(self, decoded: Decoded) -> None:
+        self.intake.hole_reason = self._hole_reason()
         self.intake.take(decoded.trades, decoded.keep)
 
     async def _care_for_ever(self) -> None:
@@ -165,6 +168,13 @@ class System:
         """A sealed file is damaged (told in another thread): its trades are asked for again."""
         self._loop.call_soon_threadsafe(self.intake.lose, gaps)
 
+    def _hole_reason(self) -> str:
+        """Why ids would be missing in trades that come now."""
+        since_s = self.stream.subscribed_for_s
+        if since_s is None or since_s > JUST_CONNECTED_S:
+            return "skipped"
+        return "disconnected" if self.stream.health.reconnects else self._first_reason
+
     async def _reach_back(self) -> None:
         """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
         if self.source.plan.kind == "replay" or not self.settings.history_minutes:
@@ -179,7 +189,8 @@ class System:
                 return
             if first_id is not None:
                 self.tracker.restore(self.store.symbols.index(symbol), first_id - 1, since_ms)
-        self.intake.hole_reason = "history"
+        if new:
+            self._first_reason = "history"
 
     def _obstructed(self, gap: Gap) -> None:
         self.intake.keep_gaps([gap])

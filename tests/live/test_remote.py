@@ -12,9 +12,9 @@ import pytest
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import Origin, TradeKind
+from pairscope.base.model import Origin, TradeBatch, TradeKind
 from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.rest import PAGE_ROWS, BinanceRest
 from pairscope.feed.simulator.archive import ArchiveDoor
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.faults import Door
@@ -50,14 +50,19 @@ class World:
         self.clock = clock
 
     async def bring(
-        self, first: date, last: date, kind: TradeKind = TradeKind.AGG, progress: Progress = lambda *_: None
+        self,
+        first: date,
+        last: date,
+        kind: TradeKind = TradeKind.AGG,
+        progress: Progress = lambda *_: None,
+        rest: type[BinanceRest] = BinanceRest,
     ) -> list[FileOutcome]:
         outcomes: list[FileOutcome] = []
         importer = Importer(self.store, INTERVALS, self.clock)
         done = ImportList(self.store.path).read()
         async with (
             ArchiveSite(self.exchange.rest_url) as site,
-            BinanceRest(self.exchange.rest_url, self.clock) as rest,
+            rest(self.exchange.rest_url, self.clock) as opened,
         ):
             remote = RemoteHistory(
                 store=self.store,
@@ -67,7 +72,7 @@ class World:
                 ),
                 importer=importer,
                 site=site,
-                rest=rest,
+                rest=opened,
                 folder=self.store.path.parent / "downloads",
                 clock=self.clock,
                 progress=progress,
@@ -182,6 +187,20 @@ async def test_an_exchange_that_bans_in_the_middle_loses_nothing_and_the_next_tr
     assert len(world.ids()) > 1_000
     assert world.ids() == world.true_ids(TODAY_MS, NOW_MS)[: len(world.ids())]
     assert world.store.gaps(SYMBOL, open_only=True) == []
+    world.assert_sound()
+
+
+class Imprecise(BinanceRest):
+    """Answers with a few trades more than were asked for, at both ends."""
+
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch:
+        return await super().agg_trades(symbol, symbol_id, max(1, from_id - 3), min(PAGE_ROWS, limit + 6))
+
+
+async def test_an_exchange_that_answers_with_other_ids_doubles_nothing(world: World) -> None:
+    await world.bring(day(20), day(20), rest=Imprecise)
+    assert len(world.ids()) > 1_000
+    assert world.ids() == world.true_ids(TODAY_MS, NOW_MS)[: len(world.ids())]
     world.assert_sound()
 
 

@@ -199,6 +199,13 @@ async def test_a_range_of_days_is_checked_without_its_neighbours(tape: Tape) -> 
     assert tape.verdict(from_ms=START_MS + DAY_MS, to_ms=START_MS + 2 * DAY_MS).told == []
 
 
+async def test_an_id_whose_trade_lies_just_outside_the_range_is_not_missing(tape: Tape) -> None:
+    trades = trades_of(range(1, 100))
+    trades.time_ms[50] = START_MS + DAY_MS
+    await tape.put(trades)
+    assert tape.verdict(from_ms=START_MS, to_ms=START_MS + DAY_MS).told == []
+
+
 async def test_raw_trades_may_leave_ids_unused(tape: Tape) -> None:
     await tape.put(trades_of([*range(1, 50), *range(51, 100)]))
     verdict = tape.verdict(TradeKind.RAW)
@@ -243,6 +250,13 @@ async def test_an_aggregate_across_the_border_of_two_bars_is_no_difference(tape:
     verdict = tape.verdict(klines=[klines])
     assert (verdict.told, verdict.klines_shifted) == ([], 2)
     assert tape.verdict(TradeKind.RAW, klines=[klines]).differences == 2
+
+
+async def test_a_different_price_is_no_shift_however_small_the_noise_in_the_volume(tape: Tape) -> None:
+    klines = await klines_of(tape)
+    klines["high"][5] *= 1.001
+    klines["volume"][5] += 1e-12
+    assert "has high " in tape.differs(klines=[klines])
 
 
 async def test_volume_that_does_not_come_back_is_a_difference(tape: Tape) -> None:

@@ -95,6 +95,14 @@ def test_a_file_too_large_to_keep_is_read_again_with_the_same_result(
     assert small[0].unsorted == large[0].unsorted > 400
 
 
+def test_a_row_doubled_far_away_in_its_file_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairscope.feed.binance.archive._CHUNK", 1_000)
+    trades = rows(5, 500)
+    report, batch = read(file_of(tmp_path, [*trades, trades[3]]))
+    assert report.doubles == 1
+    assert batch.id.tolist() == list(range(5, 505))
+
+
 def test_raw_trades_are_read_by_their_own_columns(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(rows(5, 2)), None)
     file = archive_file(path)

@@ -132,6 +132,16 @@ def test_ids_that_are_served_late_are_waited_for() -> None:
     assert desk.obstructed == []
 
 
+def test_a_page_that_comes_in_small_pieces_is_not_given_up() -> None:
+    def story(desk: Desk) -> None:
+        desk.answer = lambda _, first, n: [first]
+        desk.hole(0, 1, 20)
+
+    desk = told(story)
+    assert desk.tracker.all_open() == []
+    assert len(desk.asked) == 20
+
+
 def test_what_is_older_than_a_page_that_is_too_old_is_not_asked_for() -> None:
     def story(desk: Desk) -> None:
         desk.answer = raising(TooOldError("too old"))

@@ -49,6 +49,9 @@ export const backfilledShare = ({ backfilled, trades }: Pick<Totals, "backfilled
 const REASONS: Record<string, string> = {
   start: "nobody was listening",
   history: "nobody was listening yet",
+  restart: "nobody was listening",
+  disconnected: "the connection was lost",
+  skipped: "the exchange skipped it",
   disk_queue_full: "the disk did not keep up",
   file_damaged: "a sealed file was damaged",
   import: "outside the tape, imported",

@@ -153,10 +153,10 @@ class Backfill:
         self.counters.trades += len(inside)
         if len(inside) and not self._take(inside):
             return True
-        if len(inside) < wanted:
+        if not len(inside):
             return self._unanswered(page)
         self._unserved.pop((page.symbol_id, page.last_id), None)
-        return False
+        return len(inside) < wanted
 
     def _failed(self, page: _Page, error: FeedUnavailable) -> None:
         self.counters.failures += 1
@@ -164,7 +164,7 @@ class Backfill:
         log.warning("backfill_failed", symbol=page.gap.symbol, cause=error.message)
 
     def _unanswered(self, page: _Page) -> bool:
-        """Some ids of the page were not served: once may be lag, again and again is a fact."""
+        """Nothing of the page was served: once may be lag, again and again is a fact."""
         key = (page.symbol_id, page.last_id)
         self._unserved[key] = self._unserved.get(key, 0) + 1
         if self._unserved[key] < TRIES_UNSERVED:

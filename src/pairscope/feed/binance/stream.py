@@ -84,6 +84,12 @@ class TradeStream:
     def rotations(self) -> int:
         return sum(lane.rotations for lane in self._lanes)
 
+    @property
+    def subscribed_for_s(self) -> float | None:
+        """How long ago the newest connection subscribed; None before the first."""
+        since = [lane.subscribed_s for lane in self._lanes if lane.subscribed_s is not None]
+        return self._clock.monotonic_s() - max(since) if since else None
+
     async def run(self) -> None:
         """Stay connected until cancelled."""
         async with asyncio.TaskGroup() as tasks:
