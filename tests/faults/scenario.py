@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.faults.process import Process
 from tests.faults.scripted import LIMIT, RestManners, ScriptedRest
 from tests.faults.tape import MemoryTape
-from tests.faults.truth import Truth, invented
+from tests.faults.truth import invented
 from tests.faults.verdict import assert_tape_is_true
 from tests.faults.virtual import VirtualClock, run_virtually
 
@@ -46,7 +46,7 @@ class Outcome:
 class Log:
     """Everything that happened, in order, and when."""
 
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     requests: int = 0
 
     def note(self, *facts: object) -> None:

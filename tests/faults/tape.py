@@ -106,9 +106,7 @@ class MemoryTape:
         places = np.arange(len(found))
         return found.take(places[-limit:] if newest else places[:limit])
 
-    def bars(
-        self, symbol: str, interval: Interval, *, limit: int | None = None, newest: bool = False
-    ) -> BarArray:
+    def bars(self, symbol: str, interval: Interval, *, limit: int | None = None, newest: bool = False) -> BarArray:
         key = (self.symbols.index(symbol), interval.ms)
         found = [bar for (symbol_id, ms, _, _), bar in self._bars.items() if (symbol_id, ms) == key]
         bars = np.array(found, no_bars().dtype) if found else no_bars()

@@ -75,7 +75,9 @@ DAY_ZERO_MS = 20_000 * DAY_MS
 def day_trades() -> Callable[..., TradeBatch]:
     """Makes the trades of a part of a day, spread evenly: `day_trades(2, 100, 50)` are 50 of the third day."""
 
-    def make(day: int, first_id: int, count: int, symbol_id: int = 0, hours: tuple[float, float] = (0, 24)) -> TradeBatch:
+    def make(
+        day: int, first_id: int, count: int, symbol_id: int = 0, hours: tuple[float, float] = (0, 24)
+    ) -> TradeBatch:
         ids = np.arange(first_id, first_id + count)
         start, end = (DAY_ZERO_MS + day * DAY_MS + round(hour * 3_600_000) for hour in hours)
         time_ms = start + np.arange(count) * (end - start) // max(count, 1)

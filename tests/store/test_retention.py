@@ -100,18 +100,14 @@ async def test_the_use_of_the_disk_is_told_by_kind(ten_days: Store) -> None:
     store.seal(LATER_MS)
     use = store.disk_use()
     sizes = {
-        kind: sum(
-            file.stat().st_size for file in (store.path.with_suffix(".days") / kind).rglob("*.parquet")
-        )
+        kind: sum(file.stat().st_size for file in (store.path.with_suffix(".days") / kind).rglob("*.parquet"))
         for kind in ("trades", "bars")
     }
     assert (use.trades_bytes, use.bars_bytes) == (sizes["trades"], sizes["bars"])
     assert use.total_bytes == use.open_bytes + sizes["trades"] + sizes["bars"]
 
 
-async def test_a_tape_of_bars_alone_is_kept_by_the_time_of_its_bars(
-    open_store: OpenStore, hour_bars: HourBars
-) -> None:
+async def test_a_tape_of_bars_alone_is_kept_by_the_time_of_its_bars(open_store: OpenStore, hour_bars: HourBars) -> None:
     store = open_store(keep_bar_days=1)
     store.put_bars(np.concatenate([hour_bars(day) for day in range(5)]))
     await store.flushed()

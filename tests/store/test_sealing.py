@@ -250,7 +250,9 @@ async def test_the_newest_of_a_file_with_holes_in_its_ids_are_all_found(
 async def test_a_folder_with_the_signs_of_a_pattern_in_its_name_can_hold_days(
     tmp_path: Path, day_trades: DayTrades
 ) -> None:
-    store = Store.open(tmp_path / "[my]*'s {data}" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5)
+    store = Store.open(
+        tmp_path / "[my]*'s {data}" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5
+    )
     store.symbols.add("BTCUSDT")
     await put(store, day_trades(0, 0, 10), day_trades(1, 10, 1, hours=(2, 3)))
     assert seal(store) == 1
@@ -316,7 +318,9 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_writer(
 
 
 ACTS = st.lists(
-    st.tuples(st.sampled_from(["trades", "hole", "fill", "bars", "seal", "restart"]), st.integers(0, 1), st.integers(1, 30)),
+    st.tuples(
+        st.sampled_from(["trades", "hole", "fill", "bars", "seal", "restart"]), st.integers(0, 1), st.integers(1, 30)
+    ),
     min_size=1,
     max_size=25,
 )

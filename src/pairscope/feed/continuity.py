@@ -161,7 +161,11 @@ class ContinuityTracker:
 
     def rewind(self, judged: Continuity, trades: TradeBatch, reason: str) -> None:
         """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
-        self._highest, self._newest_ms, self._holes = judged.before.highest, judged.before.newest_ms, judged.before.holes
+        self._highest, self._newest_ms, self._holes = (
+            judged.before.highest,
+            judged.before.newest_ms,
+            judged.before.holes,
+        )
         self._reasons.update(dict.fromkeys(np.unique(trades.symbol_id).tolist(), reason))
 
     def lose(self, gaps: Iterable[Gap]) -> None:

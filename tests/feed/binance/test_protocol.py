@@ -230,3 +230,10 @@ def test_the_protocol_needs_no_socket_and_no_clock() -> None:
         "sys.exit(bool({'asyncio', 'socket', 'picows', 'httpx'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_frame_whose_text_is_no_utf_8_is_a_rejected_frame_beside_good_ones() -> None:
+    broken = wrapped(agg(a=8)).replace(b"BTCUSDT", b"BTC\xffSDT")
+    decoded = decode([wrapped(agg()), broken, wrapped(agg(a=9))])
+    assert decoded.trades.id.tolist() == [7, 9]
+    assert [note.reason for note in decoded.notes if isinstance(note, Rejected)] == [Rejection.UNDECODABLE]

@@ -39,7 +39,12 @@ def saying(status: int, content: object, **headers: str) -> BinanceRest:
 
 async def test_a_page_is_columns_and_tells_that_it_came_by_rest() -> None:
     page = await saying(200, [ROW]).agg_trades("BTCUSDT", 3, 7)
-    assert (page.id.tolist(), page.price.tolist(), page.symbol_id.tolist(), page.origin.tolist()) == ([7], [1.5], [3], [1])
+    assert (page.id.tolist(), page.price.tolist(), page.symbol_id.tolist(), page.origin.tolist()) == (
+        [7],
+        [1.5],
+        [3],
+        [1],
+    )
 
 
 async def test_the_limit_and_what_was_used_come_from_the_exchange() -> None:
@@ -58,7 +63,9 @@ async def test_a_page_that_is_none_is_told_and_not_raised_through(body: bytes) -
         assert raised.value.code == "unreadable"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"[]", b"null", b'{"symbols":[{"filters":3}]}', b'{"symbols":3}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>sign in</html>", b"[]", b"null", b'{"symbols":[{"filters":3}]}', b'{"symbols":3}']
+)
 async def test_a_list_of_symbols_that_is_none_is_told_and_not_raised_through(body: bytes) -> None:
     with pytest.raises(FeedUnavailable) as raised:
         await saying(200, body).instruments()

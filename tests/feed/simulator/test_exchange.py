@@ -50,7 +50,7 @@ class Venue:
 
     async def all_sent(self) -> None:
         """Wait until the exchange has noticed the time and sent what was due."""
-        while self.source.sent_ms < self.source.now_ms():  # noqa: ASYNC110 - the exchange has no event for it
+        while self.source.sent_ms < self.source.now_ms():
             await asyncio.sleep(0.001)
 
     async def rest_ids(self, **params: str | int) -> list[int]:

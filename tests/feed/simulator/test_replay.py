@@ -140,7 +140,7 @@ async def test_full_speed_waits_for_a_client_that_takes_its_time(tmp_path: Path)
         connect(exchange.ws_url + "/market/stream?streams=btcusdt@aggTrade", max_queue=1) as client,
     ):
         (connection,) = exchange.hub.connections
-        while connection.writable.is_set():  # noqa: ASYNC110 - the event tells the opposite
+        while connection.writable.is_set():
             await asyncio.sleep(0.001)
         assert [await client.recv(decode=False) for _ in large] == large
         assert exchange.hub.slow_clients_cut == 0
