@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize  # type: ignore[import-untyped]
+from scipy.optimize import minimize
 from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 from pairscope.analytics.hedge import SERIES

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from scipy.stats import t as student  # type: ignore[import-untyped]
+from scipy.stats import t as student
 
 from pairscope.analytics.student import two_sided
 
