@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from pairscope.base.clock import ManualClock
+from pairscope.base.logs import set_up_logs
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.hub import Hub
 from pairscope.feed.simulator.market import Market
@@ -45,6 +46,7 @@ class Flood(MarketSource):
 
 
 async def main() -> None:
+    set_up_logs("error", None)
     flood = Flood([int(text) for text in sys.argv[1:]])
     flood.make()
     async with SimulatedExchange(flood) as exchange:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pairscope.bars.rebuild import VALUES, rebuild_bars
-from pairscope.base.clock import Clock, SystemClock
+from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeBatch, TradeKind
 from pairscope.feed.backoff import Backoff
@@ -23,7 +23,6 @@ from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
@@ -47,7 +46,8 @@ class FastClock:
 class Recorder:
     """Stream, continuity, intake, back-fill, bars and store."""
 
-    def __init__(self, exchange: SimulatedExchange, store: Store, clock: Clock, symbols: Sequence[str]) -> None:
+    def __init__(self, ws_url: str, rest_url: str, store: Store, symbols: Sequence[str]) -> None:
+        clock = SystemClock()
         for symbol in symbols:
             store.symbols.add(symbol)
         self.store = store
@@ -57,7 +57,7 @@ class Recorder:
         live = Live(symbols=store.symbols, book=self.book, pairs=[], reader=store)
         self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=live, clock=clock)
         self.stream = TradeStream(
-            base_url=exchange.ws_url,
+            base_url=ws_url,
             kind=TradeKind.AGG,
             watch=symbols,
             symbols=store.symbols,
@@ -67,7 +67,7 @@ class Recorder:
             rng=random.Random(1),
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
-        self.rest = BinanceRest(exchange.rest_url, clock, timeout_s=1.0, budget=budget)
+        self.rest = BinanceRest(rest_url, clock, timeout_s=1.0, budget=budget)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -93,8 +93,8 @@ class Recorder:
         self.intake.restore()
         jobs = [self.stream.run(), self.intake.revise_for_ever(), *([self.backfill.run()] if backfill else [])]
         async with self.rest:
-            with contextlib.suppress(Exception):  # an exchange that refuses at once: the usual limit holds
-                await self.rest.instruments()
+            if backfill:
+                await self.rest.instruments()  # tells the limit
             tasks = [asyncio.create_task(job) for job in jobs]
             self.backfill.wake()
             try:
@@ -146,9 +146,9 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, **options: int) -> Iterator[Store]:
+def opened(path: Path, commit_ms: int = 100) -> Iterator[Store]:
     """A tape in a file, closed at the end."""
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock(), **options)
+    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock(), commit_ms=commit_ms)
     try:
         yield store
     finally:

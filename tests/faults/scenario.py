@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.faults.process import Process
 from tests.faults.scripted import LIMIT, RestManners, ScriptedRest
@@ -214,7 +215,7 @@ class Scenario:
 
 def manners(rng: random.Random) -> RestManners:
     """Mostly well; in one world of three REST has one bad habit or two."""
-    bad = {
+    bad: dict[str, Any] = {
         "empty": rng.choice([0.1, 0.5]),
         "short": rng.choice([0.1, 0.5]),
         "refused": rng.choice([0.05, 0.3]),

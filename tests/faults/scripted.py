@@ -105,7 +105,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
             return 429, '{"code":-1003,"msg":"Too many requests."}'
         else:
             return None
-        return 418, '{"code":-1003,"msg":"IP banned until %d."}' % self._banned_until_ms
+        return 418, f'{{"code":-1003,"msg":"IP banned until {self._banned_until_ms}."}}'
 
     async def _broken(self, request: httpx.Request) -> httpx.Response:
         match self._rng.randrange(4):

@@ -84,7 +84,7 @@ async def test_hostile_frames_on_the_wire_neither_end_nor_renew_the_connection(t
     source = MarketSource(Market(seed=9, rate=40), SystemClock())
     async with SimulatedExchange(source) as exchange:
         with opened(tmp_path / "tape.duckdb") as store:
-            recorder = Recorder(exchange, store, SystemClock(), SYMBOLS)
+            recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS)
             async with recorder.running(backfill=False):
                 await recorder.more(500)
                 sent = [frame for frame in hostile(real_frames(TradeKind.AGG, 1), 10_000, seed=3) if frame]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ class Chaos:
         faults, rng = self.exchange.faults, self.rng
         match kind.split("_"):
             case ["close"]:
-                await self.reconnected(lambda: self.exchange.drop_connections())
+                await self.reconnected(self.exchange.drop_connections)
             case ["abort"]:
                 await self.reconnected(lambda: self.exchange.drop_connections(abort=True))
             case ["freeze"]:
@@ -82,7 +83,7 @@ class Chaos:
         await self.recorder.more()
         faults.rest_lag_ms, faults.rest_delay_s = 0, 0.0
 
-    async def reconnected(self, break_it, heal=lambda: None) -> None:  # type: ignore[no-untyped-def]
+    async def reconnected(self, break_it: Callable[[], object], heal: Callable[[], object] = lambda: None) -> None:
         """Break a connection and wait until it was noticed."""
         before = self.recorder.stream.health.reconnects
         break_it()
@@ -96,7 +97,7 @@ async def endured(path: Path, strikes: list[str], seed: int) -> Recorder:
     source = MarketSource(Market(seed=seed, rate=40), SystemClock())
     async with SimulatedExchange(source, weight_per_minute=100_000) as exchange:
         with opened(path, commit_ms=20) as store:
-            recorder = Recorder(exchange, store, SystemClock(), SYMBOLS)
+            recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS)
             async with recorder.running():
                 await recorder.more(500)
                 chaos = Chaos(exchange, recorder, rng)

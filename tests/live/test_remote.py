@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import date
@@ -113,6 +114,7 @@ async def test_whole_past_days_come_as_official_files(world: World) -> None:
     assert set(trades.origin.tolist()) == {Origin.ARCHIVE}
     assert world.store.gaps(open_only=True) == []
     assert world.exchange.rest.requests == 0
+    assert os.listdir(world.store.path.parent / "downloads") == []
     world.assert_sound()
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -229,16 +230,77 @@ async def test_a_damaged_file_of_bars_is_set_aside_and_makes_no_gap(
     assert len(sealed.bars("BTCUSDT", Interval(3_600_000))) == 24
 
 
+def rows_in(file: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        return connection.execute(f"select * from '{file}'").fetchall()
+
+
+def change_a_value(file: Path) -> None:
+    """Flip a bit that no reader of Parquet notices: the file is read without an error, and wrongly."""
+    good = rows_in(file)
+    for place in np.linspace(0.01, 0.9, 500).tolist():
+        before = file.read_bytes()
+        flip_a_bit(file, place)
+        try:
+            if rows_in(file) != good:
+                return
+        except duckdb.Error:
+            pass
+        file.write_bytes(before)
+    raise AssertionError("every flip was noticed")
+
+
 async def test_a_day_is_not_sealed_together_with_a_damaged_file(sealed: Store, day_trades: DayTrades) -> None:
     """The late trades make a file of their own; the rest of the day is a gap."""
     (_, part) = sealed.days()
-    flip_a_bit(file_of(sealed, part))
+    change_a_value(file_of(sealed, part))
     await put(sealed, day_trades(1, 210, 5, hours=(23, 24)))
-    sealed.seal(LATER_MS)
-    sealed.seal(LATER_MS)
-    sealed.seal(LATER_MS)
+    for _ in range(3):
+        sealed.seal(LATER_MS)
+    assert [p.row_count for p in sealed.days()] == [100, 5]
     assert sealed.trades("BTCUSDT").id.tolist() == [*range(100), *range(200, 215)]
     assert [(gap.first_id, gap.last_id) for gap in told(sealed)] == [(100, 199)]
+
+
+async def test_a_file_that_is_lost_while_late_trades_join_it_is_a_gap_and_not_sealed_over(
+    open_store: OpenStore, day_trades: DayTrades, stumble: Any
+) -> None:
+    store = open_store(connect=stumble.connect, disk=stumble, commit_ms=1)
+    await put(store, day_trades(0, 0, 100), day_trades(1, 110, 10, hours=(0, 5)))
+    assert store.seal(LATER_MS) is not None
+    (part,) = store.days()
+    await put(store, day_trades(0, 100, 10, hours=(23, 24)))
+    assert store.seal(LATER_MS) is None
+
+    def lose_the_file_before_the_rename(number: int, name: str) -> bool:
+        if name == "rename" and file_of(store, part).exists():
+            take_away(file_of(store, part))
+            store.trades("BTCUSDT", limit=1)
+        return False
+
+    stumble.arm(lose_the_file_before_the_rename)
+    report = store.seal(LATER_MS)
+    stumble.heal()
+    assert report is not None
+    assert report.failed == ("trades of BTCUSDT, 2024-10-04: its older file was damaged meanwhile",)
+    assert [(gap.first_id, gap.last_id) for gap in told(store)] == [(0, 99)]
+    store.seal(LATER_MS)
+    assert store.trades("BTCUSDT").id.tolist() == list(range(100, 120))
+
+
+async def test_a_file_is_hashed_again_after_a_read_of_it_failed(
+    open_store: OpenStore, day_trades: DayTrades, stumble: Any
+) -> None:
+    store = open_store(connect=stumble.connect, disk=stumble, commit_ms=1)
+    await put(store, day_trades(0, 0, 100), day_trades(1, 100, 10, hours=(0, 5)))
+    store.seal(LATER_MS)
+    assert len(store.trades("BTCUSDT")) == 110
+    stumble.arm(lambda number, name: "read_parquet" in name)
+    with pytest.raises(StoreUnavailable):
+        store.trades("BTCUSDT")
+    stumble.arm(lambda number, name: False)
+    assert len(store.trades("BTCUSDT")) == 110
+    assert "sha256" in stumble.names
 
 
 async def test_the_whole_folder_missing_is_refused_and_an_empty_one_is_consent(

@@ -119,3 +119,13 @@ def test_a_closed_file_refuses_readers(database: Database) -> None:
     database.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         count(database)
+
+
+def test_reads_are_numbered_and_the_oldest_under_way_is_known(database: Database) -> None:
+    assert (database.reads_begun(), database.reads_ended()) == (0, 0)
+    with database.reading():
+        assert (database.reads_begun(), database.reads_ended()) == (1, 0)
+        with database.reading():
+            assert (database.reads_begun(), database.reads_ended()) == (2, 0)
+        assert database.reads_ended() == 0
+    assert (database.reads_begun(), database.reads_ended()) == (2, 2)

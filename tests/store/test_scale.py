@@ -75,3 +75,109 @@ def test_ten_minutes_of_a_thousand_trades_a_second_stay_small(path: Path) -> Non
     grown = fill_and_die(path, 600_000, 40, 120)  # a decoded burst each 40 ms, a commit each 120 ms
     assert grown["grown_mb"] < 120
     assert grown["bytes"] < 40e6
+
+
+DAYS = """
+import asyncio, json, os, signal, sys, threading, time
+from pathlib import Path
+import numpy as np
+from pairscope.base.clock import SystemClock
+from pairscope.base.interval import DAY_MS
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.store.tape import Store
+
+days, rows = map(int, sys.argv[2:])  # rows of each of two symbols in a day
+chance = np.random.default_rng(1)
+first_ms = 20_000 * DAY_MS
+
+def rss_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+def trades(symbol, first, times):
+    count = len(times)
+    price = np.round(60_000 + np.cumsum(chance.normal(0, 0.3, count)), 1)
+    size = np.round(chance.exponential(0.1, count), 3)
+    maker = chance.random(count) < 0.5
+    received_ns = times * 1_000_000 + chance.gamma(2, 2e6, count).astype(np.int64)
+    ids = np.arange(first, first + count)
+    return TradeBatch(np.full(count, symbol, np.int32), ids, times, price, size, maker, received_ns)
+
+async def day(store, number, length_ms, count):
+    for symbol in (0, 1):
+        times = first_ms + number * DAY_MS + np.sort(chance.integers(0, length_ms, count))
+        batch = trades(symbol, number * rows, times)
+        for first in range(0, count, 20_000):
+            while not store.put_trades(batch.take(np.arange(first, min(first + 20_000, count)))):
+                await asyncio.sleep(0.01)
+    await store.flushed()
+
+async def measured(store, seal):
+    # The longest wait of a put for the disk, and of the event loop, while `seal` runs beside.
+    waits, lags, over = [], [], asyncio.Event()
+
+    async def puts():
+        first, at_ms = days * rows + 50_000, first_ms + days * DAY_MS + 3 * 3_600_000
+        while not over.is_set():
+            store.put_trades(trades(0, first, np.full(200, at_ms)))
+            first, at_ms, began = first + 200, at_ms + 10, time.perf_counter()
+            await store.flushed()
+            waits.append(time.perf_counter() - began)
+
+    async def beats():
+        while not over.is_set():
+            began = time.perf_counter()
+            await asyncio.sleep(0.005)
+            lags.append(time.perf_counter() - began - 0.005)
+
+    tasks = [asyncio.create_task(puts()), asyncio.create_task(beats())]
+    report = await asyncio.to_thread(seal)
+    over.set()
+    await asyncio.gather(*tasks)
+    return report, max(waits), max(lags)
+
+async def main():
+    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=10)
+    store.symbols.add("BTCUSDT"), store.symbols.add("ETHUSDT")
+    before_mb = rss_mb()
+    for number in range(days):
+        await day(store, number, DAY_MS, rows)
+        if number < days - 1:
+            store.seal(10**15)
+    await day(store, days, 2 * 3_600_000, 50_000)
+    report, longest_wait_s, longest_lag_s = await measured(store, lambda: store.seal(10**15))
+    figures = {
+        "took_s": report.took_s,
+        "bytes_a_trade": report.file_bytes / report.trades,
+        "longest_wait_s": longest_wait_s,
+        "longest_lag_s": longest_lag_s,
+        "grown_mb": rss_mb() - before_mb,
+        "open_mb": store.disk_use().open_bytes / 1e6,
+    }
+    print(json.dumps(figures), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+def test_ten_million_trades_in_sealed_days_open_and_answer_in_two_seconds_after_a_kill(
+    path: Path, open_store: Callable[..., Store]
+) -> None:
+    command = [sys.executable, "-c", DAYS, str(path), "4", "1250000"]
+    child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    figures = json.loads(child.stdout.splitlines()[-1])
+    started_s = time.perf_counter()
+    store = open_store()
+    last = store.last_trades()
+    newest = store.trades("BTCUSDT", limit=1_000, newest=True)
+    figures["open_s"] = time.perf_counter() - started_s
+    print(figures)
+    assert last[1][0] == 5_049_999
+    assert len(newest) == 1_000
+    assert len(store.days("ETHUSDT")) == 4
+    ids = store.trades("ETHUSDT").id
+    assert (len(ids), int(ids[0]), int(ids[-1])) == (5_050_000, 0, 5_049_999)
+    assert figures["open_s"] < 2.0
+    assert figures["bytes_a_trade"] <= 8
+    assert figures["longest_wait_s"] < 2.0
+    assert figures["longest_lag_s"] < 0.5

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +38,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def prepared(open_store: OpenStore, day_trades: DayTrades, hour_bars: HourBars, path: Path, tmp_path: Path) -> Path:
-    """A closed tape with a sealed day that is too old, one with a late trade, and open rows of two more and of today."""
+    """A closed tape with a sealed day that is too old, one with a late trade, and open rows of later days."""
     store = open_store()
 
     def put(batch: TradeBatch) -> None:
@@ -167,6 +169,36 @@ def test_the_first_of_each_call_that_matters_fails_once(
     assert survived(open_store, stumble, prepared, path, first, after=after) == 1
 
 
+def test_a_file_in_doubt_when_the_tape_closes_is_judged_when_it_opens(
+    open_store: OpenStore, stumble: Any, prepared: Path, path: Path
+) -> None:
+    """The list says that the file took the place of its rows, but nobody has seen that yet."""
+    fresh_copy(prepared, path)
+    store = open_store(connect=stumble.connect, disk=stumble, keep_data_days=3, commit_ms=1)
+    store.seal(LATER_MS)
+    failing = threading.Event()
+
+    def the_commit_of_the_list_and_every_opening(number: int, name: str) -> bool:
+        listed = any(before.startswith("insert into parts") for before in stumble.names)
+        if name == "connect":
+            failing.set()
+        return name == "connect" or (name == "commit" and listed and stumble.strikes == 0)
+
+    stumble.arm(the_commit_of_the_list_and_every_opening, after=True)
+    worker = threading.Thread(target=care, args=(store,))
+    worker.start()
+    assert failing.wait(10)
+    store.close()
+    worker.join()
+    stumble.heal()
+    store = open_store(keep_data_days=3, commit_ms=1)
+    assert_every_trade_once(store)
+    assert [part.row_count for part in store.days("BTCUSDT") if part.kind == "trades"] != [100, 99]
+    care(store)
+    care(store)
+    assert_done(store, path)
+
+
 def some(total: int, count: int, seed: int) -> list[int]:
     return random.Random(seed).sample(range(1, total + 1), count)
 
@@ -178,6 +210,55 @@ def test_a_dozen_operations_fail_once_or_until_the_disk_heals(
     for place in some(total, 6, seed=1):
         survived(open_store, stumble, prepared, path, lambda n, _, p=place: n == p, after=place % 2 == 0)
         survived(open_store, stumble, prepared, path, lambda n, _, p=place: n >= p, after=place % 2 == 1, heal_after=5)
+
+
+FULL = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+import numpy as np
+from pairscope.base.clock import SystemClock
+from pairscope.base.interval import DAY_MS
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.store.tape import Store
+
+def batch(first, count, times):
+    ids = np.arange(first, first + count)
+    noise = np.random.default_rng(first).random(count)
+    return TradeBatch(np.zeros(count, np.int32), ids, times, noise, noise, ids % 2 == 0, ids)
+
+async def main():
+    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store.symbols.add("BTCUSDT")
+    store.put_trades(batch(0, 200_000, np.arange(200_000)))
+    store.put_trades(batch(200_000, 10, np.full(10, DAY_MS + 2 * 3_600_000)))
+    await store.flushed()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    report = await asyncio.to_thread(store.seal, 10**15)
+    print("full:", report.failed[0], flush=True)
+    assert [file for file in store.path.with_suffix(".days").rglob("*") if file.is_file()] == []
+    assert store.trades("BTCUSDT").id.tolist() == list(range(200_010))
+    assert store.put_trades(batch(200_010, 10, np.full(10, DAY_MS + 3 * 3_600_000)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    report = await asyncio.to_thread(store.seal, 10**15)
+    assert (report.files, report.failed) == (1, ())
+    await store.flushed()
+    assert store.trades("BTCUSDT").id.tolist() == list(range(200_020))
+    store.close()
+    print("healed", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
+def test_a_real_file_that_may_not_grow_leaves_the_day_open_until_it_may(path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(path)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert child.returncode == 0, child.stderr
+    assert "full: trades of BTCUSDT, 1970-01-01: " in child.stdout
+    assert "healed" in child.stdout
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ read from the one or from the other, never from both.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,8 +160,7 @@ def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> s
 
 def file_rows(paths: list[Path]) -> str:
     """Parquet files as something to select from."""
-    # DuckDB takes a name for a pattern: a folder may well be called [data].
-    names = ", ".join(quoted(glob.escape(str(path))) for path in paths)
+    names = ", ".join(quoted(str(path)) for path in paths)
     return f"read_parquet([{names}], hive_partitioning = false)"
 
 

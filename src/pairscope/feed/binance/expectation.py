@@ -38,9 +38,3 @@ class Expectation:
             return UNKNOWN_S
         usual = self._moments.per_second(self.last_s)
         return max(LEAST_S, QUIET_GAPS / usual) if usual > 0 else UNKNOWN_S
-
-    def silent_s(self, now_s: float) -> float | None:
-        """How long it has been silent, when that is longer than it should be."""
-        if self.last_s is None or now_s - self.last_s <= self.limit_s():
-            return None
-        return now_s - self.last_s

@@ -130,16 +130,22 @@ class TradeStream:
                 await lane.remove([name])
 
     def silent_streams(self) -> list[str]:
-        """Streams not heard for longer than they ever are, and streams acknowledged and never heard at all."""
+        """Streams not heard for longer than they ever are, and streams acknowledged and never heard at all.
+
+        Silence counts from the subscription on: why a lane without a connection is silent is known.
+        """
         now_s = self._clock.monotonic_s()
-        since = [lane.subscribed_s for lane in self._lanes if lane.subscribed_s is not None]
-        settled = bool(since) and now_s - max(since) > self.options.never_heard_s
-        silent = [
-            symbol_id
-            for symbol_id, expected in self._expected.items()
-            if (settled if expected.last_s is None else expected.silent_s(now_s) is not None)
-        ]
-        return [stream_name(self._symbols.name(symbol_id), self._kind) for symbol_id in silent]
+        silent = []
+        for lane in self._lanes:
+            if not lane.connections or lane.subscribed_s is None:
+                continue
+            for name in lane.streams:
+                expected = self._expected[self._symbols.index(name.partition("@")[0])]
+                last_s = expected.last_s
+                limit_s = self.options.never_heard_s if last_s is None else expected.limit_s()
+                if now_s - max(lane.subscribed_s, last_s or 0.0) > limit_s:
+                    silent.append(name)
+        return silent
 
     def replace_connection(self, symbol: str, cause: str) -> None:
         """Give up the connection that should carry a symbol: the exchange traded, and it was not heard."""

@@ -1,0 +1,145 @@
+"""`kill -9` of the whole program at random moments, in the middle of starting and of recovering too."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from pairscope.bars.rebuild import VALUES, rebuild_bars
+from pairscope.base.clock import SystemClock
+from pairscope.base.interval import Interval
+from pairscope.base.model import TradeKind
+from pairscope.base.runs import holes, run, runs_of, union
+from pairscope.feed.simulator.market import Market
+from pairscope.store.tape import Store
+
+SEED = 7
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
+OPENS_WITHIN_S = 2.0
+
+
+class Program:
+    """`pairscope run` on the simulated market, in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port: int = taken.getsockname()[1]
+        flags = ["--source", "simulator", "--symbols", ",".join(SYMBOLS), "--port", str(self.port)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PAIRSCOPE_")}
+        environment |= {"PAIRSCOPE_SIMULATOR_SEED": str(SEED), "PAIRSCOPE_HISTORY_MINUTES": "3"}
+        self._log = folder.parent / "log.txt"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pairscope", "run", "--data-dir", str(folder), *flags],
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+
+    def until(self, condition: Callable[[Any], bool], seconds: float) -> None:
+        """Until its status fulfils a condition."""
+        deadline_s = time.monotonic() + seconds
+        while time.monotonic() < deadline_s:
+            assert self._process.poll() is None, self._log.read_text()
+            try:
+                status = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=10)
+                if status.is_success and condition(status.json()):
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)  # another process: there is nothing to await
+        raise AssertionError(f"not within {seconds} s: {self._log.read_text()[-3_000:]}")
+
+    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
+        self._process.send_signal(how)
+        self._process.wait(30)
+
+
+def ids_missing(status: Any) -> int:
+    return sum(symbol["ids_missing"] for symbol in status["symbols"])
+
+
+@contextmanager
+def tape(folder: Path) -> Iterator[Store]:
+    (path,) = folder.rglob("tape.duckdb")
+    began_s = time.monotonic()
+    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
+    try:
+        assert time.monotonic() - began_s < OPENS_WITHIN_S
+        yield store
+    finally:
+        store.close()
+
+
+def assert_nothing_is_missing_without_a_word(store: Store) -> None:
+    """Right after a kill a gap row may say too much, never too little."""
+    for symbol in store.symbols:
+        ids = store.trades(symbol).id
+        assert len(np.unique(ids)) == len(ids), f"{symbol}: an id is on the tape twice"
+        gaps = [run(gap.first_id, gap.last_id) for gap in store.gaps(symbol, open_only=True)]
+        assert not len(holes(union(runs_of(ids), *gaps))), f"{symbol}: ids are missing without a word"
+
+
+def assert_complete(store: Store) -> None:
+    """Once everything was fetched: the tape is the market, and its bars are those of its trades."""
+    market = Market(SEED)
+    for symbol in SYMBOLS:
+        stored = store.trades(symbol)
+        truth = market.by_id(symbol, int(stored.id[0]), len(stored))
+        for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
+            np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
+        assert store.gaps(symbol, open_only=True) == []
+        expected = rebuild_bars([stored], INTERVALS, [])
+        for interval in INTERVALS:
+            bars = store.bars(symbol, interval)
+            wanted = expected[expected["interval_ms"] == interval.ms][: len(bars)]
+            for name in VALUES:
+                np.testing.assert_array_equal(bars[name], wanted[name], f"{symbol} {interval} {name}")
+            # The last bars were still open when it was stopped.
+            assert stored.time_ms[-1] - (bars["open_time_ms"][-1] + interval.ms if len(bars) else 0) < 2 * interval.ms
+
+
+def killed_often(folder: Path, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(kills):
+        program = Program(folder)
+        if number % 5 == 4:  # while it starts, and goes on from what the last kill left
+            time.sleep(chance.uniform(0.3, 2.5))
+        else:
+            program.until(lambda status: status["feed"]["trades"] > 0, 60)
+            time.sleep(chance.uniform(0, 1.0))
+        program.end()
+        if number % 5 == 0:
+            with tape(folder) as store:
+                assert_nothing_is_missing_without_a_word(store)
+    program = Program(folder)
+    program.until(lambda status: status["feed"]["trades"] > 200 and not ids_missing(status), 120)
+    time.sleep(1.5)  # what was filled last is being written
+    program.end(signal.SIGINT)
+    with tape(folder) as store:
+        assert_nothing_is_missing_without_a_word(store)
+        assert_complete(store)
+
+
+def test_five_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    killed_often(tmp_path / "data", 5, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_two_hundred_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    killed_often(tmp_path / "data", 200, seed=2)
