@@ -74,6 +74,7 @@ class Scenario:
         self.chance = rng.choice([0.05, 0.2, 0.5])
         self.manners = manners(rng)
         self.lost_until = self.stalled_until = 0
+        self.kill_in_s: float | None = None
         self.waiting: list[bytes] = []  # frames the exchange is late with
         self.seen: list[bytes] = []  # frames that were delivered, for sending them again
 
@@ -92,7 +93,12 @@ class Scenario:
                 self.all_is_well()
             elif self.rng.random() < self.chance:
                 await self.break_something(tick)
+            if self.kill_in_s == 0.0:
+                await self.restart_process()
             self.deliver(tick, calm)
+            if self.kill_in_s is not None:
+                await asyncio.sleep(self.kill_in_s)
+                await self.restart_process()
         await self.settled()
         self.check()
         await self.process.kill()
@@ -116,8 +122,8 @@ class Scenario:
             case "restart":
                 self.lost_until = until
                 self.rest.down = True
-            case "kill":
-                await self.restart_process()
+            case "kill":  # now, or while what comes now is being worked off
+                self.kill_in_s = self.rng.choice([0.0, self.rng.uniform(0, 0.3)])
             case "jump":
                 self.clock.jump(self.rng.choice([-3_600, -61, -1, 0.5, 61, 3_600]))
             case "disk":
@@ -128,6 +134,7 @@ class Scenario:
 
     async def restart_process(self) -> None:
         self.kills += 1
+        self.kill_in_s = None
         await self.process.kill()
         tape = self.process.tape.killed(self.rng)
         self.rest.ban_told_s = None  # the next process cannot know

@@ -58,6 +58,7 @@ class MemoryTape:
         return not gaps or self._accepted("gaps", list(gaps))
 
     async def flushed(self) -> None:
+        await asyncio.sleep(COMMIT_S / 2)
         while self.failing:
             await asyncio.sleep(COMMIT_S)
         self._on_disk = len(self._journal)

@@ -196,8 +196,8 @@ def look_at_days(open_store: OpenStore, path: Path, acknowledged: int) -> int:
     return len(parts)
 
 
-def test_eight_kills_while_days_are_sealed_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
-    highest, files = kill_while_sealing_and_look(8, open_store, path)
+def test_five_kills_while_days_are_sealed_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
+    highest, files = kill_while_sealing_and_look(5, open_store, path)
     assert highest > 0
     assert files > 0
 

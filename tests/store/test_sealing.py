@@ -338,7 +338,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 async def test_the_tape_equals_a_dictionary_after_any_puts_seals_and_restarts(
     acts: list[tuple[str, int, int]], open_store: OpenStore, day_trades: DayTrades, hour_bars: HourBars, path: Path

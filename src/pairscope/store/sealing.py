@@ -102,7 +102,12 @@ class Sealer:
             try:
                 done.append((day, self._seal(day, number)))
             except (OSError, StoreUnavailable, JobRefused) as error:
-                failed.append(self._failure(day, error))
+                cause = str(error).partition("\n")[0]
+                failed.append(
+                    f"{day.shape.kind} of {self._symbols.name(day.symbol_id)}, {day_name(day.day_ms)}: {cause}"
+                )
+        if failed:
+            log.warning("sealing_failed", files=len(failed), first=failed[0])
         return SealReport(
             files=len(done),
             trades=sum(day.row_count for day, _ in done if day.shape is TRADES),
@@ -111,12 +116,6 @@ class Sealer:
             took_s=self._clock.monotonic_s() - started_s,
             failed=tuple(failed),
         )
-
-    def _failure(self, day: _Day, error: Exception) -> str:
-        what = f"{day.shape.kind} of {self._symbols.name(day.symbol_id)}, {day_name(day.day_ms)}"
-        cause = str(error).partition("\n")[0]
-        log.warning("sealing_failed", what=what, cause=cause)
-        return f"{what}: {cause}"
 
     def _to_seal(self, cursor: duckdb.DuckDBPyConnection, now_ms: int) -> list[_Day]:
         """Days that are over and have open rows. One that has a file waits until no more late rows come for it."""
@@ -143,8 +142,8 @@ class Sealer:
             raise
         try:
             self._writer.submit(lambda connection: _swap(connection, day, part, opened, replaced)).result()
-        except JobUnsettled:  # the file may be a part of the tape: the next opening will know
-            raise
+        except JobUnsettled:
+            raise  # the file may be a part of the tape: the next opening will know
         except (StoreUnavailable, JobRefused):
             self._vault.remove(path)
             raise

@@ -280,9 +280,12 @@ class Writer:
         with self._changed:
             jobs, self._jobs = self._jobs, deque()
         for job in jobs:
-            job.future.set_exception(StoreUnavailable("the tape was closed before this could be done"))
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(StoreUnavailable("the tape was closed before this could be done"))
 
     def _do(self, job: _Job) -> None:
+        if not job.future.set_running_or_notify_cancel():
+            return
         self._number += 1  # not given twice, whatever becomes of this one
         results: list[Any] = []
         try:
@@ -317,19 +320,15 @@ class Writer:
                 return False
             return True
 
-        settled = self._persist(look)
-        if not settled:
+        if not self._persist(look):
             job.future.set_exception(JobUnsettled("the tape was closed before this was known to be on the disk"))
-        elif found[-1] == self._number:
-            self._recovered()
-            job.future.set_result(results[0])
-        else:
-            self._recovered()
-            job.future.set_exception(StoreUnavailable(str(error).partition("\n")[0], cure="it is tried again later"))
-
-    def _recovered(self) -> None:
+            return
         with self._changed:
             self._error = None
+        if found[-1] == self._number:
+            job.future.set_result(results[0])
+        else:
+            job.future.set_exception(StoreUnavailable(str(error).partition("\n")[0], cure="it is tried again later"))
 
     def _committed(self, work: Work, took_ms: float) -> None:
         if self._error is not None:
