@@ -39,6 +39,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 CARE_S = 60.0
+DATABASE_MB = 80  # DuckDB spills to disk beyond it
 JUST_CONNECTED_S = 30.0  # holes found so soon are of the time before the connection
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
 
@@ -207,7 +208,6 @@ class System:
             self.board.warm = True
             self.store.when_ids_are_lost(self._ids_lost)
             tasks.create_task(self._care_for_ever(), name="care")
-            tasks.create_task(compiled("all"), name="compile")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
                 await self._reach_back()
@@ -263,6 +263,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         clock=clock,
         commit_ms=settings.commit_ms,
         queue_rows=settings.queue_rows,
+        memory_limit_mb=DATABASE_MB,
         keep_data_days=settings.keep_data_days,
         keep_bar_days=settings.keep_bar_days,
     )

@@ -117,10 +117,8 @@ class BinanceRest:
         """
         try:
             body = await self._get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, weight=AGG_TRADES_WEIGHT)
-        except FeedUnavailable as error:
-            if error.code == "http_400":  # no such symbol
-                return None
-            raise
+        except RequestRefusedError:  # no such symbol
+            return None
         page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
         return int(page.id[-1]) if len(page) else None
 
