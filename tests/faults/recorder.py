@@ -46,7 +46,9 @@ class FastClock:
 class Recorder:
     """Stream, continuity, intake, back-fill, bars and store."""
 
-    def __init__(self, ws_url: str, rest_url: str, store: Store, symbols: Sequence[str]) -> None:
+    def __init__(
+        self, ws_url: str, rest_url: str, store: Store, symbols: Sequence[str], *, never_heard_s: float = 1.0
+    ) -> None:
         clock = SystemClock()
         for symbol in symbols:
             store.symbols.add(symbol)
@@ -63,7 +65,7 @@ class Recorder:
             symbols=store.symbols,
             clock=clock,
             sink=self._sink,
-            options=LaneOptions(stale_s=0.5, never_heard_s=1.0, overlap_s=0.1),
+            options=LaneOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1),
             rng=random.Random(1),
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))

@@ -115,6 +115,17 @@ async def test_every_kind_of_network_fault_leaves_the_tape_complete(tmp_path: Pa
     await endured(tmp_path / "tape.duckdb", list(KINDS), seed)
 
 
+async def test_a_half_open_connection_of_a_quiet_symbol_is_noticed_by_its_pings(tmp_path: Path) -> None:
+    source = MarketSource(Market(seed=1, rate=0.001), SystemClock())
+    async with SimulatedExchange(source) as exchange:
+        with opened(tmp_path / "tape.duckdb") as store:
+            recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS, never_heard_s=60)
+            async with recorder.running():
+                await until(lambda: recorder.stream.health.frames > 0, 10)
+                exchange.freeze_connections()
+                await until(lambda: recorder.stream.health.reconnects > 0, 3)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("seed", range(5))

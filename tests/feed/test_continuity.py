@@ -113,6 +113,15 @@ def test_a_batch_the_tape_refused_never_came_and_what_follows_shows_the_hole() -
     assert next_hole.reason == "test"
 
 
+def test_what_came_before_a_hole_and_was_not_written_is_a_hole_too() -> None:
+    tape = Tape()
+    rows = [Gap("BTCUSDT", first, last, found_ms=1, reason="test", before_ms=9) for first, last in ((48, 50), (55, 60))]
+    shown = tape.tracker.restore(0, 42, 420, rows)
+    assert [(gap.first_id, gap.last_id) for gap in shown] == [(43, 47), (51, 54)]
+    assert tape.missing == set(range(43, 61))
+    assert tape.add(61).opened == []
+
+
 def test_a_restart_never_opens_a_hole_over_one_that_is_open() -> None:
     """The rows of gaps reach the disk before the trades that show them; a kill in between leaves them ahead."""
     tape = Tape()

@@ -101,15 +101,24 @@ class ContinuityTracker:
         self._holes: _Holes = {}
         self._reasons: dict[int, str] = {}  # why the next hole of a symbol is there, where that is known beforehand
 
-    def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> None:
-        """Go on from what the tape already holds; a gap may reach beyond its highest id."""
+    def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> list[Gap]:
+        """Go on from what the tape already holds; returns the holes this shows.
+
+        Rows of gaps reach the disk before the trades around them, and a kill may come in between: what lies between the
+        highest id and a row beyond it came once, and is missing now.
+        """
         self._grow(symbol_id)
-        holes = tuple(sorted(open_gaps, key=lambda gap: gap.first_id))
-        if holes and holes[-1].last_id > highest_id:
-            highest_id, time_ms = holes[-1].last_id, holes[-1].before_ms or time_ms
+        holes = sorted(open_gaps, key=lambda gap: gap.first_id)
+        shown: list[Gap] = []
+        for hole in holes:
+            if hole.last_id > highest_id:
+                if _UNKNOWN < highest_id < hole.first_id - 1:
+                    shown.append(replace(hole, first_id=highest_id + 1, last_id=hole.first_id - 1, after_ms=None))
+                highest_id, time_ms = hole.last_id, hole.before_ms or time_ms
         self._highest[symbol_id] = highest_id
         self._newest_ms[symbol_id] = time_ms
-        self._holes[symbol_id] = holes
+        self._holes[symbol_id] = tuple(sorted([*holes, *shown], key=lambda gap: gap.first_id))
+        return shown
 
     def highest(self, symbol_id: int) -> int | None:
         """The highest id seen of a symbol."""

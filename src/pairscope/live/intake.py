@@ -31,7 +31,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
-LATE_MS = 60_000  # a bar that ended so long before the kill has all its trades, but for those of holes
+LATE_MS = 300_000  # a bar that ended so long before a kill has all its trades, but for those of holes
 GAPS_AT_ONCE = 5_000
 RETRY_S = 1.0
 DISK_QUEUE_FULL = "disk_queue_full"
@@ -254,7 +254,7 @@ class Intake:
             holes = [gap for gap in gaps if gap.symbol == symbol]
             if symbol_id in heads or holes:
                 head = heads.get(symbol_id, (-1, 0))
-                self._tracker.restore(symbol_id, *head, holes)
+                self.keep_gaps(self._tracker.restore(symbol_id, *head, holes))
                 filled_ms = self._close_filled(symbol, holes)
                 self._restore_bars(symbol_id, symbol, head[1], filled_ms)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))

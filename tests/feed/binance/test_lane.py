@@ -14,7 +14,7 @@ from tests.faults.wire import Switchboard
 
 
 class Road:
-    """A lane that runs, and the exchange at its other end; a trade comes every `gap_s`."""
+    """A lane that runs, and the exchange at its other end; a trade comes every `gap_s`, by chance when that is long."""
 
     def __init__(self, gap_s: float | None, **options: float) -> None:
         self.exchange = Switchboard()
@@ -29,11 +29,12 @@ class Road:
             rng=random.Random(1),
         )
         self.heard_s: list[float] = []
-        self._gap_s = gap_s
+        self._gap_s, self._regular = gap_s, gap_s is None or gap_s < 1
+        self._rng = random.Random(2)
 
     async def trade(self) -> None:
         while self._gap_s is not None:
-            await asyncio.sleep(self._gap_s)
+            await asyncio.sleep(self._gap_s if self._regular else self._rng.expovariate(1 / self._gap_s))
             self.exchange.deliver([b"trade"])
             frames, _ = self.lane.frames.take()
             if frames.count(b"trade"):
@@ -94,7 +95,8 @@ def test_a_quiet_market_is_not_taken_for_a_stall() -> None:
     async def story(road: Road) -> None:
         await asyncio.sleep(4 * 3_600)
 
-    road = told(story, 2.5)
+    road = told(story, 4.0)
+    assert 20 < road.longest_silence_s() < 60
     assert len(road.exchange.made) == 1
 
 
