@@ -57,7 +57,8 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
         remember = folder / "sent.json"
         rate = rate_for(SYMBOLS, TRADES_PER_S, seconds / 60)
         with Child("benchmarks.exchange", rate, "--remember", remember) as exchange:
-            with pairscope(free_port(), folder / "data", exchange.expect("ready")) as server:
+            nothing_before = {"PAIRSCOPE_HISTORY_MINUTES": "0"}  # the watcher knows only trades it saw sent
+            with pairscope(free_port(), folder / "data", exchange.expect("ready"), **nothing_before) as server:
                 server.wait("/status", lambda status: status["feed"]["state"] == "live")
                 progress("pairscope follows the exchange")
                 time.sleep(SETTLE_S)
