@@ -36,7 +36,7 @@ SEED = 1
 
 
 def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
-    outage_s, outages = (10.0, 1) if quick else (60.0, 1)
+    outage_s, outages = (10.0, 1) if quick else (60.0, 3)
     back_ms: list[int] = []
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"

@@ -24,7 +24,7 @@ class MemoryTape:
 
     def __init__(self, symbols: Sequence[str], journal: Sequence[Put] = ()) -> None:
         self.symbols = SymbolTable(symbols)
-        self.failing: frozenset[str] = frozenset()
+        self._failing: frozenset[str] = frozenset()
         self._journal: list[Put] = []
         self._put_s: list[float] = []  # when each put came
         self._on_disk = 0
@@ -41,12 +41,32 @@ class MemoryTape:
     def killed(self, rng: random.Random) -> MemoryTape:
         """What is on the disk after `kill -9`: everything flushed or old enough, and some of the puts after."""
         now_s = asyncio.get_running_loop().time()
+        if self._failing:  # nothing has reached the disk since it went bad
+            return self.after(self._on_disk)
         certain = max(self._on_disk, sum(put_s < now_s - COMMIT_S for put_s in self._put_s))
-        return MemoryTape(list(self.symbols), self._journal[: rng.randint(certain, len(self._journal))])
+        return self.after(rng.randint(certain, len(self._journal)))
+
+    @property
+    def puts(self) -> int:
+        return len(self._journal)
+
+    def after(self, puts: int) -> MemoryTape:
+        """What is on the disk when the process is killed right after so many puts."""
+        return MemoryTape(list(self.symbols), self._journal[:puts])
 
     def counters(self) -> StoreCounters:
         waiting = LIMIT if "trades" in self.failing else 0
         return StoreCounters(0, waiting, LIMIT, 0, 0.0, 0.0, None, 0, None)
+
+    @property
+    def failing(self) -> frozenset[str]:
+        return self._failing
+
+    @failing.setter
+    def failing(self, parts: frozenset[str]) -> None:
+        if parts and not self._failing:
+            self._on_disk = len(self._journal)
+        self._failing = parts
 
     def put_trades(self, batch: TradeBatch) -> bool:
         return not len(batch) or self._accepted("trades", batch)
@@ -59,12 +79,12 @@ class MemoryTape:
 
     async def flushed(self) -> None:
         await asyncio.sleep(COMMIT_S / 2)
-        while self.failing:
+        while self._failing:
             await asyncio.sleep(COMMIT_S)
         self._on_disk = len(self._journal)
 
     def _accepted(self, kind: str, put: Put) -> bool:
-        if kind in self.failing:
+        if kind in self._failing:
             return False
         self._take(put)
         return True
@@ -93,7 +113,7 @@ class MemoryTape:
         limit: int | None = None,
         newest: bool = False,
     ) -> TradeBatch:
-        if "reads" in self.failing:  # the file is being opened anew
+        if "reads" in self._failing:  # the file is being opened anew
             raise StoreUnavailable("the tape could not be read")
         batches = self._trades.get(self.symbols.index(symbol), [])
         found = TradeBatch.concatenate(batches)

@@ -327,6 +327,9 @@ async def test_files_of_another_tape_are_set_aside_and_never_deleted(
     sealed.path.unlink()
     store = open_store()
     assert store.days() == []
+    await put(store, day_trades(0, 0, 10), day_trades(1, 10, 1, hours=(2, 3)))
+    assert store.seal(LATER_MS) is not None
+    assert [part.number for part in store.days()] == [1]
     quarantine = sealed.path.with_suffix(".days") / "quarantine"
     assert sorted(file.name for file in quarantine.iterdir()) == [
         "trades_date=2024-10-04_symbol=BTCUSDT_1.parquet",
@@ -344,6 +347,8 @@ async def test_what_a_crash_leaves_is_cleared_and_what_is_not_ours_is_left_alone
     for file in (draft, unlisted, notes):
         shutil.copy(listed, file)
     store = open_store()
+    assert len(store.trades("BTCUSDT")) == 210
+    assert store.seal(LATER_MS) is None
     assert not draft.exists()
     assert not unlisted.exists()
     assert notes.exists()

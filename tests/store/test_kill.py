@@ -191,6 +191,7 @@ def look_at_days(open_store: OpenStore, path: Path, acknowledged: int) -> int:
     assert store.quarantined() == []
     assert store.gaps() == []
     root = path.with_suffix(".days")
+    store.sweep(0)
     files = {file.relative_to(root) for file in root.rglob("*") if file.is_file()}
     assert files == {part.path for part in parts}, "nothing is left over of a crash"
     store.close()

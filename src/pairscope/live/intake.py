@@ -32,7 +32,6 @@ log = structlog.get_logger()
 
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
 LATE_MS = 300_000  # a bar that ended so long before a kill has all its trades, but for those of holes
-GAPS_AT_ONCE = 5_000
 RETRY_S = 1.0
 DISK_QUEUE_FULL = "disk_queue_full"
 LONGEST_STRETCH = 12  # bars of the coarsest interval read at once to rebuild what late trades belong to
@@ -107,7 +106,6 @@ class Intake:
             if store.rows_waiting + trades > store.rows_limit or not self._store.put_gaps(gaps):
                 return False
         for gap in gaps:
-            self._rows.pop((gap.symbol, gap.first_id), None)
             log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
         return True
 
@@ -208,14 +206,14 @@ class Intake:
             self._publish_revised(symbol_id, revised)
 
     def _write(self, rows: dict[tuple[str, int], Gap]) -> None:
-        """Write rows of gaps, but for those that have changed once more meanwhile."""
-        current = [key for key, gap in rows.items() if self._rows.get(key) is gap]
-        for start in range(0, len(current), GAPS_AT_ONCE):
-            keys = current[start : start + GAPS_AT_ONCE]
-            if not self._store.put_gaps([rows[key] for key in keys]):
+        """Write rows of gaps; those of a symbol together, because the parts of a hole belong together."""
+        for symbol in sorted({symbol for symbol, _ in rows}):
+            own = {key: gap for key, gap in rows.items() if key[0] == symbol}
+            if not self._store.put_gaps(list(own.values())):
                 raise StoreUnavailable("the queue of gaps is full")
-            for key in keys:
-                del self._rows[key]
+            for key, gap in own.items():
+                if self._rows.get(key) is gap:  # else it has changed once more meanwhile
+                    del self._rows[key]
 
     def _rebuild(self, symbol_id: int, wanted: set[tuple[Interval, int]]) -> BarArray:
         """Bars of one symbol from its stored trades, each stretch of the tape read once for all intervals."""
@@ -254,7 +252,7 @@ class Intake:
             holes = [gap for gap in gaps if gap.symbol == symbol]
             if symbol_id in heads or holes:
                 head = heads.get(symbol_id, (-1, 0))
-                self.keep_gaps(self._tracker.restore(symbol_id, *head, holes))
+                self._open(self._tracker.restore(symbol_id, *head, holes), trades=0)
                 filled_ms = self._close_filled(symbol, holes)
                 self._restore_bars(symbol_id, symbol, head[1], filled_ms)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
@@ -285,10 +283,11 @@ class Intake:
             place = int(np.searchsorted(trades.id, gap.last_id))
             if gap.before_ms is not None and gap.before_ms >= from_ms and place < len(trades):
                 lost[place] += gap.ids
-        change = self._book.add(trades, lost)
+        # By time, so that no trade is late for its bar: what is put here may replace a bar that was revised already.
+        order = np.lexsort((trades.id, trades.time_ms))
+        change = self._book.add(trades.take(order), lost[order])
         self._put_bars(change.closed)
         filled = {(symbol_id, i, i.floor(at_ms)) for i in self._book.intervals for at_ms in filled_ms}
-        self._late.update(item for item in change.late if item[2] >= starts[item[1]])
         self._late.update(item for item in filled if item[2] < starts[item[1]])
         if self._late:
             self._unsettled.set()

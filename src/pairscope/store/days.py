@@ -44,15 +44,16 @@ class DiskUse:
 
 
 def open_vault(connection: Cursor, path: Path, disk: Disk) -> tuple[Vault, list[Part]]:
-    """The folder of a tape's sealed files, cleared of what a crash left, and the files that should be there.
+    """The folder of a tape's sealed files, and those of trades: bars are many, and no gap hangs on them.
 
     Raises:
         DataFolderError: when days were sealed and their folder is missing.
     """
-    vault = Vault(days_folder(path), disk)
-    listed = select_parts(connection)
-    vault.tidy(listed, damaged_parts(connection), given_numbers(connection))
-    return vault, listed
+    vault = Vault(days_folder(path), disk, damaged_parts(connection))
+    ((files,),) = connection.execute("select count(*) from parts where damage is null").fetchall()
+    if files:
+        vault.make_sure_of_root(files)
+    return vault, select_parts(connection, "kind = 'trades'")
 
 
 class Days:
@@ -75,17 +76,27 @@ class Days:
         self._sealer = Sealer(database, writer, vault, symbols, clock)
         self._retention = Retention(database, writer, vault, keep)
         self._one_at_a_time = threading.Lock()
+        self._tidy = False
         self._swept = 0
         vault.when_damaged(self._desk.report)
 
-    def look_for_missing(self, listed: list[Part]) -> None:
+    def look_for_missing(self, parts: list[Part]) -> None:
         """Notice files that are missing or of another length, before anything is asked of them."""
-        for part in listed:
+        for part in parts:
             try:
                 self.vault.is_there(part)
             except StoreUnavailable as error:
                 log.warning("sealed_file_not_checked", file=str(part), cause=error.message)
         self._desk.wait(LONGEST_WAIT_S)
+
+    def _tidy_up(self) -> None:
+        """Clear up what a crash left. Not done at opening: there may be tens of thousands of files."""
+        with self._database.reading() as cursor:
+            cursor.execute("begin")
+            listed, damaged, highest = select_parts(cursor), damaged_parts(cursor), given_numbers(cursor)
+        self.vault.tidy(listed, damaged, highest)
+        self.look_for_missing(listed)
+        self._tidy = True
 
     def seal(self, now_ms: int) -> SealReport | None:
         with self._caring():
@@ -111,6 +122,8 @@ class Days:
     @contextmanager
     def _caring(self) -> Iterator[None]:
         with self._one_at_a_time:
+            if not self._tidy:
+                self._tidy_up()
             self._desk.report_again()
             try:
                 yield
@@ -130,13 +143,13 @@ class Days:
             return damaged_parts(cursor)
 
     def disk_use(self) -> DiskUse:
-        sealed: dict[str, int] = {"trades": 0, "bars": 0}
-        for part in self.parts():
-            sealed[part.kind] += part.byte_count
+        query = "select kind, sum(byte_count) from parts where damage is null group by kind"
+        with self._database.reading() as cursor:
+            sealed = {kind: int(size) for kind, size in cursor.execute(query).fetchall()}
         return DiskUse(
             open_bytes=folder.size_bytes(self._path),
-            trades_bytes=sealed["trades"],
-            bars_bytes=sealed["bars"],
+            trades_bytes=sealed.get("trades", 0),
+            bars_bytes=sealed.get("bars", 0),
             quarantine_bytes=sum(self.vault.quarantined_files().values()),
             free_bytes=self.vault.disk.free_bytes(self._path.parent),
         )

@@ -33,12 +33,12 @@ def days_folder(path: Path) -> Path:
 class Vault:
     """Knows every sealed file by its row in the list. Methods may be called from any thread."""
 
-    def __init__(self, root: Path, disk: Disk) -> None:
+    def __init__(self, root: Path, disk: Disk, damaged: list[Part]) -> None:
         self.root = root
         self.disk = disk
-        self._lock = threading.Lock()  # guards the next three
         self._trusted: dict[int, tuple[int, int]] = {}  # by the number of the part: its stamp when it was hashed
-        self._damaged: dict[int, str] = {}
+        self._lock = threading.Lock()  # guards the next two
+        self._damaged = {part.number for part in damaged}
         self._retired: list[tuple[int, Path]] = []  # with the last read that may still need it
         self._on_damage: Callable[[Part, str], object] = lambda part, damage: None
 
@@ -73,7 +73,7 @@ class Vault:
             return True
         with self._lock:
             news = part.number not in self._damaged
-            self._damaged[part.number] = damage
+            self._damaged.add(part.number)
         if news:
             log.error("sealed_file_damaged", file=str(part), damage=damage, rows=part.row_count)
             self._on_damage(part, damage)
@@ -144,22 +144,25 @@ class Vault:
             return not path.exists()
         return True
 
+    def make_sure_of_root(self, files: int) -> None:
+        """Refuse to open a tape whose sealed days are all gone.
+
+        Raises:
+            DataFolderError: when the folder is missing.
+        """
+        if not self.root.is_dir():
+            raise DataFolderError(
+                f"the folder of sealed days {self.root} is missing, and {files} files with it",
+                cure="put it back (is its disk mounted?), or make an empty one to go on without those days",
+            )
+
     def tidy(self, readable: list[Part], damaged: list[Part], highest_given: int) -> None:
-        """Clear up what a crash left, when the tape is opened.
+        """Clear up what a crash left, before any file is made.
 
         An unlisted file whose number was given out is the rest of a crash: its rows are in the open table or in the
         file that took its place. One with another number belongs to a tape this one knows nothing of, and is only
         moved to the quarantine.
-
-        Raises:
-            DataFolderError: when the folder itself is gone although days were sealed.
         """
-        if readable and not self.root.is_dir():
-            raise DataFolderError(
-                f"the folder of sealed days {self.root} is missing, and {len(readable)} files with it",
-                cure="put it back (is its disk mounted?), or make an empty one to go on without those days",
-            )
-        self._damaged = {part.number: part.damage or "" for part in damaged}
         listed = {self.path(part) for part in readable}
         lost = {self.path(part) for part in damaged}
         for kind in ("trades", "bars"):
