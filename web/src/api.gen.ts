@@ -42,6 +42,16 @@ export interface ClientsStatus {
   conflated: number;
   cut_off: number;
 }
+/** Groups of symbols that move together. The matrix is in the order of the tree, so that groups stand together. */
+export interface Clustering {
+  matrix: CorrelationMatrix;
+  cut: number;
+  cluster: number[];
+  clusters: string[][];
+  left: number[];
+  right: number[];
+  height: number[];
+}
 /** What the dashboard needs once, at its start. */
 export interface Config {
   version: string;
@@ -53,6 +63,18 @@ export interface Config {
   max_bars: number;
   trade_kind: string;
 }
+/** Every symbol with every other; null where there is no number, with the reason in the same place. */
+export interface CorrelationMatrix {
+  symbols: string[];
+  on: "hy" | "levels" | "returns";
+  interval: string;
+  window: number;
+  as_of_ms: number;
+  correlation: ((number | null)[])[];
+  n: number[][];
+  reason: ((string | null)[])[];
+  missing: number[];
+}
 export interface DiskStatus {
   open_bytes: number;
   trades_bytes: number;
@@ -61,6 +83,13 @@ export interface DiskStatus {
   sealed_days: number;
   quarantined: string[];
   keep_data_days: number;
+}
+/** Correlation of returns by the length of the bars, beside the one of the trades themselves. */
+export interface EppsColumns {
+  interval_s: number[];
+  correlation: (number | null)[];
+  n: number[];
+  hayashi_yoshida: number | null;
 }
 /** The one shape of every error, whatever the endpoint. */
 export interface ErrorAnswer {
@@ -105,6 +134,17 @@ export interface LatestTrades {
   symbol: string;
   trades: TradeColumns;
 }
+/** How well the trades of y fit those of x moved later by a lag; the leader moves first. */
+export interface LeadLagCurve {
+  lag_ms: number | null;
+  low_ms: number | null;
+  high_ms: number | null;
+  leader: "x" | "y" | null;
+  n: number;
+  reason: string | null;
+  lags_ms: number[];
+  contrasts: (number | null)[];
+}
 export interface MetricInfo {
   name: string;
   scope: "pair" | "symbol";
@@ -115,6 +155,18 @@ export interface MetricInfo {
   fewest: number;
   reference: string;
   remark: string;
+  parameters: MetricParameter[];
+  cadence: "bar" | "scan";
+  needs: "bars" | "fit" | "trades";
+}
+export interface MetricParameter {
+  name: string;
+  kind: "choice" | "float" | "int";
+  default: number | string;
+  low: number | null;
+  high: number | null;
+  choices: string[];
+  remarks: Record<string, string>;
 }
 export interface Ohlc {
   symbol: string;
@@ -129,6 +181,7 @@ export interface PairAnswer {
   method: string;
   series: PairColumns;
   metrics: Record<string, Quantity>;
+  tests?: PairTests | null;
 }
 /** One bar of a pair, as columns of length one; `status` is the status of the bar. */
 export interface PairBar {
@@ -150,6 +203,11 @@ export interface PairColumns {
   spread_z: (number | null)[];
   correlation: (number | null)[];
 }
+/** One word for a pair, and what speaks against it. */
+export interface PairHealth {
+  condition: "broken" | "cointegrated" | "unknown" | "weakening";
+  reasons: string[];
+}
 export interface PairMetrics {
   type: "pair_metrics";
   topic: string;
@@ -168,6 +226,12 @@ export interface PairSnapshot {
   y_bars: BarColumns;
   series: PairColumns;
   metrics: Record<string, Quantity>;
+}
+/** What the tests of a pair are drawn from; their numbers are among the metrics. */
+export interface PairTests {
+  health: PairHealth;
+  lead_lag: LeadLagCurve;
+  epps: EppsColumns;
 }
 /** Each second, so that a client knows a silent server from a silent market. */
 export interface Ping {
@@ -257,6 +321,15 @@ export interface SymbolMetrics {
   seq: number;
   metrics: Record<string, Quantity>;
 }
+/** Metrics of a symbol at each bar, by name. Row i uses nothing later than bar i. */
+export interface SymbolSeriesAnswer {
+  symbol: string;
+  interval: string;
+  window: number;
+  open_time_ms: number[];
+  close: (number | null)[];
+  metrics: Record<string, (number | string | null)[]>;
+}
 export interface SymbolSnapshot {
   type: "symbol_snapshot";
   topic: string;
@@ -323,9 +396,12 @@ export interface Unsubscribe {
 }
 export interface Routes {
   "GET /analytics": { path: undefined; query: { interval?: string; window?: number; }; body: undefined; ok: AnalyticsAnswer };
-  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: number; method?: "ols"; from?: number | string; to?: number | string; limit?: number; }; body: undefined; ok: PairAnswer };
-  "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: number; }; body: undefined; ok: SymbolAnswer };
+  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: number; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; metrics?: string; tests?: boolean; from?: number | string; to?: number | string; limit?: number; }; body: undefined; ok: PairAnswer };
+  "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: number; metrics?: string; }; body: undefined; ok: SymbolAnswer };
+  "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: number; metrics?: string; from?: number | string; to?: number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
+  "GET /clustering": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; cut?: number; interval?: string; window?: number; to?: number | string; }; body: undefined; ok: Clustering };
   "GET /config": { path: undefined; query: undefined; body: undefined; ok: Config };
+  "GET /correlations": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; interval?: string; window?: number; to?: number | string; }; body: undefined; ok: CorrelationMatrix };
   "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
   "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };

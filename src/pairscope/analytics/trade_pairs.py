@@ -45,6 +45,7 @@ METRICS = (
         remark="Free of the Epps effect: the honest number below one minute. With few trades it may lie beyond 1.",
         parameters=(Parameter("reach_ms", "int", REACH_MS, low=0, high=60_000),),
         cadence="scan",
+        needs="trades",
     ),
     Metric(
         name="correlation_hy_naive",
@@ -57,6 +58,7 @@ METRICS = (
         reference="T. Hayashi and N. Yoshida, Bernoulli 11, 2005",
         remark="Without a reach: bid-ask bounce, and one price following the other, make it far too small.",
         cadence="scan",
+        needs="trades",
     ),
     Metric(
         name="lead_lag",
@@ -73,5 +75,6 @@ METRICS = (
             Parameter("step_ms", "int", 10, low=1, high=1_000),
         ),
         cadence="scan",
+        needs="trades",
     ),
 )

@@ -40,6 +40,7 @@ METRICS = (
         reference=_REFERENCE,
         remark=_REMARK,
         cadence="scan",
+        needs="fit",
     ),
     Metric(
         name="garch_volatility",
@@ -52,5 +53,6 @@ METRICS = (
         reference=_REFERENCE,
         remark=_REMARK,
         cadence="scan",
+        needs="fit",
     ),
 )

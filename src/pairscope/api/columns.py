@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from pairscope.api import wire
-from pairscope.base.model import BarArray, BarSource, BarStatus, Origin, TradeBatch
+from pairscope.base.model import BarArray, BarSource, BarStatus, IntArray, Origin, TradeBatch
+from pairscope.live.study import MatrixStudy, PairStudy
 from pairscope.live.windows import Measured, PairSeries
 
 STATUS_NAMES = np.array([status.name.lower() for status in BarStatus], dtype=object)
@@ -82,6 +84,46 @@ def quantity(measured: Measured) -> wire.Quantity:
 
 def quantities(measured: Mapping[str, Measured]) -> dict[str, wire.Quantity]:
     return {name: quantity(one) for name, one in measured.items()}
+
+
+def pair_tests(study: PairStudy) -> wire.PairTests | None:
+    """What the tests of a pair are drawn from, when they were asked for."""
+    if study.health is None or study.lead_lag is None or study.epps is None:
+        return None
+    lag, epps = study.lead_lag, study.epps
+    return wire.PairTests(
+        health=wire.PairHealth(condition=study.health.condition.value, reasons=list(study.health.reasons)),
+        lead_lag=wire.LeadLagCurve(
+            lag_ms=lag.lag_ms,
+            low_ms=lag.low_ms,
+            high_ms=lag.high_ms,
+            leader=lag.leader,
+            n=lag.n,
+            reason=lag.reason,
+            lags_ms=lag.lags_ms.tolist(),
+            contrasts=lag.contrasts.tolist(),
+        ),
+        epps=wire.EppsColumns(
+            interval_s=epps.interval_s.tolist(),
+            correlation=epps.correlation.tolist(),
+            n=epps.n.tolist(),
+            hayashi_yoshida=epps.hayashi_yoshida,
+        ),
+    )
+
+
+def correlation_rows(study: MatrixStudy, rows: IntArray, **about: Any) -> wire.CorrelationMatrix:
+    """A matrix with its symbols in a given order."""
+    order = rows.tolist()
+    return wire.CorrelationMatrix(
+        symbols=[study.symbols[i] for i in order],
+        as_of_ms=study.as_of_ms,
+        correlation=study.matrix[np.ix_(rows, rows)].tolist(),
+        n=study.n[np.ix_(rows, rows)].tolist(),
+        reason=[[study.reasons[i][j] for j in order] for i in order],
+        missing=[study.missing[i] for i in order],
+        **about,
+    )
 
 
 def trade_columns(trades: TradeBatch) -> wire.TradeColumns:

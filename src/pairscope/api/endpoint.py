@@ -17,6 +17,7 @@ from pairscope.api.errors import Busy
 from pairscope.api.query import Parameter, Query
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
+from pairscope.live.study import Studies
 from pairscope.store.tape import Store
 
 _encode = msgspec.json.Encoder().encode
@@ -51,6 +52,7 @@ class Context:
     settings: Settings
     live: Live
     store: Store
+    studies: Studies
     status: Callable[[], wire.Status]
     health: Callable[[], wire.Health]
     config: Callable[[], wire.Config]

@@ -10,12 +10,13 @@ from functools import partial
 import msgspec
 import structlog
 
+from pairscope.analytics.hedge import METHODS
 from pairscope.api import wire
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.market import PairTopic, SymbolTopic
+from pairscope.api.parameters import MOST_ROWS
 from pairscope.api.query import read_kept_interval
-from pairscope.api.routes import METHODS, MOST_ROWS
 from pairscope.api.topics import StatusTopic, Topic, Touched, encode
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 TICK_S = 0.02
 STATUS = "status"
-TOPIC_FORMS = "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:ols"
+TOPIC_FORMS = "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ class PairTopic(MarketTopic):
             rows = needed
 
     def _rows(self, limit: int) -> PairSeries:
-        return self._live.pair_series(self._y, self._x, self._interval, self._window, limit)
+        return self._live.pair_series(self._y, self._x, self._interval, self._window, limit, self._method)
 
     def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.PairBar:
         open_ms = series.open_time_ms[i]
@@ -236,7 +236,7 @@ class PairTopic(MarketTopic):
         return encode(self._row(series, last, self._live.bars(self._y, self._interval, 2), "open", self.seq))
 
     def _metrics(self) -> dict[str, wire.Quantity]:
-        return quantities(self._live.pair_metrics(self._y, self._x, self._interval, self._window))
+        return quantities(self._live.pair_metrics(self._y, self._x, self._interval, self._window, self._method))
 
     def _metrics_message(self, metrics: dict[str, wire.Quantity]) -> str:
         return encode(wire.PairMetrics(topic=self.name, seq=self.seq, metrics=metrics))

@@ -5,6 +5,7 @@ Reading is done by hand and not by a model, because it is on the path of every c
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +75,25 @@ class Query:
                 f"'{name}' cannot be '{text[:40]}'", cure=f"give a whole number from {low:,} to {high:,}"
             )
         return value
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        text = self._values.get(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise RequestError(f"'{name}' cannot be '{text[:40]}'", cure=f"give a number from {low:g} to {high:g}")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """What stands between commas; nothing when the parameter is not given."""
+        return [part.strip() for part in self._values.get(name, "").split(",") if part.strip()]
+
+    def flag(self, name: str) -> bool:
+        return self.choice(name, ("false", "true", "0", "1")) in ("true", "1")
 
     def choice(self, name: str, choices: Sequence[str]) -> str | None:
         text = self._values.get(name)

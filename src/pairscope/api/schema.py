@@ -42,8 +42,8 @@ ERRORS = ANYWHERE | WITH_PARAMETERS | OVERLOADED
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
 
-Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:ols`; answers carry the topic in this
-spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
+Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`; answers carry the topic in
+this spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
 
 `seq` numbers the messages of a topic that are never dropped: closed and revised bars. An update of the open bar and a
 metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all that was known of its

@@ -30,6 +30,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import PairscopeError, RequestError
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
+from pairscope.live.study import Studies
 from pairscope.store.tape import Store
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -58,7 +59,8 @@ def create_app(
     `app.state.hub` is the stream's hub; it runs while the application's lifespan does.
     """
     hub = Hub(live=live, status=status, clock=clock, window=settings.window)
-    context = Context(settings, live, store, hub.status_now, health, config, tape)
+    studies = Studies(live, store, clock)
+    context = Context(settings, live, store, studies, hub.status_now, health, config, tape)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -77,7 +79,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         routes=[*routes, WebSocketRoute("/ws", Socket(hub)), *pages_routes],
-        lifespan=_running(hub),
+        lifespan=_running(hub, studies),
     )
     app.state.hub = hub
     app.add_exception_handler(PairscopeError, on_pairscope_error)
@@ -87,16 +89,20 @@ def create_app(
     return app
 
 
-def _running(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(hub.run(), name="hub")
+        running = [
+            asyncio.create_task(hub.run(), name="hub"),
+            asyncio.create_task(studies.garch.run(), name="garch"),
+        ]
         try:
             yield
         finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            for task in running:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     return lifespan
 

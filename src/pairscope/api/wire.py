@@ -102,6 +102,43 @@ class PairColumns(Wire, frozen=True, kw_only=True):
     correlation: list[Number]
 
 
+class PairHealth(Wire, frozen=True, kw_only=True):
+    """One word for a pair, and what speaks against it."""
+
+    condition: Literal["cointegrated", "weakening", "broken", "unknown"]
+    reasons: list[str]
+
+
+class LeadLagCurve(Wire, frozen=True, kw_only=True):
+    """How well the trades of y fit those of x moved later by a lag; the leader moves first."""
+
+    lag_ms: Number
+    low_ms: Number  # 95 % interval
+    high_ms: Number
+    leader: Literal["y", "x"] | None
+    n: int
+    reason: str | None
+    lags_ms: list[int]
+    contrasts: list[Number]
+
+
+class EppsColumns(Wire, frozen=True, kw_only=True):
+    """Correlation of returns by the length of the bars, beside the one of the trades themselves."""
+
+    interval_s: list[int]
+    correlation: list[Number]
+    n: list[int]
+    hayashi_yoshida: Number
+
+
+class PairTests(Wire, frozen=True, kw_only=True):
+    """What the tests of a pair are drawn from; their numbers are among the metrics."""
+
+    health: PairHealth
+    lead_lag: LeadLagCurve
+    epps: EppsColumns
+
+
 class PairAnswer(Wire, frozen=True, kw_only=True):
     y: str
     x: str
@@ -110,6 +147,7 @@ class PairAnswer(Wire, frozen=True, kw_only=True):
     method: str
     series: PairColumns
     metrics: dict[str, Quantity]
+    tests: PairTests | None = None
 
 
 class SymbolAnswer(Wire, frozen=True, kw_only=True):
@@ -117,6 +155,43 @@ class SymbolAnswer(Wire, frozen=True, kw_only=True):
     interval: str
     window: int
     metrics: dict[str, Quantity]
+
+
+class SymbolSeriesAnswer(Wire, frozen=True, kw_only=True):
+    """Metrics of a symbol at each bar, by name. Row i uses nothing later than bar i."""
+
+    symbol: str
+    interval: str
+    window: int
+    open_time_ms: list[int]
+    close: list[Number]
+    metrics: dict[str, list[float | str | None]]
+
+
+class CorrelationMatrix(Wire, frozen=True, kw_only=True):
+    """Every symbol with every other; null where there is no number, with the reason in the same place."""
+
+    symbols: list[str]
+    on: Literal["returns", "levels", "hy"]
+    interval: str
+    window: int
+    as_of_ms: int
+    correlation: list[list[Number]]
+    n: list[list[int]]  # observations of each pair
+    reason: list[list[str | None]]
+    missing: list[float]  # of each symbol, the share of the window's trade ids that are not on the tape
+
+
+class Clustering(Wire, frozen=True, kw_only=True):
+    """Groups of symbols that move together. The matrix is in the order of the tree, so that groups stand together."""
+
+    matrix: CorrelationMatrix
+    cut: float  # distance below which symbols belong together
+    cluster: list[int]  # of each symbol, numbered along the tree
+    clusters: list[list[str]]
+    left: list[int]  # the two parts of each join: a symbol below k, else k + the join that made it
+    right: list[int]
+    height: list[float]  # distance of the two, never falling
 
 
 class AnalyticsAnswer(Wire, frozen=True, kw_only=True):
@@ -159,6 +234,16 @@ class Config(Wire, frozen=True, kw_only=True):
     trade_kind: str
 
 
+class MetricParameter(Wire, frozen=True, kw_only=True):
+    name: str
+    kind: Literal["int", "float", "choice"]
+    default: float | str
+    low: Number
+    high: Number
+    choices: list[str]
+    remarks: dict[str, str]  # what is to be known of a choice
+
+
 class MetricInfo(Wire, frozen=True, kw_only=True):
     name: str
     scope: Literal["symbol", "pair"]
@@ -169,6 +254,9 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
     fewest: int
     reference: str
     remark: str
+    parameters: list[MetricParameter]
+    cadence: Literal["bar", "scan"]  # computed with each bar, or when asked for
+    needs: Literal["bars", "trades", "fit"]
 
 
 class SourceStatus(Wire, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
@@ -48,6 +49,15 @@ class LiveUpdate:
     bars: BarArray
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows from `first_ms` to `last_ms`, and for each symbol the bars they need, which reach back further."""
+
+    first_ms: int
+    last_ms: int
+    legs: Sequence[BarArray]
+
+
 class Live:
     """Answers about now from memory, about the past from memory and disk together."""
 
@@ -81,28 +91,37 @@ class Live:
         """The newest bars in memory, oldest first, the open one last; of a kept interval."""
         return self._book.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
 
-    def symbol_metrics(self, symbol: str, interval: Interval, window: int) -> dict[str, Measured]:
-        """Every symbol metric over the newest `window` bars, the open one included."""
-        _check_window(window)
+    def symbol_metrics(
+        self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted] = SYMBOL_BAR
+    ) -> dict[str, Measured]:
+        """Metrics of a symbol over the newest `window` bars, the open one included."""
+        check_window(window)
         at_ms = self._book.newest_open_ms(self._kept(interval))
-        return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms)
+        return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms, wanted)
 
-    def pair_metrics(self, y: str, x: str, interval: Interval, window: int) -> dict[str, Measured]:
-        """Every pair metric over the newest `window` bars of the common grid, the open one included."""
-        self._check_pair(y, x, window)
+    def pair_metrics(self, y: str, x: str, interval: Interval, window: int, method: str = "ols") -> dict[str, Measured]:
+        """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
+        self.check_pair(y, x, window)
         at_ms = self._book.newest_open_ms(self._kept(interval))
         legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
-        return measure_pair(legs[0], legs[1], interval, window, at_ms)
+        return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[method])
 
-    def pair_series(self, y: str, x: str, interval: Interval, window: int, limit: int) -> PairSeries:
+    def pair_series(
+        self, y: str, x: str, interval: Interval, window: int, limit: int, method: str = "ols"
+    ) -> PairSeries:
         """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
-        self._check_pair(y, x, window)
+        self.check_pair(y, x, window)
+        span = self.newest([y, x], interval, window, limit)
+        return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, method)
+
+    def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
+        """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""
         last_ms = self._book.newest_open_ms(self._kept(interval))
-        series = [self._book.series(self.symbols.index(symbol), interval) for symbol in (y, x)]
+        series = [self._book.series(self.symbols.index(symbol), interval) for symbol in symbols]
         begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
         first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
         legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
-        return pair_series(legs[0], legs[1], interval, window, first_ms, last_ms)
+        return Span(first_ms, last_ms, legs)
 
     # --- the past ---
 
@@ -128,11 +147,18 @@ class Live:
         merged = merge_bars(recent, interval) if interval != base else recent
         return merged[-limit:]
 
-    async def pair_history(
-        self, y: str, x: str, interval: Interval, window: int, from_ms: int | None, to_ms: int | None, limit: int
-    ) -> PairSeries:
-        """Rows of a pair in [from_ms, to_ms), at most the newest `limit`."""
-        self._check_pair(y, x, window)
+    async def span(
+        self,
+        symbols: Sequence[str],
+        interval: Interval,
+        window: int,
+        from_ms: int | None,
+        to_ms: int | None,
+        limit: int,
+    ) -> Span:
+        """The bars that rows in [from_ms, to_ms) need, at most the newest `limit` rows; of any interval."""
+        if from_ms is None and to_ms is None and interval in self.intervals:
+            return self.newest(symbols, interval, window, limit)
         _check_range(from_ms, to_ms)
         newest_ms = interval.floor(self._book.exchange_ms)
         last_ms = newest_ms if to_ms is None else min(newest_ms, interval.floor(to_ms - 1))
@@ -141,10 +167,10 @@ class Live:
             first_ms = max(first_ms, -(-from_ms // interval.ms) * interval.ms)
         needed_ms = first_needed_ms(first_ms, interval, window)
         count = (last_ms - needed_ms) // interval.ms + 1
-        legs = [await self.history(s, interval, needed_ms, last_ms + interval.ms, count) for s in (y, x)]
+        legs = [await self.history(s, interval, needed_ms, last_ms + interval.ms, count) for s in symbols]
         begins = [int(bars["open_time_ms"][0]) for bars in legs if len(bars)]
         first_ms = max(first_ms, max(begins, default=first_ms))
-        return pair_series(legs[0], legs[1], interval, window, min(first_ms, last_ms), last_ms)
+        return Span(min(first_ms, last_ms), last_ms, legs)
 
     async def _with_disk(
         self, symbol: str, base: Interval, recent: BarArray, from_ms: int | None, to_ms: int | None, limit: int
@@ -176,13 +202,14 @@ class Live:
             )
         return max(fitting)
 
-    def _check_pair(self, y: str, x: str, window: int) -> None:
+    def check_pair(self, y: str, x: str, window: int) -> None:
+        """Refuse a pair of a symbol with itself, and a window out of range."""
         if self.symbols.index(y) == self.symbols.index(x):
             raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
-        _check_window(window)
+        check_window(window)
 
 
-def _check_window(window: int) -> None:
+def check_window(window: int) -> None:
     if not SMALLEST_WINDOW <= window <= LARGEST_WINDOW:
         raise RequestError(
             f"a window of {window} bars is out of range",

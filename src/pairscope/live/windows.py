@@ -6,16 +6,23 @@ value is right can be checked by computing it again from the stored bars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, Value, pair_metrics, symbol_metrics
+from pairscope.analytics.catalogue import PairWindow, SymbolWindow, Value
+from pairscope.analytics.garch import GarchFit
+from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.rolling import rolling_pair
+from pairscope.analytics.ticks import PairTicks
+from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
+from pairscope.base.kernel import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
+
+GARCH_BARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,14 @@ class Measured:
     missing: float
     reason: str | None
     backfilled: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A GARCH fit, and the open time of the last bar it was made from."""
+
+    fit: GarchFit
+    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +65,23 @@ class PairSeries:
         return PairSeries(*(getattr(self, field.name)[-count:] for field in fields(self)))
 
 
+@dataclass(frozen=True, slots=True)
+class SymbolSeries:
+    """Metrics of a symbol at each bar of the grid, by name: numbers, words, or None where there is none."""
+
+    open_time_ms: IntArray
+    close: FloatArray
+    metrics: Mapping[str, list[float | str | None]]
+
+
 def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
     """The earliest bar that can matter to a value at `first_ms`: its window, and a price carried into it."""
     return first_ms - (window - 1) * interval.ms - stale_limit_ms(interval) - interval.ms
 
 
-def pair_series(y: BarArray, x: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int) -> PairSeries:
+def pair_series(
+    y: BarArray, x: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, method: str = "ols"
+) -> PairSeries:
     """Rolling hedge ratio, spread, z and return correlation for each grid bar of [first_ms, last_ms].
 
     Bars must reach back to `first_needed_ms`. beta, alpha and spread are of log prices over the `window` bars that end
@@ -65,11 +91,9 @@ def pair_series(y: BarArray, x: BarArray, interval: Interval, window: int, first
     grid, closes = align_closes([y, x], interval, start_ms, last_ms, stale_limit_ms(interval))
     logs = np.log(closes)
     first_index = start_ms // interval.ms
-    rolled = rolling_pair(logs[0], logs[1], window, first_index)
+    rolled = SERIES[method](logs[0], logs[1], window, first_index)
     returns = np.diff(logs, axis=1)
-    correlated = rolling_pair(
-        np.ascontiguousarray(returns[0]), np.ascontiguousarray(returns[1]), window - 1, first_index + 1
-    )
+    correlated = rolling_pair(plain(returns[0]), plain(returns[1]), window - 1, first_index + 1)
     rows = slice(window - 1, None)
     return PairSeries(
         open_time_ms=grid[rows],
@@ -83,70 +107,131 @@ def pair_series(y: BarArray, x: BarArray, interval: Interval, window: int, first
     )
 
 
-def measure_pair(y: BarArray, x: BarArray, interval: Interval, window: int, at_ms: int) -> dict[str, Measured]:
-    """Every pair metric of the window that ends at the bar `at_ms`."""
+def pair_window(
+    y: BarArray, x: BarArray, interval: Interval, window: int, at_ms: int, ticks: PairTicks | None = None
+) -> PairWindow:
+    """The window of a pair that ends at the bar `at_ms`; bars must reach back to `first_needed_ms`."""
     start_ms = at_ms - (window - 1) * interval.ms
     _, closes = align_closes([y, x], interval, start_ms, at_ms, stale_limit_ms(interval))
     logs = np.log(closes)
-    values = pair_metrics(
-        PairWindow(
-            y=logs[0],
-            x=logs[1],
-            first_index=start_ms // interval.ms,
-            window=window,
-            bars_per_year=interval.per_year,
-        )
+    return PairWindow(
+        y=logs[0],
+        x=logs[1],
+        first_index=start_ms // interval.ms,
+        window=window,
+        bars_per_year=interval.per_year,
+        ticks=ticks,
     )
-    shares = [_shares(bars, start_ms, at_ms) for bars in (y, x)]
-    worse = (max(missing for missing, _ in shares), max(backfilled for _, backfilled in shares))
-    return _measured(values, window, at_ms, worse)
 
 
-def measure_symbol(bars: BarArray, interval: Interval, window: int, at_ms: int) -> dict[str, Measured]:
-    """Every symbol metric of the window that ends at the bar `at_ms`."""
+def measure_pair(
+    y: BarArray,
+    x: BarArray,
+    interval: Interval,
+    window: int,
+    at_ms: int,
+    wanted: Sequence[Wanted] = PAIR_BAR["ols"],
+    ticks: PairTicks | None = None,
+) -> dict[str, Measured]:
+    """Metrics of the window of a pair that ends at the bar `at_ms`."""
+    values = _values(pair_window(y, x, interval, window, at_ms, ticks), wanted)
     start_ms = at_ms - (window - 1) * interval.ms
+    shares = [share_of_ids(bars, start_ms, at_ms) for bars in (y, x)]
+    worse = (max(missing for missing, _ in shares), max(backfilled for _, backfilled in shares))
+    return dict(_measured(wanted, values, window, at_ms, worse))
+
+
+def measure_symbol(
+    bars: BarArray,
+    interval: Interval,
+    window: int,
+    at_ms: int,
+    wanted: Sequence[Wanted] = SYMBOL_BAR,
+    garch: Fitted | None = None,
+) -> dict[str, Measured]:
+    """Metrics of the window of a symbol that ends at the bar `at_ms`; those of a fit are as old as the fit."""
+    (one,) = _symbol_windows(bars, interval, window, at_ms, at_ms, garch)
+    start_ms = at_ms - (window - 1) * interval.ms
+    shares = share_of_ids(bars, start_ms, at_ms)
+    found = dict(_measured(wanted, _values(one, wanted), window, at_ms, shares))
+    if garch is not None:
+        for each in wanted:
+            if each.metric.needs == "fit":
+                found[each.name] = _of_fit(found[each.name], garch)
+    return found
+
+
+def symbol_series(
+    bars: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, wanted: Sequence[Wanted]
+) -> SymbolSeries:
+    """Metrics of a symbol at each grid bar of [first_ms, last_ms], each of the window that ends there.
+
+    Bars must reach back to `first_needed_ms`.
+    """
+    rows = [_values(one, wanted) for one in _symbol_windows(bars, interval, window, first_ms, last_ms)]
+    grid, closes = align_closes([bars], interval, first_ms, last_ms, stale_limit_ms(interval))
+    return SymbolSeries(grid, closes[0], {each.name: [row[each.name].value for row in rows] for each in wanted})
+
+
+def garch_returns(bars: BarArray, interval: Interval, at_ms: int) -> FloatArray:
+    """The log returns a GARCH fit at the bar `at_ms` is made from; NaN where a close is missing."""
+    start_ms = at_ms - (GARCH_BARS - 1) * interval.ms
     _, closes = align_closes([bars], interval, start_ms, at_ms, stale_limit_ms(interval))
-    inside = _inside(bars, start_ms, at_ms)
-    values = symbol_metrics(
-        SymbolWindow(
-            close=closes[0],
-            volume=np.ascontiguousarray(inside["volume"]),
-            quote_volume=np.ascontiguousarray(inside["quote_volume"]),
-            buy_volume=np.ascontiguousarray(inside["buy_volume"]),
-            trades=np.ascontiguousarray(inside["trades"]),
-            bars_per_year=interval.per_year,
-            first_index=start_ms // interval.ms,
-            window=window,
-        )
-    )
-    return _measured(values, window, at_ms, _shares(bars, start_ms, at_ms))
+    return np.diff(np.log(closes[0]))
 
 
-def _inside(bars: BarArray, start_ms: int, at_ms: int) -> BarArray:
-    first, last = np.searchsorted(bars["open_time_ms"], [start_ms, at_ms + 1])
-    inside: BarArray = bars[first:last]
-    return inside
-
-
-def _shares(bars: BarArray, start_ms: int, at_ms: int) -> tuple[float, float]:
+def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> tuple[float, float]:
     """Share of the trade ids of these bars that are not on the tape, and of its trades that were back-filled."""
-    inside = _inside(bars, start_ms, at_ms)
+    first, last = np.searchsorted(bars["open_time_ms"], [start_ms, at_ms + 1])
+    inside = bars[first:last]
     lost, trades = int(inside["lost"].sum()), int(inside["trades"].sum())
     return lost / max(1, lost + trades), int(inside["backfilled"].sum()) / max(1, trades)
 
 
-def _measured(values: Mapping[str, Value], window: int, at_ms: int, shares: tuple[float, float]) -> dict[str, Measured]:
-    missing, backfilled = shares
-    return {
-        name: Measured(
-            value=value.value,
-            unit=CATALOGUE[name].unit,
+def _symbol_windows(
+    bars: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, garch: Fitted | None = None
+) -> Iterator[SymbolWindow]:
+    """The window that ends at each grid bar from `first_ms` to `last_ms`."""
+    start_ms = first_ms - (window - 1) * interval.ms
+    grid, (close,) = align_closes([bars], interval, start_ms, last_ms, stale_limit_ms(interval))
+    columns = {name: plain(bars[name]) for name in ("volume", "quote_volume", "buy_volume", "trades")}
+    begins = np.searchsorted(bars["open_time_ms"], grid[: len(grid) - window + 1]).tolist()
+    ends = np.searchsorted(bars["open_time_ms"], grid[window - 1 :], side="right").tolist()
+    for row, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        yield SymbolWindow(
+            close=close[row : row + window],
+            **{name: column[begin:end] for name, column in columns.items()},
+            bars_per_year=interval.per_year,
+            first_index=start_ms // interval.ms + row,
             window=window,
-            n=value.n,
-            as_of_ms=at_ms,
-            missing=missing,
-            reason=value.reason,
-            backfilled=backfilled,
+            garch=garch.fit if garch else None,
         )
-        for name, value in values.items()
-    }
+
+
+def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted]) -> dict[str, Value]:
+    return {each.name: each.compute(window) for each in wanted}
+
+
+def _measured(
+    wanted: Sequence[Wanted], values: Mapping[str, Value], window: int, at_ms: int, shares: tuple[float, float]
+) -> Iterator[tuple[str, Measured]]:
+    missing, backfilled = shares
+    for each in wanted:
+        value = values[each.name]
+        yield (
+            each.name,
+            Measured(
+                value=value.value,
+                unit=each.metric.unit,
+                window=window,
+                n=value.n,
+                as_of_ms=at_ms,
+                missing=missing,
+                reason=value.reason,
+                backfilled=backfilled,
+            ),
+        )
+
+
+def _of_fit(measured: Measured, garch: Fitted) -> Measured:
+    return replace(measured, window=GARCH_BARS, as_of_ms=garch.as_of_ms)

@@ -1,0 +1,307 @@
+"""The addresses of everything that is computed: metrics, pairs, correlations, clusters, and what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from pairscope.analytics.catalogue import CATALOGUE
+from pairscope.analytics.clusters import cluster, distances
+from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.metric import Metric
+from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
+from pairscope.api import wire
+from pairscope.api.columns import correlation_rows, pair_columns, pair_tests, quantities
+from pairscope.api.endpoint import Context, Endpoint
+from pairscope.api.parameters import (
+    CUT,
+    FROM,
+    INTERVAL,
+    KEPT_INTERVAL,
+    METHOD,
+    METRICS,
+    MOST_ROWS,
+    ON,
+    SYMBOL_IN_PATH,
+    SYMBOLS,
+    TESTS,
+    TO,
+    WINDOW,
+    X,
+    Y,
+    limit_of,
+)
+from pairscope.api.query import Query, read_kept_interval
+from pairscope.base.errors import RequestError
+from pairscope.base.interval import Interval
+from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
+from pairscope.live.study import CorrelationOf, MatrixStudy
+
+MOST_IN_MATRIX = 600
+
+
+async def get_analytics(context: Context, query: Query) -> wire.AnalyticsAnswer:
+    live = context.live
+    interval, window = _kept_interval(context, query), _window(context, query)
+    symbols: dict[str, dict[str, wire.Quantity]] = {}
+    pairs: dict[str, dict[str, wire.Quantity]] = {}
+    for info in context.config().symbols:
+        symbols[info.symbol] = quantities(live.symbol_metrics(info.symbol, interval, window))
+        await asyncio.sleep(0)  # many symbols must not hold up the feed
+    for y, x in live.pairs:
+        pairs[f"{y}/{x}"] = quantities(live.pair_metrics(y, x, interval, window))
+        await asyncio.sleep(0)
+    return wire.AnalyticsAnswer(interval=str(interval), window=window, symbols=symbols, pairs=pairs)
+
+
+async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAnswer:
+    symbol = query.symbol("symbol", context.live.symbols)
+    interval, window = _kept_interval(context, query), _window(context, query)
+    metrics = await context.studies.symbol(symbol, interval, window, _wanted(query, "symbol", SYMBOL_BAR))
+    return wire.SymbolAnswer(symbol=symbol, interval=str(interval), window=window, metrics=quantities(metrics))
+
+
+async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeriesAnswer:
+    symbol = query.symbol("symbol", context.live.symbols)
+    interval = _interval(context, query)
+    window = _window(context, query)
+    wanted = _wanted(query, "symbol", SYMBOL_BAR)
+    async with context.disk.turn():
+        series = await context.studies.symbol_series(
+            symbol,
+            interval,
+            window,
+            wanted,
+            from_ms=query.time_ms("from"),
+            to_ms=query.time_ms("to"),
+            limit=query.integer("limit", 500, 1, MOST_ROWS),
+        )
+    return wire.SymbolSeriesAnswer(
+        symbol=symbol,
+        interval=str(interval),
+        window=window,
+        open_time_ms=series.open_time_ms.tolist(),
+        close=series.close.tolist(),
+        metrics=dict(series.metrics),
+    )
+
+
+async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
+    y, x = query.symbol("y", context.live.symbols), query.symbol("x", context.live.symbols)
+    if x == y:
+        raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
+    interval, window = _interval(context, query), _window(context, query)
+    method = query.choice("method", tuple(METHODS)) or "ols"
+    tests = query.flag("tests")
+    usual = PAIR_TESTS[method] if tests else PAIR_BAR[method]
+    async with context.disk.turn():
+        study = await context.studies.pair(
+            y,
+            x,
+            interval,
+            window,
+            method,
+            _wanted(query, "pair", usual, method),
+            from_ms=query.time_ms("from"),
+            to_ms=query.time_ms("to"),
+            limit=query.integer("limit", 500, 1, MOST_ROWS),
+            tests=tests,
+        )
+    return wire.PairAnswer(
+        y=y,
+        x=x,
+        interval=str(interval),
+        window=window,
+        method=method,
+        series=pair_columns(study.series),
+        metrics=quantities(study.metrics),
+        tests=pair_tests(study),
+    )
+
+
+async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
+    interval, window, on = _interval(context, query), _window(context, query), _on(query)
+    study = await _matrix(context, query, interval, window, on)
+    rows = np.arange(len(study.symbols))
+    return correlation_rows(study, rows, on=on, interval=str(interval), window=window)
+
+
+async def get_clustering(context: Context, query: Query) -> wire.Clustering:
+    interval, window, on = _interval(context, query), _window(context, query), _on(query)
+    cut = query.number("cut", 0.9, 0.0, 2.0)
+    study = await _matrix(context, query, interval, window, on)
+    found = await asyncio.to_thread(cluster, distances(study.matrix), cut)
+    labels = found.label[found.order].tolist()
+    names = [study.symbols[i] for i in found.order.tolist()]
+    place = np.empty(len(found.order) + len(found.left), np.int64)  # of each node, its number in the order of the tree
+    place[found.order] = np.arange(len(found.order))
+    place[len(found.order) :] = np.arange(len(found.order), len(place))
+    return wire.Clustering(
+        matrix=correlation_rows(study, found.order, on=on, interval=str(interval), window=window),
+        cut=cut,
+        cluster=labels,
+        clusters=[
+            [name for name, label in zip(names, labels, strict=True) if label == each] for each in sorted({*labels})
+        ],
+        left=place[found.left].tolist(),
+        right=place[found.right].tolist(),
+        height=found.height.tolist(),
+    )
+
+
+async def get_metric_catalogue(context: Context, query: Query) -> list[wire.MetricInfo]:
+    return [_info(metric) for metric in CATALOGUE.values()]
+
+
+def _info(metric: Metric) -> wire.MetricInfo:
+    parameters = [
+        wire.MetricParameter(
+            name=one.name,
+            kind=one.kind,
+            default=one.default,
+            low=one.low,
+            high=one.high,
+            choices=list(one.choices),
+            remarks=dict(one.remarks),
+        )
+        for one in metric.parameters
+    ]
+    return wire.MetricInfo(
+        name=metric.name,
+        scope=metric.scope,
+        title=metric.title,
+        formula=metric.formula,
+        unit=metric.unit,
+        window=metric.window,
+        fewest=metric.fewest,
+        reference=metric.reference,
+        remark=metric.remark,
+        parameters=parameters,
+        cadence=metric.cadence,
+        needs=metric.needs,
+    )
+
+
+# --- reading what was asked -------------------------------------------------------------------------
+
+
+def _interval(context: Context, query: Query) -> Interval:
+    return query.interval("interval", context.settings.metric_interval, context.live.intervals)
+
+
+def _kept_interval(context: Context, query: Query) -> Interval:
+    return read_kept_interval(query.text("interval") or context.settings.metric_interval, context.live.intervals)
+
+
+def _window(context: Context, query: Query) -> int:
+    return query.integer("window", context.settings.window, SMALLEST_WINDOW, LARGEST_WINDOW)
+
+
+def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | None = None) -> Sequence[Wanted]:
+    names = query.names("metrics")
+    return want_all(names, scope, method) if names else usual
+
+
+def _on(query: Query) -> CorrelationOf:
+    match query.choice("on", ("returns", "levels", "hy")):
+        case "levels":
+            return "levels"
+        case "hy":
+            return "hy"
+    return "returns"
+
+
+async def _matrix(context: Context, query: Query, interval: Interval, window: int, on: CorrelationOf) -> MatrixStudy:
+    table = context.live.symbols
+    named = [table.name(table.index(name)) for name in query.names("symbols")]
+    symbols = list(dict.fromkeys(named)) or [info.symbol for info in context.config().symbols]
+    if not 2 <= len(symbols) <= MOST_IN_MATRIX:
+        raise RequestError(
+            f"a matrix of {len(symbols)} symbols", cure=f"name 2 to {MOST_IN_MATRIX} different ones: symbols=A,B"
+        )
+    async with context.disk.turn():
+        return await context.studies.matrix(symbols, interval, window, on, query.time_ms("to"))
+
+
+# --- the table --------------------------------------------------------------------------------------
+
+# Of two paths that match, the earlier one answers: /analytics/pair stands before /analytics/{symbol}.
+ANALYTICS = (
+    Endpoint(
+        path="/analytics",
+        group="Analytics",
+        summary="Metrics of every symbol and pair",
+        description="The present metrics of each bar, the open bar included. Pairs are named Y/X.",
+        answer=wire.AnalyticsAnswer,
+        handler=get_analytics,
+        example="/analytics?interval=1s&window=300",
+        parameters=(KEPT_INTERVAL, WINDOW),
+    ),
+    Endpoint(
+        path="/analytics/pair",
+        group="Analytics",
+        summary="A pair: hedge ratio, spread, z-score, correlation, tests",
+        description="Rolling values on the common grid of bars, and the metrics at its last row. Row i uses nothing"
+        " later than bar i. Any two symbols, configured as a pair or not.",
+        answer=wire.PairAnswer,
+        handler=get_pair_analytics,
+        example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100&tests=true",
+        parameters=(Y, X, INTERVAL, WINDOW, METHOD, METRICS, TESTS, FROM, TO, limit_of(500)),
+        reads_disk=True,
+    ),
+    Endpoint(
+        path="/analytics/{symbol}",
+        group="Analytics",
+        summary="Metrics of a symbol",
+        description="The present metrics, the open bar included. Those of GARCH are fitted by a process of their own,"
+        " and are as old as their as_of_ms.",
+        answer=wire.SymbolAnswer,
+        handler=get_symbol_analytics,
+        example="/analytics/BTCUSDT?metrics=rsi:period=21,garch_volatility",
+        parameters=(SYMBOL_IN_PATH, KEPT_INTERVAL, WINDOW, METRICS),
+    ),
+    Endpoint(
+        path="/analytics/{symbol}/series",
+        group="Analytics",
+        summary="Metrics of a symbol along time",
+        description="For each bar the metrics of the window that ends there. Row i uses nothing later than bar i.",
+        answer=wire.SymbolSeriesAnswer,
+        handler=get_symbol_series,
+        example="/analytics/BTCUSDT/series?metrics=sma,ema,rsi&limit=200",
+        parameters=(SYMBOL_IN_PATH, INTERVAL, WINDOW, METRICS, FROM, TO, limit_of(500)),
+        reads_disk=True,
+    ),
+    Endpoint(
+        path="/correlations",
+        group="Analytics",
+        summary="Correlations of symbols with one another",
+        description="Over the newest window of bars, or the one that ends before `to`.",
+        answer=wire.CorrelationMatrix,
+        handler=get_correlations,
+        example="/correlations?symbols=BTCUSDT,ETHUSDT&on=returns&interval=1s&window=300",
+        parameters=(SYMBOLS, ON, INTERVAL, WINDOW, TO),
+        reads_disk=True,
+    ),
+    Endpoint(
+        path="/clustering",
+        group="Analytics",
+        summary="Groups of symbols that move together",
+        description="Average linkage on sqrt(2 (1 - correlation)), cut at a distance.",
+        answer=wire.Clustering,
+        handler=get_clustering,
+        example="/clustering?interval=1s&window=300&cut=0.9",
+        parameters=(SYMBOLS, ON, CUT, INTERVAL, WINDOW, TO),
+        reads_disk=True,
+    ),
+    Endpoint(
+        path="/metrics/catalogue",
+        group="Analytics",
+        summary="What every metric means",
+        description="Name, formula, unit, parameters, fewest observations and reference of each metric.",
+        answer=list[wire.MetricInfo],
+        handler=get_metric_catalogue,
+        example="/metrics/catalogue",
+    ),
+)

@@ -1,0 +1,113 @@
+"""The parameters that several endpoints share."""
+
+from __future__ import annotations
+
+from pairscope.analytics.hedge import METHODS, REMARKS
+from pairscope.api.query import Parameter
+from pairscope.base.model import BarSource
+from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
+
+MOST_ROWS = 5000
+SOURCES = tuple(source.name.lower() for source in BarSource)
+
+_TIME = {"anyOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]}
+
+SYMBOL = Parameter("symbol", "Name of a symbol, in any case.", {"type": "string"}, "BTCUSDT", required=True)
+SYMBOL_IN_PATH = Parameter("symbol", SYMBOL.description, SYMBOL.schema, "BTCUSDT", where="path", required=True)
+INTERVAL = Parameter(
+    "interval",
+    "Length of a bar: whole seconds, minutes or hours that divide a day. Without it, the metric interval of the"
+    " settings.",
+    {"type": "string"},
+    "1m",
+    aliases=("timeframe", "tf"),
+)
+TIMEFRAME_IN_PATH = Parameter("interval", INTERVAL.description, INTERVAL.schema, "1m", where="path", required=True)
+KEPT_INTERVAL = Parameter(
+    "interval",
+    "One of the kept intervals (see /config). Without it, the metric interval of the settings.",
+    {"type": "string"},
+    "1s",
+    aliases=("timeframe", "tf"),
+)
+WINDOW = Parameter(
+    "window",
+    "Bars in the window. Without it, the window of the settings.",
+    {"type": "integer", "minimum": SMALLEST_WINDOW, "maximum": LARGEST_WINDOW},
+    300,
+)
+FROM = Parameter(
+    "from",
+    "Earliest time: milliseconds since 1970, or ISO-8601 (UTC when no zone is named).",
+    _TIME,
+    "2026-11-20T12:00:00Z",
+    aliases=("from_ms", "start"),
+)
+TO = Parameter(
+    "to", "End of the time range, itself not inside.", _TIME, "2026-11-20T13:00:00Z", aliases=("to_ms", "end")
+)
+SOURCE = Parameter(
+    "source",
+    "Only bars that came this way.",
+    {"type": "string", "enum": list(SOURCES)},
+    "live",
+)
+Y = Parameter(
+    "y",
+    "The symbol that is explained.",
+    {"type": "string"},
+    "ETHUSDT",
+    required=True,
+    aliases=("symbol_y", "symbol1"),
+)
+X = Parameter(
+    "x",
+    "The symbol that explains it.",
+    {"type": "string"},
+    "BTCUSDT",
+    required=True,
+    aliases=("symbol_x", "symbol2"),
+)
+METHOD = Parameter(
+    "method",
+    "How the hedge ratio is estimated: " + "; ".join(f"{name}: {remark}" for name, remark in REMARKS.items()) + ".",
+    {"type": "string", "enum": list(METHODS), "default": "ols"},
+    "kalman",
+)
+
+
+METRICS = Parameter(
+    "metrics",
+    "Names of metrics between commas, with parameters after colons: rsi:period=21,sma:period=50. `bar` stands for those"
+    " that are computed with each bar, `all` for every one. See /metrics/catalogue.",
+    {"type": "string", "default": "bar"},
+    "rsi:period=21,volatility",
+    aliases=("metric",),
+)
+TESTS = Parameter(
+    "tests",
+    "Every metric of the catalogue with critical values, the health with its reasons, and what leads whom by how much.",
+    {"type": "boolean", "default": False},
+    "true",
+)
+SYMBOLS = Parameter(
+    "symbols", "Names between commas. Without it, every watched symbol.", {"type": "string"}, "BTCUSDT,ETHUSDT"
+)
+ON = Parameter(
+    "on",
+    "Of log returns, of log prices (prone to spurious values), or of the trades themselves (Hayashi-Yoshida).",
+    {"type": "string", "enum": ["returns", "levels", "hy"], "default": "returns"},
+    "returns",
+)
+CUT = Parameter(
+    "cut",
+    "Distance sqrt(2 (1 - correlation)) below which symbols belong together: 0.9 stands for a correlation of about"
+    " 0.6.",
+    {"type": "number", "minimum": 0, "maximum": 2, "default": 0.9},
+    "0.9",
+)
+
+
+def limit_of(default: int) -> Parameter:
+    schema = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": default}
+    return Parameter("limit", "At most so many rows, the newest of the range.", schema, default)

@@ -1,0 +1,252 @@
+"""Questions that take more than a glance: all tests of a pair, a metric along time, everything against everything.
+
+What is asked for is gathered on the event loop, from memory and disk, and computed in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, Protocol
+
+import numpy as np
+
+from pairscope.analytics.clusters import correlation_matrix
+from pairscope.analytics.health import Health, judge
+from pairscope.analytics.lead_lag import LeadLag, lead_lag
+from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.values import Reason
+from pairscope.analytics.wanted import Wanted
+from pairscope.bars.align import align_closes, stale_limit_ms
+from pairscope.base.clock import Clock
+from pairscope.base.errors import RequestError
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch
+from pairscope.live.garch import GarchDesk
+from pairscope.live.state import Live, Span, check_window
+from pairscope.live.windows import (
+    GARCH_BARS,
+    Fitted,
+    Measured,
+    PairSeries,
+    SymbolSeries,
+    garch_returns,
+    measure_pair,
+    measure_symbol,
+    pair_series,
+    pair_window,
+    share_of_ids,
+    symbol_series,
+)
+
+MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
+MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
+CorrelationOf = Literal["returns", "levels", "hy"]
+
+
+class TradeReader(Protocol):
+    """Where trades come from."""
+
+    def trades(
+        self,
+        symbol: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> TradeBatch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PairStudy:
+    """A pair along time, its metrics at the last row, and, when they were asked for, what its tests are drawn from."""
+
+    series: PairSeries
+    metrics: dict[str, Measured]
+    health: Health | None = None
+    lead_lag: LeadLag | None = None
+    epps: EppsCurve | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixStudy:
+    """Correlations of symbols with one another; NaN with a reason where one cannot be given."""
+
+    symbols: Sequence[str]
+    as_of_ms: int
+    matrix: FloatArray  # float64[k, k]
+    n: IntArray  # int64[k, k]
+    missing: Sequence[float]  # of each symbol
+    reasons: Sequence[Sequence[str | None]]
+
+
+class Studies:
+    """Asks bars of `live` and trades of the tape."""
+
+    def __init__(self, live: Live, trades: TradeReader, clock: Clock) -> None:
+        self._live = live
+        self._trades = trades
+        self.garch = GarchDesk(clock)
+
+    async def pair(
+        self,
+        y: str,
+        x: str,
+        interval: Interval,
+        window: int,
+        method: str,
+        wanted: Sequence[Wanted],
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int,
+        tests: bool = False,
+    ) -> PairStudy:
+        """Rows of a pair and its metrics at the last of them; with `tests` also the curves of its trades."""
+        self._live.check_pair(y, x, window)
+        span = await self._live.span([y, x], interval, window, from_ms, to_ms, limit)
+        ticks = None
+        if tests or any(each.metric.needs == "trades" for each in wanted):
+            ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
+        return await asyncio.to_thread(_study_pair, _own(span), interval, window, method, wanted, ticks, tests)
+
+    async def symbol(
+        self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted]
+    ) -> dict[str, Measured]:
+        """The present metrics of a symbol, the open bar included."""
+        check_window(window)
+        garch = None
+        if any(each.metric.needs == "fit" for each in wanted):
+            garch = await self._fitted(symbol, interval)
+        span = self._live.newest([symbol], interval, window, 1)
+        (bars,) = _own(span).legs
+        return await asyncio.to_thread(measure_symbol, bars, interval, window, span.last_ms, wanted, garch)
+
+    async def symbol_series(
+        self,
+        symbol: str,
+        interval: Interval,
+        window: int,
+        wanted: Sequence[Wanted],
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int,
+    ) -> SymbolSeries:
+        """Metrics of a symbol along time.
+
+        Raises:
+            RequestError: for metrics that have no past, because they are fitted in the background.
+        """
+        check_window(window)
+        for each in wanted:
+            if each.metric.needs == "fit":
+                raise RequestError(f"{each.name} has no series", cure="ask for its present value", code="no_series")
+        span = _own(await self._live.span([symbol], interval, window, from_ms, to_ms, limit))
+        return await asyncio.to_thread(
+            symbol_series, span.legs[0], interval, window, span.first_ms, span.last_ms, wanted
+        )
+
+    async def matrix(
+        self, symbols: Sequence[str], interval: Interval, window: int, on: CorrelationOf, to_ms: int | None = None
+    ) -> MatrixStudy:
+        """Correlations over the newest window, or the one that ends before `to_ms`."""
+        check_window(window)
+        if on == "hy" and len(symbols) > MOST_BY_TRADES:
+            raise RequestError(
+                f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"
+            )
+        span = _own(await self._live.span(symbols, interval, window, None, to_ms, 1))
+        start_ms = span.last_ms - (window - 1) * interval.ms
+        missing = [share_of_ids(bars, start_ms, span.last_ms)[0] for bars in span.legs]
+        if on == "hy":
+            tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols]
+            found = await asyncio.to_thread(_matrix_of_trades, tapes)
+        else:
+            found = await asyncio.to_thread(_matrix_of_bars, span, interval, window, on)
+        return MatrixStudy(symbols, span.last_ms, *found[:2], missing, found[2])
+
+    async def _tape(self, symbol: str, span: Span, interval: Interval, window: int) -> Tape:
+        """The trades of the window that ends at the last row."""
+        trades = await asyncio.to_thread(
+            self._trades.trades,
+            symbol,
+            from_ms=span.last_ms - (window - 1) * interval.ms,
+            to_ms=span.last_ms + interval.ms,
+            limit=MOST_TRADES,
+            newest=True,
+        )
+        in_time = trades.take(np.argsort(trades.time_ms, kind="stable"))
+        return tape_of(in_time.time_ms, in_time.price)
+
+    async def _fitted(self, symbol: str, interval: Interval) -> Fitted | None:
+        async def inputs() -> tuple[FloatArray, int]:
+            span = self._live.newest([symbol], interval, GARCH_BARS + 1, 1)
+            at_ms = span.last_ms - interval.ms  # the bar that still changes is left out
+            return garch_returns(span.legs[0], interval, at_ms), at_ms
+
+        return await self.garch.fitted(symbol, interval, inputs)
+
+
+def _own(span: Span) -> Span:
+    """With bars of its own: those in memory may be revised while a thread reads them."""
+    return Span(span.first_ms, span.last_ms, [bars.copy() for bars in span.legs])
+
+
+def _study_pair(
+    span: Span,
+    interval: Interval,
+    window: int,
+    method: str,
+    wanted: Sequence[Wanted],
+    ticks: PairTicks | None,
+    tests: bool,
+) -> PairStudy:
+    y, x = span.legs
+    series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, method)
+    metrics = measure_pair(y, x, interval, window, span.last_ms, wanted, ticks)
+    if not tests or ticks is None:
+        return PairStudy(series, metrics)
+    return PairStudy(
+        series=series,
+        metrics=metrics,
+        health=judge(pair_window(y, x, interval, window, span.last_ms)),
+        lead_lag=lead_lag(ticks.y, ticks.x),
+        epps=epps_curve(ticks.y, ticks.x),
+    )
+
+
+Found = tuple[FloatArray, IntArray, list[list[str | None]]]
+
+
+def _matrix_of_bars(span: Span, interval: Interval, window: int, on: Literal["returns", "levels"]) -> Found:
+    start_ms = span.last_ms - (window - 1) * interval.ms
+    legs: Sequence[BarArray] = span.legs
+    _, closes = align_closes(legs, interval, start_ms, span.last_ms, stale_limit_ms(interval))
+    found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, on)
+    needed = window - (on == "returns")
+    few = 2 * found.n < needed
+    return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW)
+
+
+def _matrix_of_trades(tapes: Sequence[Tape]) -> Found:
+    k = len(tapes)
+    matrix, n = np.full((k, k), np.nan), np.zeros((k, k), np.int64)
+    for i, j in combinations(range(k), 2):
+        found = hayashi_yoshida(tapes[i], tapes[j])
+        matrix[i, j] = matrix[j, i] = found.correlation
+        n[i, j] = n[j, i] = found.n
+    for i in range(k):
+        own = hayashi_yoshida(tapes[i], tapes[i])
+        matrix[i, i], n[i, i] = (1.0 if np.isfinite(own.correlation) else np.nan), own.n
+    return matrix, n, _reasons(matrix, n < FEWEST_CHANGES, Reason.NO_TRADES)
+
+
+def _reasons(matrix: FloatArray, few: BoolArray, why_few: Reason) -> list[list[str | None]]:
+    reasons = np.where(few, why_few.value, Reason.CONSTANT.value).astype(object)
+    reasons[np.isfinite(matrix)] = None
+    told: list[list[str | None]] = reasons.tolist()
+    return told
