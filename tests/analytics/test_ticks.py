@@ -165,7 +165,7 @@ def test_the_metric_is_that_of_the_tapes_a_window_carries(diffusions: Tapes) -> 
     expected = [
         (PairTicks(y, x), Value(found.correlation, found.n)),
         (PairTicks(y, few), Value(None, hayashi_yoshida(y, few).n, Reason.NO_TRADES)),
-        (PairTicks(y, still), Value(None, found.n, Reason.CONSTANT)),
+        (PairTicks(y, still), Value(None, found.n, Reason.NO_VARIANCE)),
         (None, Value(None, 0, Reason.NO_TRADES)),
     ]
     for ticks, value in expected:

@@ -18,7 +18,7 @@ def correlation_hy(window: PairWindow, reach_ms: int = REACH_MS) -> Value:
     found = hayashi_yoshida(window.ticks.y, window.ticks.x, reach_ms)
     if math.isfinite(found.correlation):
         return Value(found.correlation, found.n)
-    return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.CONSTANT, found.n)
+    return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.NO_VARIANCE, found.n)
 
 
 def correlation_hy_naive(window: PairWindow) -> Value:

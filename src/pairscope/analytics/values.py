@@ -19,6 +19,7 @@ class Reason(enum.StrEnum):
     STALE = "stale"  # the newest price is missing or too old
     NO_VOLUME = "no_volume"
     NO_TRADES = "no_trades"  # too few trades, or none at hand
+    NO_VARIANCE = "no_variance"  # the price does not move, but for bounce between bid and ask
     NOT_CONVERGED = "not_converged"  # a fit that found no answer
     UNCERTAIN = "uncertain"  # its interval is as wide as the search for it
     NOT_FITTED = "not_fitted"  # the fit in the background has not been made yet

@@ -76,6 +76,12 @@ METHOD = Parameter(
 )
 
 
+STORED = Parameter(
+    "stored",
+    "Only what lies on the disk, nothing from memory; of a kept interval.",
+    {"type": "boolean", "default": False},
+    "true",
+)
 METRICS = Parameter(
     "metrics",
     "Names of metrics between commas, with parameters after colons: rsi:period=21,sma:period=50. `bar` stands for those"

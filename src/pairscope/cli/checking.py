@@ -18,6 +18,7 @@ from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarArray, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
+from pairscope.cli.published import verify_published
 from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
 from pairscope.feed.binance.archive_trades import read_klines
 from pairscope.store.folder import read_announcement
@@ -117,18 +118,35 @@ def _opened(path: Path, kind: TradeKind) -> Iterator[Store]:
 
 def verify(parsed: dict[str, Any]) -> int:
     first, last = (_bound(parsed.pop(name), after) for name, after in (("first", 0), ("last", 1)))
-    wanted, klines = parsed.pop("wanted"), parsed.pop("klines")
+    wanted, klines, metrics = (parsed.pop(name) for name in ("wanted", "klines", "metrics"))
     if first is not None and last is not None and first >= last:
         raise SettingsError("--from is not before --to", cure="swap them")
     settings = settings_from(parsed)
     set_up_logs("warning", None)
     symbols = [part.strip().upper() for part in wanted.split(",") if part.strip()] if wanted else None
     paths = tapes_of(settings)
+    if metrics:
+        return _verify_metrics(paths, symbols)
     verdicts = [each for path in paths for each in _verify_tape(settings, path, symbols, first, last, klines)]
     if symbols and (unknown := set(symbols) - {verdict.symbol for verdict in verdicts}):
         raise UnknownName(f"no tape has {', '.join(sorted(unknown))}", cure="see: pairscope doctor")
     found = sum(verdict.differences for verdict in verdicts)
     print("no differences" if not found else f"{found:,} differences")
+    return EXIT_FOUND if found else 0
+
+
+def _verify_metrics(paths: Sequence[Path], symbols: Sequence[str] | None) -> int:
+    served = [path for path in paths if read_announcement(path) is not None]
+    if not served:
+        raise SettingsError("no server runs on a tape here", cure="start one: pairscope run; then ask again")
+    found = 0
+    for path in served:
+        print(f"tape {path}")
+        verdict = verify_published(path, symbols)
+        found += verdict.differences
+        print(f"  {verdict.values:,} published values computed again, {verdict.differences:,} differ")
+        for each in verdict.told:
+            print(f"    {each}")
     return EXIT_FOUND if found else 0
 
 

@@ -146,6 +146,7 @@ def _add_verify(commands: Any) -> None:
     add("--from", dest="first", metavar="DATE", help="first UTC day (the first there is)")
     add("--to", dest="last", metavar="DATE", help="last UTC day (the last there is)")
     add("--klines", nargs="+", type=Path, default=[], metavar="PATH", help="official kline files to compare with")
+    add("--metrics", action="store_true", help="compute again what the running server publishes, from its stored bars")
     _add_place_flags(add)
 
 

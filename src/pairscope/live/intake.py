@@ -19,6 +19,7 @@ import numpy as np
 import structlog
 
 from pairscope.bars.builder import build_bars
+from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
@@ -72,6 +73,7 @@ class Intake:
         self._late: set[tuple[int, Interval, int]] = set()
         self._rows: dict[tuple[str, int], Gap] = {}  # of gaps, to be written once no late bar is left
         self._unsettled = asyncio.Event()
+        self._revising = False
         self._on_gaps: Callable[[], None] = lambda: None
 
     def take(self, trades: TradeBatch, keep: BoolArray) -> bool:
@@ -95,6 +97,11 @@ class Intake:
             self._changed(judged)
         return True
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether bars wait to be revised, or changed gaps to be written."""
+        return self._revising or self._unsettled.is_set()
+
     def when_gaps_change(self, callback: Callable[[], None]) -> None:
         """Be told when holes appear or change."""
         self._on_gaps = callback
@@ -110,11 +117,12 @@ class Intake:
         return True
 
     def _changed(self, judged: Continuity) -> None:
-        for gap in judged.gaps:
+        changed = [gap for gap in judged.gaps if gap not in judged.opened]
+        for gap in changed:
+            self._late.update(self._charge(gap))
             if gap.closed_ms is not None:
-                self._uncharge(gap)
                 log.info("gap_closed", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id)
-        self.keep_gaps([gap for gap in judged.gaps if gap not in judged.opened])
+        self.keep_gaps(changed)
         self._on_gaps()
 
     def keep_gaps(self, gaps: Sequence[Gap]) -> None:
@@ -123,16 +131,18 @@ class Intake:
         if gaps:
             self._unsettled.set()
 
-    def _uncharge(self, gap: Gap) -> None:
-        """The bar after a hole was told how many ids it misses: tell it what is missing now."""
+    def _charge(self, gap: Gap) -> list[tuple[int, Interval, int]]:
+        """Tell the bar after a hole how many ids it misses now; those that are closed, and have to be made again."""
         if gap.before_ms is None:
-            return
+            return []
         symbol_id = self._live.symbols.index(gap.symbol)
+        closed = []
         for interval in self._book.intervals:
             open_ms = interval.floor(gap.before_ms)
             lost = self._lost_in(symbol_id, interval, open_ms)
             if not self._book.set_lost(symbol_id, interval, open_ms, lost):
-                self._late.add((symbol_id, interval, open_ms))
+                closed.append((symbol_id, interval, open_ms))
+        return closed
 
     def _lost_in(self, symbol_id: int, interval: Interval, open_ms: int) -> int:
         """Ids of open gaps right before a trade of this bar: a hole is charged to the bar that follows it."""
@@ -185,8 +195,10 @@ class Intake:
     async def revise_for_ever(self) -> None:
         """Rebuild bars that late trades belong to, from the tape itself, and then write which holes they filled."""
         while True:
+            self._revising = False
             await self._unsettled.wait()
             self._unsettled.clear()
+            self._revising = True
             late, self._late = self._late, set()
             rows = dict(self._rows)
             try:
@@ -278,15 +290,15 @@ class Intake:
             starts[interval] = int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0
         from_ms = min(starts.values())
         trades = self._store.trades(symbol, from_ms=from_ms, limit=LARGEST_REBUILD, newest=True)
-        lost = np.zeros(len(trades), np.int64)
-        for gap in self._tracker.open_gaps(symbol_id):
-            place = int(np.searchsorted(trades.id, gap.last_id))
-            if gap.before_ms is not None and gap.before_ms >= from_ms and place < len(trades):
-                lost[place] += gap.ids
         # By time, so that no trade is late for its bar: what is put here may replace a bar that was revised already.
         order = np.lexsort((trades.id, trades.time_ms))
-        change = self._book.add(trades.take(order), lost[order])
-        self._put_bars(change.closed)
+        change = self._book.add(trades.take(order), np.zeros(len(trades), np.int64))
+        gaps = self._tracker.open_gaps(symbol_id)
+        closed = charged(change.closed, gaps)
+        self._book.put(closed)
+        self._put_bars(closed)
+        for gap in gaps:
+            self._charge(gap)
         filled = {(symbol_id, i, i.floor(at_ms)) for i in self._book.intervals for at_ms in filled_ms}
         self._late.update(item for item in filled if item[2] < starts[item[1]])
         if self._late:

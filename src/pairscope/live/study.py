@@ -229,7 +229,7 @@ def _matrix_of_bars(span: Span, interval: Interval, window: int, on: Literal["re
     found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, on)
     needed = window - (on == "returns")
     few = 2 * found.n < needed
-    return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW)
+    return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW, Reason.CONSTANT)
 
 
 def _matrix_of_trades(tapes: Sequence[Tape]) -> Found:
@@ -242,11 +242,11 @@ def _matrix_of_trades(tapes: Sequence[Tape]) -> Found:
     for i in range(k):
         own = hayashi_yoshida(tapes[i], tapes[i])
         matrix[i, i], n[i, i] = (1.0 if np.isfinite(own.correlation) else np.nan), own.n
-    return matrix, n, _reasons(matrix, n < FEWEST_CHANGES, Reason.NO_TRADES)
+    return matrix, n, _reasons(matrix, n < FEWEST_CHANGES, Reason.NO_TRADES, Reason.NO_VARIANCE)
 
 
-def _reasons(matrix: FloatArray, few: BoolArray, why_few: Reason) -> list[list[str | None]]:
-    reasons = np.where(few, why_few.value, Reason.CONSTANT.value).astype(object)
+def _reasons(matrix: FloatArray, few: BoolArray, why_few: Reason, otherwise: Reason) -> list[list[str | None]]:
+    reasons = np.where(few, why_few.value, otherwise.value).astype(object)
     reasons[np.isfinite(matrix)] = None
     told: list[list[str | None]] = reasons.tolist()
     return told

@@ -1,0 +1,227 @@
+"""Metrics on request: every method, tests, series, correlations and clusters; all beside the plain functions."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from pairscope.analytics.catalogue import CATALOGUE
+from pairscope.analytics.clusters import cluster, correlation_matrix, distances
+from pairscope.analytics.garch import fit_garch
+from pairscope.analytics.health import judge
+from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.ticks import PairTicks, hayashi_yoshida, tape_of
+from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, want_all
+from pairscope.api.columns import pair_columns, quantities
+from pairscope.bars.align import align_closes, stale_limit_ms
+from pairscope.base.interval import Interval
+from pairscope.live.windows import garch_returns, measure_pair, measure_symbol, pair_series, pair_window
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market, Served
+
+SECOND = Interval(1_000)
+Y, X = "ETHUSDT", "BTCUSDT"
+PAIR = f"/analytics/pair?y={Y}&x={X}"
+WINDOW = 60
+
+
+def plain(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+async def get(server: Served, path: str) -> Any:
+    answer = await server.http.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def bars_of(market: Market, symbol: str) -> Any:
+    return market.live.bars(symbol, SECOND, 10_000)
+
+
+def ticks_of(market: Market, at_ms: int) -> PairTicks:
+    since_ms = at_ms - (WINDOW - 1) * 1_000
+    tapes = []
+    for symbol in (Y, X):
+        trades = market.store.trades(symbol, from_ms=since_ms, to_ms=at_ms + 1_000)
+        tapes.append(tape_of(trades.time_ms, trades.price))
+    return PairTicks(*tapes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_pair_by_any_method_is_what_the_functions_give(market: Market, server: Served, method: str) -> None:
+    answer = await get(server, f"{PAIR}&method={method}&window={WINDOW}&limit=40")
+    at_ms = market.book.newest_open_ms(SECOND)
+    legs = [bars_of(market, symbol) for symbol in (Y, X)]
+    series = pair_series(legs[0], legs[1], SECOND, WINDOW, at_ms - 39_000, at_ms, method)
+    assert answer["series"] == plain(pair_columns(series))
+    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_BAR[method])
+    assert answer["metrics"] == plain(quantities(metrics))
+    assert (answer["method"], answer["tests"]) == (method, None)
+
+
+async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Market, server: Served) -> None:
+    answer = await get(server, f"{PAIR}&window={WINDOW}&tests=true&limit=1")
+    at_ms = market.book.newest_open_ms(SECOND)
+    legs = [bars_of(market, symbol) for symbol in (Y, X)]
+    ticks = ticks_of(market, at_ms)
+    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_TESTS["ols"], ticks)
+    assert answer["metrics"] == plain(quantities(metrics))
+    assert answer["metrics"].keys() > {name for name, metric in CATALOGUE.items() if metric.scope == "pair"}
+    assert answer["metrics"]["correlation_hy"]["n"] == hayashi_yoshida(ticks.y, ticks.x).n > 100
+    tests = answer["tests"]
+    assert tests["health"]["condition"] == answer["metrics"]["health"]["value"]
+    assert tests["health"]["reasons"] == list(judge(pair_window(legs[0], legs[1], SECOND, WINDOW, at_ms)).reasons)
+    assert len(tests["lead_lag"]["lags_ms"]) == len(tests["lead_lag"]["contrasts"]) == 201
+    assert tests["epps"]["interval_s"][0] == 1
+
+
+async def test_metrics_of_a_pair_are_chosen_by_name_with_parameters(server: Served) -> None:
+    names = "beta:method=tls,coint_p,half_life,variance_ratio:lag=5"
+    answer = await get(server, f"{PAIR}&metrics={names}&method=huber")
+    assert list(answer["metrics"]) == names.split(",")
+    by_method = (await get(server, f"{PAIR}&metrics=beta&method=tls"))["metrics"]["beta"]
+    assert answer["metrics"]["beta:method=tls"]["value"] == by_method["value"]
+
+
+async def test_trades_are_read_when_a_metric_needs_them(market: Market, server: Served) -> None:
+    answer = await get(server, f"{PAIR}&window={WINDOW}&metrics=correlation_hy:reach_ms=0,lead_lag")
+    ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
+    found = answer["metrics"]["correlation_hy:reach_ms=0"]
+    assert found["value"] == hayashi_yoshida(ticks.y, ticks.x, 0).correlation
+
+
+async def test_the_past_gives_what_was_told_then(market: Market, server: Served) -> None:
+    then = await get(server, f"{PAIR}&window=30&tests=true&limit=5")
+    at_ms = then["series"]["open_time_ms"][-1]
+    market.trade(30_000)
+    await market.store.flushed()
+    # The newest bar was open and has changed since; every bar before it has not.
+    again = await get(server, f"{PAIR}&window=30&tests=true&limit=4&to={at_ms}")
+    before = {name: column[:-1] for name, column in then["series"].items()}
+    assert again["series"] == before
+
+
+async def test_a_series_holds_at_each_bar_what_was_told_there(market: Market, server: Served) -> None:
+    names = ["rsi:period=5", "sma:period=10", "volume", "trend", "adf_pvalue", "price_z"]
+    answer = await get(server, f"/analytics/{X}/series?metrics={','.join(names)}&window={WINDOW}&limit=70")
+    assert len(answer["open_time_ms"]) == 70
+    assert list(answer["metrics"]) == names
+    bars = bars_of(market, X)
+    for row, at_ms in enumerate(answer["open_time_ms"]):
+        known = bars[bars["open_time_ms"] <= at_ms]
+        then = measure_symbol(known, SECOND, WINDOW, at_ms, want_all(names, "symbol"))
+        assert {name: answer["metrics"][name][row] for name in names} == {name: then[name].value for name in names}
+
+
+async def test_garch_is_as_old_as_its_fit(market: Market, server: Served) -> None:
+    pytest.importorskip("arch")
+    answer = await get(server, f"/analytics/{X}?metrics=garch_forecast,last_price")
+    newest_ms = market.book.newest_open_ms(SECOND)
+    found = answer["metrics"]["garch_forecast"]
+    assert (found["as_of_ms"], found["window"]) == (newest_ms - 1_000, 1_000)
+    assert answer["metrics"]["last_price"]["as_of_ms"] == newest_ms
+    fit = fit_garch(garch_returns(bars_of(market, X), SECOND, newest_ms - 1_000))
+    assert (found["value"], found["n"]) == (fit.forecast if fit.converged else None, fit.n)
+
+
+@pytest.mark.parametrize("on", ["returns", "levels"])
+async def test_correlations_are_those_of_the_pairs(market: Market, server: Served, on: str) -> None:
+    answer = await get(server, f"/correlations?on={on}&window={WINDOW}")
+    assert answer["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    pair = await get(server, f"{PAIR}&window={WINDOW}&limit=1")
+    name = "correlation" if on == "returns" else "correlation_levels"
+    assert answer["correlation"][1][0] == answer["correlation"][0][1] == pair["metrics"][name]["value"]
+    assert answer["n"][0][1] == pair["metrics"][name]["n"]
+    assert answer["as_of_ms"] == market.book.newest_open_ms(SECOND)
+    assert [row[i] for i, row in enumerate(answer["correlation"])] == [1.0] * 3
+    assert {reason for row in answer["reason"] for reason in row} == {None}
+
+
+async def test_correlations_of_trades_are_those_of_hayashi_and_yoshida(market: Market, server: Served) -> None:
+    answer = await get(server, f"/correlations?on=hy&window={WINDOW}&symbols={Y.lower()},{X},{Y}")
+    ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
+    assert answer["symbols"] == [Y, X]
+    assert answer["correlation"][0][1] == hayashi_yoshida(ticks.y, ticks.x).correlation
+
+
+async def test_a_cell_without_a_number_has_a_reason(market: Market, server: Served) -> None:
+    market.trade(40_000, symbols=("BTCUSDT", "ETHUSDT"))
+    await market.store.flushed()
+    for on, reason in (("returns", "constant_series"), ("hy", "no_trades")):
+        answer = await get(server, f"/correlations?on={on}&window=30")
+        assert [answer["correlation"][2][0], answer["reason"][2][0]] == [None, reason]
+        # Prices that are nothing but noise have a correlation bar by bar, and none beyond the noise.
+        assert answer["reason"][0][1] == (None if on == "returns" else "no_variance")
+
+
+async def test_clusters_stand_together_along_the_tree(market: Market, server: Served) -> None:
+    answer = await get(server, f"/clustering?window={WINDOW}&cut=1.4")
+    at_ms = market.book.newest_open_ms(SECOND)
+    legs = [bars_of(market, symbol) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")]
+    start_ms = at_ms - (WINDOW - 1) * 1_000
+    _, closes = align_closes(legs, SECOND, start_ms, at_ms, stale_limit_ms(SECOND))
+    found = correlation_matrix(np.log(closes), WINDOW, start_ms // 1_000)
+    tree = cluster(distances(found.matrix), 1.4)
+    assert answer["matrix"]["correlation"] == found.matrix[np.ix_(tree.order, tree.order)].tolist()
+    assert answer["height"] == tree.height.tolist()
+    assert answer["cluster"] == sorted(answer["cluster"])
+    assert [name for group in answer["clusters"] for name in group] == answer["matrix"]["symbols"]
+    nearest = [answer["matrix"]["symbols"][i] for i in (answer["left"][0], answer["right"][0])]
+    best = max((found.matrix[i, j], i, j) for i in range(3) for j in range(i))
+    assert {*nearest} == {("BTCUSDT", "ETHUSDT", "SOLUSDT")[i] for i in best[1:]}
+    assert math.isclose(answer["height"][0], math.sqrt(2 * (1 - best[0])))
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "cure"),
+    [
+        (f"/analytics/{X}?metrics=rsii", 404, "did you mean rsi?"),
+        (f"/analytics/{X}?metrics=rsi:period=0", 422, "give a whole number from 1 to 10,000"),
+        (f"/analytics/{X}/series?metrics=garch_volatility", 422, "ask for its present value"),
+        (f"/analytics/{X}/series?window=9", 422, "from 10 to 5,000"),
+        (f"{PAIR}&metrics=rsi", 404, "known: beta"),
+        (f"{PAIR}&tests=maybe", 422, "choose from false, true"),
+        ("/correlations?symbols=BTCUSDT", 422, "name 2 to 600 different ones"),
+        ("/correlations?symbols=BTCUSDT,ETHUSD", 404, "did you mean ETHUSDT?"),
+        ("/correlations?on=prices", 422, "choose from returns, levels, hy"),
+        ("/clustering?cut=3", 422, "give a number from 0 to 2"),
+        ("/clustering?cut=nan", 422, "give a number from 0 to 2"),
+    ],
+)
+async def test_bad_questions_are_refused_with_the_cure(server: Served, path: str, status: int, cure: str) -> None:
+    answer = await server.http.get(path)
+    assert answer.status_code == status, answer.text
+    assert cure in answer.json()["error"]["cure"]
+
+
+async def test_nothing_is_known_before_the_first_trade(new_market: Market, serve: Any) -> None:
+    async with serve(new_market.app()) as server:
+        matrix = await get(server, "/correlations")
+        assert {cell for row in matrix["correlation"] for cell in row} == {None}
+        assert {reason for row in matrix["reason"] for reason in row} == {"too_few_observations"}
+        assert {cell for row in (await get(server, "/correlations?on=hy"))["correlation"] for cell in row} == {None}
+        assert len((await get(server, "/clustering"))["clusters"]) == 3
+        tests = await get(server, f"{PAIR}&tests=true")
+        assert tests["tests"]["health"]["condition"] == "unknown"
+        assert all(one["value"] is None and one["reason"] for name, one in tests["metrics"].items() if name != "health")
+        assert (await get(server, f"/analytics/{X}?metrics=all"))["metrics"]["rsi"]["value"] is None
+        assert all(
+            value in (None, 0.0)
+            for one in (await get(server, f"/analytics/{X}/series"))["metrics"].values()
+            for value in one
+        )
+
+
+async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choice(server: Served) -> None:
+    entries = {entry["name"]: entry for entry in await get(server, "/metrics/catalogue")}
+    assert list(entries) == list(CATALOGUE)
+    (method,) = entries["beta"]["parameters"]
+    assert method["choices"] == list(METHODS) == list(method["remarks"])
+    assert (entries["rsi"]["parameters"][0]["low"], entries["rsi"]["cadence"]) == (1.0, "bar")
+    assert entries["lead_lag"]["needs"] == "trades"
