@@ -7,6 +7,8 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,10 +21,12 @@ from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock, now_ms
-from pairscope.base.errors import FeedUnavailable, SettingsError, StoreUnavailable
+from pairscope.base.errors import SettingsError, StoreUnavailable
 from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.feed.binance import rows
+from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.lane import LaneOptions
 from pairscope.feed.binance.protocol import Decoded
@@ -30,10 +34,13 @@ from pairscope.feed.binance.quiet import QuietWatch
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.source import Source, SourcePlan, open_source, plan_source
+from pairscope.feed.source import Source, open_source, plan_source
+from pairscope.live.archive_fill import ArchiveFill
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
+from pairscope.live.watching import Watching
+from pairscope.live.watchlist import WatchList
 from pairscope.store.tape import Store
 
 log = structlog.get_logger()
@@ -45,14 +52,6 @@ FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says 
 
 
 REPLAYED = "replayed"  # a file beside the tape of a replay that was played to its end
-
-
-def tape_path(settings: Settings, plan: SourcePlan) -> Path:
-    """Each source keeps its own tape: simulated trades never mix with real ones."""
-    if settings.database_path is None:
-        return settings.data_dir / plan.folder / "tape.duckdb"
-    path = settings.database_path
-    return path if plan.kind == "live" else path.with_name(f"{path.stem}.{plan.folder}{path.suffix}")
 
 
 def clear_replayed(path: Path) -> None:
@@ -87,23 +86,22 @@ def listen(host: str, port: int) -> socket.socket:
 class System:
     """Everything that runs for one set of settings."""
 
-    def __init__(self, settings: Settings, source: Source, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: Settings, source: Source, store: Store, watched: WatchList, clock: Clock) -> None:
         self._clock = clock
-        self._first_reason = "restart"
         self.settings = settings
         self.source = source
         self.store = store
         plan = source.plan
-        for symbol in plan.symbols:
+        for symbol in watched.symbols:
             store.symbols.add(symbol)
         self.tracker = ContinuityTracker(store.symbols)
         self.book = BarBook(settings.interval_list(), settings.history_bars)
-        self.live = Live(symbols=store.symbols, book=self.book, pairs=plan.pairs, reader=store)
+        self.live = Live(symbols=store.symbols, book=self.book, pairs=watched.pairs, reader=store)
         self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=self.live, clock=clock)
         self.stream = TradeStream(
             base_url=source.ws_url,
             kind=plan.trade_kind,
-            watch=plan.symbols,
+            watch=watched.symbols,
             symbols=store.symbols,
             clock=clock,
             sink=self._sink,
@@ -115,10 +113,23 @@ class System:
             pages=self.rest,
             tracker=self.tracker,
             symbols=store.symbols,
-            watched=plan.symbols,
+            watched=watched.symbols,
             take=self._take_all,
             obstructed=self._obstructed,
-            may_store=lambda: store.counters().error is None,
+            may_store=self._may_store,
+        )
+        self._site = ArchiveSite(source.archive_url) if self._by_id and source.archive_url else None
+        self.archive = self._archive(self._site) if self._site else None
+        self.watching = Watching(
+            watched=watched,
+            stream=self.stream,
+            rest=self.rest,
+            tracker=self.tracker,
+            symbols=store.symbols,
+            instruments=source.instruments,
+            history_ms=settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0,
+            clock=clock,
+            changed=self._watch_changed,
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.quiet_watch = QuietWatch(
@@ -135,6 +146,8 @@ class System:
             clock=clock,
             backfill=self.backfill,
             budget=self.rest.budget,
+            archive=self.archive,
+            watching=self.watching,
         )
         self.app = create_app(
             settings=settings,
@@ -144,8 +157,36 @@ class System:
             health=self.board.health,
             config=self.board.config,
             tape=self.board.tape,
+            watch=self.watching.add,
+            unwatch=self.watching.remove,
             clock=clock,
         )
+
+    @property
+    def _by_id(self) -> bool:
+        """Whether missing trades can be asked for: raw ones cannot, by id."""
+        return self.source.plan.trade_kind is TradeKind.AGG
+
+    def _archive(self, site: ArchiveSite) -> ArchiveFill:
+        return ArchiveFill(
+            site=site,
+            tracker=self.tracker,
+            symbols=self.store.symbols,
+            take=self._take_all,
+            obstructed=self._keep_gap,
+            may_store=self._may_store,
+            prepare=partial(compiled, "archive"),
+            folder=self.store.path.parent / "downloads",
+            keep_days=self.settings.keep_data_days,
+            clock=self._clock,
+        )
+
+    def _watch_changed(self) -> None:
+        self.live.pairs = list(self.watching.watched.pairs)
+        self.backfill.rank(self.watching.watched.symbols)
+
+    def _may_store(self) -> bool:
+        return self.store.counters().error is None
 
     def _sink(self, decoded: Decoded) -> None:
         self.intake.hole_reason = self._hole_reason()
@@ -174,27 +215,16 @@ class System:
         since_s = self.stream.subscribed_for_s
         if since_s is None or since_s > JUST_CONNECTED_S:
             return "skipped"
-        return "disconnected" if self.stream.health.reconnects else self._first_reason
+        return "disconnected" if self.stream.health.reconnects else "restart"
 
-    async def _reach_back(self) -> None:
-        """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
-        if self.source.plan.kind == "replay" or not self.settings.history_minutes:
-            return
-        since_ms = now_ms(self._clock) - self.settings.history_minutes * 60_000
-        new = [s for s in self.source.plan.symbols if self.tracker.highest(self.store.symbols.index(s)) is None]
-        for symbol in new:
-            try:
-                first_id = await self.rest.first_id_from(symbol, since_ms)
-            except FeedUnavailable as error:
-                log.warning("history_unavailable", symbol=symbol, cause=error.message)
-                return
-            if first_id is not None:
-                self.tracker.restore(self.store.symbols.index(symbol), first_id - 1, since_ms)
-        if new:
-            self._first_reason = "history"
+    def _keep_gap(self, gap: Gap) -> None:
+        self.intake.keep_gaps([gap])
 
     def _obstructed(self, gap: Gap) -> None:
-        self.intake.keep_gaps([gap])
+        """REST cannot fill it; a daily file may."""
+        self._keep_gap(gap)
+        if self.archive is not None:
+            self.archive.wake()
 
     def _take_all(self, trades: TradeBatch) -> bool:
         return self.intake.take(trades, np.ones(len(trades), np.bool_))
@@ -202,18 +232,20 @@ class System:
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
         self._loop = asyncio.get_running_loop()
-        async with self.rest, asyncio.TaskGroup() as tasks:
+        async with self.rest, self._site or contextlib.nullcontext(), asyncio.TaskGroup() as tasks:
             await compiled("live")
             self.intake.restore()
             self.board.warm = True
             self.store.when_ids_are_lost(self._ids_lost)
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
-            if self.source.plan.trade_kind is TradeKind.AGG:  # raw trades cannot be asked for again by id
-                await self._reach_back()
+            if self._by_id:
+                await self.watching.reach_back(self.watching.watched.symbols)
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
                 tasks.create_task(self.quiet_watch.run(), name="quiet")
+            if self.archive is not None:
+                tasks.create_task(self.archive.run(), name="archive")
             stream = tasks.create_task(self.stream.run(), name="feed")
             await self.source.finished.wait()
             await asyncio.sleep(FRAMES_UNDER_WAY_S)
@@ -224,17 +256,22 @@ class System:
             log.info("replay_finished", trades=self.intake.counters.received)
 
 
-def warm_up(part: Literal["live", "all"] = "all") -> None:
-    """Compile kernels, or load them from the cache: those of every bar, or all of the catalogue."""
+Part = Literal["live", "all", "archive"]
+
+
+def warm_up(part: Part = "all") -> None:
+    """Compile kernels, or load them from the cache: those of every bar, all of the catalogue, or those of files."""
     if part == "live":
         bars_warm.warm_up()
         catalogue.warm_up_live()
+    elif part == "archive":
+        rows.warm_up()
     else:
         catalogue.warm_up()
     remember_compiled(part)
 
 
-async def compiled(part: Literal["live", "all"]) -> None:
+async def compiled(part: Part) -> None:
     """Have kernels ready; a cold cache is filled by a process of its own, whose memory goes away with it."""
     if not is_compiled(part):
         log.info("compiling_kernels", part=part)
@@ -253,7 +290,7 @@ async def compiled(part: Literal["live", "all"]) -> None:
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     """A system with its tape and its source open; both are closed again whatever happens."""
     plan = await plan_source(settings, clock)
-    path = tape_path(settings, plan)
+    path = settings.tape_path(plan.folder)
     if plan.kind == "replay":
         clear_replayed(path)
     store = await asyncio.to_thread(
@@ -268,10 +305,13 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         keep_bar_days=settings.keep_bar_days,
     )
     try:
+        pairs = plan.pairs if settings.pairs else ()
+        watched = WatchList(path, plan.symbols, pairs, settings.most_symbols).read(plan.instruments or ())
+        plan = replace(plan, symbols=watched.symbols, pairs=watched.pairs)
         heads = await asyncio.to_thread(store.last_trades)
         had = {store.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}
         async with open_source(plan, settings, clock, had) as source:
-            yield System(settings, source, store, clock)
+            yield System(settings, source, store, watched, clock)
     finally:
         await asyncio.to_thread(store.close)
 

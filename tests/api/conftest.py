@@ -42,6 +42,7 @@ class Market:
         self.book = BarBook(self.settings.interval_list(), self.settings.history_bars)
         self.live = Live(symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store)
         self.now_ms = START_MS
+        self.changes: list[str] = []  # of the watched symbols, as they were asked for
         self._random = np.random.default_rng(7)
         self._last_ids = [0] * len(SYMBOLS)
 
@@ -95,6 +96,8 @@ class Market:
             "health": lambda: wire.Health(status="ok", version="0", problems=[]),
             "config": self.config,
             "tape": self.tape,
+            "watch": self.watch,
+            "unwatch": self.unwatch,
             "clock": SystemClock(),
         }
         return create_app(**(parts | options))
@@ -104,6 +107,12 @@ class Market:
 
     def tape(self) -> wire.TapeStatus:
         return msgspec.convert(TAPE, wire.TapeStatus)
+
+    async def watch(self, symbol: str) -> None:
+        self.changes.append(f"+{symbol}")
+
+    async def unwatch(self, symbol: str) -> None:
+        self.changes.append(f"-{symbol}")
 
     def config(self) -> wire.Config:
         infos = [wire.SymbolInfo(symbol=s, tick_size=0.1, price_decimals=1, step_size=0.001) for s in SYMBOLS]
@@ -132,6 +141,10 @@ TAPE: dict[str, Any] = {
         "weight_allowed": 1200,
         "weight_limit": 2400,
         "banned_until_ms": None,
+        "archive_ids": 0,
+        "archive_files": 0,
+        "archive_trades": 0,
+        "archive_error": None,
     },
     "disk": {
         "open_bytes": 1,

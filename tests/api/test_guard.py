@@ -171,6 +171,16 @@ async def test_a_request_that_a_browser_says_another_site_made_is_refused_but_a_
     assert sent[0]["status"] == 200
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_only_the_own_page_and_programs_may_change_something(method: str) -> None:
+    assert (await ask("localhost:8000", method=method))[0]["status"] == 200
+    assert (await ask("localhost:8000", ("origin", "http://localhost:8000"), method=method))[0]["status"] == 200
+    for origin in FOREIGN_ORIGINS:
+        assert code(await ask("localhost:8000", ("origin", origin), method=method)) == "foreign_origin", origin
+    link = (("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"))
+    assert code(await ask("localhost", *link, method=method)) == "foreign_origin"
+
+
 async def test_a_server_without_denial_responses_closes_the_handshake() -> None:
     sent = await ask("evil.example", kind="websocket", extensions={})
     assert sent == [{"type": "websocket.close", "code": 1008}]

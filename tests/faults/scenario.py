@@ -119,7 +119,9 @@ class Scenario:
             case "drop":  # or half-open: whatever is sent is lost
                 self.lost_until = until
             case "stall":
-                self.stalled_until = min(until, tick + max(1, round(LONGEST_STALL_S / self.tick_s)))
+                # A trade that is held back by disorder already must not come later than a start looks back.
+                longest_s = LONGEST_STALL_S - (2 * self.tick_s if self.waiting else 0)
+                self.stalled_until = min(until, tick + round(longest_s / self.tick_s))
             case "restart":
                 self.lost_until = until
                 self.rest.down = True

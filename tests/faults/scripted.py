@@ -65,6 +65,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
         sent_s = asyncio.get_running_loop().time()
         latency_s = self._rng.uniform(0.2, 2.0) * self.manners.latency_s
         await asyncio.sleep(latency_s / 2)
+        banned = self._now_ms() < self._banned_until_ms
         try:
             answer = await self._answer(request)
         except httpx.TransportError as error:
@@ -72,12 +73,10 @@ class ScriptedRest(httpx.AsyncBaseTransport):
             raise
         self._note("rest", request.url.query, answer.status_code, len(answer.content))
         await asyncio.sleep(latency_s / 2)
-        if answer.status_code != 418:
-            self.ban_told_s = None
-        elif self.ban_told_s is None:
-            self.ban_told_s = asyncio.get_running_loop().time()
-        else:
+        if banned and self.ban_told_s is not None:
             self.asked_against_a_ban += sent_s > self.ban_told_s
+        elif answer.status_code == 418:
+            self.ban_told_s = asyncio.get_running_loop().time()
         return answer
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -100,6 +99,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
             pass
         elif draw < self.manners.banned or self._refused[minute] > BAN_AFTER:
             self._banned_until_ms = now_ms + 2 * MINUTE_MS
+            self.ban_told_s = None  # of this one
         elif draw < self.manners.banned + self.manners.refused or self.weight[minute] > LIMIT:
             self._refused[minute] += 1
             return 429, '{"code":-1003,"msg":"Too many requests."}'

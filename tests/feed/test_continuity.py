@@ -155,6 +155,34 @@ def test_a_hole_lies_between_the_times_of_the_trades_around_it() -> None:
     assert (gap.after_ms, gap.before_ms) == (20, 90)
 
 
+def test_a_part_of_a_hole_that_is_filled_lies_between_its_own_trades() -> None:
+    tape = Tape()
+    tape.add(1, 2, 20)
+    left, middle, right = tape.add(8, 9, 10).gaps
+    assert (left.first_id, left.after_ms, left.before_ms) == (3, 20, 80)
+    assert (middle.first_id, middle.last_id, middle.after_ms, middle.before_ms) == (8, 10, 80, 100)
+    assert (right.last_id, right.after_ms, right.before_ms) == (19, 100, 200)
+    (closed,) = tape.add(3, 4, 5, 6, 7).gaps
+    assert (closed.after_ms, closed.before_ms) == (20, 80)
+
+
+def test_a_filled_hole_has_no_obstacle_any_more() -> None:
+    tape = Tape()
+    tape.add(1, 4)
+    tape.tracker.obstruct(0, 2, 3, "too_old_for_rest")
+    (closed,) = tape.add(2, 3).gaps
+    assert (closed.closed_ms, closed.obstacle) == (1_000, None)
+
+
+def test_a_reason_told_beforehand_is_that_of_the_next_trade_only() -> None:
+    tape = Tape(restored=41)
+    tape.tracker.expect(0, "unwatched")
+    assert [hole.reason for hole in tape.add(40, 41).opened + tape.add(45).opened] == ["unwatched"]
+    tape.tracker.expect(0, "unwatched")
+    assert tape.add(46).opened == []
+    assert [hole.reason for hole in tape.add(48).opened] == ["test"]
+
+
 def test_an_id_nobody_can_believe_changes_nothing() -> None:
     tape = Tape()
     tape.add(1, 2)

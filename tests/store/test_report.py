@@ -9,7 +9,8 @@ import pytest
 
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import Gap, TradeBatch, TradeKind
-from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
+from pairscope.store.holdings import Holding
+from pairscope.store.report import SymbolReport, Verified, VerifiedList, backfilled, report_symbols, stored_kind
 from pairscope.store.tape import Store
 
 
@@ -25,6 +26,18 @@ async def test_a_report_counts_trades_and_gaps(
     assert (btc.first_ms, btc.last_ms) == (1_000_010, 1_000_014)
     assert (btc.ids_missing, btc.backfilled, btc.gaps_open, btc.gaps_closed) == (3, 2, 1, 1)
     assert eth == SymbolReport("ETHUSDT", 0, 0, 0, 0, 0)
+
+
+def test_no_more_is_back_filled_than_is_on_the_tape() -> None:
+    held = Holding(0, trades=95, first_id=10, last_id=109, first_ms=0, last_ms=0)
+    gaps = [
+        Gap("BTCUSDT", 1, 30, 1, "start", closed_ms=2),  # its first trades are deleted
+        Gap("BTCUSDT", 25, 35, 1, "file_damaged", closed_ms=2),  # some of them came twice
+        Gap("BTCUSDT", 33, 34, 1, "file_damaged"),  # and are missing again
+        Gap("BTCUSDT", 50, 52, 1, "not_a_trade", closed_ms=2),
+        Gap("BTCUSDT", 109, 120, 1, "start", closed_ms=2),
+    ]
+    assert backfilled(held, gaps) == 26 - 2 + 1
 
 
 def test_results_of_verification_are_kept_by_symbol(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
     slope = sxy / sxx
     if syy - slope * sxy <= EXACT_FIT * syy:
         return Break(math.nan, n - 2, Reason.EXACT_FIT)
-    y, x = y - mean_y, x - mean_x
+    y, x = (np.where(np.isfinite(leg), leg - mean, np.nan) for leg, mean in ((y, mean_y), (x, mean_x)))
     if whiten:
         phi = _autoregression(y - slope * x)
         y, x = y[1:] - phi * y[:-1], x[1:] - phi * x[:-1]

@@ -33,8 +33,11 @@ _DRIFT_LOW, _DRIFT_HIGH = -16.0, 2.0
 _EVALUATIONS = 200
 _LIKELIHOOD_STEP = 1e-9
 
-# alpha, beta, spread; the six entries of their symmetric covariance; innovation and its variance.
-State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float, float]
+# Log-likelihood, artanh(phi) and ln(drift) of a corner of the simplex.
+Corner: TypeAlias = tuple[float, float, float]
+# a and b; the three entries of their covariance; the newest observation p, q; then what has become of its spread since:
+# the share that is left, the variance that has joined, and the variance of the steps of b; innovation and its variance.
+State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
 
 
 def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
@@ -105,14 +108,14 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
     product = 1.0  # of several S: one logarithm for all
     for i in range(len(p)):
         if i > 0:
-            state = _predict(state, phi, drift)
+            state = _wait(state, phi, drift)
         if not (math.isfinite(p[i]) and math.isfinite(q[i])):
             continue
         state = _update(state, p[i], q[i])
         n += 1
         if n > _BURN:
-            squares += state[9] * state[9] / state[10]
-            product *= state[10]
+            squares += state[10] * state[10] / state[11]
+            product *= state[11]
             if product > 1e100 or n % 16 == 0:
                 log_s += math.log(product)
                 product = 1.0
@@ -127,28 +130,23 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
 @kernel
 def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
     """The phi and drift that maximise `log_likelihood`: the best of a grid, then Nelder and Mead's simplex."""
-    corners = np.zeros((3, 2))
-    values = np.full(3, -np.inf)
+    best = (-np.inf, 0.0, 0.0)
     for a in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
         for b in (-16.0, -11.0, -7.0, -3.0):
-            value = _at(p, q, a, b)
-            if value > values[0]:
-                values[0] = value
-                corners[0, 0] = a
-                corners[0, 1] = b
-    corners[1:] = corners[0]
-    corners[1, 0] += 0.3
-    corners[2, 1] += 1.5
-    values[1] = _at(p, q, corners[1, 0], corners[1, 1])
-    values[2] = _at(p, q, corners[2, 0], corners[2, 1])
+            corner = _at(p, q, a, b)
+            if corner[0] > best[0]:
+                best = corner
+    middle = _at(p, q, best[1] + 0.3, best[2])
+    worst = _at(p, q, best[1], best[2] + 1.5)
     evaluations = 0
     while evaluations < _EVALUATIONS:
-        _sort(corners, values)
-        if not values[0] - values[2] > _LIKELIHOOD_STEP * abs(values[0]):
+        best, middle, worst = _in_order(best, middle, worst)
+        if not best[0] - worst[0] > _LIKELIHOOD_STEP * abs(best[0]):
             break
-        evaluations += _step(p, q, corners, values)
-    _sort(corners, values)
-    return _phi_of(corners[0, 0]), _drift_of(corners[0, 1])
+        middle, worst, taken = _step(p, q, best, middle, worst)
+        evaluations += taken
+    best, middle, worst = _in_order(best, middle, worst)
+    return _phi_of(best[1]), _drift_of(best[2])
 
 
 @kernel
@@ -162,75 +160,77 @@ def _drift_of(b: float) -> float:
 
 
 @kernel
-def _at(p: FloatArray, q: FloatArray, a: float, b: float) -> float:
-    return log_likelihood(p, q, _phi_of(a), _drift_of(b))[0]
+def _at(p: FloatArray, q: FloatArray, a: float, b: float) -> Corner:
+    return log_likelihood(p, q, _phi_of(a), _drift_of(b))[0], a, b
 
 
 @kernel
-def _sort(corners: FloatArray, values: FloatArray) -> None:
+def _in_order(one: Corner, two: Corner, three: Corner) -> tuple[Corner, Corner, Corner]:
     """The best corner first."""
-    for i, j in ((0, 1), (1, 2), (0, 1)):
-        if values[j] > values[i]:
-            values[i], values[j] = values[j], values[i]
-            for k in range(2):
-                corners[i, k], corners[j, k] = corners[j, k], corners[i, k]
+    if two[0] > one[0]:
+        one, two = two, one
+    if three[0] > two[0]:
+        two, three = three, two
+    if two[0] > one[0]:
+        one, two = two, one
+    return one, two, three
 
 
 @kernel
-def _step(p: FloatArray, q: FloatArray, corners: FloatArray, values: FloatArray) -> int:
-    """Move the worst corner, or shrink the simplex towards the best; returns how often the likelihood was taken."""
-    centre = 0.5 * (corners[0] + corners[1])
-    out = centre - corners[2]
-    reflected = _at(p, q, centre[0] + out[0], centre[1] + out[1])
-    if reflected > values[0]:
-        expanded = _at(p, q, centre[0] + 2.0 * out[0], centre[1] + 2.0 * out[1])
-        reach = 2.0 if expanded > reflected else 1.0
-        corners[2] = centre + reach * out
-        values[2] = max(expanded, reflected)
-        return 2
-    if reflected > values[1]:
-        corners[2] = centre + out
-        values[2] = reflected
-        return 1
-    reach = 0.5 if reflected > values[2] else -0.5
-    contracted = _at(p, q, centre[0] + reach * out[0], centre[1] + reach * out[1])
-    if contracted > max(reflected, values[2]):
-        corners[2] = centre + reach * out
-        values[2] = contracted
-        return 2
-    for k in (1, 2):
-        corners[k] = 0.5 * (corners[k] + corners[0])
-        values[k] = _at(p, q, corners[k, 0], corners[k, 1])
-    return 4
+def _step(
+    p: FloatArray, q: FloatArray, best: Corner, middle: Corner, worst: Corner
+) -> tuple[Corner, Corner, int]:  # fmt: skip
+    """Move the worst corner, or both others towards the best; returns them, and how often the likelihood was taken."""
+    reflected = _beyond(p, q, best, middle, worst, 1.0)
+    if reflected[0] > best[0]:
+        expanded = _beyond(p, q, best, middle, worst, 2.0)
+        return middle, expanded if expanded[0] > reflected[0] else reflected, 2
+    if reflected[0] > middle[0]:
+        return middle, reflected, 1
+    contracted = _beyond(p, q, best, middle, worst, 0.5 if reflected[0] > worst[0] else -0.5)
+    if contracted[0] > max(reflected[0], worst[0]):
+        return middle, contracted, 2
+    middle = _at(p, q, 0.5 * (middle[1] + best[1]), 0.5 * (middle[2] + best[2]))
+    worst = _at(p, q, 0.5 * (worst[1] + best[1]), 0.5 * (worst[2] + best[2]))
+    return middle, worst, 4
+
+
+@kernel
+def _beyond(p: FloatArray, q: FloatArray, best: Corner, middle: Corner, worst: Corner, reach: float) -> Corner:
+    """The likelihood on the line from the worst corner through the middle of the others, so far on the other side."""
+    a = 0.5 * (best[1] + middle[1])
+    b = 0.5 * (best[2] + middle[2])
+    return _at(p, q, a + reach * (a - worst[1]), b + reach * (b - worst[2]))
 
 
 @kernel
 def _begin(phi: float) -> State:
-    return 0.0, 0.0, 0.0, _DIFFUSE, 0.0, 0.0, _DIFFUSE, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0
+    return 0.0, 0.0, _DIFFUSE, 0.0, _DIFFUSE, 0.0, 0.0, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0, 0.0
 
 
 @kernel
-def _predict(state: State, phi: float, drift: float) -> State:
-    a, b, s, aa, ab, as_, bb, bs, ss, _, _ = state
-    return a, b, phi * s, aa, ab, phi * as_, bb + drift, phi * bs, phi * phi * ss + 1.0, 0.0, 0.0
+def _wait(state: State, phi: float, drift: float) -> State:
+    a, b, aa, ab, bb, p, q, left, joined, walked, _, _ = state
+    return a, b, aa, ab, bb, p, q, phi * left, phi * phi * joined + 1.0, walked + drift, 0.0, 0.0
 
 
 @kernel
 def _update(state: State, p: float, q: float) -> State:
-    a, b, s, aa, ab, as_, bb, bs, ss, _, _ = state
-    ka = aa + ab * q + as_
-    kb = ab + bb * q + bs
-    ks = as_ + bs * q + ss
-    variance = ka + q * kb + ks
-    e = p - a - b * q - s
+    """Learn from an observation. A known a and b would leave nothing unknown of its spread p - a - b q, which is all
+    that the next needs: so the spread is no part of the state."""
+    a, b, aa, ab, bb, old_p, old_q, left, joined, walked, _, _ = state
+    of_a = 1.0 - left
+    of_b = q - left * old_q
+    ka = of_a * aa + of_b * ab
+    kb = of_a * ab + of_b * bb
+    variance = (of_a * of_a * aa + 2.0 * of_a * of_b * ab) + (of_b * of_b * bb + (q * q * walked + joined))
+    kb += q * walked
+    e = (p - left * old_p) - of_a * a - of_b * b
     per = 1.0 / variance
-    ga = ka * per
-    gb = kb * per
-    gs = ks * per
+    by = e * per
     return (
-        a + ga * e, b + gb * e, s + gs * e,
-        aa - ga * ka, ab - ga * kb, as_ - ga * ks, bb - gb * kb, bs - gb * ks, ss - gs * ks,
-        e, variance,
+        a + ka * by, b + kb * by, aa - ka * ka * per, ab - ka * kb * per, bb + walked - kb * kb * per,
+        p, q, 1.0, 0.0, 0.0, e, variance,
     )  # fmt: skip
 
 
@@ -272,7 +272,7 @@ def _filter_block(
     seen = 0
     for i in range(len(y)):
         if i > 0:
-            state = _predict(state, phi, drift)
+            state = _wait(state, phi, drift)
         present = math.isfinite(p[i]) and math.isfinite(q[i])
         if present:
             state = _update(state, p[i], q[i])
@@ -288,8 +288,8 @@ def _filter_block(
             out[4, i] = 0.0
             out[5, i] = deviation / math.sqrt(1.0 - phi * phi)
             if present:
-                out[3, i] = state[2] * unit_y
-                out[6, i] = state[9] / math.sqrt(state[10] * variance)
+                out[3, i] = (p[i] - state[0] - state[1] * q[i]) * unit_y
+                out[6, i] = state[10] / math.sqrt(state[11] * variance)
 
 
 @kernel

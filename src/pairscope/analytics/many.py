@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from pairscope.analytics.pairs import METRICS
-from pairscope.analytics.rolling import write_last_pair
+from pairscope.analytics.rolling import inverses_up_to, sides_of, write_last_pair
 from pairscope.base.errors import RequestError
 from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import FloatArray, IntArray
@@ -108,8 +108,13 @@ def _many(
 ) -> tuple[IntArray, FloatArray]:  # fmt: skip
     out = np.full((6, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
+    inverses = inverses_up_to(window)
+    sides = sides_of(1)
     for pair in range(len(y)):
-        n[pair] = write_last_pair(values[y[pair]], values[x[pair]], window, first_index, out, pair)
+        column = slice(pair, pair + 1)
+        write_last_pair(
+            values[y[pair]], values[x[pair]], window, first_index, inverses, sides, out[:, column], n[column]
+        )
     return n, out
 
 

@@ -156,9 +156,10 @@ def _variance_ratio(values: FloatArray, lag: int) -> tuple[float, float, int]:
         longer += long_move * long_move
     ratio = longer / (lag * (count - lag + 1.0) * (1.0 - lag / count)) / (squares_of_moves / (count - 1.0))
     for t in range(count):
-        move[t] *= move[t]
+        move[t] *= move[t] * (
+            count / squares_of_moves
+        )  # in units of their mean: fourth powers neither over- nor underflow
     theta = 0.0
     for k in range(1, lag):
         theta += (2.0 * (lag - k) / lag) ** 2 * product_sum(move[k:], move[: count - k])
-    theta *= count / (squares_of_moves * squares_of_moves)
-    return ratio, math.sqrt(count) * (ratio - 1.0) / math.sqrt(theta), SOLVED
+    return ratio, math.sqrt(count) * (ratio - 1.0) / math.sqrt(theta / count), SOLVED

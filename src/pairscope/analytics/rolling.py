@@ -139,20 +139,25 @@ def _check_window(window: int) -> None:
 
 @kernel
 def _roll_pair(y: FloatArray, x: FloatArray, window: int, first_index: int, out: FloatArray, n: IntArray) -> None:
-    before = np.zeros((window, 8))  # row k: sums of the k positions before the cut
+    inverses = inverses_up_to(window)
+    sides = sides_of(window)  # of the positions of a block
     for cut in range(-first_index % window, len(y), window):
+        end = min(cut + window, len(y))
+        if end < window:
+            continue
         sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        _keep(sides, 0, window - 1, sums)
         for back in range(1, min(window, cut + 1)):
             sums = _add_pair(sums, y[cut - back], x[cut - back])
-            row = before[back]
-            row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7] = sums
+            _keep(sides, 0, window - 1 - back, sums)
         sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        for t in range(cut, min(cut + window, len(y))):
+        for t in range(cut, end):
             sums = _add_pair(sums, y[t], x[t])
-            if t >= window - 1:
-                row = before[window - 1 - (t - cut)]
-                earlier = (row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
-                n[t] = _solve_pair(earlier, sums, y[t], x[t], window, out, t)
+            _keep(sides, 1, t - cut, sums)
+        first = max(cut, window - 1)
+        _solve_pairs(
+            sides, first - cut, end - cut, inverses, y[cut:end], x[cut:end], window, out[:, cut:end], n[cut:end]
+        )
 
 
 @kernel
@@ -160,26 +165,54 @@ def _last_pair(
     y: FloatArray, x: FloatArray, window: int, first_index: int
 ) -> tuple[int, float, float, float, float, float, float]:
     out = np.full((6, 1), np.nan)
-    n = write_last_pair(y, x, window, first_index, out, 0)
-    return n, out[0, 0], out[1, 0], out[2, 0], out[3, 0], out[4, 0], out[5, 0]
+    n = np.zeros(1, np.int64)
+    write_last_pair(y, x, window, first_index, inverses_up_to(window), sides_of(1), out, n)
+    return n[0], out[0, 0], out[1, 0], out[2, 0], out[3, 0], out[4, 0], out[5, 0]
 
 
 @kernel
 def write_last_pair(
-    y: FloatArray, x: FloatArray, window: int, first_index: int, out: FloatArray, column: int
-) -> int:  # fmt: skip
-    """The last position of `rolling_pair` into a column of NaNs; the sums are those of `_roll_pair`, in its order."""
+    y: FloatArray, x: FloatArray, window: int, first_index: int, inverses: FloatArray, sides: FloatArray,
+    out: FloatArray, n: IntArray,
+) -> None:  # fmt: skip
+    """The last position of `rolling_pair` into a column of NaNs; the sums are those of `_roll_pair`, in its order.
+
+    ``inverses`` and ``sides`` are made by `inverses_up_to` of the window and `sides_of` of one.
+    """
     t = len(y) - 1
     if t < window - 1:
-        return 0
+        return
     cut = t - (first_index + t) % window
-    before = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(cut - 1, t - window, -1):
-        before = _add_pair(before, y[i], x[i])
-    after = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        sums = _add_pair(sums, y[i], x[i])
+    _keep(sides, 0, 0, sums)
+    sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(cut, t + 1):
-        after = _add_pair(after, y[i], x[i])
-    return _solve_pair(before, after, y[t], x[t], window, out, column)
+        sums = _add_pair(sums, y[i], x[i])
+    _keep(sides, 1, 0, sums)
+    _solve_pairs(sides, 0, 1, inverses, y[t:], x[t:], window, out, n)
+
+
+@kernel
+def sides_of(count: int) -> FloatArray:
+    """Room for `PairSums` before and after a cut, for so many windows."""
+    return np.zeros((2, 8, count))
+
+
+@kernel
+def inverses_up_to(window: int) -> FloatArray:
+    """1 / n, and 0 for 0: divisions are what the loop over positions would wait for."""
+    inverses = np.zeros(window + 1)
+    for n in range(1, window + 1):
+        inverses[n] = 1.0 / n
+    return inverses
+
+
+@kernel
+def _keep(sides: FloatArray, side: int, place: int, sums: PairSums) -> None:
+    for k in range(8):
+        sides[side, k, place] = sums[k]
 
 
 @kernel
@@ -196,35 +229,52 @@ def _add_pair(sums: PairSums, y: float, x: float) -> PairSums:
 
 
 @kernel
-def _solve_pair(before: PairSums, after: PairSums, y: float, x: float, window: int, out: FloatArray, t: int) -> int:
-    """Join the sums on both sides of the cut and solve; returns n, writes the six numbers of `RollingPair`."""
-    weights, n = _weights(before[0], after[0])
-    if 2 * n < window:
-        return int(n)
-    reference_y, mean_y, syy, step_y = _join(before[1], before[2], before[3], after[1], after[2], after[3], weights)
-    reference_x, mean_x, sxx, step_x = _join(before[4], before[5], before[6], after[4], after[5], after[6], weights)
-    if not moves(sxx, n, reference_x + mean_x):
-        return int(n)
-    beta = 0.0
-    residual = 0.0
-    if moves(syy, n, reference_y + mean_y):
-        sxy = before[7] - before[2] * before[5] * weights[0] + (after[7] - after[2] * after[5] * weights[1])
-        sxy += step_y * step_x * weights[3]
-        beta = sxy / sxx
-        residual = syy - beta * sxy
-        if residual <= _EXACT_FIT * syy:
-            residual = 0.0
-        out[5, t] = min(1.0, max(-1.0, sxy / math.sqrt(sxx * syy)))
-    spread_std = math.sqrt(residual / (n - 1.0))
-    out[0, t] = beta
-    out[1, t] = (reference_y + mean_y) - beta * (reference_x + mean_x)
-    out[3, t] = spread_std
-    if math.isfinite(y) and math.isfinite(x):
-        spread = (y - reference_y - mean_y) - beta * (x - reference_x - mean_x)
-        out[2, t] = spread
-        if spread_std > 0.0:
-            out[4, t] = spread / spread_std
-    return int(n)
+def _solve_pairs(
+    sides: FloatArray, first: int, end: int, inverses: FloatArray,
+    y: FloatArray, x: FloatArray, window: int, out: FloatArray, counts: IntArray,
+) -> None:  # fmt: skip
+    """Join the sums on both sides of the cut and solve, for positions of a block; writes the fields of `RollingPair`.
+
+    One loop for a whole block and for a single position: called for each position it would be half as fast.
+    """
+    before, after = sides[0], sides[1]
+    for t in range(first, end):
+        n_before, n_after = before[0, t], after[0, t]
+        n = n_before + n_after
+        counts[t] = int(n)
+        if 2 * n < window:
+            continue
+        per_before, per_after = inverses[int(n_before)], inverses[int(n_after)]
+        share = n_before * inverses[int(n)]
+        weights = (per_before, per_after, share, share * n_after)
+        reference_y, mean_y, syy, step_y = _join(
+            before[1, t], before[2, t], before[3, t], after[1, t], after[2, t], after[3, t], weights
+        )
+        reference_x, mean_x, sxx, step_x = _join(
+            before[4, t], before[5, t], before[6, t], after[4, t], after[5, t], after[6, t], weights
+        )
+        if not moves(sxx, n, reference_x + mean_x):
+            continue
+        beta = 0.0
+        residual = 0.0
+        if moves(syy, n, reference_y + mean_y):
+            sxy = before[7, t] - before[2, t] * before[5, t] * per_before
+            sxy += after[7, t] - after[2, t] * after[5, t] * per_after
+            sxy += step_y * step_x * weights[3]
+            beta = sxy / sxx
+            residual = syy - beta * sxy
+            if residual <= _EXACT_FIT * syy:
+                residual = 0.0
+            out[5, t] = min(1.0, max(-1.0, sxy / (math.sqrt(sxx) * math.sqrt(syy))))
+        spread_std = math.sqrt(residual / (n - 1.0))
+        out[0, t] = beta
+        out[1, t] = (reference_y + mean_y) - beta * (reference_x + mean_x)
+        out[3, t] = spread_std
+        if math.isfinite(y[t]) and math.isfinite(x[t]):
+            spread = (y[t] - reference_y - mean_y) - beta * (x[t] - reference_x - mean_x)
+            out[2, t] = spread
+            if spread_std > 0.0:
+                out[4, t] = spread / spread_std
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,8 @@ class Context:
     health: Callable[[], wire.Health]
     config: Callable[[], wire.Config]
     tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
+    watch: Callable[[str], Awaitable[None]]  # adds a symbol
+    unwatch: Callable[[str], Awaitable[None]]
     disk: DiskGate = field(default_factory=DiskGate)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 
@@ -78,6 +80,8 @@ class Endpoint:
     example: str
     parameters: tuple[Parameter, ...] = ()
     reads_disk: bool = False
+    may_be_refused: bool = False  # as things are: HTTP 409
+    method: str = "GET"
     status: Callable[[Any], int] = always_ok
     other_statuses: tuple[tuple[int, str], ...] = ()  # with the answer itself as body
 
@@ -93,6 +97,17 @@ class Endpoint:
             if parameter.where == "query"
             for alias in (parameter.name, *parameter.aliases)
         }
+
+
+class ByMethod:
+    """Several endpoints at one address."""
+
+    def __init__(self, served: Mapping[str, Served]) -> None:
+        self.__name__ = "_".join(one.__name__ for one in served.values())
+        self._served = dict(served)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._served[scope["method"]](scope, receive, send)
 
 
 class Served:

@@ -95,7 +95,8 @@ class Guard:
         if any(not self._is_own(origin, authority, found[1], scope["scheme"]) for origin in origins):
             return _foreign_origin(origins[0].decode("latin-1"))
         # Browsers send no origin with some requests (an image, a script), but tell that another site made them.
-        if site in (b"cross-site", b"same-site") and mode != b"navigate":
+        visits = mode == b"navigate" and scope.get("method", "GET") in ("GET", "HEAD")
+        if site in (b"cross-site", b"same-site") and not visits:
             return _foreign_origin("another site")
         return None
 

@@ -71,7 +71,8 @@ def _page(title: str, body: str) -> str:
 def _operation(method: str, path: str, operation: Json, errors: Json, address: str) -> str:
     verb = "WS" if "x-websocket" in operation else method.upper()
     example = operation["x-example"]
-    command = f"curl '{address}{example}'" if example.startswith("/") else example
+    asks = "curl" if method == "get" else f"curl -X {method.upper()}"
+    command = f"{asks} '{address}{example}'" if example.startswith("/") else example
     return f"""<section id="{escape(operation["operationId"])}">
 <h3><span class="verb">{verb}</span> <code>{escape(path)}</code></h3>
 <p class="summary">{escape(operation["summary"])}</p>{_prose(operation["description"])}

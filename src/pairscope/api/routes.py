@@ -16,6 +16,7 @@ from pairscope.api.parameters import (
     MOST_ROWS,
     SOURCE,
     SOURCES,
+    STORED,
     SYMBOL,
     SYMBOL_IN_PATH,
     TIMEFRAME_IN_PATH,
@@ -23,6 +24,7 @@ from pairscope.api.parameters import (
     limit_of,
 )
 from pairscope.api.query import Query
+from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource
 
@@ -49,6 +51,25 @@ async def get_symbols(context: Context, query: Query) -> list[str]:
     return [info.symbol for info in context.config().symbols]
 
 
+async def put_symbol(context: Context, query: Query) -> wire.SymbolsWatched:
+    await context.watch(query.needed("symbol", "name one in the path"))
+    return _watched(context)
+
+
+async def delete_symbol(context: Context, query: Query) -> wire.SymbolsWatched:
+    await context.unwatch(query.needed("symbol", "name one in the path"))
+    return _watched(context)
+
+
+def _watched(context: Context) -> wire.SymbolsWatched:
+    config = context.config()
+    return wire.SymbolsWatched(
+        symbols=[info.symbol for info in config.symbols],
+        pairs=config.pairs,
+        most_symbols=context.settings.most_symbols,
+    )
+
+
 # --- bars and trades --------------------------------------------------------------------------------
 
 
@@ -58,7 +79,8 @@ async def get_ohlc(context: Context, query: Query) -> msgspec.Raw:
     interval = query.interval("interval", context.settings.metric_interval, live.intervals)
     limit = query.integer("limit", 1000, 1, MOST_ROWS)
     source = query.choice("source", SOURCES)
-    bars = await _bars(context, symbol, interval, query.time_ms("from"), query.time_ms("to"), limit)
+    read = _stored_bars if query.flag("stored") else _bars
+    bars = await read(context, symbol, interval, query.time_ms("from"), query.time_ms("to"), limit)
     if source is not None:
         bars = bars[bars["source"] == BarSource[source.upper()]]
     name = str(interval)
@@ -86,6 +108,18 @@ async def _bars(
         return await context.live.history(symbol, interval, from_ms, to_ms, limit)
 
 
+async def _stored_bars(
+    context: Context, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
+) -> BarArray:
+    if interval not in context.live.intervals:
+        kept = ", ".join(map(str, context.live.intervals))
+        raise RequestError(f"no bars of {interval} are stored", cure=f"kept intervals: {kept}", code="unknown_interval")
+    async with context.disk.turn():
+        return await asyncio.to_thread(
+            context.store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=limit, newest=True
+        )
+
+
 async def get_latest_trades(context: Context, query: Query) -> wire.LatestTrades:
     symbol = query.symbol("symbol", context.live.symbols)
     limit = query.integer("limit", 100, 1, MOST_ROWS)
@@ -106,7 +140,7 @@ ENDPOINTS = (
         answer=wire.Ohlc,
         handler=get_ohlc,
         example="/ohlc?symbol=BTCUSDT&interval=1m&limit=100",
-        parameters=(SYMBOL, INTERVAL, FROM, TO, limit_of(1000), SOURCE),
+        parameters=(SYMBOL, INTERVAL, FROM, TO, limit_of(1000), SOURCE, STORED),
         reads_disk=True,
     ),
     Endpoint(
@@ -117,7 +151,7 @@ ENDPOINTS = (
         answer=wire.Ohlc,
         handler=get_ohlc_of,
         example="/ohlc/BTCUSDT/1m?limit=100",
-        parameters=(SYMBOL_IN_PATH, TIMEFRAME_IN_PATH, FROM, TO, limit_of(1000), SOURCE),
+        parameters=(SYMBOL_IN_PATH, TIMEFRAME_IN_PATH, FROM, TO, limit_of(1000), SOURCE, STORED),
         reads_disk=True,
     ),
     Endpoint(
@@ -140,6 +174,34 @@ ENDPOINTS = (
         answer=list[str],
         handler=get_symbols,
         example="/symbols",
+    ),
+    Endpoint(
+        path="/symbols/{symbol}",
+        group="System",
+        summary="Watch one more symbol",
+        description="From now on, and after every later start with the same settings; the others lose nothing. Without"
+        " explicit pairs in the settings it is paired with all others. Asking again changes nothing.",
+        answer=wire.SymbolsWatched,
+        handler=put_symbol,
+        example="/symbols/SOLUSDT",
+        parameters=(SYMBOL_IN_PATH,),
+        reads_disk=True,
+        may_be_refused=True,
+        method="PUT",
+    ),
+    Endpoint(
+        path="/symbols/{symbol}",
+        group="System",
+        summary="Watch a symbol no longer",
+        description="Its tape stays; the others lose nothing. Refused for the last symbol, and for one that a pair of"
+        " the settings needs.",
+        answer=wire.SymbolsWatched,
+        handler=delete_symbol,
+        example="/symbols/SOLUSDT",
+        parameters=(SYMBOL_IN_PATH,),
+        reads_disk=True,
+        may_be_refused=True,
+        method="DELETE",
     ),
     Endpoint(
         path="/health",

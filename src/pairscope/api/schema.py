@@ -36,8 +36,14 @@ WITH_PARAMETERS = {
     404: ("UnknownName", "A symbol or interval nobody knows; the cure names the nearest known one."),
     UNKNOWN_PARAMETER: ("BadRequest", "A parameter that is missing, unknown, of the wrong type or out of bounds."),
 }
-OVERLOADED = {BUSY: ("Busy", "Too many requests or clients at once, or the tape is closed; ask again in a moment.")}
-ERRORS = ANYWHERE | WITH_PARAMETERS | OVERLOADED
+OVERLOADED = {
+    BUSY: (
+        "Busy",
+        "Too many requests or clients at once, or the tape or the exchange cannot be asked; try again in a moment.",
+    )
+}
+REFUSED = {409: ("Refused", "As things are this cannot be done; the cure says what must be changed first.")}
+ERRORS = ANYWHERE | WITH_PARAMETERS | OVERLOADED | REFUSED
 
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
@@ -65,10 +71,9 @@ def openapi_document() -> Json:
     types = [*answers, wire.ErrorAnswer, wire.ServerMessage, wire.ClientMessage]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     components |= {"ServerMessage": schemas[-2], "ClientMessage": schemas[-1]}
-    paths = {
-        endpoint.path: {"get": _operation(endpoint, schema)}
-        for endpoint, schema in zip(ENDPOINTS, schemas, strict=False)
-    }
+    paths: dict[str, Json] = {}
+    for endpoint, schema in zip(ENDPOINTS, schemas, strict=False):
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schema)
     return {
         "openapi": "3.1.0",
         "info": {"title": "pairscope", "version": __version__, "description": DESCRIPTION},
@@ -82,6 +87,7 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
     statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
     statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
     statuses |= OVERLOADED.keys() if endpoint.reads_disk else set()
+    statuses |= REFUSED.keys() if endpoint.may_be_refused else set()
     responses |= _errors(statuses)
     responses |= {str(status): _json_response(text, schema) for status, text in endpoint.other_statuses}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import uvicorn
@@ -19,7 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from pairscope import __version__
 from pairscope.api import pages, wire
 from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
-from pairscope.api.endpoint import Context, Served
+from pairscope.api.endpoint import ByMethod, Context, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
 from pairscope.api.guard import Guard, own_hosts
 from pairscope.api.hub import Hub
@@ -51,6 +51,8 @@ def create_app(
     health: Callable[[], wire.Health],
     config: Callable[[], wire.Config],
     tape: Callable[[], wire.TapeStatus],
+    watch: Callable[[str], Awaitable[None]],
+    unwatch: Callable[[str], Awaitable[None]],
     clock: Clock,
     static: Path = STATIC,
 ) -> FastAPI:
@@ -60,7 +62,7 @@ def create_app(
     """
     hub = Hub(live=live, status=status, clock=clock, window=settings.window)
     studies = Studies(live, store, clock)
-    context = Context(settings, live, store, studies, hub.status_now, health, config, tape)
+    context = Context(settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -70,7 +72,7 @@ def create_app(
         Route("/openapi.json", _openapi),
         Route("/ws", _not_a_socket),
     ]
-    routes = [Route(one.path, Served(one, context), methods=["GET"]) for one in ENDPOINTS]
+    routes = _routes(context)
     app = FastAPI(
         title="pairscope",
         version=__version__,
@@ -87,6 +89,16 @@ def create_app(
     app.add_exception_handler(HTTPException, http_error_handler(known))
     app.add_middleware(Guard, hosts=own_hosts(settings), behind_tls=settings.allowed_hosts)
     return app
+
+
+def _routes(context: Context) -> list[Route]:
+    by_path: dict[str, dict[str, Served]] = {}
+    for one in ENDPOINTS:
+        by_path.setdefault(one.path, {})[one.method] = Served(one, context)
+    return [
+        Route(path, served["GET"] if list(served) == ["GET"] else ByMethod(served), methods=list(served))
+        for path, served in by_path.items()
+    ]
 
 
 def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

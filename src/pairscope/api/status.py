@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import psutil
 
 from pairscope import __version__
 from pairscope.api import wire
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.stream import BATCH_FRAMES, TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source
+from pairscope.live.archive_fill import ArchiveCounters, ArchiveFill
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
-from pairscope.store.holdings import Holding
+from pairscope.live.watching import Watching
+from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_tape
 from pairscope.store.tape import Store
 
 MOST_BARS = 5_000
@@ -44,6 +44,8 @@ class StatusBoard:
         clock: Clock,
         backfill: Backfill,
         budget: WeightBudget,
+        archive: ArchiveFill | None,
+        watching: Watching,
     ) -> None:
         self.warm = False
         self._settings = settings
@@ -57,6 +59,8 @@ class StatusBoard:
         self._clock = clock
         self._backfill = backfill
         self._budget = budget
+        self._archive = archive
+        self._watching = watching
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
 
@@ -72,7 +76,7 @@ class StatusBoard:
             feed=self._feed(),
             store=self._store_status(),
             clients=NO_CLIENTS,  # the hub fills them in
-            symbols=[self._symbol(symbol) for symbol in self._plan.symbols],
+            symbols=[self._symbol(symbol) for symbol in self._watching.watched.symbols],
         )
 
     def health(self) -> wire.Health:
@@ -89,8 +93,8 @@ class StatusBoard:
     def config(self) -> wire.Config:
         return wire.Config(
             version=__version__,
-            symbols=[self._symbol_info(symbol) for symbol in self._plan.symbols],
-            pairs=[f"{y}/{x}" for y, x in self._plan.pairs],
+            symbols=[self._symbol_info(symbol) for symbol in self._watching.watched.symbols],
+            pairs=[f"{y}/{x}" for y, x in self._watching.watched.pairs],
             intervals=[str(interval) for interval in self._live.intervals],
             metric_interval=self._settings.metric_interval,
             window=self._settings.window,
@@ -100,37 +104,35 @@ class StatusBoard:
 
     def tape(self) -> wire.TapeStatus:
         """Reads the disk: for a thread."""
-        holdings = {holding.symbol_id: holding for holding in self._store.holdings()}
         gaps = self._store.gaps()
         open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
         closed = sorted((gap for gap in gaps if gap.closed_ms is not None), key=lambda gap: -(gap.closed_ms or 0))
         shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
+        verified = VerifiedList(self._store.path).read()
+        reports = report_tape(self._live.symbols, self._store.holdings(), gaps)
         return wire.TapeStatus(
-            symbols=[self._tape_symbol(symbol, holdings, gaps) for symbol in self._live.symbols],
+            symbols=[self._tape_symbol(report, verified.get(report.symbol)) for report in reports],
             gaps=[wire.TapeGap(ids=gap.ids, **asdict(gap)) for gap in shown],
             backfill=self._backfill_status(),
             disk=self._disk_status(),
         )
 
-    def _tape_symbol(self, symbol: str, holdings: Mapping[int, Holding], gaps: Sequence[Gap]) -> wire.TapeSymbol:
-        held = holdings.get(self._live.symbols.index(symbol))
-        own = [gap for gap in gaps if gap.symbol == symbol]
-        missing = [gap for gap in own if gap.closed_ms is None]
+    def _tape_symbol(self, report: SymbolReport, verified: Verified | None) -> wire.TapeSymbol:
+        lag_ms = None if self._plays_past else self._stream.lag_ms(report.symbol)
         return wire.TapeSymbol(
-            symbol=symbol,
-            first_id=held.first_id if held else None,
-            last_id=held.last_id if held else None,
-            first_ms=held.first_ms if held else None,
-            last_ms=held.last_ms if held else None,
-            trades=held.trades if held else 0,
-            backfilled=sum(gap.ids for gap in own if gap.closed_ms is not None),
-            ids_missing=sum(gap.ids for gap in missing),
-            gaps_open=len(missing),
-            gaps_closed=len(own) - len(missing),
+            **asdict(replace(report, lag_ms=lag_ms)),
+            verified_ms=verified.verified_ms if verified else None,
+            verified_differences=verified.differences if verified else None,
         )
+
+    @property
+    def _plays_past(self) -> bool:
+        """Trades of another day have no lag."""
+        return self._plan.kind == "replay" and self._settings.replay_times == "kept"
 
     def _backfill_status(self) -> wire.BackfillStatus:
         counters, budget = self._backfill.counters, self._budget
+        files = self._archive.counters if self._archive else ArchiveCounters()
         return wire.BackfillStatus(
             ids_waiting=self._backfill.waiting,
             pages=counters.pages,
@@ -141,6 +143,10 @@ class StatusBoard:
             weight_allowed=budget.own_limit,
             weight_limit=budget.limit,
             banned_until_ms=budget.banned_until_ms if budget.banned_until_ms > now_ms(self._clock) else None,
+            archive_ids=self._archive.waiting if self._archive else 0,
+            archive_files=files.files,
+            archive_trades=files.trades,
+            archive_error=files.last_error,
         )
 
     def _disk_status(self) -> wire.DiskStatus:
@@ -169,8 +175,6 @@ class StatusBoard:
 
     def _feed(self) -> wire.FeedStatus:
         health, counters = self._stream.health, self._intake.counters
-        # Trades of another day have no lag.
-        past = self._plan.kind == "replay" and self._settings.replay_times == "kept"
         return wire.FeedStatus(
             state=health.state,
             since_ms=health.since_ms,
@@ -182,8 +186,8 @@ class StatusBoard:
             frames=health.frames,
             trades=health.trades,
             trades_per_s=round(health.rate.per_second(self._clock.monotonic_s()), 2),
-            lag_ms_p50=None if past else health.lag_percentile(50),
-            lag_ms_p95=None if past else health.lag_percentile(95),
+            lag_ms_p50=None if self._plays_past else health.lag_percentile(50),
+            lag_ms_p95=None if self._plays_past else health.lag_percentile(95),
             duplicates=counters.duplicates,
             rejected=dict(health.rejected),
             frames_waiting=self._stream.waiting,
@@ -222,7 +226,7 @@ class StatusBoard:
         )
 
     def _symbol_info(self, symbol: str) -> wire.SymbolInfo:
-        instrument = self._source.instruments.get(symbol)
+        instrument = self._watching.instruments.get(symbol)
         tick_size = instrument.tick_size if instrument else 0.01
         return wire.SymbolInfo(
             symbol=symbol,

@@ -321,6 +321,14 @@ class SymbolStatus(Wire, frozen=True, kw_only=True):
     ids_missing: int
 
 
+class SymbolsWatched(Wire, frozen=True, kw_only=True):
+    """What is watched after a change, and how many symbols may be."""
+
+    symbols: list[str]
+    pairs: list[str]  # Y/X
+    most_symbols: int
+
+
 class Status(Wire, frozen=True, kw_only=True):
     version: str
     now_ms: int
@@ -361,6 +369,9 @@ class TapeSymbol(Wire, frozen=True, kw_only=True):
     ids_missing: int
     gaps_open: int
     gaps_closed: int
+    lag_ms: Number  # median receive time less trade time over the newest bursts; null while it is not heard
+    verified_ms: int | None  # when `pairscope verify` last read all of it
+    verified_differences: int | None  # that it found then
 
 
 class BackfillStatus(Wire, frozen=True, kw_only=True):
@@ -373,6 +384,10 @@ class BackfillStatus(Wire, frozen=True, kw_only=True):
     weight_allowed: int  # of it, at most half of the exchange's limit
     weight_limit: int
     banned_until_ms: int | None
+    archive_ids: int  # too old for REST: only a daily file may still have them
+    archive_files: int  # daily files read
+    archive_trades: int  # that they brought
+    archive_error: str | None
 
 
 class DiskStatus(Wire, frozen=True, kw_only=True):

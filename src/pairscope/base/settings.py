@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,6 +42,9 @@ class Settings(BaseModel):
 
     source: SourceName = Field("auto", description="where trades come from")
     symbols: tuple[str, ...] = Field(DEFAULT_SYMBOLS, description="symbols to watch")
+    most_symbols: Annotated[int, Field(ge=1, le=2_000)] = Field(
+        300, description="symbols that may be watched at once; each takes about 3 MB of memory"
+    )
     pairs: tuple[str, ...] = Field((), description="pairs Y/X to keep computed; empty means all of the symbols")
     intervals: tuple[str, ...] = Field(("1s", "5s", "1m", "5m"), description="bar intervals kept on disk")
     trade_kind: TradeKind = Field(TradeKind.AGG, description="trade stream to record: aggTrade or trade")
@@ -112,6 +115,11 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Settings:
+        if len(self.symbols) > self.most_symbols:
+            raise SettingsError(
+                f"{len(self.symbols)} symbols are more than the {self.most_symbols} that may be watched",
+                cure="name fewer, or raise most_symbols",
+            )
         if self.source == "replay" and not self.replay_file:
             raise SettingsError("replay needs a recording", cure="name one: --source replay FILE")
         if self.metric_interval not in self.intervals:
@@ -125,6 +133,17 @@ class Settings(BaseModel):
     def interval_list(self) -> list[Interval]:
         return [Interval.parse(text) for text in self.intervals]
 
+    def tape_path(self, folder: str) -> Path:
+        """Where the tape of a source lies, `folder` being that of the source.
+
+        Each source keeps its own: simulated trades never mix with real ones.
+        """
+        if self.database_path is None:
+            return self.data_dir / folder / "tape.duckdb"
+        path = self.database_path
+        is_live = folder in map(live_folder, TradeKind)
+        return path if is_live else path.with_name(f"{path.stem}.{folder}{path.suffix}")
+
     def pair_list(self) -> list[tuple[str, str]]:
         """Configured pairs as (y, x); without any, every two symbols, the later one regressed on the earlier.
 
@@ -132,7 +151,7 @@ class Settings(BaseModel):
         [('B', 'A'), ('C', 'A'), ('C', 'B')]
         """
         if not self.pairs:
-            return [(y, x) for x, y in itertools.combinations(self.symbols, 2)]
+            return every_pair(self.symbols)
         return [self._pair(text) for text in self.pairs]
 
     def _pair(self, text: str) -> tuple[str, str]:
@@ -147,6 +166,16 @@ class Settings(BaseModel):
         if y == x:
             raise SettingsError(f"'{text}' pairs a symbol with itself", cure="name two different symbols")
         return y, x
+
+
+def live_folder(kind: TradeKind) -> str:
+    """The folder of the real market's tape, below the data folder."""
+    return f"live-{kind.value}"
+
+
+def every_pair(symbols: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two symbols as (y, x), the later one regressed on the earlier."""
+    return [(y, x) for x, y in itertools.combinations(symbols, 2)]
 
 
 def load_settings(

@@ -26,7 +26,10 @@ from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
 
-_COLUMNS = ("symbol", "first id", "last id", "from", "to", "trades", "missing", "back-filled", "gaps", "verified")
+_COLUMNS = (
+    *("symbol", "first id", "last id", "from", "to", "trades"),
+    *("missing", "back-filled", "gaps", "lag", "verified"),
+)
 
 
 def doctor(parsed: dict[str, Any]) -> int:
@@ -77,7 +80,6 @@ def _table(reports: Sequence[SymbolReport], verified: dict[str, Verified]) -> It
 
 
 def _row(report: SymbolReport, verified: Verified | None) -> tuple[str, ...]:
-    known = report.trades + report.ids_missing
     return (
         report.symbol,
         _number(report.first_id),
@@ -86,8 +88,9 @@ def _row(report: SymbolReport, verified: Verified | None) -> tuple[str, ...]:
         _time(report.last_ms),
         f"{report.trades:,}",
         f"{report.ids_missing:,}",
-        f"{report.backfilled / known:.1%}" if known else "-",
+        f"{report.backfilled / report.trades:.1%}" if report.trades else "-",
         f"{report.gaps_open} open, {report.gaps_closed} closed",
+        "-" if report.lag_ms is None else f"{report.lag_ms:,.0f} ms",
         _verified(verified),
     )
 

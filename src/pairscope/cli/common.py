@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import TradeKind
 from pairscope.base.settings import Settings, load_settings
 
 EXIT_FOUND = 1
@@ -24,11 +23,6 @@ def settings_from(parsed: dict[str, Any]) -> Settings:
         if files:
             flags["replay_file"] = tuple(files)
     return load_settings(flags, file=parsed.get("settings"))
-
-
-def live_tape(settings: Settings, kind: TradeKind) -> Path:
-    """The tape of the real market."""
-    return settings.database_path or settings.data_dir / f"live-{kind.value}" / "tape.duckdb"
 
 
 def tapes_of(settings: Settings) -> list[Path]:

@@ -15,14 +15,8 @@ from pairscope.base.errors import ArchiveError, FeedUnavailable, SettingsError, 
 from pairscope.base.interval import DAY_MS
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import TradeKind
-from pairscope.base.settings import Settings
-from pairscope.cli.common import (
-    EXIT_FOUND,
-    EXIT_INTERRUPTED,
-    ProgressLine,
-    live_tape,
-    settings_from,
-)
+from pairscope.base.settings import Settings, live_folder
+from pairscope.cli.common import EXIT_FOUND, EXIT_INTERRUPTED, ProgressLine, settings_from
 from pairscope.feed.binance.archive import ArchiveFile, find_archives
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
@@ -51,7 +45,7 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
     clock, line = SystemClock(), ProgressLine()
     store = await asyncio.to_thread(
         Store.open,
-        live_tape(settings, kind),
+        settings.tape_path(live_folder(kind)),
         kind=kind,
         clock=clock,
         commit_ms=settings.commit_ms,

@@ -99,7 +99,7 @@ class ContinuityTracker:
         self._newest_ms: IntArray = np.zeros(len(self._highest), np.int64)
         self._doubtful: IntArray = np.full(len(self._highest), _UNKNOWN, np.int64)
         self._holes: _Holes = {}
-        self._reasons: dict[int, str] = {}  # why the next hole of a symbol is there, where that is known beforehand
+        self._reasons: dict[int, str] = {}  # why the next trade of a symbol may come after a hole
 
     def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> list[Gap]:
         """Go on from what the tape already holds; returns the holes this shows.
@@ -128,6 +128,10 @@ class ContinuityTracker:
     def open_gaps(self, symbol_id: int) -> list[Gap]:
         return list(self._holes.get(symbol_id, ()))
 
+    def expect(self, symbol_id: int, reason: str) -> None:
+        """Should the next trade of a symbol come after a hole, this is why."""
+        self._reasons[symbol_id] = reason
+
     def all_open(self) -> list[Gap]:
         """Every open hole of every symbol."""
         return [gap for holes in self._holes.values() for gap in holes]
@@ -143,7 +147,9 @@ class ContinuityTracker:
         fresh = np.ones(len(ids), np.bool_)
         before = _Memory(self._highest.copy(), self._newest_ms.copy(), dict(self._holes))
         seen = (self._highest, self._newest_ms, self._doubtful)
-        if not _scan(symbol_id, ids, time_ms, *seen, verdict, lost, after_ms):
+        odd = _scan(symbol_id, ids, time_ms, *seen, verdict, lost, after_ms)
+        reasons = self._expected(symbol_id, verdict)
+        if not odd:
             return Continuity(fresh, lost, [], [], 0, 0, before)
         opened: list[Gap] = []
         for i in np.flatnonzero(verdict == _AFTER_HOLE).tolist():
@@ -152,7 +158,7 @@ class ContinuityTracker:
                 int(ids[i] - lost[i]),
                 int(ids[i] - 1),
                 now_ms,
-                self._reasons.pop(int(symbol_id[i]), reason),
+                reasons.pop(int(symbol_id[i]), reason),
                 after_ms=int(after_ms[i]) or None,
                 before_ms=int(time_ms[i]),
             )
@@ -175,7 +181,8 @@ class ContinuityTracker:
             judged.before.newest_ms,
             judged.before.holes,
         )
-        self._reasons.update(dict.fromkeys(np.unique(trades.symbol_id).tolist(), reason))
+        for symbol_id in np.unique(trades.symbol_id).tolist():
+            self.expect(symbol_id, reason)
 
     def lose(self, gaps: Iterable[Gap]) -> None:
         """Trades that were on the tape are not any more: their ids are holes again."""
@@ -201,6 +208,13 @@ class ContinuityTracker:
         self._holes[symbol_id] = tuple(holes)
         return changed
 
+    def _expected(self, symbol_id: NDArray[np.int32], verdict: NDArray[np.uint8]) -> dict[int, str]:
+        """The reasons of symbols that go on now, hole or not; they are used up by this."""
+        if not self._reasons:
+            return {}
+        going_on = np.unique(symbol_id[verdict < _OLD]).tolist()
+        return {symbol: self._reasons.pop(symbol) for symbol in going_on if symbol in self._reasons}
+
     def _open(self, symbol: int, hole: Gap) -> None:
         self._holes[symbol] = (*self._holes.get(symbol, ()), hole)
 
@@ -221,8 +235,17 @@ class ContinuityTracker:
                 holes = self._holes[symbol]
                 place = holes.index(hole)
                 self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
-                # A row is known by its first id: what was filled becomes a closed row of its own.
-                closed = replace(hole, first_id=first_id, last_id=last_id, closed_ms=now_ms)
+                # A row is known by its first id: what was filled becomes a closed row of its own, and where more is
+                # missing beside it, its own first or last trade is its edge.
+                closed = replace(
+                    hole,
+                    first_id=first_id,
+                    last_id=last_id,
+                    closed_ms=now_ms,
+                    obstacle=None,
+                    after_ms=int(times[inside][0]) if left else hole.after_ms,
+                    before_ms=int(times[inside][-1]) if right else hole.before_ms,
+                )
                 changed += [*left, closed, *right]
                 fresh[places[firsts[inside]]] = True
         return changed

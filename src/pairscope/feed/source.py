@@ -20,7 +20,7 @@ import structlog
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
 from pairscope.base.model import Instrument, TradeKind
-from pairscope.base.settings import Settings
+from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.recording import read_frames
@@ -59,6 +59,7 @@ class Source:
     plan: SourcePlan
     ws_url: str
     rest_url: str
+    archive_url: str | None  # of the daily files, where there are any
     instruments: Mapping[str, Instrument]
     finished: asyncio.Event  # set when a replay has played to its end; never otherwise
 
@@ -102,7 +103,7 @@ async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = Fa
     return SourcePlan(
         kind="live",
         label="Binance USD-M Futures",
-        folder=f"live-{settings.trade_kind.value}",
+        folder=live_folder(settings.trade_kind),
         trade_kind=settings.trade_kind,
         symbols=settings.symbols,
         pairs=tuple(settings.pair_list()),
@@ -176,9 +177,14 @@ def _check_listed(symbols: Iterable[str], listed: Iterable[str]) -> None:
     known = list(listed)
     for symbol in symbols:
         if symbol not in known:
-            guess = nearest(symbol, known)
-            cure = f"did you mean {guess}?" if guess else f"it has {', '.join(sorted(known)[:12])}"
-            raise SettingsError(f"the source has no symbol {symbol}", cure=cure)
+            raise SettingsError(f"the source has no symbol {symbol}", cure=cure_unlisted(symbol, known))
+
+
+def cure_unlisted(symbol: str, listed: Iterable[str]) -> str:
+    """What a person may have meant by a symbol the source does not have."""
+    known = sorted(listed)
+    guess = nearest(symbol, known)
+    return f"did you mean {guess}?" if guess else f"it has {', '.join(known[:12])}"
 
 
 @contextlib.asynccontextmanager
@@ -191,6 +197,7 @@ async def open_source(
             plan=plan,
             ws_url=settings.exchange_ws_url,
             rest_url=settings.exchange_rest_url,
+            archive_url=settings.archive_url,
             instruments=plan.instruments or {},
             finished=asyncio.Event(),
         )
@@ -214,6 +221,7 @@ async def open_source(
             plan=plan,
             ws_url=exchange.ws_url,
             rest_url=exchange.rest_url,
+            archive_url=exchange.rest_url if exchange.archive else None,
             instruments=instruments,
             finished=finished,
         )

@@ -294,9 +294,10 @@ class Intake:
         order = np.lexsort((trades.id, trades.time_ms))
         change = self._book.add(trades.take(order), np.zeros(len(trades), np.int64))
         gaps = self._tracker.open_gaps(symbol_id)
-        closed = charged(change.closed, gaps)
-        self._book.put(closed)
-        self._put_bars(closed)
+        own = change.closed["symbol_id"] == symbol_id  # the bars of others may be over by now
+        change.closed[own] = charged(change.closed[own], gaps)
+        self._book.put(change.closed)
+        self._put_bars(change.closed)
         for gap in gaps:
             self._charge(gap)
         filled = {(symbol_id, i, i.floor(at_ms)) for i in self._book.intervals for at_ms in filled_ms}

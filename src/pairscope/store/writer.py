@@ -166,6 +166,7 @@ class Writer:
             if self._stopping:
                 raise StoreUnavailable("the tape is closed", cure="start pairscope again")
             self._jobs.append(_Job(act, future))
+            self._urgent = True  # a day has many files, and each waits for its job
             self._changed.notify_all()
         return future
 
@@ -206,6 +207,7 @@ class Writer:
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self._stopping, self._commit_s)
             self._changed.wait_for(lambda: self._puts > self._puts_committed or self._jobs or self._stopping)
+            self._urgent = False
             return self._puts > self._puts_committed or not self._stopping
 
     def _take_work(self) -> Work | None:
@@ -213,7 +215,6 @@ class Writer:
         with self._changed:
             if self._puts == self._puts_committed:
                 return None
-            self._urgent = False
             work = Work(
                 number=self._number + 1,
                 puts=self._puts,

@@ -10,7 +10,6 @@ import pytest
 from pairscope.base.errors import ArchiveError
 from pairscope.base.model import BarSource, Origin, TradeBatch
 from pairscope.base.runs import run
-from pairscope.feed.binance import archive_trades
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile, read_klines
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
@@ -89,8 +88,7 @@ def test_a_file_too_large_to_keep_is_read_again_with_the_same_result(
     shuffled = [trades[i] for i in np.random.default_rng(1).permutation(500)]
     monkeypatch.setattr("pairscope.feed.binance.archive._CHUNK", 1_000)
     small = read(file_of(tmp_path, shuffled))
-    monkeypatch.setattr(archive_trades, "KEPT_ROWS", 100)
-    large = read(file_of(tmp_path, shuffled))
+    large = read(TradesFile(file_of(tmp_path, shuffled).file, 0, kept_rows=100))
     assert np.sort(small[1].id).tolist() == np.sort(large[1].id).tolist() == list(range(5, 505))
     assert small[0].unsorted == large[0].unsorted > 400
 

@@ -220,4 +220,37 @@ async def test_symbols_come_and_go_while_the_others_lose_nothing(exchange: Simul
         before = -1
         while before != (before := len(listener.ids[1])):  # until what was under way has arrived
             await listener.more(200)
+        assert stream.lag_ms("ETHUSDT") is None
+        assert 0 <= (stream.lag_ms("BTCUSDT") or -1) < 2_000
     assert_contiguous(listener.ids[0])
+
+
+async def test_a_connection_whose_last_symbol_goes_is_ended(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, ("BTCUSDT", "ETHUSDT"), per_connection=2) as (stream, listener):
+        await listener.more(50)
+        await stream.watch("SOLUSDT")
+        await until(lambda: stream.health.connections == 2 and 2 in listener.ids)
+        await stream.unwatch("SOLUSDT")
+        await until(lambda: len(exchange.hub.connections) == 1)
+        assert (stream.health.connections, stream.health.state) == (1, "live")
+        await listener.more(50)
+    assert_contiguous(listener.ids[0])
+
+
+async def test_a_symbol_that_was_just_added_is_not_silent_yet(exchange: SimulatedExchange) -> None:
+    async with streaming(exchange, ("BTCUSDT",), never_heard_s=0.3) as (stream, listener):
+        await listener.more(50)
+        await asyncio.sleep(0.4)
+        await stream.watch("NOSUCHUSDT")
+        assert stream.silent_streams() == []
+        await until(lambda: stream.silent_streams() == ["nosuchusdt@aggTrade"])
+
+
+async def test_many_changes_at_once_do_not_cost_the_connection(exchange: SimulatedExchange) -> None:
+    others = ("ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "ADAUSDT")
+    async with streaming(exchange, ("BTCUSDT",)) as (stream, listener):
+        await listener.more(20)
+        for change in (stream.watch, stream.unwatch, stream.watch):
+            await asyncio.gather(*(change(symbol) for symbol in others))
+        await until(lambda: len(listener.ids) == len(others) + 1)
+        assert stream.health.reconnects == 0

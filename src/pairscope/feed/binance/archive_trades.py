@@ -18,7 +18,7 @@ from pairscope.base.runs import Runs, contains, holes, no_runs, runs_of, size, s
 from pairscope.feed.binance.archive import ArchiveFile, read_tables
 from pairscope.feed.binance.rows import Table
 
-KEPT_ROWS = 2_000_000  # rows of a file held in memory; a larger one is read twice
+KEPT_ROWS = 2_000_000
 STRAY_MS = 3_600_000  # a row this far outside the period of its file belongs to another file
 
 
@@ -47,11 +47,16 @@ class FileReport:
 
 
 class TradesFile:
-    """The trades of one official file; reading it is work for a thread."""
+    """The trades of one official file; reading it is work for a thread.
 
-    def __init__(self, file: ArchiveFile, received_ns: int) -> None:
+    Args:
+        kept_rows: a file with more rows is read twice, and not held in memory meanwhile.
+    """
+
+    def __init__(self, file: ArchiveFile, received_ns: int, kept_rows: int = KEPT_ROWS) -> None:
         self.file = file
         self._received_ns = received_ns
+        self._kept_rows = kept_rows
         self._kept: list[Table] | None = None
 
     def examine(self) -> FileReport:
@@ -66,7 +71,7 @@ class TradesFile:
         highest, first_ms, last_ms = -1, np.iinfo(np.int64).max, -1
         for table in read_tables(self.file):
             rows, bad = rows + table.rows, bad + table.bad
-            kept = [*kept, _copied(table)] if kept is not None and rows <= KEPT_ROWS else None
+            kept = [*kept, _copied(table)] if kept is not None and rows <= self._kept_rows else None
             inside = self._of_period(table)
             trade = inside & _is_trade(table)
             strays += int((~inside).sum())

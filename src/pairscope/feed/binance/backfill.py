@@ -80,13 +80,17 @@ class Backfill:
         self._pages = pages
         self._tracker = tracker
         self._symbols = symbols
-        self._rank = {symbol: rank for rank, symbol in enumerate(watched)}
+        self.rank(watched)
         self._take = take
         self._obstructed = obstructed
         self._may_store = may_store
         self._backoff = backoff or Backoff(first_s=0.25, cap_s=60)
         self._wake = asyncio.Event()
         self._unserved: dict[tuple[int, int], int] = {}
+
+    def rank(self, watched: Sequence[str]) -> None:
+        """Say which symbols are watched now, those that matter most first."""
+        self._rank = {symbol: rank for rank, symbol in enumerate(watched)}
 
     def wake(self) -> None:
         """There are new holes."""

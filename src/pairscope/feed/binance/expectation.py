@@ -21,7 +21,8 @@ class Expectation:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, since_s: float = 0.0) -> None:
+        self.since_s = since_s  # when it began to be listened for
         self.last_s: float | None = None
         self._moments = Rate(tau_s=LEARNING_S)
         self._counted_s = -1.0

@@ -76,6 +76,7 @@ class Lane:
         self._rotate_at_s = 0.0
         self._leave: str | None = None
         self._requests = 0
+        self._telling = asyncio.Lock()  # one at a time says which streams it wants, and none is forgotten
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -111,11 +112,12 @@ class Lane:
         self._heard_s, self._leave = None, None
         self._rotate_at_s = self._clock.monotonic_s() + self._options.rotate_s
         try:
-            await self._send(connection, self._subscriptions("SUBSCRIBE", self.streams))
+            async with self._telling:
+                await self._send(connection, self._subscriptions("SUBSCRIBE", self.streams))
+                self._connection = connection
         except asyncio.CancelledError:
             connection.close()
             raise
-        self._connection = connection
         self.subscribed_s = self._clock.monotonic_s()
         log.info("feed_subscribed", streams=len(self.streams))
         self._changed()
@@ -141,6 +143,8 @@ class Lane:
         self._connection = kept
         self.connections -= 1
         if worse:
+            async with self._telling:  # what was added meanwhile went to the new one
+                await self._send(kept, self._subscriptions("SUBSCRIBE", self.streams))
             self._rotate_at_s = self._clock.monotonic_s() + RETRY_ROTATION_S
             log.warning("feed_rotation_failed", cause="nothing was heard on the new connection")
         else:
@@ -207,15 +211,20 @@ class Lane:
 
     async def add(self, streams: Sequence[str]) -> None:
         """Subscribe to more on the running connection."""
-        self.streams += streams
-        if self._connection is not None:
-            await self._send(self._connection, self._subscriptions("SUBSCRIBE", streams))
+        async with self._telling:
+            self.streams += streams
+            await self._tell("SUBSCRIBE", streams)
 
     async def remove(self, streams: Sequence[str]) -> None:
         """Leave some streams; the others go on."""
-        self.streams = [stream for stream in self.streams if stream not in streams]
+        async with self._telling:
+            self.streams = [stream for stream in self.streams if stream not in streams]
+            await self._tell("UNSUBSCRIBE", streams)
+
+    async def _tell(self, method: str, streams: Sequence[str]) -> None:
         if self._connection is not None:
-            await self._send(self._connection, self._subscriptions("UNSUBSCRIBE", streams))
+            await self._send(self._connection, self._subscriptions(method, streams))
+            await asyncio.sleep(1 / MESSAGES_PER_S)  # the next one waits for this
 
     def _subscriptions(self, method: str, streams: Sequence[str]) -> list[bytes]:
         requests = list(subscriptions(streams, first_id=self._requests + 1, method=method))

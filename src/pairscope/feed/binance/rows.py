@@ -60,6 +60,11 @@ def read_rows(text: Text, fields: tuple[int, ...]) -> Table:
     return Table(whole[:, :rows], number[:, :rows], flag[:, :rows], bad)
 
 
+def warm_up() -> None:
+    """Compile the reading of rows, or load it from the cache."""
+    read_rows(np.frombuffer(b"7,0.1,true\n", np.uint8), (WHOLE, NUMBER, FLAG))
+
+
 @kernel
 def _read(
     text: Text, kinds: IntArray, whole: IntArray, number: FloatArray, flag: BoolArray, hard: IntArray

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -31,6 +32,7 @@ from pairscope.feed.health import FeedHealth, StateName
 log = structlog.get_logger()
 
 STREAMS_PER_CONNECTION = 200
+LAGS_KEPT = 100  # bursts of a symbol whose lag makes the median
 SAMPLES_PER_REASON = 5  # frames of each kind of rejection that are shown in the log
 _WORST_FIRST: tuple[StateName, ...] = ("down", "stale", "connecting", "live")
 
@@ -73,7 +75,9 @@ class TradeStream:
         self._expected: dict[int, Expectation] = {symbols.add(symbol): Expectation() for symbol in watch}
         names = [stream_name(symbol, kind) for symbol in watch]
         self._lanes = [self._lane(names[i : i + per_connection]) for i in range(0, len(names), per_connection)]
+        self._lags: dict[int, deque[float]] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[Lane, asyncio.Task[None]] = {}
 
     @property
     def waiting(self) -> int:
@@ -96,7 +100,10 @@ class TradeStream:
             self._tasks = tasks
             tasks.create_task(self._flush_for_ever(), name="feed-flush")
             for lane in self._lanes:
-                tasks.create_task(lane.run(), name="feed-lane")
+                self._start(lane, tasks)
+
+    def _start(self, lane: Lane, tasks: asyncio.TaskGroup) -> None:
+        self._running[lane] = tasks.create_task(lane.run(), name="feed-lane")
 
     def finish(self) -> None:
         """Say that nothing more will come; after `run` was cancelled."""
@@ -109,7 +116,7 @@ class TradeStream:
         symbol_id = self._symbols.add(symbol)
         if symbol_id in self._expected:
             return
-        self._expected[symbol_id] = Expectation()
+        self._expected[symbol_id] = Expectation(self._clock.monotonic_s())
         name = stream_name(symbol, self._kind)
         room = next((lane for lane in self._lanes if len(lane.streams) < self._per_connection), None)
         if room is not None:
@@ -118,16 +125,31 @@ class TradeStream:
         lane = self._lane([name])
         self._lanes.append(lane)
         if self._tasks is not None:
-            self._tasks.create_task(lane.run(), name="feed-lane")
+            self._start(lane, self._tasks)
 
     async def unwatch(self, symbol: str) -> None:
         """Remove a symbol while running; the others lose nothing."""
-        if self._expected.pop(self._symbols.index(symbol), None) is None:
+        symbol_id, name = self._symbols.index(symbol), stream_name(symbol, self._kind)
+        lane = next((lane for lane in self._lanes if name in lane.streams), None)
+        if lane is None:
             return
-        name = stream_name(symbol, self._kind)
-        for lane in self._lanes:
-            if name in lane.streams:
-                await lane.remove([name])
+        await lane.remove([name])
+        self._expected.pop(symbol_id, None)
+        self._lags.pop(symbol_id, None)
+        if not lane.streams and len(self._lanes) > 1:
+            self._end(lane)
+
+    def _end(self, lane: Lane) -> None:
+        """A connection without a stream is heard by nobody, and would look broken."""
+        self._lanes.remove(lane)
+        if (running := self._running.pop(lane, None)) is not None:
+            running.cancel()
+        self._refresh()
+
+    def lag_ms(self, symbol: str) -> float | None:
+        """Median receive time less the exchange's trade time, over the newest trades of this symbol's bursts."""
+        lags = self._lags.get(self._symbols.get(symbol))
+        return float(np.median(np.array(lags))) if lags else None
 
     def silent_streams(self) -> list[str]:
         """Streams not heard for longer than they ever are, and streams acknowledged and never heard at all.
@@ -143,7 +165,7 @@ class TradeStream:
                 expected = self._expected[self._symbols.index(name.partition("@")[0])]
                 last_s = expected.last_s
                 limit_s = self.options.never_heard_s if last_s is None else expected.limit_s()
-                if now_s - max(lane.subscribed_s, last_s or 0.0) > limit_s:
+                if now_s - max(lane.subscribed_s, last_s or expected.since_s) > limit_s:
                     silent.append(name)
         return silent
 
@@ -204,13 +226,16 @@ class TradeStream:
 
     def _heard(self, lane: Lane, decoded: Decoded) -> None:
         now_s = self._clock.monotonic_s()
-        for symbol_id in np.unique(decoded.trades.symbol_id).tolist():
+        trades, count = decoded.trades, len(decoded.trades)
+        symbol_ids, from_end = np.unique(trades.symbol_id[::-1], return_index=True)
+        lags_ms = (trades.received_ns / 1e6 - trades.time_ms)[count - 1 - from_end]
+        for symbol_id, lag_ms in zip(symbol_ids.tolist(), lags_ms.tolist(), strict=True):
             if symbol_id in self._expected:
                 self._expected[symbol_id].heard(now_s)
-        count = len(decoded.trades)
+                self._lags.setdefault(symbol_id, deque(maxlen=LAGS_KEPT)).append(lag_ms)
         lane.heard(count, now_s)
         self.health.rate.add(count, now_s)
-        self.health.lag_ms.append(decoded.trades.received_ns[-1] / 1e6 - decoded.event_ms)
+        self.health.lag_ms.append(trades.received_ns[-1] / 1e6 - decoded.event_ms)
 
     def _take_note(self, lane: Lane, item: Note) -> None:
         match item:

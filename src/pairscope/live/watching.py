@@ -1,0 +1,136 @@
+"""Symbols come and go while everything runs: the stream, the list that is kept, and what else must follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
+from pairscope.base.model import Instrument, SymbolTable, normal_symbol
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.source import cure_unlisted
+from pairscope.live.watchlist import WatchList
+
+log = structlog.get_logger()
+
+LIST_AGE_S = 60.0  # a symbol that is not listed is looked for anew, but not more often than this
+
+# Why trades are missing right before the first one that is heard.
+HISTORY, UNWATCHED = "history", "unwatched"
+
+
+class Watching:
+    """Adds and removes watched symbols, one after the other.
+
+    Args:
+        history_ms: how far back a symbol without a tape is fetched; 0 where that cannot be done.
+        changed: called after each change.
+    """
+
+    def __init__(
+        self,
+        *,
+        watched: WatchList,
+        stream: TradeStream,
+        rest: BinanceRest,
+        tracker: ContinuityTracker,
+        symbols: SymbolTable,
+        instruments: Mapping[str, Instrument],
+        history_ms: int,
+        clock: Clock,
+        changed: Callable[[], None],
+    ) -> None:
+        self.instruments = dict(instruments)
+        self.watched = watched
+        self._stream = stream
+        self._rest = rest
+        self._tracker = tracker
+        self._symbols = symbols
+        self._history_ms = history_ms
+        self._clock = clock
+        self._changed = changed
+        self._listed_s = float("-inf")
+        self._turn = asyncio.Lock()
+
+    async def add(self, text: str) -> None:
+        """Watch a symbol from now on; nothing happens when it is watched already.
+
+        Raises:
+            RequestError: when the text cannot be a symbol, or no more symbols may be watched.
+            UnknownName: when the exchange does not have it, with the nearest name as the cure.
+            FeedUnavailable: when the exchange cannot be asked.
+            DataFolderError: when the change cannot be kept.
+        """
+        symbol = _read(text)
+        async with self._turn:
+            if symbol in self.watched.symbols:
+                return
+            self.watched.check_room(symbol)
+            await self._check_listed(symbol)
+            symbol_id = self._symbols.add(symbol)
+            if self._tracker.highest(symbol_id) is None:
+                await self.reach_back([symbol])
+            else:
+                self._tracker.expect(symbol_id, UNWATCHED)
+            self.watched.add(symbol)
+            await self._stream.watch(symbol)
+            self._changed()
+        log.info("symbol_added", symbol=symbol, watched=len(self.watched.symbols))
+
+    async def remove(self, text: str) -> None:
+        """Watch a symbol no longer; its tape stays.
+
+        Raises:
+            RequestError: when it is the last one, or a configured pair needs it.
+            UnknownName: when it is not watched.
+            DataFolderError: when the change cannot be kept.
+        """
+        symbol = _read(text)
+        async with self._turn:
+            self.watched.remove(symbol)
+            await self._stream.unwatch(symbol)
+            self._changed()
+        log.info("symbol_removed", symbol=symbol, watched=len(self.watched.symbols))
+
+    async def reach_back(self, symbols: Iterable[str]) -> None:
+        """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
+        if not self._history_ms:
+            return
+        since_ms = now_ms(self._clock) - self._history_ms
+        for symbol in symbols:
+            symbol_id = self._symbols.index(symbol)
+            if self._tracker.highest(symbol_id) is not None:
+                continue
+            try:
+                first_id = await self._rest.first_id_from(symbol, since_ms)
+            except FeedUnavailable as error:
+                log.warning("history_unavailable", symbol=symbol, cause=error.message)
+                return
+            if first_id is not None and self._tracker.highest(symbol_id) is None:
+                self._tracker.restore(symbol_id, first_id - 1, since_ms)
+                self._tracker.expect(symbol_id, HISTORY)
+
+    async def _check_listed(self, symbol: str) -> None:
+        """Ask again for what is not in the list: it may be older than the symbol."""
+        now_s = self._clock.monotonic_s()
+        if symbol not in self.instruments and now_s - self._listed_s >= LIST_AGE_S:
+            self.instruments = await self._rest.instruments()
+            self._listed_s = now_s
+        if symbol not in self.instruments:
+            raise UnknownName(
+                f"the source has no symbol {symbol}",
+                cure=cure_unlisted(symbol, self.instruments),
+                code="unknown_symbol",
+            )
+
+
+def _read(text: str) -> str:
+    try:
+        return normal_symbol(text)
+    except SettingsError as error:
+        raise RequestError(error.message, cure=error.cure, code="bad_symbol") from None

@@ -1,0 +1,154 @@
+"""The whole system in front of the simulated market: symbols come and go over the API while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pairscope.app import System, opened
+from pairscope.base.clock import SystemClock
+from pairscope.base.errors import DataFolderError
+from pairscope.base.settings import Settings
+
+
+class Door:
+    """The API of a running system, without a socket of its own."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        transport = httpx.ASGITransport(system.app)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
+
+    async def ask(self, method: str, path: str) -> tuple[int, Any]:
+        answer = await self.http.request(method, path)
+        return answer.status_code, answer.json()
+
+    async def watched(self) -> list[str]:
+        _, config = await self.ask("GET", "/config")
+        _, status = await self.ask("GET", "/status")
+        names = [one["symbol"] for one in config["symbols"]]
+        assert [one["symbol"] for one in status["symbols"]] == names
+        assert (await self.ask("GET", "/symbols"))[1] == names
+        return names
+
+    def highest(self, symbol: str) -> int:
+        return self.system.tracker.highest(self.system.store.symbols.index(symbol)) or 0
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    async def trading(self, symbol: str) -> None:
+        """Until a symbol was heard anew."""
+        known = self.system.stream.lag_ms(symbol) is not None
+        before = self.highest(symbol) if known else None
+        await self.until(
+            lambda: self.system.stream.lag_ms(symbol) is not None and self.highest(symbol) != before  # a live trade
+        )
+
+
+def settings_of(folder: Path, **settings: Any) -> Settings:
+    given: dict[str, Any] = {"symbols": ("BTCUSDT", "ETHUSDT"), "window": 20, "history_minutes": 1, "commit_ms": 20}
+    return Settings(source="simulator", data_dir=folder, **(given | settings))
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Door]:
+    async with opened(settings, SystemClock()) as system:
+        task = asyncio.create_task(system.run())
+        try:
+            door = Door(system)
+            async with asyncio.timeout(200):  # a cold cache of kernels is filled first
+                while system.stream.health.state != "live":
+                    assert not task.done(), task.result()
+                    await asyncio.sleep(0.02)
+            yield door
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def test_a_symbol_is_added_with_its_history_and_its_pairs_and_the_others_lose_nothing(tmp_path: Path) -> None:
+    async with running(settings_of(tmp_path)) as door:
+        status, answer = await door.ask("PUT", "/symbols/solusdt")
+        assert (status, answer["symbols"]) == (200, ["BTCUSDT", "ETHUSDT", "SOLUSDT"])
+        assert answer["pairs"] == ["ETHUSDT/BTCUSDT", "SOLUSDT/BTCUSDT", "SOLUSDT/ETHUSDT"]
+        assert (await door.ask("PUT", "/symbols/SOLUSDT")) == (200, answer)
+        assert await door.watched() == answer["symbols"]
+        await door.trading("SOLUSDT")
+        await door.until(lambda: not door.system.tracker.all_open())
+        _, tape = await door.ask("GET", "/status/tape")
+        (gap,) = [gap for gap in tape["gaps"] if gap["symbol"] == "SOLUSDT"]
+        assert gap["reason"] == "history"
+        assert {gap["reason"] for gap in tape["gaps"]} == {"history"}
+        _, analytics = await door.ask("GET", "/analytics/SOLUSDT")
+        assert analytics["symbol"] == "SOLUSDT"
+        _, status_now = await door.ask("GET", "/status")
+        assert status_now["feed"]["reconnects"] == 0
+
+
+async def test_a_change_is_kept_for_the_next_start_and_what_was_not_heard_meanwhile_is_filled(tmp_path: Path) -> None:
+    async with running(settings_of(tmp_path)) as door:
+        await door.trading("ETHUSDT")
+        assert (await door.ask("DELETE", "/symbols/ethusdt"))[0] == 200
+        await door.ask("PUT", "/symbols/XRPUSDT")
+        await door.trading("BTCUSDT")
+        left = door.highest("ETHUSDT")
+
+    async with running(settings_of(tmp_path)) as door:
+        assert await door.watched() == ["BTCUSDT", "XRPUSDT"]
+        assert door.system.live.pairs == [("XRPUSDT", "BTCUSDT")]
+        await door.trading("XRPUSDT")
+        assert door.highest("ETHUSDT") == left
+        await door.ask("PUT", "/symbols/ETHUSDT")
+        await door.trading("ETHUSDT")
+        await door.until(lambda: not door.system.tracker.all_open())
+        _, tape = await door.ask("GET", "/status/tape")
+        reasons = {gap["reason"] for gap in tape["gaps"] if gap["symbol"] == "ETHUSDT" and gap["first_id"] > left}
+        assert reasons == {"unwatched"}
+
+    async with running(settings_of(tmp_path, symbols=("BNBUSDT",))) as door:
+        assert await door.watched() == ["BNBUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "cure"),
+    [
+        ("PUT", "/symbols/BTCUSD", 404, "did you mean BTCUSDT?"),
+        ("PUT", "/symbols/%27%20or%201", 422, "use the exchange's name"),
+        ("PUT", "/symbols/..%2F..%2Fetc", 404, ""),
+        ("PUT", "/symbols/" + "A" * 500, 422, "use the exchange's name"),
+        ("PUT", "/symbols/SOLUSDT?pair=yes", 422, "it takes none"),
+        ("PUT", "/symbols/SOLUSDT", 409, "raise most_symbols"),
+        ("DELETE", "/symbols/SOLUSDT", 404, "watched: BTCUSDT, ETHUSDT"),
+        ("DELETE", "/symbols/ETHUSDT", 409, "take it out of pairs first"),
+    ],
+)
+async def test_what_cannot_be_changed_is_refused_with_its_cure_and_changes_nothing(
+    tmp_path: Path, method: str, path: str, status: int, cure: str
+) -> None:
+    settings = settings_of(tmp_path, pairs=("ETHUSDT/BTCUSDT",), most_symbols=2 if status == 409 else 9)
+    async with opened(settings, SystemClock()) as system, system.rest:
+        door = Door(system)
+        answered, body = await door.ask(method, path)
+        assert answered == status, body
+        assert cure in body["error"]["cure"]
+        assert await door.watched() == ["BTCUSDT", "ETHUSDT"]
+        assert list(system.store.path.parent.glob("*.symbols.json")) == []
+
+
+async def test_a_list_of_symbols_that_cannot_be_read_stops_the_start_with_its_cure(tmp_path: Path) -> None:
+    folder = tmp_path / "simulator-1-aggTrade"
+    folder.mkdir()
+    (folder / "tape.duckdb.symbols.json").write_text('{"format": 1, "watched": 7}')
+    with pytest.raises(DataFolderError, match="delete it"):
+        async with opened(settings_of(tmp_path), SystemClock()):
+            pass
