@@ -37,6 +37,7 @@ from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source, open_source, plan_source
 from pairscope.live.archive_fill import ArchiveFill
 from pairscope.live.book import BarBook
+from pairscope.live.catching_up import CatchUp
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
@@ -109,6 +110,7 @@ class System:
             options=LaneOptions(stale_s=settings.stale_s),
         )
         self.rest = BinanceRest(source.rest_url, clock)
+        self.rest.budget.limit = source.weight_limit
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -134,6 +136,15 @@ class System:
         self.intake.when_gaps_change(self.backfill.wake)
         self.quiet_watch = QuietWatch(
             stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=store.symbols, clock=clock
+        )
+        self.catch_up = CatchUp(
+            stream=self.stream,
+            pages=self.rest,
+            tracker=self.tracker,
+            symbols=store.symbols,
+            watched=lambda: self.watching.watched.symbols,
+            take=self._take_all,
+            clock=clock,
         )
         self.board = StatusBoard(
             settings=settings,
@@ -237,6 +248,7 @@ class System:
             self.intake.restore()
             self.board.warm = True
             self.store.when_ids_are_lost(self._ids_lost)
+            tasks.create_task(compile_apart("all"), name="compile")  # those of tests and scans, loaded when first used
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self._by_id:
@@ -244,6 +256,7 @@ class System:
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
                 tasks.create_task(self.quiet_watch.run(), name="quiet")
+                tasks.create_task(self.catch_up.run(), name="catch-up")
             if self.archive is not None:
                 tasks.create_task(self.archive.run(), name="archive")
             stream = tasks.create_task(self.stream.run(), name="feed")
@@ -272,18 +285,24 @@ def warm_up(part: Part = "all") -> None:
 
 
 async def compiled(part: Part) -> None:
-    """Have kernels ready; a cold cache is filled by a process of its own, whose memory goes away with it."""
-    if not is_compiled(part):
-        log.info("compiling_kernels", part=part)
-        program = f"from pairscope.app import warm_up; warm_up({part!r})"
-        compiler = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-        try:
-            await compiler.wait()
-        finally:
-            if compiler.returncode is None:
-                compiler.kill()
-                await compiler.wait()
+    """Have kernels compiled and loaded."""
+    await compile_apart(part)
     await asyncio.to_thread(warm_up, part)
+
+
+async def compile_apart(part: Part) -> None:
+    """Fill a cold cache by a process of its own, whose memory goes away with it."""
+    if is_compiled(part):
+        return
+    log.info("compiling_kernels", part=part)
+    program = f"from pairscope.app import warm_up; warm_up({part!r})"
+    compiler = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    try:
+        await compiler.wait()
+    finally:
+        if compiler.returncode is None:
+            compiler.kill()
+            await compiler.wait()
 
 
 @contextlib.asynccontextmanager

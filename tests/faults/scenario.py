@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.process import Process
-from tests.faults.scripted import LIMIT, RestManners, ScriptedRest
+from tests.faults.scripted import LIMIT, MINUTE_MS, WEIGHT, RestManners, ScriptedRest
 from tests.faults.tape import MemoryTape
 from tests.faults.truth import invented
 from tests.faults.verdict import assert_tape_is_true
@@ -63,6 +64,7 @@ class Scenario:
         self.rng = rng = random.Random(seed)
         self.log = Log()
         self.kills = 0
+        self.begun: Counter[int] = Counter()  # processes after a kill, by minute of the exchange
         self.tick_s = rng.choice([0.5, 5.0, 30.0, 120.0])
         self.times = [self.tick_s * n for n in range(1, TICKS + CALM_TICKS + 1)]
         end_ms = START_MS + round(self.times[-1] * 1_000)
@@ -144,6 +146,7 @@ class Scenario:
         self.rest.ban_told_s = None  # the next process cannot know
         self.process = Process(tape, self.clock, self.rest, self.rng)
         self.process.start()
+        self.begun[self.rest._now_ms() // MINUTE_MS] += 1
 
     def deliver(self, tick: int, calm: bool) -> None:
         frames = self.newly_sent(last=tick == len(self.times) - 1)
@@ -206,7 +209,9 @@ class Scenario:
         self.process.assert_accounted()
         for truth in self.truths.values():
             assert_tape_is_true(self.process, truth)
-        assert max(self.rest.weight.values(), default=0) <= LIMIT / 2, "more than half of a minute's weight was used"
+        for minute, weight in self.rest.weight.items():
+            # A process that begins must ask once to learn what was used before it.
+            assert weight <= LIMIT / 2 + WEIGHT * self.begun[minute], "more than half of a minute's weight was used"
         assert self.rest.asked_against_a_ban == 0
         gaps = self.process.tracker.all_open()
         habits = self.manners

@@ -71,6 +71,11 @@ async def test_jobs_and_rows_take_turns(open_store: OpenStore, trades: MakeTrade
     assert len(store.trades("BTCUSDT")) == 500
 
 
+async def test_a_job_does_not_wait_for_the_pause_between_two_commits(open_store: OpenStore) -> None:
+    store = open_store(commit_ms=60_000)
+    assert [await done(submit(store, take_a_number)) for _ in range(3)] == [1, 2, 3]
+
+
 async def test_a_job_that_refuses_leaves_nothing_and_blames_nobody(open_store: OpenStore, trades: MakeTrades) -> None:
     def refuse(connection: duckdb.DuckDBPyConnection) -> None:
         take_a_number(connection)

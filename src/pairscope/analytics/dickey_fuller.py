@@ -112,10 +112,10 @@ def _lagged_products(step: FloatArray, lags: int, products: FloatArray) -> None:
     now = step[lags:]
     k = 0
     while k + 3 <= lags:
-        first = step[lags - k : lags - k + count]
-        second = step[lags - k - 1 : lags - k - 1 + count]
-        third = step[lags - k - 2 : lags - k - 2 + count]
-        fourth = step[lags - k - 3 : lags - k - 3 + count]
+        first = step[lags - k :]
+        second = step[lags - k - 1 :]
+        third = step[lags - k - 2 :]
+        fourth = step[lags - k - 3 :]
         a = b = c = d = 0.0
         for t in range(count):
             a += now[t] * first[t]
@@ -128,7 +128,7 @@ def _lagged_products(step: FloatArray, lags: int, products: FloatArray) -> None:
         products[k + 3] = d
         k += 4
     while k <= lags:
-        before = step[lags - k : lags - k + count]
+        before = step[lags - k :]
         a = 0.0
         for t in range(count):
             a += now[t] * before[t]

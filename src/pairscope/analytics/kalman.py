@@ -30,7 +30,7 @@ _BURN = 2
 # Bounds of the search: artanh(phi), and ln of the variance of beta's steps in scaled units.
 _PHI_BOUND = 4.5
 _DRIFT_LOW, _DRIFT_HIGH = -16.0, 2.0
-_EVALUATIONS = 200
+_STEPS = 100
 _LIKELIHOOD_STEP = 1e-9
 
 # Log-likelihood, artanh(phi) and ln(drift) of a corner of the simplex.
@@ -105,20 +105,18 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
     n = 0
     squares = 0.0
     log_s = 0.0
-    product = 1.0  # of several S: one logarithm for all
+    product = 1.0  # of several S, which are at least 1: one logarithm for all
     for i in range(len(p)):
-        if i > 0:
-            state = _wait(state, phi, drift)
-        if not (math.isfinite(p[i]) and math.isfinite(q[i])):
-            continue
-        state = _update(state, p[i], q[i])
-        n += 1
-        if n > _BURN:
-            squares += state[10] * state[10] / state[11]
-            product *= state[11]
-            if product > 1e100 or n % 16 == 0:
-                log_s += math.log(product)
-                product = 1.0
+        if math.isfinite(p[i]) and math.isfinite(q[i]):
+            state = _update(state, p[i], q[i])
+            n += 1
+            if n > _BURN:
+                squares += state[10] * state[10] / state[11]
+                product *= state[11]
+                if product > 1e100:
+                    log_s += math.log(product)
+                    product = 1.0
+        state = _wait(state, phi, drift)
     n -= _BURN
     if n < 1 or not squares > 0.0:
         return -np.inf, 0.0
@@ -138,14 +136,12 @@ def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
                 best = corner
     middle = _at(p, q, best[1] + 0.3, best[2])
     worst = _at(p, q, best[1], best[2] + 1.5)
-    evaluations = 0
-    while evaluations < _EVALUATIONS:
-        best, middle, worst = _in_order(best, middle, worst)
+    best, middle, worst = _in_order(best, middle, worst)
+    for _ in range(_STEPS):  # a net: most searches end after 20
         if not best[0] - worst[0] > _LIKELIHOOD_STEP * abs(best[0]):
             break
-        middle, worst, taken = _step(p, q, best, middle, worst)
-        evaluations += taken
-    best, middle, worst = _in_order(best, middle, worst)
+        middle, worst = _step(p, q, best, middle, worst)
+        best, middle, worst = _in_order(best, middle, worst)
     return _phi_of(best[1]), _drift_of(best[2])
 
 
@@ -179,20 +175,20 @@ def _in_order(one: Corner, two: Corner, three: Corner) -> tuple[Corner, Corner, 
 @kernel
 def _step(
     p: FloatArray, q: FloatArray, best: Corner, middle: Corner, worst: Corner
-) -> tuple[Corner, Corner, int]:  # fmt: skip
-    """Move the worst corner, or both others towards the best; returns them, and how often the likelihood was taken."""
+) -> tuple[Corner, Corner]:  # fmt: skip
+    """Move the worst corner, or both others towards the best."""
     reflected = _beyond(p, q, best, middle, worst, 1.0)
     if reflected[0] > best[0]:
         expanded = _beyond(p, q, best, middle, worst, 2.0)
-        return middle, expanded if expanded[0] > reflected[0] else reflected, 2
+        return middle, expanded if expanded[0] > reflected[0] else reflected
     if reflected[0] > middle[0]:
-        return middle, reflected, 1
+        return middle, reflected
     contracted = _beyond(p, q, best, middle, worst, 0.5 if reflected[0] > worst[0] else -0.5)
     if contracted[0] > max(reflected[0], worst[0]):
-        return middle, contracted, 2
+        return middle, contracted
     middle = _at(p, q, 0.5 * (middle[1] + best[1]), 0.5 * (middle[2] + best[2]))
     worst = _at(p, q, 0.5 * (worst[1] + best[1]), 0.5 * (worst[2] + best[2]))
-    return middle, worst, 4
+    return middle, worst
 
 
 @kernel
@@ -210,8 +206,8 @@ def _begin(phi: float) -> State:
 
 @kernel
 def _wait(state: State, phi: float, drift: float) -> State:
-    a, b, aa, ab, bb, p, q, left, joined, walked, _, _ = state
-    return a, b, aa, ab, bb, p, q, phi * left, phi * phi * joined + 1.0, walked + drift, 0.0, 0.0
+    a, b, aa, ab, bb, p, q, left, joined, walked, e, variance = state
+    return a, b, aa, ab, bb, p, q, phi * left, phi * phi * joined + 1.0, walked + drift, e, variance
 
 
 @kernel
@@ -271,8 +267,6 @@ def _filter_block(
     state = _begin(phi)
     seen = 0
     for i in range(len(y)):
-        if i > 0:
-            state = _wait(state, phi, drift)
         present = math.isfinite(p[i]) and math.isfinite(q[i])
         if present:
             state = _update(state, p[i], q[i])
@@ -290,6 +284,7 @@ def _filter_block(
             if present:
                 out[3, i] = (p[i] - state[0] - state[1] * q[i]) * unit_y
                 out[6, i] = state[10] / math.sqrt(state[11] * variance)
+        state = _wait(state, phi, drift)
 
 
 @kernel

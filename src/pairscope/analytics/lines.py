@@ -182,7 +182,6 @@ def _past(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
     row[2] = pearson(syy, sxx, sxy)
     spread = (y[last] - mean_y) - beta * (x[last] - mean_x)
     row[3] = row[6] = np.nan
-    row[4] = 0.0
     if math.isfinite(spread):
         row[3] = spread
         if row[5] > 0.0:

@@ -191,7 +191,8 @@ def write_last_pair(
     for i in range(cut, t + 1):
         sums = _add_pair(sums, y[i], x[i])
     _keep(sides, 1, 0, sums)
-    _solve_pairs(sides, 0, 1, inverses, y[t:], x[t:], window, out, n)
+    end = sides.shape[2]  # 1, but given as a literal it would have the loop compiled again
+    _solve_pairs(sides, end - 1, end, inverses, y[t:], x[t:], window, out, n)
 
 
 @kernel

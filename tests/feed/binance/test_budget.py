@@ -111,3 +111,24 @@ def test_a_request_dearer_than_the_whole_share_goes_alone() -> None:
         return await spend(budget)
 
     assert run_virtually(main()) == pytest.approx(60.0, abs=0.05)
+
+
+def test_what_was_used_before_a_restart_counts_for_the_rest_of_its_minute() -> None:
+    async def main() -> tuple[list[float], int]:
+        budget = WeightBudget(VirtualClock(MINUTE_START_MS + 20_000))
+        used = 1_000  # by the process before this one
+
+        async def ask() -> float:
+            nonlocal used
+            sent_s = await spend(budget, took_s=0.5)
+            used = 20 if sent_s >= 40 else used + 20
+            budget.told(used)
+            return sent_s
+
+        return sorted(await asyncio.gather(*(ask() for _ in range(12)))), budget.most_used
+
+    sent_s, most_used = run_virtually(main())
+    assert sent_s[0] == 0.0
+    assert sent_s[1] >= 0.5, "the first answer is waited for"
+    assert sum(each < 40 for each in sent_s) == 10, "half of the limit, with what was used before"
+    assert most_used <= 1_200

@@ -1,7 +1,7 @@
 // A metric as text: decimals by its unit, and words for why it has none.
 
-import type { Quantity } from "../api.gen";
-import { basisPoints, compact, DASH, fixed, percent, signed, significant } from "./format";
+import type { MetricInfo, Quantity } from "../api.gen";
+import { basisPoints, compact, DASH, duration, fixed, percent, probability, signed, significant } from "./format";
 
 type Write = (value: number, decimals: number) => string;
 
@@ -14,6 +14,9 @@ const BY_UNIT: Record<string, Write> = {
   base: (value) => compact(value),
   quote: (value) => compact(value),
   trades: (value) => fixed(value, 0),
+  bars: (value) => `${fixed(value, value < 10 && !Number.isInteger(value) ? 1 : 0)} ${value === 1 ? "bar" : "bars"}`,
+  ms: (value) => (Math.abs(value) < 10_000 ? `${fixed(value, 0)} ms` : duration(value / 1000)),
+  probability,
   "1": (value) => (value !== 0 && Math.abs(value) < 0.01 ? significant(value, 2) : fixed(value, 3)),
 };
 
@@ -25,17 +28,41 @@ const BY_NAME: Record<string, Write> = {
   spread: (value) => basisPoints(value),
   price_z: (value) => signed(value, 2),
   spread_z: (value) => signed(value, 2),
+  adf_stat: (value) => signed(value, 2),
+  rsi: (value) => fixed(value, 1),
+  johansen_rank: (value) => fixed(value, 0),
   order_flow: (value) => `${signed(value * 100, 1)} %`,
   spread_std: (value) => `${fixed(value * 1e4, 2)} bp`,
 };
 
 type Value = Quantity["value"] | undefined;
 
+const isProbability = (name: string) => /_p(value)?$/.test(name);
+
+/** The name in the catalogue of a metric with parameters: `rsi` of `rsi:period=21`. */
+export const baseName = (name: string): string => name.split(":", 1)[0] as string;
+
+/** `RSI (period 21)` */
+export function titleOf(name: string, catalogue: ReadonlyMap<string, MetricInfo>): string {
+  const base = baseName(name);
+  const title = catalogue.get(base)?.title ?? base.replaceAll("_", " ");
+  const parameters = name
+    .slice(base.length + 1)
+    .replaceAll("=", " ")
+    .replaceAll(":", ", ");
+  return parameters ? `${title} (${parameters})` : title;
+}
+
 /** The value of a metric as text; `decimals` are those of the symbol's prices. */
 export function valueText(name: string, value: Value, unit: string | undefined, decimals: number): string {
   if (value === null || value === undefined) return DASH;
-  if (typeof value === "string") return value.toLowerCase();
-  const write = BY_NAME[name] ?? BY_UNIT[unit ?? ""] ?? ((plain: number) => significant(plain, 4));
+  if (typeof value === "string") return value.toLowerCase().replaceAll("_", " ");
+  const base = baseName(name);
+  const write =
+    BY_NAME[base] ??
+    (isProbability(base) ? probability : undefined) ??
+    BY_UNIT[unit ?? ""] ??
+    ((plain: number) => significant(plain, 4));
   return write(value, decimals);
 }
 
@@ -46,17 +73,32 @@ const REASONS: Record<string, string> = {
   too_few_observations: "too few bars yet",
   constant_series: "the price did not move",
   exact_fit: "the line fits exactly",
+  collinear: "one series repeats the other",
+  gaps: "too many gaps",
+  not_mean_reverting: "may not come back at all",
   stale: "no recent trades",
   no_volume: "nothing was traded",
+  no_trades: "too few trades",
+  no_variance: "the price did not move, or only bounced",
+  not_converged: "the fit found no answer",
+  uncertain: "the trades do not tell",
+  not_fitted: "not fitted yet",
   not_finite: "no finite number",
 };
 
+/** A reason of the server in words. */
+export const inWords = (reason: string | null | undefined): string =>
+  REASONS[reason ?? ""] ?? (reason ?? "not available").replaceAll("_", " ");
+
 /** Why there is no value; empty when there is one. */
-export function reasonText(quantity: Quantity | undefined): string {
-  if (!quantity || quantity.value !== null) return "";
-  const reason = quantity.reason ?? "not available";
-  return REASONS[reason] ?? reason.replaceAll("_", " ");
-}
+export const reasonText = (quantity: Quantity | undefined): string =>
+  !quantity || quantity.value !== null ? "" : inWords(quantity.reason);
+
+/** What a number was made from: `299 of 300 bars`, or of trades `876 price changes in 300 bars`. */
+export const restsOn = ({ n, window }: Quantity, needs: MetricInfo["needs"] | undefined): string =>
+  needs === "trades"
+    ? `${fixed(n, 0)} price changes in ${fixed(window, 0)} bars`
+    : `${fixed(n, 0)} of ${fixed(window, 0)} bars`;
 
 /**
  * What is said while a window fills: `z needs 120 bars: 37/120, ready in about 83 s`. A value that is there before

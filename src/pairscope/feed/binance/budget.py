@@ -2,7 +2,8 @@
 
 The exchange counts request weight per address and minute of its own clock; who keeps asking after a 429 is banned. We
 take at most a share of the limit for ourselves in any sixty seconds, wherever its minutes begin and whatever happens to
-our wall clock, and wait when others on the same address have used most of it.
+our wall clock, and wait when others on the same address have used most of it. What was used before the first answer
+came may have been used by ourselves, before a restart: until that minute is over it counts as ours.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class WeightBudget:
         self._sleep = sleep
         self._under_way = 0  # weight of requests without an answer yet
         self._spent: deque[tuple[float, int]] = deque()  # when each request was answered, and its weight
+        self._inherited = 0  # used in the minute of the first answer by whoever was here before us
+        self._inherited_until_s: float | None = None  # None before that answer
+        self._answered = False
         self._used_by_all = 0
         self._minute_over_s = 0.0  # when that figure no longer says anything
         self._not_before_s = 0.0
@@ -54,6 +58,11 @@ class WeightBudget:
             self._spent.popleft()
         return self._under_way + sum(weight for _, weight in self._spent)
 
+    def _counted(self) -> int:
+        """What may have been used by ourselves, before a restart too."""
+        over = self._inherited_until_s is None or self._clock.monotonic_s() >= self._inherited_until_s
+        return self.used + (0 if over else self._inherited)
+
     @asynccontextmanager
     async def spend(self, weight: int) -> AsyncIterator[None]:
         """Wait until a request of this weight may be sent; the request itself goes inside."""
@@ -65,6 +74,7 @@ class WeightBudget:
             yield
         finally:
             self._under_way -= weight
+            self._answered = True
             self._spent.append((self._clock.monotonic_s(), weight))
 
     def _wait_s(self, weight: int) -> float:
@@ -73,7 +83,9 @@ class WeightBudget:
             return self._not_before_s - now_s
         if now_s < self._minute_over_s and self._used_by_all + weight > self.limit * TOTAL_SHARE:
             return self._minute_over_s - now_s
-        used = self.used
+        if not self._answered and self._under_way:  # the first answer tells how much is left
+            return SHORTEST_WAIT_S
+        used = self._counted()
         # A request dearer than our whole share must not wait for ever: it goes when nothing else was spent.
         if used == 0 or used + weight <= self.own_limit:
             return 0.0
@@ -81,6 +93,9 @@ class WeightBudget:
 
     def told(self, used_by_all: int | None) -> None:
         """What the exchange says has been used in its present minute by everybody on this address."""
+        if self._inherited_until_s is None:
+            self._inherited = max(0, (used_by_all or 0) - self.used)
+            self._inherited_until_s = self._next_minute_s()
         if used_by_all is not None:
             self._used_by_all = used_by_all
             self._minute_over_s = self._next_minute_s()
