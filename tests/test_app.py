@@ -160,7 +160,7 @@ async def test_a_list_of_symbols_that_cannot_be_read_stops_the_start_with_its_cu
 async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> None:
     clock = SystemClock()
     async with SimulatedExchange(MarketSource(Market(1), clock), weight_per_minute=600) as exchange:
-        addresses = {"exchange_ws_url": exchange.ws_url, "exchange_rest_url": exchange.rest_url}
+        addresses: dict[str, Any] = {"exchange_ws_url": exchange.ws_url, "exchange_rest_url": exchange.rest_url}
         settings = Settings(source="live", symbols=("BTCUSDT", "ETHUSDT"), data_dir=tmp_path, **addresses)
         async with opened(settings, clock) as system:
             assert (system.rest.budget.limit, system.rest.budget.own_limit) == (600, 300)

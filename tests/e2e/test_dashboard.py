@@ -178,7 +178,18 @@ def test_an_unknown_symbol_is_told_with_its_cure(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("size", [(1000, 700), (1280, 720), (1920, 1080)])
-@pytest.mark.parametrize("path", [PAIR, SYMBOL, "/app/tape", "/app/system"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        PAIR,
+        f"{PAIR}&side=statistics&hedge=kalman",
+        f"{PAIR}&side=trades",
+        SYMBOL,
+        "/app/correlation",
+        "/app/tape",
+        "/app/system",
+    ],
+)
 def test_nothing_is_cut_off_or_out_of_sight(watched: Watched, path: str, size: tuple[int, int]) -> None:
     page = watched.page
     page.set_viewport_size({"width": size[0], "height": size[1]})

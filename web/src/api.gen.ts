@@ -16,6 +16,10 @@ export interface BackfillStatus {
   weight_allowed: number;
   weight_limit: number;
   banned_until_ms: number | null;
+  archive_ids: number;
+  archive_files: number;
+  archive_trades: number;
+  archive_error: string | null;
 }
 /** Bars of one symbol and interval, oldest first. */
 export interface BarColumns {
@@ -349,6 +353,12 @@ export interface SymbolStatus {
   gaps_open: number;
   ids_missing: number;
 }
+/** What is watched after a change, and how many symbols may be. */
+export interface SymbolsWatched {
+  symbols: string[];
+  pairs: string[];
+  most_symbols: number;
+}
 /** A run of trade ids that exist and are not on the tape, or were not once. */
 export interface TapeGap {
   symbol: string;
@@ -380,6 +390,9 @@ export interface TapeSymbol {
   ids_missing: number;
   gaps_open: number;
   gaps_closed: number;
+  lag_ms: number | null;
+  verified_ms: number | null;
+  verified_differences: number | null;
 }
 export interface TradeColumns {
   id: number[];
@@ -404,11 +417,13 @@ export interface Routes {
   "GET /correlations": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; interval?: string; window?: number; to?: number | string; }; body: undefined; ok: CorrelationMatrix };
   "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
-  "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
-  "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; }; body: undefined; ok: Ohlc };
+  "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
+  "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: number | string; to?: number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
   "GET /status": { path: undefined; query: undefined; body: undefined; ok: Status };
   "GET /status/tape": { path: undefined; query: undefined; body: undefined; ok: TapeStatus };
   "GET /symbols": { path: undefined; query: undefined; body: undefined; ok: string[] };
+  "PUT /symbols/{symbol}": { path: { symbol: string; }; query: undefined; body: undefined; ok: SymbolsWatched };
+  "DELETE /symbols/{symbol}": { path: { symbol: string; }; query: undefined; body: undefined; ok: SymbolsWatched };
   "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
   "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };
 }

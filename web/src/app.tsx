@@ -5,8 +5,10 @@ import { useEffect, useState } from "react";
 import { neighbour, placeTo, splitPair } from "./lib/destinations";
 import { pairName } from "./lib/format";
 import { useKeys } from "./lib/keys";
+import { type Method, USUAL_METHOD } from "./lib/methods";
 import { intervalMs } from "./lib/time";
 import { changeView, go, type Place, type Route, usePlace } from "./lib/url";
+import { CorrelationScreen } from "./screens/correlation";
 import { PairScreen } from "./screens/pair";
 import { SymbolScreen } from "./screens/symbol";
 import { SystemScreen } from "./screens/system";
@@ -17,13 +19,13 @@ import { toggleZone } from "./ui/clock";
 import { ContextBar, chooseInterval } from "./ui/context-bar";
 import { Help } from "./ui/help";
 import { Notice } from "./ui/notice";
-import { MarketPicker, ZonePicker } from "./ui/pickers";
+import { MarketPicker, MethodPicker, ZonePicker } from "./ui/pickers";
 import { Rail } from "./ui/rail";
 import { StatusBar } from "./ui/status-bar";
 import { type Shown, useConfig, useShownTopic } from "./wire/context";
 import { pairTopic, scaleOf, symbolTopic } from "./wire/topic";
 
-type Overlay = "market" | "zone" | "help" | undefined;
+type Overlay = "market" | "method" | "zone" | "help" | undefined;
 
 export function App() {
   const place = usePlace();
@@ -31,20 +33,25 @@ export function App() {
   const [overlay, setOverlay] = useState<Overlay>();
   const tf = place.view.tf ?? config.metric_interval;
   const window = place.view.w ?? config.window;
+  const method = place.view.hedge ?? USUAL_METHOD;
   const stepMs = intervalMs(tf) ?? 1_000;
   const symbols = symbolsOf(place.route);
   const isChart = symbols.length > 0;
-  const shown = useShownTopic(topicOf(place.route, tf, window), symbols.join());
+  const isPair = place.route.screen === "pair";
+  const isMatrix = place.route.screen === "correlation";
+  const shown = useShownTopic(topicOf(place.route, tf, window, method), symbols.join());
   useHome(place);
   useKeys({
     "1": () => go(placeTo("pair", place, config)),
     "2": () => go(placeTo("symbol", place, config)),
+    "3": () => go(placeTo("correlation", place, config)),
     "6": () => go(placeTo("tape", place, config)),
     "7": () => go(placeTo("system", place, config)),
-    "[": () => isChart && chooseInterval(neighbour(config.intervals, tf, -1)),
-    "]": () => isChart && chooseInterval(neighbour(config.intervals, tf, 1)),
+    "[": () => (isChart || isMatrix) && chooseInterval(neighbour(config.intervals, tf, -1)),
+    "]": () => (isChart || isMatrix) && chooseInterval(neighbour(config.intervals, tf, 1)),
     v: () => isChart && changeView({ view: place.view.view ? undefined : "table" }),
     z: () => toggleZone(place.view.tz),
+    h: () => isPair && setOverlay("method"),
     "/": () => setOverlay("market"),
     "mod+k": () => setOverlay("market"),
     "?": () => setOverlay("help"),
@@ -52,26 +59,29 @@ export function App() {
   const close = () => setOverlay(undefined);
   return (
     <Tooltip.Provider delay={250}>
-      <div className="grid h-full grid-cols-[56px_minmax(0,1fr)] grid-rows-[36px_auto_minmax(0,1fr)_24px]">
+      <div className="grid h-full grid-cols-[60px_minmax(0,1fr)] grid-rows-[36px_auto_minmax(0,1fr)_24px]">
         <Rail />
         <ContextBar
           title={titleOf(place.route)}
-          tf={isChart ? tf : undefined}
-          window={place.route.screen === "pair" ? window : undefined}
+          tf={isChart || isMatrix ? tf : undefined}
+          window={isPair || isMatrix ? window : undefined}
+          method={isPair ? method : undefined}
           symbols={symbols}
           stepMs={isChart ? stepMs : 1_000}
+          onPickMethod={() => setOverlay("method")}
           onPick={() => setOverlay("market")}
           onPickZone={() => setOverlay("zone")}
           onHelp={() => setOverlay("help")}
         />
         <Banners />
         <main className="col-start-2 min-h-0">
-          <Screen route={place.route} tf={tf} window={window} shown={shown} />
+          <Screen route={place.route} {...{ tf, window, method, shown }} />
         </main>
         <StatusBar topic={shown.topic} />
       </div>
       <Announcer symbols={symbols} stepMs={stepMs} />
       <MarketPicker open={overlay === "market"} onClose={close} />
+      <MethodPicker open={overlay === "method"} onClose={close} />
       <ZonePicker open={overlay === "zone"} onClose={close} />
       <Help open={overlay === "help"} onClose={close} />
     </Tooltip.Provider>
@@ -82,6 +92,7 @@ interface ScreenProps {
   route: Route;
   tf: string;
   window: number;
+  method: Method;
   shown: Shown;
 }
 
@@ -91,12 +102,15 @@ function Screen({ route, shown, ...asked }: ScreenProps) {
   const scale = shown.topic && scaleOf(shown.topic.name);
   const tf = scale?.tf ?? asked.tf;
   const window = scale?.window ?? asked.window;
+  const method = scale?.method ?? asked.method;
   const decimals = (symbol: string) => config.symbols.find((info) => info.symbol === symbol)?.price_decimals ?? 2;
   switch (route.screen) {
     case "pair":
-      return <PairScreen y={route.y} x={route.x} {...{ tf, window, shown, decimals }} />;
+      return <PairScreen y={route.y} x={route.x} {...{ tf, window, method, shown, decimals }} />;
     case "symbol":
       return <SymbolScreen symbol={route.symbol} {...{ tf, shown, decimals }} />;
+    case "correlation":
+      return <CorrelationScreen {...asked} />;
     case "tape":
       return <TapeScreen />;
     case "system":
@@ -111,8 +125,8 @@ function Screen({ route, shown, ...asked }: ScreenProps) {
 const symbolsOf = (route: Route): string[] =>
   route.screen === "pair" ? [route.y, route.x] : route.screen === "symbol" ? [route.symbol] : [];
 
-function topicOf(route: Route, tf: string, window: number): string | undefined {
-  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window);
+function topicOf(route: Route, tf: string, window: number, method: Method): string | undefined {
+  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window, method);
   return route.screen === "symbol" ? symbolTopic(route.symbol, tf) : undefined;
 }
 

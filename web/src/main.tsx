@@ -48,11 +48,16 @@ function Connected({ config }: { config: Config }) {
   );
 }
 
+// The server is this machine or one nearby: that the browser thinks itself offline is no reason not to ask.
+const queries = new QueryClient({
+  defaultOptions: { queries: { refetchOnWindowFocus: false, refetchOnReconnect: false, networkMode: "always" } },
+});
+
 const root = document.getElementById("root");
 if (!root) throw new Error("the page has no #root");
 createRoot(root).render(
   <StrictMode>
-    <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false } } })}>
+    <QueryClientProvider client={queries}>
       <Start />
     </QueryClientProvider>
   </StrictMode>,

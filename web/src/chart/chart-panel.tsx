@@ -136,8 +136,7 @@ function Overlay({
   const axis = useSignal(live.axisWidth);
   return (
     <>
-      <SourceMark />
-      <Legends live={live} topic={topic} legends={legends} isStale={isStale} />
+      <Legends live={live} topic={topic} legends={legends} isStale={isStale} mark={<SourceMark />} />
       {isStale ? (
         <div
           aria-hidden="true"
@@ -180,7 +179,7 @@ function SourceMark() {
   return (
     <p
       aria-hidden="true"
-      className={`pointer-events-none absolute top-7 left-2 z-10 font-semibold text-[11px] tracking-[0.2em] opacity-80 ${isReplay ? "text-replay" : "text-short"}`}
+      className={`basis-full pt-1 font-sans font-semibold tracking-[0.2em] opacity-80 ${isReplay ? "text-replay" : "text-short"}`}
     >
       {isReplay ? "REPLAY" : "SIMULATED"}
     </p>

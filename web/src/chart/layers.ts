@@ -1,39 +1,23 @@
 // What stands on the charts of the two screens: panes, series, scales.
 
-import {
-  type AutoscaleInfo,
-  BaselineSeries,
-  CandlestickSeries,
-  HistogramSeries,
-  LineSeries,
-  LineStyle,
-  type PriceFormatCustom,
-} from "lightweight-charts";
+import { CandlestickSeries, HistogramSeries, LineSeries, type PriceFormatCustom } from "lightweight-charts";
 import { fixed, signed } from "../lib/format";
+import type { Indicator } from "../lib/indicators";
 import type { TopicState } from "../wire/topic";
+import { indicatorLayers } from "./indicator-layers";
 import type { Build, Chart, Layer } from "./live-chart";
 import { baseline, buyVolumes, candles, line, lostMarks, type PairColumn, volumes, vwapLine } from "./points";
+import { custom, dashed, price, quiet, zSeries } from "./series";
 import { COLORS } from "./theme";
 
-/** |z| at which the spread counts as stretched: where the lines are drawn. */
-export const Z_THRESHOLD = 2;
-
-const custom = (minMove: number, formatter: (value: number) => string): PriceFormatCustom => ({
-  type: "custom",
-  minMove,
-  formatter,
-});
-
-const price = (decimals: number) => custom(10 ** -decimals, (value) => fixed(value, decimals));
-const quiet = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false } as const;
-
-export function symbolLayers(decimals: number, window: number): Build {
+export function symbolLayers(decimals: number, window: number, shown: readonly Indicator[]): Build {
   return (chart) => {
     const layers = [
       candleLayer(chart, decimals),
       lostLayer(chart),
       vwapLayer(chart, decimals, window),
       ...volumeLayers(chart, 1, "right"),
+      ...indicatorLayers(chart, shown, decimals),
     ];
     stretch(chart, [4, 1]);
     return layers;
@@ -167,42 +151,6 @@ function pairLayer(series: Layer["series"], column: PairColumn, make: typeof lin
 
 const hasNow = (column: PairColumn) => (state: TopicState) => state.pair?.[column].at(-1) != null;
 
-const dashed = { lineWidth: 1, lineStyle: LineStyle.Dashed, axisLabelVisible: false, title: "" } as const;
-
 function zLayer(chart: Chart): Layer {
-  const series = chart.addSeries(
-    BaselineSeries,
-    {
-      baseValue: { type: "price", price: 0 },
-      lineWidth: 1,
-      topLineColor: COLORS.down,
-      topFillColor1: "rgba(240,160,75,0.20)",
-      topFillColor2: "rgba(240,160,75,0)",
-      bottomLineColor: COLORS.up,
-      bottomFillColor1: "rgba(76,155,232,0)",
-      bottomFillColor2: "rgba(76,155,232,0.20)",
-      priceLineVisible: false,
-      priceFormat: custom(0.01, (value) => signed(value, 2)),
-      autoscaleInfoProvider: (original: () => AutoscaleInfo | null) => aroundThresholds(original()),
-    },
-    2,
-  );
-  for (const at of [Z_THRESHOLD, -Z_THRESHOLD]) {
-    series.createPriceLine({ ...dashed, price: at, color: COLORS.threshold });
-  }
-  series.createPriceLine({ ...dashed, price: 0, color: COLORS.zero });
-  return { ...pairLayer(series, "spread_z", baseline), hasNow: hasNow("spread_z") };
-}
-
-/** Both thresholds stay in sight, whatever the values. */
-function aroundThresholds(info: AutoscaleInfo | null): AutoscaleInfo {
-  const edge = Z_THRESHOLD * 1.2;
-  const range = info?.priceRange;
-  return {
-    ...info,
-    priceRange: {
-      minValue: Math.min(range?.minValue ?? -edge, -edge),
-      maxValue: Math.max(range?.maxValue ?? edge, edge),
-    },
-  };
+  return { ...pairLayer(zSeries(chart, 2), "spread_z", baseline), hasNow: hasNow("spread_z") };
 }

@@ -18,11 +18,12 @@ export interface Looked {
   bar: number;
   pair: PairColumns | undefined;
   row: number;
+  timeMs: number | undefined; // under the crosshair; undefined for the newest
 }
 
 export type LegendOf = (looked: Looked) => ReactNode;
 
-const rowAt = (times: readonly number[] | undefined, timeMs: number | undefined): number => {
+export const rowAt = (times: readonly number[] | undefined, timeMs: number | undefined): number => {
   if (!times) return -1;
   if (timeMs === undefined) return times.length - 1;
   const at = lowerBound(times, timeMs);
@@ -34,12 +35,14 @@ interface Props {
   topic: Topic;
   legends: readonly LegendOf[];
   isStale: boolean;
+  mark: ReactNode; // under the first of them
 }
 
-export function Legends({ live, topic, legends, isStale }: Props) {
+export function Legends({ live, topic, legends, isStale, mark }: Props) {
   const state = useTopicState(topic);
   const cursor = useSignal(live.cursor);
   const tops = useSignal(live.paneTops);
+  const axis = useSignal(live.axisWidth);
   if (!state?.bars) return null;
   const { bars, pair } = state;
   const looked: Looked = {
@@ -48,20 +51,26 @@ export function Legends({ live, topic, legends, isStale }: Props) {
     bar: rowAt(bars.open_time_ms, cursor),
     pair,
     row: rowAt(pair?.open_time_ms, cursor),
+    timeMs: cursor,
   };
   return legends.map((legend, pane) => (
     <div
       // biome-ignore lint/suspicious/noArrayIndexKey: panes have no other identity, and their order never changes
       key={pane}
       className={`num pointer-events-none absolute left-2 z-10 flex flex-wrap gap-x-3 text-[11px] text-dim ${isStale ? "saturate-25" : ""}`}
-      style={{ top: (tops[pane] ?? 0) + 5, visibility: tops[pane] === undefined ? "hidden" : "visible" }}
+      style={{
+        top: (tops[pane] ?? 0) + 5,
+        right: axis + 8,
+        visibility: tops[pane] === undefined ? "hidden" : "visible",
+      }}
     >
       {legend(looked)}
+      {pane === 0 ? mark : null}
     </div>
   ));
 }
 
-function Figure({ name, tone = "text-fg", children }: { name: string; tone?: string; children: string }) {
+export function Figure({ name, tone = "text-fg", children }: { name: string; tone?: string; children: string }) {
   return (
     <span>
       {name} <span className={tone}>{children}</span>
@@ -69,7 +78,7 @@ function Figure({ name, tone = "text-fg", children }: { name: string; tone?: str
   );
 }
 
-const Title = ({ children }: { children: string }) => (
+export const Title = ({ children }: { children: string }) => (
   <span className="font-semibold font-sans text-fg">{children}</span>
 );
 

@@ -29,6 +29,8 @@ export interface Layer {
   points: (state: TopicState, from: number, stepMs: number) => AnyPoint[];
   /** False while the newest row has no value: the axis must not show an old one as the newest. */
   hasNow?: (state: TopicState) => boolean;
+  /** Rises when more than the tail of the layer has changed, for layers that are not of the bars of the topic. */
+  resets?: (state: TopicState) => number;
 }
 
 /** The first layer is the one whose holes are kept open on the axis. */
@@ -60,6 +62,7 @@ export class LiveChart {
   private stepMs = 1_000;
   private drawn: { topic: Topic; rows: number; resets: number; isEmpty: boolean } | undefined;
   private readonly drawnTo: (number | undefined)[] = []; // for each layer, the last open time drawn
+  private readonly resets: (number | undefined)[] = [];
   private wanted: Sight | undefined;
   private frame: number | undefined;
   private readonly hadNow: (boolean | undefined)[] = [];
@@ -154,8 +157,16 @@ export class LiveChart {
     this.bands.show(topic.state, this.stepMs);
     this.layers.forEach((layer, i) => {
       const table = layer.table(topic.state);
-      if (!table) return;
-      this.drawLayer(layer, topic.state, table, isTail ? this.drawnTo[i] : undefined);
+      if (!table) {
+        // Of the former topic, perhaps: its times are not on the axis of this one.
+        if (isNew) layer.series.setData([]);
+        this.drawnTo[i] = undefined;
+        this.resets[i] = undefined;
+        return;
+      }
+      const resets = layer.resets?.(topic.state);
+      this.drawLayer(layer, topic.state, table, isTail && resets === this.resets[i] ? this.drawnTo[i] : undefined);
+      this.resets[i] = resets;
       this.drawnTo[i] = table.open_time_ms.at(-1);
       const hasNow = layer.hasNow?.(topic.state);
       if (hasNow !== this.hadNow[i]) layer.series.applyOptions({ lastValueVisible: hasNow ?? false });

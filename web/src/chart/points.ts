@@ -9,6 +9,7 @@ import type {
   WhitespaceData,
 } from "lightweight-charts";
 import type { BarColumns, PairColumns } from "../api.gen";
+import type { Series } from "../wire/series";
 import { COLORS } from "./theme";
 
 export type Point<T> = T | WhitespaceData<UTCTimestamp>;
@@ -93,6 +94,18 @@ export const line = (
     return isLast ? { time, value, color: COLORS.none } : { time, value };
   });
 
+/** A metric along time. Rows without a value are left out; the piece before them is made invisible. */
+export function measured(series: Series, metric: string, stepMs: number, from = 0): LineData<UTCTimestamp>[] {
+  const values = series[metric] ?? [];
+  return rows(series.open_time_ms, from, (time, row) => ({ time, row, value: values[row] ?? null })).flatMap(
+    ({ time, row, value }) => {
+      if (value === null) return [];
+      const isLast = values[row + 1] === null || isBeforeHole(series.open_time_ms, row, stepMs);
+      return [isLast ? { time, value, color: COLORS.none } : { time, value }];
+    },
+  );
+}
+
 const INVISIBLE = {
   topLineColor: COLORS.none,
   topFillColor1: COLORS.none,
@@ -108,10 +121,11 @@ export const baseline = (
   column: PairColumn,
   stepMs: number,
   from = 0,
-): Point<BaselineData<UTCTimestamp>>[] =>
-  line(pair, column, stepMs, from).map((point) =>
-    "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point,
-  );
+): Point<BaselineData<UTCTimestamp>>[] => line(pair, column, stepMs, from).map(aroundBase);
+
+/** A point of a line as one of a series that is drawn around a base line. */
+export const aroundBase = (point: Point<LineData<UTCTimestamp>>): Point<BaselineData<UTCTimestamp>> =>
+  "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point;
 
 /** Volume-weighted average price of the last `window` bars: turnover over volume, as the metric `vwap` has it. */
 export function vwapAt(bars: BarColumns, row: number, window: number): number | null {

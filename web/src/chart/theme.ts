@@ -14,6 +14,10 @@ export const COLORS = {
   sold: "#6d4c2a",
   x: "#8b96a5",
   vwap: "#d9c06a",
+  sma: "#d7dde6",
+  ema: "#b9a6f2",
+  rsi: "#3fb68b",
+  volatility: "#d9c06a",
   spread: "#b9a6f2",
   correlation: "#3fb68b",
   lost: "rgba(229,72,77,0.16)",
@@ -52,7 +56,7 @@ export function chartOptions(zone: string): DeepPartial<TimeChartOptions> {
       // A new bar may stand on a time that a hole or an absent value has put on the axis before.
       allowShiftVisibleRangeOnWhitespaceReplacement: true,
     },
-    rightPriceScale: { borderColor: COLORS.line, minimumWidth: 76 },
+    rightPriceScale: { borderColor: COLORS.line, minimumWidth: 76, entireTextOnly: true },
     localization: { timeFormatter: (time: unknown) => dateTime(Number(time) * 1000, zone) },
   };
 }

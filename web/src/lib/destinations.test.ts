@@ -26,9 +26,9 @@ describe("routeTo", () => {
 });
 
 describe("what goes along", () => {
-  it("is interval, window and zone, not the zoom or the table of one picture", () => {
-    const view = { tf: "1m", w: 60, tz: "local", bars: 100, at: 5, view: "table" } as const;
-    expect(carried(view)).toEqual({ tf: "1m", w: 60, tz: "local" });
+  it("is interval, window, method and zone, not the zoom or the table of one picture", () => {
+    const view = { tf: "1m", w: 60, hedge: "huber", tz: "local", ind: "rsi", bars: 100, at: 5, view: "table" } as const;
+    expect(carried(view)).toEqual({ tf: "1m", w: 60, hedge: "huber", tz: "local" });
   });
 });
 

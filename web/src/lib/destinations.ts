@@ -3,11 +3,12 @@
 import type { Config } from "../api.gen";
 import type { Place, Route, View } from "./url";
 
-export type ScreenName = "pair" | "symbol" | "tape" | "system";
+export type ScreenName = "pair" | "symbol" | "correlation" | "tape" | "system";
 
 export const SCREENS: readonly { name: ScreenName; title: string; key: string }[] = [
   { name: "pair", title: "Pair", key: "1" },
   { name: "symbol", title: "Symbol", key: "2" },
+  { name: "correlation", title: "Correlation", key: "3" },
   { name: "tape", title: "Tape", key: "6" },
   { name: "system", title: "System", key: "7" },
 ];
@@ -20,8 +21,8 @@ export function splitPair(pair: string): { y: string; x: string } {
 
 /** What stays the same from screen to screen; zoom and table belong to one picture. */
 export function carried(view: View): View {
-  const { tf, tz, w } = view;
-  return { ...(tf && { tf }), ...(w && { w }), ...(tz && { tz }) };
+  const { tf, tz, w, hedge } = view;
+  return { ...(tf && { tf }), ...(w && { w }), ...(hedge && { hedge }), ...(tz && { tz }) };
 }
 
 function mainSymbol(route: Route, config: Config): string | undefined {
@@ -31,7 +32,7 @@ function mainSymbol(route: Route, config: Config): string | undefined {
 }
 
 export function routeTo(screen: ScreenName, from: Route, config: Config): Route {
-  if (screen === "tape" || screen === "system") return { screen };
+  if (screen === "correlation" || screen === "tape" || screen === "system") return { screen };
   if (from.screen === screen) return from;
   const symbol = mainSymbol(from, config);
   if (screen === "symbol") return symbol ? { screen, symbol } : { screen: "home" };

@@ -61,6 +61,9 @@ export function significant(value: Maybe, digits: number): string {
 export const percent = (share: Maybe, decimals = 1): string =>
   absent(share) ? DASH : `${fixed(share * 100, decimals)} %`;
 
+/** A probability: what is next to nothing is not written as nothing. */
+export const probability = (value: Maybe): string => (!absent(value) && value < 0.001 ? "<0.001" : fixed(value, 3));
+
 /** A small relative difference in basis points. */
 export const basisPoints = (value: Maybe, decimals = 2): string =>
   absent(value) ? DASH : `${signed(value * 1e4, decimals)} bp`;

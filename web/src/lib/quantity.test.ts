@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Quantity } from "../api.gen";
-import { quantityText, reasonText, warmUp } from "./quantity";
+import type { MetricInfo, Quantity } from "../api.gen";
+import { quantityText, reasonText, restsOn, titleOf, warmUp } from "./quantity";
 
 const quantity = (change: Partial<Quantity>): Quantity => ({
   value: 1,
@@ -23,6 +23,12 @@ describe("quantityText", () => {
     ["order_flow", "1", -0.0691, "−6.9 %"],
     ["cv", "1", 0.000213, "0.00021"],
     ["trades", "trades", 1214, "1,214"],
+    ["coint_p", "1", 0.0131, "0.013"],
+    ["beta_p", "probability", 1.4e-76, "<0.001"],
+    ["half_life", "bars", 45.7, "46 bars"],
+    ["half_life_ms", "ms", 46_000, "46 s"],
+    ["lead_lag", "ms", -40, "−40 ms"],
+    ["rsi:period=21", "1", 73.211, "73.2"],
     ["something_new", "furlongs", 12.3456, "12.35"],
   ])("writes %s", (name, unit, value, text) => {
     expect(quantityText(name, quantity({ unit, value }), 1)).toBe(text);
@@ -31,6 +37,22 @@ describe("quantityText", () => {
   it("writes a dash for what has no value, and words in lower case", () => {
     expect(quantityText("beta", quantity({ value: null }), 1)).toBe("—");
     expect(quantityText("signal", quantity({ value: "NEUTRAL" }), 1)).toBe("neutral");
+  });
+});
+
+describe("the title of a metric", () => {
+  it("is the catalogue's, with the parameters that were asked for", () => {
+    const catalogue = new Map([["rsi", { title: "RSI" } as MetricInfo]]);
+    expect(titleOf("rsi", catalogue)).toBe("RSI");
+    expect(titleOf("rsi:period=21", catalogue)).toBe("RSI (period 21)");
+    expect(titleOf("brand_new", catalogue)).toBe("brand new");
+  });
+});
+
+describe("what a number rests on", () => {
+  it("is counted in bars, and of a metric of trades in price changes", () => {
+    expect(restsOn(quantity({ n: 299 }), "bars")).toBe("299 of 300 bars");
+    expect(restsOn(quantity({ n: 4296 }), "trades")).toBe("4,296 price changes in 300 bars");
   });
 });
 

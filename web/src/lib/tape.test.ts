@@ -9,6 +9,7 @@ import {
   timeSpan,
   totals,
   verdict,
+  verifiedWords,
   weightParts,
 } from "./tape";
 
@@ -23,6 +24,9 @@ const symbol = (change: Partial<TapeSymbol> = {}): TapeSymbol => ({
   ids_missing: 0,
   gaps_open: 0,
   gaps_closed: 2,
+  lag_ms: 150,
+  verified_ms: null,
+  verified_differences: null,
   ...change,
 });
 
@@ -75,14 +79,29 @@ describe("backfilledShare", () => {
 
 describe("the words of a gap", () => {
   it("tell that it is being filled, is closed, or why it stays", () => {
-    expect(fateWords(gap())).toBe("being filled");
-    expect(fateWords(gap({ closed_ms: 10_900 }))).toBe("closed after 900 ms");
-    expect(fateWords(gap({ obstacle: "not_served_by_rest" }))).toBe("the exchange does not give these ids out");
+    expect(fateWords(gap(), "UTC")).toBe("being filled");
+    expect(fateWords(gap({ closed_ms: 10_900 }), "UTC")).toBe("closed after 900 ms");
+    expect(fateWords(gap({ obstacle: "not_served_by_rest" }), "UTC")).toBe("the exchange does not give these ids out");
+  });
+
+  it("tell when a daily file was last looked for", () => {
+    const words = fateWords(gap({ obstacle: "no_archive_file 2026-11-20T15:00:00Z" }), "UTC");
+    expect(words).toMatch(/^no daily file, last looked for .*20.* 15:00:00$/);
+    expect(fateWords(gap({ obstacle: "no_archive_file" }), "UTC")).toBe("no archive file");
   });
 
   it("are the server's own where there are no better ones", () => {
     expect(reasonWords("solar_flare")).toBe("solar flare");
-    expect(fateWords(gap({ obstacle: "solar_flare" }))).toBe("solar flare");
+    expect(fateWords(gap({ obstacle: "solar_flare" }), "UTC")).toBe("solar flare");
+  });
+});
+
+describe("verifiedWords", () => {
+  it("tell when, and what was found", () => {
+    expect(verifiedWords(symbol(), "UTC")).toBe("never");
+    const at = Date.UTC(2024, 2, 5, 12, 0, 0);
+    expect(verifiedWords(symbol({ verified_ms: at, verified_differences: 0 }), "UTC")).toMatch(/12:00:00$/);
+    expect(verifiedWords(symbol({ verified_ms: at, verified_differences: 1 }), "UTC")).toMatch(/, 1 difference$/);
   });
 });
 

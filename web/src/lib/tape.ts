@@ -50,6 +50,7 @@ const REASONS: Record<string, string> = {
   start: "nobody was listening",
   history: "nobody was listening yet",
   restart: "nobody was listening",
+  unwatched: "it was not watched",
   disconnected: "the connection was lost",
   skipped: "the exchange skipped it",
   disk_queue_full: "the disk did not keep up",
@@ -61,7 +62,7 @@ const REASONS: Record<string, string> = {
 };
 
 const OBSTACLES: Record<string, string> = {
-  too_old_for_rest: "too old for REST: import the archive of that day",
+  too_old_for_rest: "too old for REST, waits for its daily file",
   not_served_by_rest: "the exchange does not give these ids out",
   importing: "being imported",
   not_imported: "not in any imported file",
@@ -77,9 +78,21 @@ export const reasonWords = (reason: string): string => REASONS[reason] ?? plain(
 export const brief = (lengthMs: number): string => (lengthMs < 1_000 ? milliseconds(lengthMs) : age(lengthMs));
 
 /** What is being done about a gap, or why nothing can be done. */
-export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_ms" | "reason">): string {
+export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_ms" | "reason">, zone: string): string {
   if (gap.closed_ms !== null) return `closed after ${brief(gap.closed_ms - gap.found_ms)}`;
-  return gap.obstacle === null ? "being filled" : (OBSTACLES[gap.obstacle] ?? plain(gap.obstacle));
+  if (gap.obstacle === null) return "being filled";
+  const [code, looked] = gap.obstacle.split(" ");
+  if (code === "no_archive_file" && looked) {
+    return `no daily file, last looked for ${dateTime(Date.parse(looked), zone)}`;
+  }
+  return OBSTACLES[gap.obstacle] ?? plain(gap.obstacle);
+}
+
+/** When all of a symbol was last verified, and what was found. */
+export function verifiedWords({ verified_ms, verified_differences }: TapeSymbol, zone: string): string {
+  if (verified_ms === null) return "never";
+  const found = verified_differences ? `, ${plural(verified_differences, "difference")}` : "";
+  return `${dateTime(verified_ms, zone)}${found}`;
 }
 
 /** The times around a gap; the day is said once when both are of the same. */

@@ -6,6 +6,9 @@ describe("parsePlace and addressOf", () => {
     "/app/pair/ETHUSDT-BTCUSDT?tf=1s&w=120",
     "/app/symbol/BTCUSDT?tf=5m&tz=Europe%2FBerlin&view=table",
     "/app/symbol/BTCUSDT?bars=163&at=1795223318",
+    "/app/pair/ETHUSDT-BTCUSDT?hedge=kalman&side=statistics",
+    "/app/symbol/BTCUSDT?ind=sma.50%2Crsi",
+    "/app/correlation?on=levels&cut=0.75",
     "/app/tape",
     "/app/system",
     "/app/",
@@ -19,7 +22,10 @@ describe("parsePlace and addressOf", () => {
   });
 
   it("leave out what cannot be meant", () => {
-    expect(parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=3&bars=-1&at=x&view=dance").view).toEqual({});
+    expect(
+      parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=3&bars=-1&at=x&view=dance&hedge=gut&side=b&on=x&cut=7&ind=<b>")
+        .view,
+    ).toEqual({});
   });
 
   it("do not take an unknown path for home", () => {

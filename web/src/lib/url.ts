@@ -1,6 +1,7 @@
 // The address is the state: everything that changes the picture is in it.
 
 import { useSyncExternalStore } from "react";
+import { isMethod, type Method } from "./methods";
 
 export const BASE = "/app";
 
@@ -8,6 +9,7 @@ export type Route =
   | { screen: "home" }
   | { screen: "pair"; y: string; x: string }
   | { screen: "symbol"; symbol: string }
+  | { screen: "correlation" }
   | { screen: "tape" }
   | { screen: "system" }
   | { screen: "unknown"; path: string };
@@ -16,11 +18,23 @@ export type Route =
 export interface View {
   tf?: string; // bar interval
   w?: number; // window of the statistics, in bars
+  hedge?: Method; // how the hedge of a pair is fitted
   tz?: string; // UTC, local or an IANA zone
   view?: "table";
+  side?: SideTab; // what the column beside a pair shows
+  ind?: string; // indicators on the chart of a symbol
+  on?: MatrixOf; // what the correlations are of
+  cut?: number; // distance below which symbols form a cluster
   bars?: number; // bars in sight, when the chart was zoomed
   at?: number; // last second in sight, when the chart was scrolled back
 }
+
+export type SideTab = (typeof SIDE_TABS)[number];
+export type MatrixOf = (typeof MATRICES)[number];
+
+// The first of each is what is shown when the address says nothing.
+export const SIDE_TABS = ["live", "statistics", "trades"] as const;
+export const MATRICES = ["returns", "levels", "hy"] as const;
 
 export interface Place {
   route: Route;
@@ -36,6 +50,7 @@ const SYMBOL = "([A-Z0-9_]{2,30})";
 function parseRoute(pathname: string): Route {
   const path = (pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
   if (path === "") return { screen: "home" };
+  if (path === "/correlation") return { screen: "correlation" };
   if (path === "/tape") return { screen: "tape" };
   if (path === "/system") return { screen: "system" };
   const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "i").exec(path);
@@ -55,15 +70,28 @@ function parseView(query: URLSearchParams): View {
   if (tf && /^[1-9]\d{0,5}[smhd]$/.test(tf)) view.tf = tf;
   const w = whole("w", 10, 5000);
   if (w !== undefined) view.w = w;
+  const hedge = query.get("hedge");
+  if (isMethod(hedge)) view.hedge = hedge;
   const tz = query.get("tz");
   if (tz) view.tz = tz;
   if (query.get("view") === "table") view.view = "table";
+  const side = oneOf(SIDE_TABS, query.get("side"));
+  if (side) view.side = side;
+  const on = oneOf(MATRICES, query.get("on"));
+  if (on) view.on = on;
+  const ind = query.get("ind");
+  if (ind && /^[a-z0-9.,]{1,80}$/.test(ind)) view.ind = ind;
+  const cut = Number(query.get("cut") ?? Number.NaN);
+  if (cut >= 0 && cut <= 2) view.cut = cut;
   const bars = whole("bars", 5, 10_000);
   if (bars !== undefined) view.bars = bars;
   const at = whole("at", 1, 99_999_999_999);
   if (at !== undefined) view.at = at;
   return view;
 }
+
+const oneOf = <T extends string>(choices: readonly T[], text: string | null): T | undefined =>
+  choices.find((choice) => choice === text);
 
 export function addressOf({ route, view }: Place): string {
   const query = new URLSearchParams();
@@ -80,6 +108,8 @@ function pathOf(route: Route): string {
       return `/pair/${route.y}-${route.x}`;
     case "symbol":
       return `/symbol/${route.symbol}`;
+    case "correlation":
+      return "/correlation";
     case "tape":
       return "/tape";
     case "system":

@@ -1,23 +1,30 @@
+import type { PairAnswer } from "../api.gen";
 import { ChartPanel } from "../chart/chart-panel";
-import { pairLayers, Z_THRESHOLD } from "../chart/layers";
+import { pairLayers } from "../chart/layers";
 import { pairLegends, tone } from "../chart/legend";
 import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
+import { Z_THRESHOLD } from "../chart/series";
 import { pairTable } from "../chart/table-view";
 import { fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
+import type { Method } from "../lib/methods";
 import { reasonText, valueText, warmUp } from "../lib/quantity";
+import { CONDITIONS } from "../lib/statistics";
 import { intervalMs } from "../lib/time";
-import { usePlace } from "../lib/url";
+import { changeView, SIDE_TABS, type SideTab, usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
 import { WithSide } from "../ui/side";
+import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
+import type { Polled } from "../wire/polled";
 import { NO_METRICS, type TopicState } from "../wire/topic";
+import { Statistics, Trades, usePairTests } from "./pair-tests";
 import { readSignal } from "./signal";
 
 interface Props {
@@ -25,11 +32,12 @@ interface Props {
   x: string;
   tf: string;
   window: number;
+  method: Method;
   shown: Shown;
   decimals: (symbol: string) => number;
 }
 
-export function PairScreen({ y, x, tf, window, shown, decimals }: Props) {
+export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props) {
   const { topic, isPending } = shown;
   const stepMs = intervalMs(tf) ?? 1_000;
   const metrics = useTopicValue(topic, (state) => state.metrics) ?? NO_METRICS;
@@ -38,11 +46,14 @@ export function PairScreen({ y, x, tf, window, shown, decimals }: Props) {
   const name = pairName(y, x);
   const yDecimals = decimals(y);
   const xDecimals = decimals(x);
+  const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
+  const tests = usePairTests({ y, x, tf, window, method }, stepMs, isKnown);
+  const { view, side = SIDE_TABS[0] } = usePlace().view;
   const warming = warmUp("z", metrics.spread_z, stepMs);
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PairTab name={name} topic={topic} state={fresh.state} />
-      <SignalStrip {...{ y, x, topic, yDecimals, xDecimals }} isCurrent={current} />
+      <SignalStrip {...{ y, x, topic, tests, yDecimals, xDecimals }} isCurrent={current} />
       <WithSide
         label="Statistics, hedge and legs"
         main={
@@ -56,21 +67,42 @@ export function PairScreen({ y, x, tf, window, shown, decimals }: Props) {
             build={pairLayers(yDecimals)}
             legends={pairLegends({ y, x, tf, window, yDecimals, xDecimals })}
             table={pairTable(y, x, yDecimals, xDecimals)}
-            isTable={usePlace().view.view === "table"}
+            isTable={view === "table"}
             fresh={fresh.state}
             paneNote={warming ? { pane: 2, text: warming } : undefined}
           />
         }
       >
-        <MetricsTable
-          title={`Pair · ${window} bars`}
-          scope="pair"
-          metrics={metrics}
-          decimals={yDecimals}
-          isCurrent={current}
+        <SideTabs<SideTab>
+          label="About the pair"
+          current={side}
+          onChoose={(name) => changeView({ side: name === SIDE_TABS[0] ? undefined : name }, true)}
+          tabs={[
+            {
+              name: "live",
+              title: "Live",
+              content: (
+                <>
+                  <MetricsTable
+                    title={`Pair · ${window} bars`}
+                    scope="pair"
+                    metrics={metrics}
+                    decimals={yDecimals}
+                    isCurrent={current}
+                  />
+                  <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
+                  <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
+                </>
+              ),
+            },
+            {
+              name: "statistics",
+              title: "Statistics",
+              content: <Statistics polled={tests} {...{ y, x }} isCurrent={current} />,
+            },
+            { name: "trades", title: "Trades", content: <Trades polled={tests} {...{ y, x }} isCurrent={current} /> },
+          ]}
         />
-        <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
-        <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
       </WithSide>
     </div>
   );
@@ -96,12 +128,13 @@ interface StripProps {
   y: string;
   x: string;
   topic: Topic | undefined;
+  tests: Polled<PairAnswer>;
   yDecimals: number;
   xDecimals: number;
   isCurrent: boolean;
 }
 
-function SignalStrip({ y, x, topic, yDecimals, xDecimals, isCurrent }: StripProps) {
+function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("pair");
   const metrics = state?.metrics ?? NO_METRICS;
@@ -129,15 +162,37 @@ function SignalStrip({ y, x, topic, yDecimals, xDecimals, isCurrent }: StripProp
       />
       <Cell wide name="signal" value={signal.text} tone={signal.tone} detail="open bar included" note={SIGNAL_NOTE} />
       <Cell name="correlation" {...metric("correlation")} detail="of returns" />
+      <HealthCell tests={tests} />
       <Cell name="n" value={fixed(n, 0)} detail={window === undefined ? "" : `of ${fixed(window, 0)}`} />
       <Cell
         name="missing"
         value={missingShare(missing)}
         tone={missing ? "text-short" : "text-fg"}
-        detail="of the trades"
+        detail="of trades"
         note="Share of the trades of the window that the exchange numbered and the tape does not hold."
       />
     </Strip>
+  );
+}
+
+function HealthCell({ tests: { data, failure, isOther } }: { tests: Polled<PairAnswer> }) {
+  const info = useCatalogue("pair").get("health");
+  const health = data?.tests?.health;
+  const isKnown = health !== undefined && !failure && !isOther;
+  return (
+    <Cell
+      name="health"
+      value={health?.condition ?? "—"}
+      tone={isKnown ? CONDITIONS[health.condition].tone : "text-dim"}
+      detail={
+        failure
+          ? "not refreshed"
+          : health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`
+      }
+      info={info}
+      quantity={data?.metrics.health}
+      more={health?.reasons.join("; ")}
+    />
   );
 }
 

@@ -1,20 +1,28 @@
+import { useEffect, useState } from "react";
 import { ChartPanel } from "../chart/chart-panel";
+import { indicatorColumns, indicatorLegends } from "../chart/indicator-legend";
 import { symbolLayers } from "../chart/layers";
 import { symbolLegends, tone } from "../chart/legend";
 import { symbolTable } from "../chart/table-view";
 import { basisPoints, fixed } from "../lib/format";
 import { useTab } from "../lib/hooks";
+import { type Indicator, metricOf, parseIndicators } from "../lib/indicators";
 import { quantityText, reasonText } from "../lib/quantity";
 import { intervalMs } from "../lib/time";
 import { usePlace } from "../lib/url";
+import { Footing } from "../ui/figures";
+import { IndicatorBar } from "../ui/indicator-bar";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
 import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
+import { request } from "../wire/client";
 import { type Shown, useConfig, useFreshness, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
+import { usePolled } from "../wire/polled";
+import { followSeries } from "../wire/series";
 import { NO_METRICS, type TopicState } from "../wire/topic";
 
 interface Props {
@@ -32,6 +40,14 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   const fresh = useFreshness([symbol], stepMs);
   const current = isCurrent(fresh.state) && !isPending;
   const places = decimals(symbol);
+  const { view, ind } = usePlace().view;
+  const shownIndicators = parseIndicators(ind);
+  const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
+  const failure = useSeries(topic, symbol, tf, shownIndicators);
+  const catalogue = useCatalogue("symbol");
+  const indicators = indicatorLegends(shownIndicators, catalogue, places, window);
+  const [priceLegend, ...otherLegends] = symbolLegends(symbol, tf, places, window);
+  const table = symbolTable(places);
   const price = (state: TopicState) => fixed(state.bars?.close.at(-1), places);
   return (
     <div className="flex h-full min-h-0 flex-col">
@@ -40,19 +56,31 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
       <WithSide
         label="Statistics and tape"
         main={
-          <ChartPanel
-            picture={`symbol ${symbol}`}
-            label={`${symbol}: price and volume, ${tf} bars`}
-            summary={(state) => `${symbol}, ${tf} bars: last price ${price(state)}. ${fresh.why}`}
-            topic={topic}
-            isPending={isPending}
-            stepMs={stepMs}
-            build={symbolLayers(places, window)}
-            legends={symbolLegends(symbol, tf, places, window)}
-            table={symbolTable(places)}
-            isTable={usePlace().view.view === "table"}
-            fresh={fresh.state}
-          />
+          <div className="flex min-h-0 min-w-0 flex-1 flex-col">
+            <IndicatorBar shown={shownIndicators} failure={failure} />
+            <ChartPanel
+              picture={`symbol ${symbol} ${ind}`}
+              label={`${symbol}: price and volume, ${tf} bars`}
+              summary={(state) => `${symbol}, ${tf} bars: last price ${price(state)}. ${fresh.why}`}
+              topic={topic}
+              isPending={isPending}
+              stepMs={stepMs}
+              build={symbolLayers(places, window, shownIndicators)}
+              legends={[
+                (looked) => (
+                  <>
+                    {priceLegend?.(looked)}
+                    {indicators.over(looked)}
+                  </>
+                ),
+                ...otherLegends,
+                ...indicators.panes,
+              ]}
+              table={{ ...table, columns: [...table.columns, ...indicatorColumns(shownIndicators, catalogue, places)] }}
+              isTable={view === "table"}
+              fresh={fresh.state}
+            />
+          </div>
         }
       >
         <MetricsTable
@@ -62,9 +90,73 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
           decimals={places}
           isCurrent={current}
         />
+        <Fitted {...{ symbol, tf, window, stepMs, isKnown }} decimals={places} isCurrent={current} />
         <Legs title="Tape" symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
       </WithSide>
     </div>
+  );
+}
+
+/** Keeps the indicators beside the bars of the topic; says why, when they cannot be had. */
+function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: readonly Indicator[]) {
+  const [failure, setFailure] = useState<string>();
+  const { max_bars } = useConfig();
+  const metrics = shown.map(metricOf).join();
+  useEffect(() => {
+    setFailure(undefined);
+    if (!topic || !metrics) return;
+    const ask = (from: number | undefined, signal: AbortSignal) =>
+      request(
+        "GET /analytics/{symbol}/series",
+        { path: { symbol }, query: { interval: tf, metrics, limit: max_bars, ...(from && { from }) } },
+        signal,
+      );
+    return followSeries(topic, ask, setFailure);
+  }, [topic, symbol, tf, metrics, max_bars]);
+  return failure;
+}
+
+const FITTED = "garch_volatility,garch_forecast,adf_stat,adf_pvalue";
+const FITTED_LEAST_MS = 5_000;
+
+interface FittedProps {
+  symbol: string;
+  tf: string;
+  window: number;
+  stepMs: number;
+  decimals: number;
+  isKnown: boolean;
+  isCurrent: boolean;
+}
+
+/** What is too dear for every bar: asked for now and then. */
+function Fitted({ symbol, tf, window, stepMs, decimals, isKnown, isCurrent }: FittedProps) {
+  const polled = usePolled({
+    picture: ["symbol", symbol],
+    key: [tf, window],
+    ask: (signal) =>
+      request(
+        "GET /analytics/{symbol}",
+        { path: { symbol }, query: { interval: tf, window, metrics: FITTED } },
+        signal,
+      ),
+    stepMs,
+    leastMs: FITTED_LEAST_MS,
+    isWanted: isKnown,
+  });
+  const metrics = polled.data?.metrics ?? NO_METRICS;
+  return (
+    <section aria-label="Tests and fits" className={`border-line border-t ${polled.isOther ? "opacity-50" : ""}`}>
+      <MetricsTable
+        title="Tests and fits"
+        scope="symbol"
+        metrics={metrics}
+        decimals={decimals}
+        isCurrent={isCurrent && !polled.failure}
+      />
+      {polled.data ? null : <p className="px-3 text-dim">Being computed…</p>}
+      {polled.failure ? <Footing polled={polled} quantity={undefined} /> : null}
+    </section>
   );
 }
 

@@ -9,7 +9,7 @@ import { useZone } from "../ui/clock";
 
 export function BackfillCard({ backfill }: { backfill: BackfillStatus }) {
   const zone = useZone();
-  const { ids_waiting, banned_until_ms, last_error } = backfill;
+  const { ids_waiting, banned_until_ms, last_error, archive_ids, archive_error } = backfill;
   const ban: Row[] = banned_until_ms === null ? [] : [["banned until", clock(banned_until_ms, zone), true]];
   return (
     <Card
@@ -19,16 +19,25 @@ export function BackfillCard({ backfill }: { backfill: BackfillStatus }) {
         ["pages read", fixed(backfill.pages, 0)],
         ["trades brought", fixed(backfill.trades, 0)],
         ["failures", fixed(backfill.failures, 0), backfill.failures > 0],
+        ["ids too old for REST", fixed(archive_ids, 0), archive_ids > 0],
+        ["daily files read", fixed(backfill.archive_files, 0)],
+        ["trades from files", fixed(backfill.archive_trades, 0)],
         ...ban,
       ]}
     >
-      {last_error === null ? null : (
-        <p className="border-line border-t px-3 py-2">
-          <span className="text-dim">last error</span> <span className="text-short wrap-anywhere">{last_error}</span>
-        </p>
-      )}
+      <LastError of="last error" text={last_error} />
+      <LastError of="last error of a file" text={archive_error} />
       <WeightBar backfill={backfill} />
     </Card>
+  );
+}
+
+function LastError({ of, text }: { of: string; text: string | null }) {
+  if (text === null) return null;
+  return (
+    <p className="border-line border-t px-3 py-2">
+      <span className="text-dim">{of}</span> <span className="text-short wrap-anywhere">{text}</span>
+    </p>
   );
 }
 

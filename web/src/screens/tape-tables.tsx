@@ -1,15 +1,23 @@
 // The tape symbol by symbol, and gap by gap.
 
 import { memo, type ReactNode } from "react";
-import type { SymbolStatus, TapeGap, TapeSymbol } from "../api.gen";
+import type { TapeGap, TapeSymbol } from "../api.gen";
 import { carried } from "../lib/destinations";
 import { DASH, fixed, lag, percent } from "../lib/format";
-import { backfilledShare, brief, fateWords, leftOut, reasonWords, type Totals, timeSpan } from "../lib/tape";
+import {
+  backfilledShare,
+  brief,
+  fateWords,
+  leftOut,
+  reasonWords,
+  type Totals,
+  timeSpan,
+  verifiedWords,
+} from "../lib/tape";
 import { dateTime, zoneLabel } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { Link } from "../ui/link";
-import { useStatus } from "../wire/context";
 
 type Column = readonly [title: string, side: "left" | "right", note?: string];
 
@@ -57,26 +65,22 @@ const HOLDINGS: readonly Column[] = [
   ["back-filled", "right", "Share of the trades that came later than by the socket"],
   ["missing", "right", "Ids that exist and are not on the tape"],
   ["gaps", "right", "Open and closed ones"],
-  ["lag", "right", "How long the newest trade took from the exchange to here"],
+  ["lag", "right", "Median time the newest trades took from the exchange to here"],
+  ["verified", "right", "When pairscope verify last compared every id and every bar"],
 ];
 
 export function HoldingTable({ symbols }: { symbols: readonly TapeSymbol[] }) {
-  const known = new Map(useStatus()?.status.symbols.map((row) => [row.symbol, row]));
   return (
     <Table label="Symbols" caption="Symbols" columns={HOLDINGS} className="max-h-1/2 shrink-0 border-line border-b">
       {symbols.map((row) => (
-        <Holding key={row.symbol} held={row} lagText={lagOf(known.get(row.symbol))} />
+        <Holding key={row.symbol} held={row} />
       ))}
     </Table>
   );
 }
 
-function lagOf(status: SymbolStatus | undefined): string {
-  if (!status || status.received_ms === null || status.last_trade_ms === null) return DASH;
-  return lag(status.received_ms - status.last_trade_ms);
-}
-
-function Holding({ held, lagText }: { held: TapeSymbol; lagText: string }) {
+function Holding({ held }: { held: TapeSymbol }) {
+  const zone = useZone();
   const { symbol, first_ms, first_id, last_ms, last_id, ids_missing, gaps_open } = held;
   const { view } = usePlace();
   return (
@@ -98,7 +102,10 @@ function Holding({ held, lagText }: { held: TapeSymbol; lagText: string }) {
         {gaps_open ? <span className="text-short">{fixed(gaps_open, 0)} open, </span> : null}
         {fixed(held.gaps_closed, 0)} closed
       </td>
-      <td className="num px-3 text-right">{lagText}</td>
+      <td className="num px-2 text-right">{lag(held.lag_ms)}</td>
+      <td className={`num px-3 text-right ${held.verified_differences ? "text-fault" : "text-dim"}`}>
+        {verifiedWords(held, zone)}
+      </td>
     </tr>
   );
 }
@@ -161,7 +168,7 @@ const GapRow = memo(function GapRow({ gap, zone }: { gap: TapeGap; zone: string 
       <td className="whitespace-nowrap px-2">{reasonWords(gap.reason)}</td>
       <td className={`px-2 pr-3 ${isOpen ? "text-short" : ""}`}>
         <span aria-hidden="true">{isOpen ? (gap.obstacle === null ? "◌ " : "✕ ") : "✓ "}</span>
-        {fateWords(gap)}
+        {fateWords(gap, zone)}
       </td>
     </tr>
   );

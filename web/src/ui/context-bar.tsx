@@ -1,25 +1,30 @@
 import { NumberField } from "@base-ui/react/number-field";
 import { type ReactNode, useEffect, useState } from "react";
+import type { Method } from "../lib/methods";
 import { changeView } from "../lib/url";
 import { useConfig } from "../wire/context";
 import { Clock } from "./clock";
 import { FeedChip } from "./feed-chip";
 import { ChevronIcon } from "./icons";
+import { MethodButton } from "./method-button";
 
 interface Props {
   title: string;
   tf: string | undefined; // undefined on screens that have no interval
   window: number | undefined;
+  method: Method | undefined; // of a pair
   symbols: readonly string[];
   stepMs: number;
   onPick: () => void;
+  onPickMethod: () => void;
   onPickZone: () => void;
   onHelp: () => void;
 }
 
-export function ContextBar({ title, tf, window, symbols, stepMs, onPick, onPickZone, onHelp }: Props) {
+export function ContextBar(props: Props) {
+  const { title, tf, window, method, symbols, stepMs, onPick, onPickMethod, onPickZone, onHelp } = props;
   return (
-    <header className="col-start-2 flex h-9 items-center gap-3 border-line border-b bg-panel px-3">
+    <header className="col-start-2 flex h-9 items-center gap-3 border-line border-b bg-panel px-3 max-wide:gap-1.5 max-wide:px-2">
       <button
         type="button"
         onClick={onPick}
@@ -31,6 +36,9 @@ export function ContextBar({ title, tf, window, symbols, stepMs, onPick, onPickZ
       </button>
       {tf === undefined ? null : <Intervals current={tf} />}
       {window === undefined ? null : <WindowField value={window} />}
+      {method === undefined || window === undefined ? null : (
+        <MethodButton {...{ method, window }} onPick={onPickMethod} />
+      )}
       <div className="ml-auto flex items-center gap-2">
         <FeedChip symbols={symbols} stepMs={stepMs} />
         <Clock onPickZone={onPickZone} />
@@ -84,7 +92,7 @@ function WindowField({ value }: { value: number }): ReactNode {
       onValueCommitted={(next) => (next === null ? setDraft(value) : changeView({ w: next }))}
       className="flex h-6 items-center gap-1.5"
     >
-      <span className="caption">window</span>
+      <span className="caption max-wide:hidden">window</span>
       <NumberField.Group className="flex h-6 items-center rounded border border-line bg-raised focus-within:border-edge">
         <NumberField.Decrement className="h-full w-5 text-dim hover:text-fg">−</NumberField.Decrement>
         <NumberField.Input

@@ -40,6 +40,13 @@ export const SymbolIcon = () => (
   </Icon>
 );
 
+export const CorrelationIcon = () => (
+  <Icon>
+    <path d="M2.5 2.5h13v13h-13zM2.5 6.8h13M2.5 11.2h13M6.8 2.5v13M11.2 2.5v13" />
+    <path d="M3 3h3.4v3.4H3zM7.2 7.2h3.6v3.6H7.2zM11.6 11.6H15V15h-3.4z" fill="currentColor" stroke="none" />
+  </Icon>
+);
+
 export const TapeIcon = () => (
   <Icon>
     <circle cx="5.5" cy="8" r="3.5" />

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
 import { missingShare } from "../lib/format";
-import { reasonText } from "../lib/quantity";
+import { reasonText, restsOn } from "../lib/quantity";
 import { dateTime } from "../lib/time";
 import { request } from "../wire/client";
 import { useZone } from "./clock";
@@ -20,8 +20,14 @@ export function useCatalogue(scope: MetricInfo["scope"]): ReadonlyMap<string, Me
   );
 }
 
+interface Props {
+  info: MetricInfo | undefined;
+  quantity: Quantity | undefined;
+  more?: string | undefined; // what is to be said of this value
+}
+
 /** What a number means and what it was made from. */
-export function MetricHint({ info, quantity }: { info: MetricInfo | undefined; quantity: Quantity | undefined }) {
+export function MetricHint({ info, quantity, more }: Props) {
   const zone = useZone();
   const reason = reasonText(quantity);
   return (
@@ -33,10 +39,11 @@ export function MetricHint({ info, quantity }: { info: MetricInfo | undefined; q
           {info.remark ? <p className="text-dim">{info.remark}</p> : null}
         </>
       ) : null}
+      {more ? <p>{more}</p> : null}
       {reason ? <p className="text-short">No value: {reason}.</p> : null}
       {quantity ? (
         <p className="text-dim">
-          <span className="num">{quantity.n}</span> of <span className="num">{quantity.window}</span> bars
+          {restsOn(quantity, info?.needs)}
           {quantity.as_of_ms === null ? null : (
             <>
               , as of <span className="num">{dateTime(quantity.as_of_ms, zone)}</span>

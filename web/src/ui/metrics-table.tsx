@@ -1,6 +1,6 @@
 import { memo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
-import { quantityText } from "../lib/quantity";
+import { baseName, quantityText, reasonText, titleOf } from "../lib/quantity";
 import { Hint } from "./hint";
 import { MetricHint, useCatalogue } from "./metric-hint";
 
@@ -12,8 +12,6 @@ interface Props {
   isCurrent: boolean;
 }
 
-const plainName = (name: string) => name.replaceAll("_", " ");
-
 /** Every metric the server gives, in its order. */
 export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, decimals, isCurrent }: Props) {
   const catalogue = useCatalogue(scope);
@@ -24,14 +22,14 @@ export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, 
         {Object.entries(metrics).map(([name, quantity]) => (
           <tr key={name} className="border-line/60 border-t">
             <th scope="row" className="p-0 text-left font-normal">
-              <Hint content={<MetricHint info={catalogue.get(name)} quantity={quantity} />}>
+              <Hint content={<MetricHint info={catalogue.get(baseName(name))} quantity={quantity} />}>
                 <button type="button" className="h-6 w-full cursor-help truncate px-3 text-left text-dim">
-                  {catalogue.get(name)?.title ?? plainName(name)}
+                  {titleOf(name, catalogue)}
                 </button>
               </Hint>
             </th>
             <td className={`num h-6 pr-3 text-right ${isCurrent ? "" : "text-dim"}`}>
-              {quantityText(name, quantity, decimals)}
+              {quantity.value === null ? <Absent quantity={quantity} /> : quantityText(name, quantity, decimals)}
             </td>
           </tr>
         ))}
@@ -39,3 +37,8 @@ export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, 
     </table>
   );
 });
+
+/** Why there is no value, in the place of the value. */
+export const Absent = ({ quantity }: { quantity: Quantity }) => (
+  <span className="font-sans text-[11px] text-dim">{reasonText(quantity)}</span>
+);

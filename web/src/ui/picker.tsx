@@ -24,9 +24,10 @@ interface Props {
   title: string;
   placeholder: string;
   choices: readonly Choice[];
+  isWordy?: boolean; // details are sentences, each below its label
 }
 
-export function Picker({ open, onClose, title, placeholder, choices }: Props) {
+export function Picker({ open, onClose, title, placeholder, choices, isWordy = false }: Props) {
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
@@ -65,10 +66,10 @@ export function Picker({ open, onClose, title, placeholder, choices }: Props) {
                       onClose();
                       choice.choose();
                     }}
-                    className="flex h-7 cursor-pointer items-center justify-between gap-4 px-3 data-highlighted:bg-raised"
+                    className={`flex cursor-pointer justify-between px-3 data-highlighted:bg-raised ${isWordy ? "flex-col gap-0.5 py-1.5" : "h-7 items-center gap-4"}`}
                   >
                     <span className="truncate">{choice.label}</span>
-                    <span className="num truncate text-dim">{choice.detail}</span>
+                    <span className={`text-dim ${isWordy ? "" : "num truncate"}`}>{choice.detail}</span>
                   </Autocomplete.Item>
                 )}
               </Autocomplete.List>

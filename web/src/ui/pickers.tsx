@@ -1,8 +1,10 @@
 import { carried, placeTo, SCREENS, splitPair } from "../lib/destinations";
 import { pairName } from "../lib/format";
+import { METHOD_NAMES, METHODS, type Method, USUAL_METHOD } from "../lib/methods";
 import { localZone, UTC, zoneLabel } from "../lib/time";
 import { changeView, go, usePlace } from "../lib/url";
 import { useConfig, useHub } from "../wire/context";
+import { useMethodRemark } from "./method-button";
 import { type Choice, Picker } from "./picker";
 
 interface Props {
@@ -40,6 +42,18 @@ export function MarketPicker({ open, onClose }: Props) {
   return (
     <Picker open={open} onClose={onClose} title="Find a pair or a symbol" placeholder="eth btc" choices={choices} />
   );
+}
+
+export function MethodPicker({ open, onClose }: Props) {
+  const remark = useMethodRemark();
+  const set = (method: Method) => () => changeView({ hedge: method === USUAL_METHOD ? undefined : method });
+  const choices: Choice[] = METHODS.map((method) => ({
+    value: method,
+    label: METHOD_NAMES[method],
+    detail: remark(method),
+    choose: set(method),
+  }));
+  return <Picker isWordy {...{ open, onClose, choices }} title="Choose how the hedge is fitted" placeholder="kalman" />;
 }
 
 export function ZonePicker({ open, onClose }: Props) {

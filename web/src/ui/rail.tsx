@@ -1,12 +1,13 @@
 import { placeTo, SCREENS, type ScreenName } from "../lib/destinations";
 import { usePlace } from "../lib/url";
 import { useConfig } from "../wire/context";
-import { Logo, PairIcon, SymbolIcon, SystemIcon, TapeIcon } from "./icons";
+import { CorrelationIcon, Logo, PairIcon, SymbolIcon, SystemIcon, TapeIcon } from "./icons";
 import { Link } from "./link";
 
 const ICONS: Record<ScreenName, () => React.JSX.Element> = {
   pair: PairIcon,
   symbol: SymbolIcon,
+  correlation: CorrelationIcon,
   tape: TapeIcon,
   system: SystemIcon,
 };
@@ -15,7 +16,7 @@ export function Rail() {
   const place = usePlace();
   const config = useConfig();
   return (
-    <nav aria-label="Screens" className="row-span-full flex w-14 flex-col border-line border-r bg-panel">
+    <nav aria-label="Screens" className="row-span-full flex w-15 flex-col border-line border-r bg-panel">
       <div className="flex h-9 items-center justify-center border-line border-b">
         <Logo />
       </div>

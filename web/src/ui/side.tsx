@@ -30,7 +30,7 @@ export function WithSide({ label, main, children }: Props) {
         id={id}
         aria-label={label}
         data-open={isOpen}
-        className="max-h-1/2 shrink-0 grid-cols-2 items-start overflow-y-auto border-line border-t bg-panel max-wide:data-[open=false]:hidden max-wide:data-[open=true]:grid wide:max-h-none wide:w-66 wide:border-t-0 wide:border-l max-wide:[&>:first-child]:row-span-3"
+        className="max-h-1/2 shrink-0 grid-cols-2 items-start overflow-y-auto border-line border-t bg-panel max-wide:data-[open=false]:hidden max-wide:data-[open=true]:grid wide:max-h-none wide:w-80 wide:border-t-0 wide:border-l max-wide:[&>table:first-child]:row-span-3"
       >
         {children}
       </aside>

@@ -24,13 +24,14 @@ interface CellProps {
   info?: MetricInfo | undefined;
   quantity?: Quantity | undefined;
   note?: string; // what the figure means, when no catalogue says it
+  more?: string | undefined; // what is to be said of this value
   wide?: boolean;
 }
 
 /** One figure; drawn again only when one of its own values changes. */
 export const Cell = memo(function Cell(props: CellProps) {
-  const { name, value, detail, tone = "text-fg", info, quantity, note, wide = false } = props;
-  const hint = info || quantity ? <MetricHint info={info} quantity={quantity} /> : note;
+  const { name, value, detail, tone = "text-fg", info, quantity, note, more, wide = false } = props;
+  const hint = info || quantity ? <MetricHint info={info} quantity={quantity} more={more} /> : note;
   return (
     <Hint content={hint}>
       <button

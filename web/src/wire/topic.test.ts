@@ -107,8 +107,9 @@ describe("a pair", () => {
 });
 
 describe("names", () => {
-  it("say which interval and window they carry", () => {
-    expect(scaleOf(pairTopic("Y", "X", "5s", 120))).toEqual({ tf: "5s", window: 120 });
-    expect(scaleOf(TOPIC)).toEqual({ tf: "1s", window: undefined });
+  it("say which interval, window and method they carry", () => {
+    expect(scaleOf(pairTopic("Y", "X", "5s", 120))).toEqual({ tf: "5s", window: 120, method: "ols" });
+    expect(scaleOf(pairTopic("Y", "X", "5s", 120, "kalman")).method).toBe("kalman");
+    expect(scaleOf(TOPIC)).toEqual({ tf: "1s" });
   });
 });

@@ -1,18 +1,27 @@
 // The state of one topic, and what each message does to it.
 
 import type { BarColumns, ErrorBody, PairColumns, Quantity, ServerMessage } from "../api.gen";
+import { isMethod, type Method } from "../lib/methods";
 import { type Change, putRow, trim } from "./columns";
+import { putLive, type Series } from "./series";
 
 export const symbolTopic = (symbol: string, tf: string) => `symbol:${symbol}:${tf}`;
-export const pairTopic = (y: string, x: string, tf: string, window: number, method = "ols") =>
+export const pairTopic = (y: string, x: string, tf: string, window: number, method: Method = "ols") =>
   `pair:${y}:${x}:${tf}:${window}:${method}`;
 export const STATUS_TOPIC = "status";
 
-/** The interval and, of a pair, the window that a topic's name says. */
-export function scaleOf(name: string): { tf: string | undefined; window: number | undefined } {
+export interface Scale {
+  tf: string | undefined;
+  window?: number;
+  method?: Method | undefined;
+}
+
+/** The interval and, of a pair, the window and the method that a topic's name says. */
+export function scaleOf(name: string): Scale {
   const parts = name.split(":");
-  if (parts[0] === "pair") return { tf: parts[3], window: Number(parts[4]) };
-  return { tf: parts[0] === "symbol" ? parts[2] : undefined, window: undefined };
+  const method = isMethod(parts[5]) ? parts[5] : undefined;
+  if (parts[0] === "pair") return { tf: parts[3], window: Number(parts[4]), method };
+  return { tf: parts[0] === "symbol" ? parts[2] : undefined };
 }
 
 export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
@@ -24,6 +33,9 @@ export interface TopicState {
   bars: BarColumns | undefined; // of the symbol, or of y in a pair
   pair: PairColumns | undefined;
   metrics: Readonly<Record<string, Quantity>>;
+  series: Series | undefined; // metrics along time, where a screen asks for them
+  outdatedMs: number | undefined; // first bar that was closed or revised since the series was read
+  seriesResets: number; // rises when more than the tail of the series has changed
   openBar: boolean; // the last bar is still open
   error: ErrorBody | undefined;
   version: number; // rises with every change
@@ -39,6 +51,9 @@ export const emptyTopic = (): TopicState => ({
   bars: undefined,
   pair: undefined,
   metrics: NO_METRICS,
+  series: undefined,
+  outdatedMs: undefined,
+  seriesResets: 0,
   openBar: false,
   error: undefined,
   version: 0,
@@ -75,6 +90,7 @@ export function applyMessage(state: TopicState, message: TopicMessage): Verdict 
       const verdict = judge(state.seq, message.seq, false);
       if (verdict === "apply") {
         state.metrics = message.metrics;
+        putLive(state);
         state.version++;
       }
       return verdict;
@@ -94,7 +110,7 @@ function restart(
   pair: PairColumns | undefined,
   metrics: Record<string, Quantity>,
 ): Verdict {
-  Object.assign(state, { phase: "ready", seq, bars, pair, metrics, error: undefined });
+  Object.assign(state, { phase: "ready", seq, bars, pair, metrics, error: undefined, outdatedMs: 0 });
   state.openBar = bars.status.at(-1) === "open";
   state.resets++;
   state.rows++;
@@ -110,6 +126,8 @@ function applyBar(state: TopicState, seq: number, status: string, bar: BarColumn
   if (pair && state.pair) changes.push(putRow(state.pair, pair));
   const trimmed = [trim(state.bars), state.pair ? trim(state.pair) : false];
   if (changes.includes("reset") || trimmed.includes(true)) state.resets++;
+  const [timeMs] = (pair ?? bar).open_time_ms;
+  if (isNumbered && timeMs !== undefined) state.outdatedMs = Math.min(timeMs, state.outdatedMs ?? timeMs);
   state.seq = seq;
   state.openBar = !isNumbered;
   state.rows++;

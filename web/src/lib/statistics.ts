@@ -1,0 +1,149 @@
+// How the tests of a pair are set out: which figures stand together, and the words for what they say.
+
+import type { PairHealth, Quantity } from "../api.gen";
+import { fixed, probability, signed } from "./format";
+import { quantityText } from "./quantity";
+
+export type Metrics = Readonly<Record<string, Quantity>>;
+
+export interface Line {
+  metric: string;
+  text?: (metrics: Metrics) => string; // instead of the plain value
+  detail?: (metrics: Metrics) => string; // in small print below it
+}
+
+export interface Group {
+  title: string;
+  remarkOf?: string; // metric whose remark is shown in sight, because it warns of the whole group
+  verdict?: (metrics: Metrics) => string;
+  lines: readonly Line[];
+}
+
+export const numberOf = (metrics: Metrics, name: string): number | undefined => {
+  const value = metrics[name]?.value;
+  return typeof value === "number" ? value : undefined;
+};
+
+const two = (name: string) => (metrics: Metrics) => signed(numberOf(metrics, name), 2);
+
+/** Critical values: the usual one, and the stricter and the laxer one in small print. */
+const critical = (name: string): Line => ({
+  metric: `${name}:level=5`,
+  text: (metrics) => `${signed(numberOf(metrics, `${name}:level=5`), 2)} at 5 %`,
+  detail: (metrics) =>
+    [1, 10].map((level) => `${signed(numberOf(metrics, `${name}:level=${level}`), 2)} at ${level} %`).join(", "),
+});
+
+/** From the low end to the high end; an end that cannot be given is open. */
+export function interval(low: string | undefined, high: string | undefined, unit = ""): string {
+  if (low === undefined && high === undefined) return "";
+  if (high === undefined) return `95 %: ${low}${unit} to no end`;
+  return `95 %: ${low ?? "…"} to ${high}${unit}`;
+}
+
+const between = (low: string, high: string, decimals: number, unit = "") => {
+  return (metrics: Metrics) => {
+    const [from, to] = [numberOf(metrics, low), numberOf(metrics, high)];
+    const text = (value: number | undefined) => (value === undefined ? undefined : fixed(value, decimals));
+    return interval(text(from), text(to), unit);
+  };
+};
+
+/** What the two-directional test of Engle and Granger says, at the usual levels. */
+export function cointegrationVerdict(metrics: Metrics): string {
+  const p = numberOf(metrics, "coint_p");
+  if (p === undefined) return "";
+  if (p < 0.01) return "Cointegrated: walks that go apart are rejected at 1 %.";
+  if (p < 0.05) return "Cointegrated: walks that go apart are rejected at 5 %.";
+  if (p < 0.1) return "Doubtful: rejected at 10 %, not at 5 %.";
+  return "No cointegration found: the two may go apart for good.";
+}
+
+const RANKS: Record<number, string> = {
+  0: "No combination of the two returns.",
+  1: "One combination of the two returns.",
+  2: "Each of the two returns by itself.",
+};
+
+const johansenVerdict = (metrics: Metrics): string => RANKS[numberOf(metrics, "johansen_rank") ?? -1] ?? "";
+
+/** `x_on_y` with the names of the legs. */
+export const direction = (word: Quantity["value"] | undefined, y: string, x: string): string =>
+  word === "y_on_x" ? `${y} on ${x}` : word === "x_on_y" ? `${x} on ${y}` : "";
+
+export const statisticsOf = (y: string, x: string): readonly Group[] => [
+  {
+    title: "Cointegration",
+    verdict: cointegrationVerdict,
+    lines: [
+      { metric: "coint_p" },
+      { metric: "coint_t", text: two("coint_t") },
+      critical("coint_crit"),
+      { metric: "coint_direction", text: (metrics) => direction(metrics.coint_direction?.value, y, x) },
+      { metric: "coint_lags" },
+    ],
+  },
+  {
+    title: "Does the spread return?",
+    lines: [
+      {
+        metric: "half_life",
+        text: (metrics) =>
+          `${quantityText("half_life", metrics.half_life, 0)} · ${quantityText("half_life_ms", metrics.half_life_ms, 0)}`,
+        detail: between("half_life_low", "half_life_high", 0, " bars"),
+      },
+      {
+        metric: "variance_ratio",
+        text: (metrics) => fixed(numberOf(metrics, "variance_ratio"), 2),
+        detail: (metrics) => `p ${probability(numberOf(metrics, "variance_ratio_p"))}`,
+      },
+      {
+        metric: "hurst",
+        text: (metrics) => fixed(numberOf(metrics, "hurst"), 2),
+        detail: between("hurst_low", "hurst_high", 2),
+      },
+      { metric: "cusum", text: (metrics) => `${fixed(numberOf(metrics, "cusum"), 2)} of its 5 % line` },
+      { metric: "cusum_naive", text: (metrics) => fixed(numberOf(metrics, "cusum_naive"), 2) },
+    ],
+  },
+  {
+    title: "Johansen",
+    verdict: johansenVerdict,
+    lines: [{ metric: "johansen_rank" }, { metric: "johansen_trace", text: two("johansen_trace") }],
+  },
+  {
+    title: "Naive ADF",
+    remarkOf: "spread_adf_p",
+    lines: [
+      { metric: "spread_adf_p" },
+      { metric: "spread_adf_stat", text: two("spread_adf_stat") },
+      critical("spread_adf_crit"),
+      { metric: "spread_adf_lags" },
+    ],
+  },
+  {
+    title: "Hedge ratio",
+    remarkOf: "beta_stderr",
+    lines: [
+      { metric: "beta" },
+      { metric: "beta_stderr", text: (metrics) => `± ${fixed(numberOf(metrics, "beta_stderr"), 4)}` },
+      { metric: "beta_t", text: two("beta_t") },
+      { metric: "beta_p" },
+    ],
+  },
+];
+
+export const TRADE_LINES: readonly Line[] = [
+  { metric: "correlation_hy" },
+  { metric: "correlation_hy_naive" },
+  { metric: "correlation" },
+  { metric: "correlation_levels" },
+];
+
+/** The condition as it is drawn: a sign besides the colour. */
+export const CONDITIONS: Record<PairHealth["condition"], { sign: string; tone: string }> = {
+  cointegrated: { sign: "✓", tone: "text-ok" },
+  weakening: { sign: "~", tone: "text-vwap" },
+  broken: { sign: "✕", tone: "text-short" },
+  unknown: { sign: "?", tone: "text-dim" },
+};

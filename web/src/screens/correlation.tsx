@@ -1,0 +1,226 @@
+// Every symbol with every other: which move together, and in what groups.
+
+import { useEffect, useRef, useState } from "react";
+import type { Clustering } from "../api.gen";
+import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
+import { Heatmap } from "../chart/heatmap";
+import { carried } from "../lib/destinations";
+import { fixed, missingShare } from "../lib/format";
+import { useTab } from "../lib/hooks";
+import { type Cell, routeOf, STRENGTH, shortNames } from "../lib/matrix";
+import { clock, intervalMs } from "../lib/time";
+import { changeView, go, MATRICES, type MatrixOf, usePlace } from "../lib/url";
+import { useZone } from "../ui/clock";
+import { Hint } from "../ui/hint";
+import { MetricHint, useCatalogue } from "../ui/metric-hint";
+import { Notice, TableSkeleton } from "../ui/notice";
+import { WithSide } from "../ui/side";
+import { request } from "../wire/client";
+import { useConfig, useFreshness } from "../wire/context";
+import { isCurrent } from "../wire/freshness";
+import { type Polled, usePolled } from "../wire/polled";
+
+const LEAST_MS = 1_000;
+const USUAL_CUT = 0.9;
+
+const OF: Record<MatrixOf, { word: string; metric: string }> = {
+  returns: { word: "Returns", metric: "correlation" },
+  levels: { word: "Levels", metric: "correlation_levels" },
+  hy: { word: "Trades", metric: "correlation_hy" },
+};
+
+export function CorrelationScreen({ tf, window }: { tf: string; window: number }) {
+  const { view } = usePlace();
+  const config = useConfig();
+  const on = view.on ?? MATRICES[0];
+  const [draft, setDraft] = useState<number>(); // while the slider is held
+  const cut = draft ?? view.cut ?? USUAL_CUT;
+  const stepMs = intervalMs(tf) ?? 1_000;
+  const fresh = useFreshness([], stepMs);
+  const polled = usePolled<Clustering>({
+    picture: ["clusters"],
+    key: [on, tf, window, cut],
+    ask: (signal) => request("GET /clustering", { query: { on, interval: tf, window, cut } }, signal),
+    stepMs,
+    leastMs: LEAST_MS,
+  });
+  useTab("Correlation", fresh.state === "down");
+  const open = (cell: Cell) => {
+    const route = polled.data && routeOf(polled.data.matrix, cell, config);
+    if (route) go({ route, view: carried({ ...view, tf, w: window }) });
+  };
+  const isOld = !isCurrent(fresh.state) || polled.failure !== undefined;
+  return (
+    <div className="flex h-full min-h-0 flex-col">
+      <MatrixBar on={on} polled={polled} />
+      <WithSide label="Clusters" main={<Matrix polled={polled} isOld={isOld} onOpen={open} />}>
+        {polled.data ? (
+          <Clusters
+            clustering={polled.data}
+            cut={cut}
+            onCut={setDraft}
+            onSettle={() => {
+              changeView({ cut: cut === USUAL_CUT ? undefined : cut }, true);
+              setDraft(undefined);
+            }}
+          />
+        ) : null}
+      </WithSide>
+    </div>
+  );
+}
+
+function MatrixBar({ on, polled }: { on: MatrixOf; polled: Polled<Clustering> }) {
+  const catalogue = useCatalogue("pair");
+  const zone = useZone();
+  const { matrix } = polled.data ?? {};
+  const warning = on === "levels" ? catalogue.get(OF.levels.metric)?.remark : undefined;
+  return (
+    <div className="flex min-h-9 shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-line border-b bg-panel px-3 py-1">
+      <fieldset className="flex overflow-hidden rounded border border-line" aria-label="Correlation of">
+        {MATRICES.map((each) => (
+          <Hint key={each} content={<MetricHint info={catalogue.get(OF[each].metric)} quantity={undefined} />}>
+            <button
+              type="button"
+              aria-pressed={each === on}
+              onClick={() => changeView({ on: each === MATRICES[0] ? undefined : each }, true)}
+              className="h-6 px-2.5 text-dim hover:text-fg aria-pressed:bg-edge aria-pressed:text-fg"
+            >
+              {OF[each].word}
+            </button>
+          </Hint>
+        ))}
+      </fieldset>
+      <Scale />
+      {warning ? <p className="text-short">{warning}</p> : null}
+      <p className="ml-auto text-dim">
+        {matrix ? (
+          <>
+            {OF[matrix.on].word}, <span className="num">{fixed(matrix.window, 0)}</span> bars of {matrix.interval}, as
+            of <span className="num">{clock(matrix.as_of_ms, zone)}</span>
+          </>
+        ) : null}
+        {polled.isOther ? " · recomputing…" : null}
+      </p>
+      {polled.failure && polled.data ? (
+        <p role="status" className="basis-full text-short">
+          Not refreshed since <span className="num">{clock(polled.receivedMs, zone)}</span>: {polled.failure}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+const shade = (name: string) => `color-mix(in srgb, var(--color-${name}) ${STRENGTH * 100}%, var(--color-bg))`;
+const SHADES = `linear-gradient(90deg, ${shade("short")}, var(--color-bg), ${shade("long")})`;
+
+/** What the colours mean. The number stands in each cell besides. */
+const Scale = () => (
+  <p className="num flex items-center gap-1.5 text-dim" title="Colour of a cell by its correlation">
+    −1
+    <span className="h-2.5 w-28 rounded-sm border border-line" style={{ background: SHADES }} />
+    +1
+  </p>
+);
+
+interface MatrixProps {
+  polled: Polled<Clustering>;
+  isOld: boolean;
+  onOpen: (cell: Cell) => void;
+}
+
+function Matrix({ polled, isOld, onOpen }: MatrixProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  const size = useSize(holder);
+  return (
+    <div
+      ref={holder}
+      data-matrix={polled.failure ? "stale" : polled.data ? "ready" : "loading"}
+      className="relative min-h-0 min-w-0 flex-1 overflow-auto"
+    >
+      {polled.data && size ? (
+        <div className={`mx-auto w-max p-3 ${isOld ? "saturate-25" : ""} ${polled.isOther ? "opacity-60" : ""}`}>
+          <Heatmap clustering={polled.data} size={size} onOpen={onOpen} />
+        </div>
+      ) : null}
+      {!polled.data && polled.failure ? <Notice title="No correlations">{polled.failure}</Notice> : null}
+      {polled.data || polled.failure ? null : <TableSkeleton />}
+    </div>
+  );
+}
+
+interface ClustersProps {
+  clustering: Clustering;
+  cut: number;
+  onCut: (cut: number) => void;
+  onSettle: () => void;
+}
+
+function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
+  const { matrix, clusters, height } = clustering;
+  const short = new Map(shortNames(matrix.symbols).map((name, i) => [matrix.symbols[i], name]));
+  const list = (names: readonly string[]) => names.map((name) => short.get(name) ?? name).join(", ");
+  const groups = clusters.filter((names) => names.length > 1);
+  const alone = clusters.filter((names) => names.length === 1).flat();
+  const lost = matrix.symbols.flatMap((name, i) => (matrix.missing[i] ? [[name, matrix.missing[i]] as const] : []));
+  return (
+    <>
+      <section aria-label="Tree" className="border-line border-b px-3 py-2">
+        <label className="block">
+          <span className="flex pb-1">
+            <span className="caption">cut at distance</span>
+            <span className="num ml-auto">{fixed(cut, 2)}</span>
+          </span>
+          <input
+            type="range"
+            aria-label="Distance below which symbols form a cluster"
+            min={0}
+            max={Math.min(2, widest(height))}
+            step={0.01}
+            value={cut}
+            onChange={(event) => onCut(Number(event.target.value))}
+            onPointerUp={onSettle}
+            onKeyUp={onSettle}
+            className="block accent-short"
+            style={SLIDER}
+          />
+        </label>
+        <Dendrogram clustering={clustering} cut={cut} />
+      </section>
+      <section aria-label="Clusters" className="px-3 py-2">
+        <h2 className="caption pb-1">
+          {groups.length === 0
+            ? "No cluster at this cut"
+            : groups.length === 1
+              ? "1 cluster"
+              : `${groups.length} clusters`}
+        </h2>
+        <ol className="list-inside list-decimal">
+          {groups.map((names) => (
+            <li key={names.join()} className="py-0.5 marker:text-dim">
+              {list(names)}
+            </li>
+          ))}
+        </ol>
+        {alone.length ? <p className="pt-1 text-dim">Alone: {list(alone)}</p> : null}
+        {lost.length ? (
+          <p className="pt-2 text-short">
+            Trades are missing: {lost.map(([name, share]) => `${short.get(name)} ${missingShare(share)}`).join(", ")}
+          </p>
+        ) : null}
+      </section>
+    </>
+  );
+}
+
+function useSize(holder: React.RefObject<HTMLElement | null>) {
+  const [size, setSize] = useState<{ width: number; height: number }>();
+  useEffect(() => {
+    const element = holder.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [holder]);
+  return size;
+}

@@ -1,0 +1,163 @@
+// What is computed of a pair once a bar: its tests, and what its trades say.
+
+import type { EppsColumns, LeadLagCurve, PairAnswer } from "../api.gen";
+import { Curve } from "../chart/curve";
+import { duration, fixed, pairName, signed } from "../lib/format";
+import type { Method } from "../lib/methods";
+import { inWords } from "../lib/quantity";
+import { CONDITIONS, statisticsOf, TRADE_LINES } from "../lib/statistics";
+import { FigureGroup, Figures, Footing } from "../ui/figures";
+import { request } from "../wire/client";
+import { type Polled, usePolled } from "../wire/polled";
+import { NO_METRICS } from "../wire/topic";
+
+const LEAST_MS = 5_000;
+
+export interface PairScale {
+  y: string;
+  x: string;
+  tf: string;
+  window: number;
+  method: Method;
+}
+
+export const usePairTests = (
+  { y, x, tf, window, method }: PairScale,
+  stepMs: number,
+  isWanted: boolean,
+): Polled<PairAnswer> =>
+  usePolled({
+    picture: ["pair", y, x],
+    key: [tf, window, method],
+    ask: (signal) =>
+      request("GET /analytics/pair", { query: { y, x, interval: tf, window, method, tests: true, limit: 1 } }, signal),
+    stepMs,
+    leastMs: LEAST_MS,
+    isWanted,
+  });
+
+interface Props {
+  polled: Polled<PairAnswer>;
+  y: string;
+  x: string;
+  isCurrent: boolean;
+}
+
+const dimmed = (polled: Polled<PairAnswer>, isCurrent: boolean) =>
+  polled.isOther ? "opacity-50" : polled.failure || !isCurrent ? "saturate-25 opacity-80" : "";
+
+export function Statistics({ polled, y, x, isCurrent }: Props) {
+  const metrics = polled.data?.metrics ?? NO_METRICS;
+  return (
+    <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
+      <Footing polled={polled} quantity={metrics.coint_p} />
+      <div className={`max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
+        <Health polled={polled} />
+        {polled.data
+          ? statisticsOf(pairName(y, x).split("/")[0] ?? y, pairName(y, x).split("/")[1] ?? x).map((group) => (
+              <FigureGroup key={group.title} group={group} metrics={metrics} />
+            ))
+          : null}
+      </div>
+    </div>
+  );
+}
+
+function Health({ polled }: { polled: Polled<PairAnswer> }) {
+  const health = polled.data?.tests?.health;
+  if (!health) return null;
+  const { sign, tone } = CONDITIONS[health.condition];
+  return (
+    <section aria-label="Health" className="border-line border-y px-3 py-1.5">
+      <h3 className={`font-semibold text-[14px] leading-5 ${tone}`}>
+        {sign} {health.condition}
+      </h3>
+      {health.reasons.length === 0 ? <p className="text-dim">Nothing speaks against it.</p> : null}
+      <ul>
+        {health.reasons.map((reason) => (
+          <li key={reason}>· {reason}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function Trades({ polled, y, x, isCurrent }: Props) {
+  const { tests } = polled.data ?? {};
+  const metrics = polled.data?.metrics ?? NO_METRICS;
+  return (
+    <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
+      <Footing polled={polled} quantity={metrics.correlation} />
+      {tests ? (
+        <div className={`border-line border-t max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
+          <LeadLag curve={tests.lead_lag} y={y} x={x} />
+          <Epps epps={tests.epps} />
+          <section aria-label="Correlations" className="pb-1">
+            <h3 className="caption px-3 pt-1 leading-6">Correlations</h3>
+            <Figures title="Correlations" lines={TRADE_LINES} metrics={metrics} />
+          </section>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+/** Who moves first, in a sentence. */
+export function leadSentence(curve: LeadLagCurve, y: string, x: string): string {
+  if (curve.lag_ms === null) return `Who moves first is not known: ${inWords(curve.reason)}.`;
+  const sure =
+    curve.low_ms === null || curve.high_ms === null
+      ? ""
+      : ` (95 %: ${signed(curve.low_ms, 0)} to ${signed(curve.high_ms, 0)} ms)`;
+  if (curve.leader === null) return `Neither leads: best lag ${signed(curve.lag_ms, 0)} ms${sure}.`;
+  const [leader, other] = curve.leader === "x" ? [x, y] : [y, x];
+  return `${leader} moves ${fixed(Math.abs(curve.lag_ms), 0)} ms before ${other}${sure}.`;
+}
+
+function LeadLag({ curve, y, x }: { curve: LeadLagCurve; y: string; x: string }) {
+  return (
+    <Curve
+      title={`Lead and lag of ${x} over ${y}`}
+      summary={leadSentence(curve, y, x)}
+      x={curve.lags_ms}
+      y={curve.contrasts}
+      scale="linear"
+      ticks={ends(curve.lags_ms).map((at) => ({ at, text: `${signed(at, 0)} ms` }))}
+      format={(value) => fixed(value, 2)}
+      mark={curve.lag_ms === null ? undefined : { at: curve.lag_ms, low: curve.low_ms, high: curve.high_ms }}
+      read={(i) => `${signed(curve.lags_ms[i], 0)} ms: ${fixed(curve.contrasts[i], 3)}`}
+      columns={["Lag, ms", "Contrast"]}
+    />
+  );
+}
+
+/** The first, the middle and the last. */
+const ends = (values: readonly number[]): number[] =>
+  [...new Set([values[0], values[values.length >> 1], values.at(-1)])].filter((value) => value !== undefined);
+
+export function eppsSentence({ interval_s, correlation, hayashi_yoshida }: EppsColumns): string {
+  const known = correlation.findLastIndex((value) => value !== null);
+  if (known < 0) return "Too few bars of any length.";
+  const first = correlation.findIndex((value) => value !== null);
+  const of = (row: number) => `${fixed(correlation[row], 2)} on bars of ${duration(interval_s[row])}`;
+  const trades = hayashi_yoshida === null ? "" : `; ${fixed(hayashi_yoshida, 2)} of the trades`;
+  return `${of(first)}${known > first ? `, ${of(known)}` : ""}${trades}.`;
+}
+
+function Epps({ epps }: { epps: EppsColumns }) {
+  const { hayashi_yoshida: trades } = epps;
+  return (
+    <Curve
+      title="Correlation by length of bar (Epps)"
+      summary={eppsSentence(epps)}
+      x={epps.interval_s}
+      y={epps.correlation}
+      scale="log"
+      ticks={epps.interval_s.map((at) => ({ at, text: duration(at) }))}
+      format={(value) => fixed(value, 2)}
+      level={trades === null ? undefined : { at: trades, text: `trades ${fixed(trades, 2)}` }}
+      read={(i) => `${duration(epps.interval_s[i])}: ${fixed(epps.correlation[i], 3)}, n = ${fixed(epps.n[i], 0)}`}
+      columns={["Length of bar", "Correlation"]}
+    />
+  );
+}

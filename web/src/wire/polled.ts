@@ -1,0 +1,39 @@
+// Answers over REST that are asked for again at the close of bars. What was known stays, also when a request fails.
+
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { useCloses } from "./closes";
+
+export interface Polled<T> {
+  data: T | undefined;
+  isOther: boolean; // `data` was asked for with other parameters: the new answer is on its way
+  failure: string | undefined; // the newest request was refused or lost; `data` is of an earlier one
+  receivedMs: number; // when `data` arrived, on the browser's clock
+}
+
+interface Asked<T> {
+  picture: readonly string[]; // what it is about: another one starts from nothing
+  key: readonly unknown[]; // with which parameters: the former answer stays until the new one is there
+  ask: (signal: AbortSignal) => Promise<T>;
+  stepMs: number;
+  leastMs: number;
+  isWanted?: boolean; // false while it is not known whether the server knows what it is about
+}
+
+export function usePolled<T>({ picture, key, ask, stepMs, leastMs, isWanted = true }: Asked<T>): Polled<T> {
+  const closes = useCloses(stepMs, leastMs);
+  const about = picture.join(" ");
+  const { data, error, isPlaceholderData, dataUpdatedAt, refetch } = useQuery<T>({
+    queryKey: [about, ...key],
+    queryFn: ({ signal }) => ask(signal),
+    placeholderData: (previous, query) => (query?.queryKey[0] === about ? keepPreviousData(previous) : undefined),
+    enabled: isWanted,
+    retry: false, // the next bar is soon enough
+    staleTime: leastMs,
+    gcTime: 60_000,
+  });
+  useEffect(() => {
+    if (closes > 0 && isWanted) refetch({ cancelRefetch: false });
+  }, [closes, refetch, isWanted]);
+  return { data, isOther: isPlaceholderData, failure: error?.message, receivedMs: dataUpdatedAt };
+}
