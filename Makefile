@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEB := $(shell find web/src -type f 2>/dev/null) $(wildcard web/*.json web/*.ts web/*.html web/.npmrc)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+AT_ONCE := -n logical --dist loadfile
 export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: run test test-all check bench lock types clean
@@ -14,13 +15,12 @@ run: $(VENV)/installed
 
 test: $(VENV)/developing
 	$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE)
 	$(BIN)/python tools/npm.py test
 
-test-all: $(VENV)/developing
-	$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest
-	$(BIN)/python tools/npm.py test
+test-all: test
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/python tools/mutate.py
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .

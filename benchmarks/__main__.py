@@ -8,12 +8,20 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import api, ingest, latency, outage, start
+from benchmarks import analytics, api, ingest, latency, outage, start, storage
 from benchmarks.machine import describe
 from benchmarks.report import Section, section_text
 from pairscope.base.logs import set_up_logs
 
-BENCHMARKS = {"ingest": ingest.run, "latency": latency.run, "api": api.run, "start": start.run, "outage": outage.run}
+BENCHMARKS = {
+    "ingest": ingest.run,
+    "latency": latency.run,
+    "api": api.run,
+    "start": start.run,
+    "outage": outage.run,
+    "storage": storage.run,
+    "analytics": analytics.run,
+}
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`; every figure and ratio on this page is of one run."
 

@@ -13,7 +13,10 @@ import psutil
 
 import pairscope
 
-COMPARED = ("ccxt", "cryptofeed", "fastapi", "uvicorn", "pydantic", "pandas", "websockets", "aiohttp", "uvloop")
+COMPARED = (
+    *("ccxt", "cryptofeed", "fastapi", "uvicorn", "pydantic", "pandas", "statsmodels"),
+    *("websockets", "aiohttp", "uvloop"),
+)
 BUILT_ON = ("duckdb", "numba", "numpy", "msgspec", "picows", "starlette")
 
 

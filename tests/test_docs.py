@@ -1,14 +1,49 @@
 import importlib.util
+import json
 from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pairscope.analytics.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_page_of_settings_lists_every_setting_as_it_is() -> None:
-    spec = importlib.util.spec_from_file_location("gen_docs", ROOT / "tools" / "gen_docs.py")
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    gen_docs = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(gen_docs)
-    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert page == gen_docs.current(page), "run: python tools/gen_docs.py"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["settings.md", "metrics.md"])
+def test_a_generated_page_is_what_the_code_says_now(name: str) -> None:
+    pages = tool("gen_docs").PAGES
+    assert list(pages) == ["settings.md", "metrics.md"]
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert page == pages[name](page), "run: python tools/gen_docs.py"
+
+
+def test_every_metric_is_on_the_page_of_metrics() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert [name for name in CATALOGUE if f"| `{name}` |" not in page] == []
+
+
+def test_the_page_of_reasons_is_made_of_the_simulated_numbers() -> None:
+    gen_why = tool("gen_why")
+    numbers = json.loads((ROOT / "docs" / "why.json").read_text(encoding="utf-8"))
+    cure = "run: python tools/gen_why.py"
+    assert (ROOT / "docs" / "why.md").read_text(encoding="utf-8") == gen_why.page(numbers), cure
+    figure = (ROOT / "docs" / "images" / "why-epps.svg").read_text(encoding="utf-8")
+    assert figure == gen_why.epps_figure(numbers), cure
+
+
+def test_simulating_again_gives_the_numbers_of_the_page_of_reasons() -> None:
+    gen_why = tool("gen_why")
+    numbers = json.loads((ROOT / "docs" / "why.json").read_text(encoding="utf-8"))
+    for simulation in gen_why.QUICK:
+        for name, value in simulation().items():
+            assert value == pytest.approx(numbers[name], rel=1e-6, abs=1e-12), name

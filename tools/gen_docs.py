@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
 from pairscope.base.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
 
+REASONS = {
+    Reason.TOO_FEW: "fewer observations than the number needs, or less than half of the window",
+    Reason.CONSTANT: "a series that does not move, but for rounding",
+    Reason.EXACT_FIT: "the spread is zero, but for rounding",
+    Reason.COLLINEAR: "the columns of a regression depend on each other",
+    Reason.GAPPY: "enough values, but not without a gap between them",
+    Reason.NOT_REVERTING: "a unit root cannot be excluded, so there is no half-life",
+    Reason.STALE: "the newest price is missing or too old",
+    Reason.NO_VOLUME: "nothing was traded in the window",
+    Reason.NO_TRADES: "too few trades, or none at hand",
+    Reason.NO_VARIANCE: "the price does not move, but for bounce between bid and ask",
+    Reason.NOT_CONVERGED: "a fit that found no answer",
+    Reason.UNCERTAIN: "its interval is as wide as the search for it",
+    Reason.NOT_FITTED: "the fit in the background has not been made yet",
+    Reason.NOT_FINITE: "an overflow, or a division by zero",
+}
 
-def settings_table() -> str:
-    """One row a setting."""
+METRICS_HEAD = """\
+# Metrics
+
+Written from the catalogue by `tools/gen_docs.py`; the API, alerts, exports and the dashboard use the same names.
+What is behind the choices is told in [why these numbers](why.md).
+
+A value comes with `window` (bars), `n` (observations used), `as_of` (ms) and `missing` (share of the window's trade ids
+that are not on the tape). When it cannot be given it is `null` with a reason; never NaN or infinite. Logarithms are
+natural, deviations are those of a sample (n - 1), a year has 365 days of 24 hours. A window is 300 bars unless
+something else is asked for or said below. "Fewest" is the number of observations below which there is no number.
+"""
+
+
+def settings_page(page: str) -> str:
+    """The page with its table as the code has it now."""
+    head, mark, _ = page.partition("|---|---|---|\n")
     rows = []
     for name, field in Settings.model_fields.items():
         default = "the user's data folder" if name == "data_dir" else field.get_default()
@@ -19,18 +51,69 @@ def settings_table() -> str:
             default = ", ".join(map(str, default)) or "—"
         shown = "—" if default is None else str(default)
         rows.append(f"| `{name}` | {shown} | {field.description} |\n")
-    return "".join(rows)
+    return head + mark + "".join(rows)
 
 
-def current(text: str) -> str:
-    """The page with its table as the code has it now."""
-    head, mark, _ = text.partition("|---|---|---|\n")
-    return f"{head}{mark}{settings_table()}"
+def metrics_page(_: str) -> str:
+    """The whole page of metrics."""
+    sources = list(dict.fromkeys(metric.reference for metric in CATALOGUE.values() if metric.reference))
+    parts = [METRICS_HEAD]
+    for scope, title in (("symbol", "Of a symbol"), ("pair", "Of a pair (y, x), on log prices")):
+        rows = [_metric_row(metric, sources) for metric in CATALOGUE.values() if metric.scope == scope]
+        parts.append(f"## {title}\n\n{_table(('metric', 'formula', 'unit', 'fewest', 'parameters', 'to know'), rows)}")
+    for name, remarks in _choices().items():
+        parts.append(
+            f"## Choices of `{name}`\n\n{_table((name, 'to know'), [(f'`{k}`', v) for k, v in remarks.items()])}"
+        )
+    parts.append(
+        "## Reasons\n\n" + _table(("reason", "meaning"), [(f"`{reason}`", REASONS[reason]) for reason in Reason])
+    )
+    parts.append("## References\n\n" + "".join(f"{place}. {source}\n" for place, source in enumerate(sources, 1)))
+    return "\n".join(parts)
+
+
+def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
+    remarks = [f"{metric.title}.", metric.remark]
+    if metric.window != 300:
+        remarks.append(f"Window {metric.window:,} bars.")
+    if metric.cadence == "scan":
+        remarks.append("Only when asked for." if metric.needs == "bars" else "")
+    remarks.append({"bars": "", "trades": "Needs the trades.", "fit": ""}[metric.needs])
+    if metric.reference:
+        remarks.append(f"[{sources.index(metric.reference) + 1}]")
+    told = " ".join(filter(None, remarks))
+    parameters = "; ".join(map(_parameter, metric.parameters)) or "—"
+    return f"`{metric.name}`", metric.formula, metric.unit, str(metric.fewest), parameters, told
+
+
+def _parameter(parameter: Parameter) -> str:
+    if parameter.kind == "choice":
+        others = [choice for choice in parameter.choices if choice != parameter.default]
+        return f"`{parameter.name}` = {parameter.default}, or {', '.join(others)}"
+    low, high = (None if end is None else f"{end:,}" for end in (parameter.low, parameter.high))
+    ends = f", {low} to {high}" if low and high else f", from {low}" if low else f", to {high}" if high else ""
+    return f"`{parameter.name}` = {parameter.default:,}{ends}"
+
+
+def _choices() -> dict[str, Mapping[str, str]]:
+    """What is to be known of the choices of a parameter, once for all metrics that share it."""
+    parameters = [parameter for metric in CATALOGUE.values() for parameter in metric.parameters]
+    return {parameter.name: parameter.remarks for parameter in parameters if parameter.remarks}
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [columns, tuple("---" for _ in columns), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+# Each generated page: from what it says, what it should say.
+PAGES: Mapping[str, Callable[[str], str]] = {"settings.md": settings_page, "metrics.md": metrics_page}
 
 
 def main() -> int:
-    page = DOCS / "settings.md"
-    page.write_text(current(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, page_of in PAGES.items():
+        path = DOCS / name
+        path.write_text(page_of(path.read_text(encoding="utf-8") if path.exists() else ""), encoding="utf-8")
     return 0
 
 

@@ -115,6 +115,8 @@ def test_the_residual_is_the_one_that_is_tested() -> None:
     np.testing.assert_allclose(spread, y - line(x), atol=1e-12)
     assert (n, reason) == (300, None)
     tested, naive = engle_granger(y, x, both=False), adf(spread, constant=False)
+    assert naive.lags == tested.lags
+    assert naive.criterion == pytest.approx(tested.criterion, rel=1e-9)
     assert naive.statistic == pytest.approx(tested.statistic, rel=1e-12)
 
 
@@ -262,3 +264,23 @@ def test_a_pair_that_reverts_is_found() -> None:
     tests = engle_granger_many(np.concatenate([2 * x + spread, x]), np.arange(500), np.arange(500, 1000))
     assert (tests.p < 0.05).mean() > 0.99
     assert np.median(tests.beta[tests.direction == 0]) == pytest.approx(2.0, abs=0.02)
+
+
+def test_a_constant_series_is_counted_though_not_tested() -> None:
+    found = engle_granger(np.arange(60.0) ** 2, np.full(60, 3.0))
+    assert (found.n, found.reason) == (60, Reason.CONSTANT)
+
+
+def test_a_pair_is_gappy_when_it_has_as_many_values_as_needed() -> None:
+    y, x = independent_walks(3, 2, 80)
+    y[::2] = math.nan
+    assert engle_granger(y, x, fewest=40).reason == Reason.GAPPY
+    y[1] = math.nan
+    assert engle_granger(y, x, fewest=40).reason == Reason.TOO_FEW
+
+
+@pytest.mark.parametrize(("noise", "reason"), [(3e-7, Reason.EXACT_FIT), (1e-6, None)])
+def test_a_spread_as_small_as_the_rounding_of_both_series_is_an_exact_fit(noise: float, reason: Reason | None) -> None:
+    random = np.random.default_rng(4)
+    x = 1e9 + 1e-3 * random.normal(size=200).cumsum()
+    assert engle_granger(x + noise * random.normal(size=200), x, both=False).reason == reason

@@ -51,6 +51,14 @@ def test_recursive_residuals_are_errors_of_forecasting_from_the_past(walks: Walk
         assert residuals[t - 2] == pytest.approx((y[t] - row @ params) / np.sqrt(spread), rel=1e-7)
 
 
+def test_residuals_wait_until_x_moves(walks: Walks) -> None:
+    y, x = walks(seed=3, count=60)
+    x[:10] = x[0]
+    residuals = recursive_residuals(y, x)
+    assert len(residuals) == 60 - 11
+    assert np.isfinite(residuals).all()
+
+
 def test_the_plain_test_cries_wolf_over_sound_pairs_and_the_whitened_one_does_not() -> None:
     assert share_above_line(0.0, whiten=False) == pytest.approx(0.05, abs=0.03)
     assert share_above_line(0.9, whiten=False) > 0.85

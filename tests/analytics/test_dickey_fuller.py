@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from pairscope.analytics import dickey_fuller as df
 from pairscope.base.model import FloatArray
+
+Way = Callable[[FloatArray, FloatArray, int, int, int, float], tuple[float, int, float, int]]
 
 
 def walk(seed: int, count: int) -> tuple[FloatArray, FloatArray]:
@@ -70,3 +73,11 @@ def test_the_fewest_lags_are_taken_among_equal_criteria() -> None:
     assert df._best_lags(nothing, 0.0, 3, 10, 0, df.AIC) == (0, -math.inf)
     explained = np.sqrt(np.array([0.0, 0.0, math.exp(0.6) - 1.0, 0.0]))
     assert df._best_lags(explained, 1.0, 3, 10, 0, df.AIC)[0] == 2
+
+
+@pytest.mark.parametrize("count", [40, 300])
+@pytest.mark.parametrize("way", [df._by_products, df._by_reflections])
+def test_a_fit_is_exact_when_its_residuals_are_as_small_as_the_grain_on_average(way: Way, count: int) -> None:
+    level, step = walk(5, count)  # of steps with deviation 1
+    for grain, outcome in ((1.5, df.EXACT_FIT), (0.6, df.SOLVED)):
+        assert way(level, step, 2, 0, df.FIXED, grain)[3] == outcome

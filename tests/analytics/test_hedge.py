@@ -119,6 +119,25 @@ def test_less_than_half_of_a_window_is_too_little(walks: Walks, method: str) -> 
     assert CATALOGUE["beta"].compute(PairWindow(y, x, 0, 100, 1.0), method=method).reason == Reason.TOO_FEW
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_half_of_a_window_is_enough(walks: Walks, method: str) -> None:
+    y, x = walks(seed=3, count=100)
+    y[:50] = np.nan
+    if method == "rolling":  # whose line has not seen the newest bar
+        y[49] = 0.0
+    if method == "kalman":  # whose noise is fitted on the first seven eighths
+        y[38:50] = np.random.default_rng(1).normal(size=12)
+    assert math.isfinite(METHODS[method](y, x, 100, 0).beta)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_line_comes_with_the_correlation_of_what_it_was_laid_through(walks: Walks, method: str) -> None:
+    y, x = walks(seed=4, count=96, offset=11.0, step=1e-3)
+    seen = slice(None, -1) if method == "rolling" else slice(None)
+    expected = np.corrcoef(y[seen], x[seen])[0, 1]
+    assert METHODS[method](y, x, 96, 0).correlation == pytest.approx(expected, rel=1e-9)
+
+
 def test_a_fit_that_finds_no_line_says_so() -> None:
     y, x = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
     assert METHODS["tls"](y, x, 4, 0).reason == Reason.NOT_CONVERGED

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
+from statsmodels.datasets import nile
 from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 from pairscope.analytics.hedge import SERIES
@@ -53,12 +55,12 @@ def correlation(one: FloatArray, other: FloatArray) -> float:
 # --- the numbers are right ---
 
 
-@pytest.mark.parametrize("missing", [0, 37])
-@pytest.mark.parametrize(("phi", "drift"), [(0.97, 1e-4), (0.5, 1e-2), (-0.3, 1e-7)])
-def test_the_likelihood_equals_statsmodels(phi: float, drift: float, missing: int) -> None:
+@pytest.mark.parametrize(("count", "missing"), [(200, 0), (200, 37), (5, 0), (9, 4)])
+@pytest.mark.parametrize(("phi", "drift"), [(0.97, 1e-4), (0.5, 1e-2), (-0.3, 1e-7), (0.2, 50.0)])
+def test_the_likelihood_equals_statsmodels(phi: float, drift: float, count: int, missing: int) -> None:
     random = np.random.default_rng(1)
-    p, q = random.normal(0, 1, 200), np.cumsum(random.normal(0, 0.1, 200))
-    p[100 : 100 + missing] = np.nan
+    p, q = random.normal(0, 1, count), np.cumsum(random.normal(0, 0.1, count))
+    p[count // 2 : count // 2 + missing] = np.nan
     result = statsmodels_filter(p, q, phi, drift)
     e, s = result.forecasts_error[0][2:], result.forecasts_error_cov[0, 0][2:]
     present = np.isfinite(e)
@@ -112,6 +114,53 @@ def test_no_other_search_finds_a_likelier_noise(phi: float, drift: float) -> Non
     starts = [(a, b) for a in (0.2, 1.5, 2.5) for b in (-14.0, -8.0, -2.0)]
     best = min(minimize(cost, start, method="Nelder-Mead").fun for start in starts)
     assert -log_likelihood(p, q, *fit_noise(p, q))[0] == pytest.approx(best, rel=1e-6)
+
+
+def test_the_search_is_that_of_nelder_and_mead() -> None:
+    series = []
+    for seed, phi, drift in ((1, 0.97, 0.0), (2, 0.5, 1e-4), (3, 0.9, 5e-4), (4, -0.6, 0.0), (5, 0.999, 1e-3)):
+        y, x, _ = cointegrated(seed, 300, phi, drift)
+        q = (x - x.mean()) / x.std()
+        p = y - np.polyval(np.polyfit(q, y, 1), q)
+        series.append((p / p.std(), q))
+    for seed in range(60):  # on few observations it contracts and shrinks as well
+        random = np.random.default_rng(seed)
+        p, q = random.normal(size=(2, (5, 8, 12, 30)[seed % 4]))
+        series.append((np.cumsum(p), np.cumsum(q)) if seed % 3 else (p, q))
+    for p, q in series:
+
+        def of(point: FloatArray, p: FloatArray = p, q: FloatArray = q) -> float:
+            bounded = min(4.5, max(-4.5, point[0])), min(2.0, max(-16.0, point[1]))
+            return float(log_likelihood(p, q, math.tanh(bounded[0]), math.exp(bounded[1]))[0])
+
+        a, b = simplex_search(of)
+        expected = math.tanh(min(4.5, max(-4.5, a))), math.exp(min(2.0, max(-16.0, b)))
+        assert fit_noise(p, q) == pytest.approx(expected, rel=1e-12)
+
+
+def simplex_search(of: Callable[[FloatArray], float]) -> FloatArray:
+    """The highest point of a plane, by the textbook's simplex from the best point of a grid."""
+    grid = [np.array([a, b]) for a in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0) for b in (-16.0, -11.0, -7.0, -3.0)]
+    start = max(grid, key=of)
+    corners: list[FloatArray] = [start, start + np.array([0.3, 0.0]), start + np.array([0.0, 1.5])]
+    while True:
+        corners.sort(key=of, reverse=True)
+        best, middle, worst = map(of, corners)
+        if best - worst <= 1e-9 * abs(best):
+            return corners[0]
+        centre = (corners[0] + corners[1]) / 2
+        reflected = centre + (centre - corners[2])
+        if of(reflected) > best:
+            expanded = centre + 2 * (centre - corners[2])
+            corners[2] = max(expanded, reflected, key=of)
+        elif of(reflected) > middle:
+            corners[2] = reflected
+        else:
+            contracted = centre + (0.5 if of(reflected) > worst else -0.5) * (centre - corners[2])
+            if of(contracted) > max(of(reflected), worst):
+                corners[2] = contracted
+            else:
+                corners[1:] = [(corner + corners[0]) / 2 for corner in corners[1:]]
 
 
 def test_the_fitted_spread_returns_as_fast_as_the_true_one() -> None:
@@ -188,6 +237,19 @@ def test_a_window_too_short_for_a_fit_has_no_line() -> None:
     assert np.isfinite(kalman_rows(y, x, FEWEST_BARS, 0)[0][BETA, FEWEST_BARS - 1 :]).all()
 
 
+def test_two_observations_have_no_likelihood() -> None:
+    for values in (np.array([1.0, 2.0]), np.array([1.0, np.nan, 2.0]), np.zeros(9)):
+        assert log_likelihood(values, np.arange(float(len(values))), 0.5, 1e-3) == (-math.inf, 0.0)
+
+
+def test_a_fit_needs_half_of_its_own_bars() -> None:
+    y, x, _ = cointegrated(seed=10, count=96)
+    y[2:44] = np.nan  # 42 of the 84 before the last eighth are left
+    assert np.isfinite(kalman_rows(y, x, 96, 0)[0][BETA, -1])
+    y[1] = np.nan
+    assert np.isnan(kalman_rows(y, x, 96, 0)[0][BETA, -1])
+
+
 def test_a_missing_bar_is_passed_over() -> None:
     y, x, _ = cointegrated(seed=8, count=300)
     whole = kalman_rows(y, x, 300, 0)[1][-1]
@@ -208,3 +270,17 @@ def test_nothing_to_fit_gives_no_line(kind: str) -> None:
     else:
         y[:70] = np.nan
     assert np.isnan(kalman_rows(y, x, 100, 0)[0][:, -1]).all()
+
+
+def test_the_likelihood_of_the_nile_peaks_at_the_published_variances() -> None:
+    """Durbin and Koopman's local level model: a walking level is a beta that walks beside an x that stands at 1."""
+    flow = nile.load_pandas().data["volume"].to_numpy(np.float64)
+    # One more observation teaches alpha, so that the first of the river teaches beta.
+    p, q = np.concatenate([[0.0], flow]), np.concatenate([[0.0], np.ones(len(flow))])
+    found = minimize_scalar(
+        lambda ln: -log_likelihood(p, q, 0.0, math.exp(ln))[0], bounds=(-8.0, 2.0), method="bounded"
+    )
+    best, noise = log_likelihood(p, q, 0.0, math.exp(found.x))
+    assert noise == pytest.approx(15_099, rel=1e-3)
+    assert noise * math.exp(found.x) == pytest.approx(1_469.1, rel=1e-3)
+    assert best == pytest.approx(-632.54, abs=0.01)

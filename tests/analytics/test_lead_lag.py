@@ -41,6 +41,15 @@ def test_without_a_lag_it_is_the_hayashi_yoshida_correlation(diffusions: Tapes) 
     assert found.contrasts[0] == pytest.approx(hayashi_yoshida(y, x, 0).correlation, rel=1e-12)
 
 
+def test_trades_of_neighbouring_milliseconds_do_not_overlap() -> None:
+    random = np.random.default_rng(4)
+    y, x = (
+        Tape(np.sort(random.choice(1_000, 700, replace=False)), np.cumsum(random.normal(0, 1e-4, 700)))
+        for _ in range(2)
+    )
+    assert lead_lag(y, x, np.array([0])).contrasts[0] == pytest.approx(hayashi_yoshida(y, x, 0).correlation, rel=1e-12)
+
+
 def test_the_same_trades_give_the_same_interval(diffusions: Tapes) -> None:
     y, x = diffusions(3, rates=(10.0, 5.0), lag_ms=100)
     one, other = lead_lag(y, x), lead_lag(y, x)

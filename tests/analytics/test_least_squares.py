@@ -16,6 +16,7 @@ def test_reflecting_solves_least_squares_like_lapack() -> None:
     np.testing.assert_allclose(np.linalg.solve(triangle, columns[5, :5]), expected, rtol=1e-12)
     assert squares_from(columns[5], 5) == pytest.approx(squares[0], rel=1e-12)
     np.testing.assert_allclose(triangle.T @ triangle, design @ design.T, rtol=1e-12, atol=1e-12)
+    assert np.count_nonzero(np.triu(columns[:5], 1)) == 0
 
 
 def test_dependent_columns_are_refused() -> None:

@@ -9,11 +9,12 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics.lines import huber_rows, past_rows, tls_rows, window_sums
+from pairscope.analytics.lines import Rows, huber_rows, past_rows, pearson, tls_rows, window_sums
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]
+RowsOf = Callable[[FloatArray, FloatArray, int, int], Rows]
 BETA, ALPHA, CORRELATION, SPREAD, MEAN, STD, Z = range(7)
 
 
@@ -67,6 +68,13 @@ def test_hubers_line_is_that_of_least_squares_without_outliers() -> None:
     assert huber_rows(y, x, 8, 0)[0][BETA, -1] == pytest.approx(np.polyfit(x, y, 1)[0], rel=1e-12)
 
 
+def test_the_size_of_prices_does_not_change_hubers_slope(walks: Walks) -> None:
+    y, x = walks(seed=9, count=300)
+    y = with_outliers(y)
+    small = huber_rows(y * 2.0**-30, x * 2.0**-30, 300, 0)[0][:, -1]
+    assert small[BETA] == huber_rows(y, x, 300, 0)[0][BETA, -1]
+
+
 # --- orthogonal ---
 
 
@@ -92,9 +100,10 @@ def test_an_orthogonal_line_is_the_same_whichever_leg_is_y(walks: Walks, seed: i
 
 def test_points_that_point_nowhere_have_no_orthogonal_line() -> None:
     y, x = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
-    rows, n = tls_rows(y, x, 4, 0)
-    assert n[-1] == 4
-    assert np.isnan(rows[:, -1]).all()
+    for scale in (1.0, 1e-3):
+        rows, n = tls_rows(scale * y, scale * x, 4, 0)
+        assert n[-1] == 4
+        assert np.isnan(rows[:, -1]).all()
 
 
 def test_a_constant_y_has_a_flat_orthogonal_line() -> None:
@@ -126,6 +135,25 @@ def test_a_past_line_does_not_move_with_the_bar_itself(walks: Walks) -> None:
     assert after[SPREAD] == pytest.approx(before[SPREAD] + 100.0)
 
 
+@pytest.mark.parametrize("rows_of", [huber_rows, tls_rows, past_rows])
+def test_positions_with_a_missing_value_are_left_out(walks: Walks, rows_of: RowsOf) -> None:
+    y, x = walks(seed=10, count=80, offset=11.0)
+    y[5], x[30], y[31] = np.nan, np.nan, np.inf
+    kept = np.isfinite(y) & np.isfinite(x)
+    gappy, whole = rows_of(y, x, 80, 0)[0][:, -1], rows_of(y[kept], x[kept], 77, 0)[0][:, -1]
+    assert np.isfinite(gappy).all()
+    assert gappy.tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("rows_of", [huber_rows, tls_rows, past_rows])
+def test_points_on_a_line_have_a_deviation_of_exactly_zero(walks: Walks, rows_of: RowsOf) -> None:
+    _, x = walks(seed=8, count=60, offset=11.0, step=0.01)
+    rows, _ = rows_of(0.1 + 0.7 * x, x, 60, 0)
+    assert rows[BETA, -1] == pytest.approx(0.7)
+    assert rows[STD, -1] == 0.0
+    assert np.isnan(rows[Z, -1])
+
+
 # --- sums ---
 
 
@@ -142,6 +170,24 @@ def test_sums_equal_fifty_digit_arithmetic_at_any_offset(walks: Walks, offset: f
     n, *found = window_sums(y, x)
     assert n == 64
     np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_movement_of_a_few_units_in_the_last_place_is_summed_around_the_exact_mean() -> None:
+    random = np.random.default_rng(7)
+    y, x = 1e9 + random.normal(0, 2e-6, (2, 99))
+    with mpmath.workdps(50):
+        ys, xs = ([mpmath.mpf(float(value)) for value in values] for values in (y, x))
+        mean_y, mean_x = mpmath.fsum(ys) / 99, mpmath.fsum(xs) / 99
+        syy = mpmath.fsum((value - mean_y) ** 2 for value in ys)
+        sxx = mpmath.fsum((value - mean_x) ** 2 for value in xs)
+        sxy = mpmath.fsum((a - mean_y) * (b - mean_x) for a, b in zip(ys, xs, strict=True))
+    np.testing.assert_allclose(window_sums(y, x)[3:], [float(syy), float(sxx), float(sxy)], rtol=1e-12)
+
+
+def test_a_correlation_is_never_beyond_one() -> None:
+    assert pearson(4.0, 1.0, 1.0) == 0.5
+    assert (pearson(1.0, 1.0, 1.0 + 1e-15), pearson(1.0, 1.0, -1.0 - 1e-15)) == (1.0, -1.0)
+    assert np.isnan([pearson(0.0, 1.0, 0.0), pearson(1.0, 0.0, 0.0)]).all()
 
 
 def test_a_series_that_moves_by_rounding_alone_does_not_move() -> None:

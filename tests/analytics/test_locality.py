@@ -9,18 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, SymbolWindow
+from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow
+from pairscope.analytics.garch import fit_garch
+from pairscope.analytics.ticks import PairTicks, tape_of
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]
 
 
 def window_of(scope: str, y: FloatArray, x: FloatArray, window: int, first_index: int) -> SymbolWindow | PairWindow:
+    """With what comes beside the bars: the tapes of the window's time, and the fit of its returns."""
+    last = y[-window:], x[-window:]
     if scope == "pair":
-        return PairWindow(y, x, first_index, window, 525_600.0)
-    traded = np.abs(y[-window:])
+        times_ms = (first_index + len(y) - len(last[0]) + np.arange(len(last[0]))) * 1_000
+        return PairWindow(y, x, first_index, window, 525_600.0, PairTicks(*(tape_of(times_ms, leg) for leg in last)))
+    traded = np.abs(last[0])
     counts = np.ones(len(traded), np.int64)
-    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window)
+    fit = fit_garch(np.diff(np.log(traded)))
+    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window, fit)
 
 
 @pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda metric: str(metric.name))
@@ -45,5 +51,11 @@ def test_asking_changes_no_bar(walks: Walks, metric: Metric) -> None:
     y, x = walks(seed=1, count=150, offset=50.0, step=0.1)
     window = window_of(metric.scope, y, x, 150, 7)
     before = y.tobytes(), x.tobytes()
-    assert metric.compute(window) == metric.compute(window)
+    value = metric.compute(window)
+    assert metric.compute(window) == value
+    assert value.reason not in (
+        Reason.TOO_FEW,
+        Reason.NO_TRADES,
+        Reason.NOT_FITTED,
+    )  # else these tests would say little
     assert (y.tobytes(), x.tobytes()) == before

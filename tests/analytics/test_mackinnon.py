@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.tsa.adfvalues import mackinnoncrit, mackinnonp
 
+from pairscope.analytics import mackinnon
 from pairscope.analytics.mackinnon import MOST_SERIES, NO_CONSTANT, critical_values, p_value
 
 SURFACES = [(NO_CONSTANT, "n", 1), *((series, "c", series) for series in range(1, MOST_SERIES + 1))]
@@ -13,7 +14,8 @@ SURFACES = [(NO_CONSTANT, "n", 1), *((series, "c", series) for series in range(1
 
 @pytest.mark.parametrize(("surface", "regression", "series"), SURFACES)
 def test_probabilities_equal_statsmodels_from_end_to_end(surface: int, regression: str, series: int) -> None:
-    for statistic in np.linspace(-30.0, 4.0, 1361):
+    edges = (mackinnon._LOWEST[surface], mackinnon._TURN[surface], mackinnon._HIGHEST[surface])
+    for statistic in (*np.linspace(-30.0, 4.0, 1361), *filter(math.isfinite, edges)):
         expected = mackinnonp(statistic, regression=regression, N=series)
         assert p_value(statistic, surface) == pytest.approx(expected, rel=1e-12, abs=1e-15)
 

@@ -47,6 +47,11 @@ def test_a_decay_has_the_half_life_of_its_rate() -> None:
     assert half_life(0.95 ** np.arange(120.0) + wobble).bars == pytest.approx(math.log(2) / -math.log(0.95), rel=1e-6)
 
 
+def test_a_wobble_of_a_few_units_in_the_last_place_is_no_exact_fit() -> None:
+    wobble = 1e-15 * np.sin(np.arange(120.0) ** 2)
+    assert half_life(0.95 ** np.arange(120.0) + wobble).phi == pytest.approx(0.95, rel=1e-9)
+
+
 @pytest.mark.parametrize("name", degenerate_series(8, 1))
 def test_autoregressions_of_degenerate_series_equal_fifty_digit_arithmetic(name: str) -> None:
     series = degenerate_series(80, 2)[name]
@@ -104,6 +109,17 @@ def test_variance_ratios_are_those_of_the_definition(lag: int) -> None:
         assert found.ratio == pytest.approx(ratio, rel=1e-10)
         assert found.z == pytest.approx(z, rel=1e-10)
         assert found.p == pytest.approx(float(mpmath.erfc(abs(z) / mpmath.sqrt(2))), rel=1e-10)
+
+
+@pytest.mark.parametrize("lag", [2, 5, 10, 50])
+@pytest.mark.parametrize("phi", [0.0, 0.8, 1.0])
+def test_variance_ratios_equal_arch(lag: int, phi: float) -> None:
+    unitroot = pytest.importorskip("arch.unitroot")
+    values = 11.0 + 1e-3 * autoregression(10, phi, 400)
+    expected = unitroot.VarianceRatio(values, lags=lag, robust=True, overlap=True, debiased=True)
+    found = variance_ratio(values, lag=lag)
+    assert [found.ratio, found.z] == pytest.approx([expected.vr, expected.stat], rel=1e-8)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-8)
 
 
 def test_the_ratio_of_two_bars_is_one_plus_the_correlation_of_neighbours() -> None:

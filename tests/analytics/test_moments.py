@@ -119,3 +119,8 @@ def test_a_missing_volume_is_not_counted() -> None:
     column = np.array([1.0, np.nan, 2.0])
     sums = volume_sums(column, column, column, np.array([1, 0, 1]))
     assert (sums.n, sums.volume, sums.trades) == (2, 3.0, 2)
+
+
+def test_two_closes_have_a_return_and_one_has_none() -> None:
+    assert price_moments(np.array([10.0, 20.0])).last_return == pytest.approx(math.log(2.0))
+    assert math.isnan(price_moments(np.array([10.0])).last_return)

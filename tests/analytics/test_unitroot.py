@@ -77,6 +77,7 @@ def test_tests_of_degenerate_series_equal_fifty_digit_arithmetic(name: str, coun
     (np.arange(100.0), Reason.COLLINEAR),
     (0.1 * np.arange(100.0), Reason.EXACT_FIT),
     (np.tile([1.0, -1.0], 50), Reason.COLLINEAR),
+    (np.eye(100)[99], Reason.COLLINEAR),
     (np.arange(3.0), Reason.TOO_FEW),
     (np.empty(0), Reason.TOO_FEW),
     (np.full(100, np.nan), Reason.TOO_FEW),
@@ -90,12 +91,32 @@ def test_a_series_that_cannot_be_tested_says_why(series: Any, reason: Reason) ->
     assert math.isnan(found.p)
 
 
+def test_a_test_that_could_not_be_made_has_no_lags() -> None:
+    for series in (np.full(100, 7.0), np.arange(3.0), np.tile([1.0, -1.0], 50)):
+        assert adf(series).lags == 0
+    assert adf(np.arange(10.0) ** 2, lags=8).lags == 0
+
+
 def test_the_longest_stretch_without_a_gap_is_tested() -> None:
     series = np.random.default_rng(1).normal(size=200).cumsum()
     gappy = series.copy()
     gappy[[5, 150]] = math.nan, math.inf
     assert adf(gappy) == adf(series[6:150])
     assert adf(gappy).n == 144
+
+
+def test_the_first_stretch_is_tested_whole_when_it_is_the_longest() -> None:
+    series = np.random.default_rng(4).normal(size=200).cumsum()
+    gappy = series.copy()
+    gappy[150] = math.nan
+    assert adf(gappy) == adf(series[:150])
+
+
+@pytest.mark.parametrize(("present", "reason"), [(20, Reason.GAPPY), (19, Reason.TOO_FEW)])
+def test_a_series_is_gappy_when_it_has_as_many_values_as_needed(present: int, reason: Reason) -> None:
+    series = np.full(2 * present, math.nan)
+    series[::2] = np.arange(float(present)) ** 2
+    assert adf(series, fewest=20).reason == reason
 
 
 def test_the_newest_of_two_equal_stretches_is_tested() -> None:

@@ -212,3 +212,12 @@ def test_warming_up_leaves_one_compiled_form_for_all_batches(random_trades: Make
     warm_up()
     BarBuilder(SECOND).update(random_trades(2, 50), np.zeros(50, np.int64))
     assert len(getattr(_apply, "signatures")) == 1  # noqa: B009 - what Numba adds to a function
+
+
+def test_the_sums_of_a_long_bar_owe_nothing(trades: MakeTrades) -> None:
+    for seller in (False, True):
+        batch = replace(
+            trades([(k, 100, 3.0, 0.1) for k in range(20_000)]), buyer_is_maker=np.full(20_000, seller, np.bool_)
+        )
+        (bar,) = build_bars(batch, SECOND)
+        assert (bar["volume"], bar["quote_volume"], bar["buy_volume"]) == (2_000.0, 6_000.0, 0.0 if seller else 2_000.0)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from pairscope.analytics.garch import GarchFit, MissingLibrary, fit_garch
@@ -65,6 +69,29 @@ async def test_a_process_that_was_killed_is_replaced(process: GarchProcess) -> N
     for pid in list(pool._processes):
         os.kill(pid, signal.SIGKILL)
     assert await process.fit(returns()) == before
+
+
+PARENT = """
+import asyncio, time
+import numpy as np
+from pairscope.live.garch import GarchProcess
+
+if __name__ == "__main__":
+    process = GarchProcess()
+    asyncio.run(process.fit(np.zeros(3)))
+    print(*process._pool._processes, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_process_ends_with_the_one_that_started_it_even_when_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, encoding="utf-8")
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    child.wait(timeout=20)
 
 
 async def test_the_first_fit_is_waited_for_and_later_ones_are_made_behind_the_scenes(
