@@ -47,7 +47,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 CARE_S = 60.0
-DATABASE_MB = 80  # DuckDB spills to disk beyond it
+DATABASE_MB = 64  # DuckDB spills to disk beyond it
 JUST_CONNECTED_S = 30.0  # holes found so soon are of the time before the connection
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
 

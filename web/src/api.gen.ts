@@ -171,6 +171,7 @@ export interface MetricParameter {
   high: number | null;
   choices: string[];
   remarks: Record<string, string>;
+  wants: Record<string, number>;
 }
 export interface Ohlc {
   symbol: string;

@@ -133,3 +133,5 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "kalman_naive": "the textbook filter without intercept; beta follows y / x and the spread is rounding noise",
     }
 )
+# Bars of the window below which a method learns too little: as its remark says.
+WANTS: Mapping[str, int] = MappingProxyType({"kalman": 1_000})

@@ -25,6 +25,7 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     remarks: Mapping[str, str] = field(default_factory=dict)  # what is to be known of a choice
+    wants: Mapping[str, int] = field(default_factory=dict)  # bars of the window below which a choice is of little use
 
     def read(self, text: str) -> float | int | str:
         """The value a text stands for.

@@ -267,7 +267,7 @@ def _solve_pairs(
             if residual <= _EXACT_FIT * syy:
                 residual = 0.0
             out[5, t] = min(1.0, max(-1.0, sxy / (math.sqrt(sxx) * math.sqrt(syy))))
-        spread_std = math.sqrt(residual / (n - 1.0))
+        spread_std = math.sqrt(residual * inverses[int(n) - 1])
         out[0, t] = beta
         out[1, t] = (reference_y + mean_y) - beta * (reference_x + mean_x)
         out[3, t] = spread_std

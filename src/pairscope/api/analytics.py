@@ -165,6 +165,7 @@ def _info(metric: Metric) -> wire.MetricInfo:
             high=one.high,
             choices=list(one.choices),
             remarks=dict(one.remarks),
+            wants=dict(one.wants),
         )
         for one in metric.parameters
     ]

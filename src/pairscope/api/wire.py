@@ -242,6 +242,7 @@ class MetricParameter(Wire, frozen=True, kw_only=True):
     high: Number
     choices: list[str]
     remarks: dict[str, str]  # what is to be known of a choice
+    wants: dict[str, int]  # bars of the window below which a choice is of little use
 
 
 class MetricInfo(Wire, frozen=True, kw_only=True):

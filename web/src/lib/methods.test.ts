@@ -9,9 +9,11 @@ describe("a hedge method", () => {
   });
 
   it("says in sight when it is naive, or wants a longer window", () => {
-    expect(methodDoubt("kalman_naive", 5_000)).toBe("naive");
-    expect(methodDoubt("kalman", 300)).toBe("wants 1,000 bars");
-    expect(methodDoubt("kalman", 1_000)).toBeUndefined();
-    expect(methodDoubt("ols", 20)).toBeUndefined();
+    const wants = { kalman: 1_000 };
+    expect(methodDoubt("kalman_naive", 5_000, wants)).toBe("naive");
+    expect(methodDoubt("kalman", 300, wants)).toBe("wants 1,000 bars");
+    expect(methodDoubt("kalman", 1_000, wants)).toBeUndefined();
+    expect(methodDoubt("ols", 20, wants)).toBeUndefined();
+    expect(methodDoubt("kalman", 300, undefined)).toBeUndefined();
   });
 });

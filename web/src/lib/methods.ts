@@ -19,12 +19,9 @@ export const USUAL_METHOD: Method = "ols";
 
 export const isMethod = (text: string | null | undefined): text is Method => METHODS.includes(text as Method);
 
-/** Bars below which a method has too little to learn its noise from: as its remark says. */
-const LEAST_WINDOW: Partial<Record<Method, number>> = { kalman: 1_000 };
-
 /** What stands beside the method, for all to see: that it is for comparison only, or that the window is too short. */
-export function methodDoubt(method: Method, window: number): string | undefined {
+export function methodDoubt(method: Method, window: number, wants?: Record<string, number>): string | undefined {
   if (method.endsWith("_naive")) return "naive";
-  const least = LEAST_WINDOW[method];
+  const least = wants?.[method];
   return least !== undefined && window < least ? `wants ${fixed(least, 0)} bars` : undefined;
 }

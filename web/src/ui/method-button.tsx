@@ -3,17 +3,22 @@ import { Hint } from "./hint";
 import { ChevronIcon } from "./icons";
 import { useCatalogue } from "./metric-hint";
 
-/** What the catalogue says of each method. */
+/** What the catalogue says of the methods. */
+function useMethods() {
+  return useCatalogue("pair")
+    .get("beta")
+    ?.parameters.find(({ name }) => name === "method");
+}
+
 export function useMethodRemark(): (method: Method) => string {
-  const parameters = useCatalogue("pair").get("beta")?.parameters;
-  const remarks = parameters?.find(({ name }) => name === "method")?.remarks;
+  const remarks = useMethods()?.remarks;
   return (method) => remarks?.[method] ?? "";
 }
 
 /** How the hedge is fitted and, in sight, what speaks against it. */
 export function MethodButton({ method, window, onPick }: { method: Method; window: number; onPick: () => void }) {
   const remark = useMethodRemark()(method);
-  const doubt = methodDoubt(method, window);
+  const doubt = methodDoubt(method, window, useMethods()?.wants);
   return (
     <div className="flex min-w-0 items-center gap-1.5">
       <span className="caption max-wide:hidden">hedge</span>

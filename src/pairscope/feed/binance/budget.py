@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import structlog
 
@@ -23,6 +24,8 @@ MINUTE_S = 60.0
 DEFAULT_LIMIT = 2_400
 OWN_SHARE = 0.5
 TOTAL_SHARE = 0.9  # of everybody on this address together
+LIGHT = 1  # of weight: questions of a start, which a back-fill before it must not hold up
+KEPT_FOR_LIGHT = 20  # of our share: ten starts in a minute
 SHORTEST_WAIT_S = 0.01
 BAN_S = 120.0  # the shortest ban the exchange gives
 SETTLE_S = 0.25  # its clock and ours need not agree: do not come back on the very first instant of a minute
@@ -86,10 +89,13 @@ class WeightBudget:
         if not self._answered and self._under_way:  # the first answer tells how much is left
             return SHORTEST_WAIT_S
         used = self._counted()
+        share = self.own_limit if weight <= LIGHT else self.own_limit - KEPT_FOR_LIGHT
         # A request dearer than our whole share must not wait for ever: it goes when nothing else was spent.
-        if used == 0 or used + weight <= self.own_limit:
+        if used == 0 or used + weight <= share:
             return 0.0
-        return max(SHORTEST_WAIT_S, self._spent[0][0] + MINUTE_S - now_s if self._spent else SETTLE_S)
+        freed_s = [] if self._inherited_until_s is None else [self._inherited_until_s]
+        freed_s += [time_s + MINUTE_S for time_s, _ in islice(self._spent, 1)]
+        return max(SHORTEST_WAIT_S, min((each for each in freed_s if each > now_s), default=now_s) - now_s)
 
     def told(self, used_by_all: int | None) -> None:
         """What the exchange says has been used in its present minute by everybody on this address."""
