@@ -109,8 +109,7 @@ class System:
             flush_s=settings.flush_ms / 1000,
             options=LaneOptions(stale_s=settings.stale_s),
         )
-        self.rest = BinanceRest(source.rest_url, clock)
-        self.rest.budget.limit = source.weight_limit
+        self.rest = BinanceRest(source.rest_url, clock, budget=source.budget)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,

@@ -66,6 +66,16 @@ def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watche
     assert asked(again.value) | {"tests": "true", "window": "20", "method": "ols"} == asked(again.value)
 
 
+def test_no_figure_reaches_beyond_its_column(watched: Watched) -> None:
+    page = watched.open(f"{LONG}&side=statistics")
+    expect(side(page).get_by_role("region", name="Naive ADF")).to_contain_text("at 10 %", timeout=30_000)
+    widths = page.eval_on_selector_all(
+        "aside table", "tables => tables.map(table => [table.scrollWidth, table.parentElement.clientWidth])"
+    )
+    assert len(widths) > 4
+    assert all(table <= column for table, column in widths), widths
+
+
 def test_old_statistics_stay_and_say_that_they_are_old(watched: Watched) -> None:
     page = watched.open(f"{PAIR}&side=statistics")
     expect(page.locator("[data-tests=ready]")).to_be_visible()

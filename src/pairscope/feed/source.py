@@ -21,7 +21,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
 from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.settings import Settings, live_folder
-from pairscope.feed.binance.budget import DEFAULT_LIMIT
+from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.recording import read_frames
@@ -51,7 +51,7 @@ class SourcePlan:
     reason: str | None = None
     detail: str | None = None
     instruments: Mapping[str, Instrument] | None = None
-    weight_limit: int = DEFAULT_LIMIT  # of REST requests in a minute
+    budget: WeightBudget | None = None  # of the requests that were made to decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Source:
     rest_url: str
     archive_url: str | None  # of the daily files, where there are any
     instruments: Mapping[str, Instrument]
-    weight_limit: int  # of REST requests in a minute
+    budget: WeightBudget  # of REST requests, those before the start included
     finished: asyncio.Event  # set when a replay has played to its end; never otherwise
 
 
@@ -92,12 +92,11 @@ async def plan_source(settings: Settings, clock: Clock) -> SourcePlan:
 
 async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = False) -> SourcePlan:
     instruments: Mapping[str, Instrument] | None = None
-    weight_limit = DEFAULT_LIMIT
+    budget = WeightBudget(clock)
     try:
-        async with BinanceRest(settings.exchange_rest_url, clock, timeout_s=PROBE_S) as rest:
+        async with BinanceRest(settings.exchange_rest_url, clock, timeout_s=PROBE_S, budget=budget) as rest:
             await rest.ping()
             instruments = await rest.instruments()
-            weight_limit = rest.budget.limit
     except FeedUnavailable as error:
         if must_answer:
             raise
@@ -113,7 +112,7 @@ async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = Fa
         symbols=settings.symbols,
         pairs=tuple(settings.pair_list()),
         instruments=instruments,
-        weight_limit=weight_limit,
+        budget=budget,
     )
 
 
@@ -205,7 +204,7 @@ async def open_source(
             rest_url=settings.exchange_rest_url,
             archive_url=settings.archive_url,
             instruments=plan.instruments or {},
-            weight_limit=plan.weight_limit,
+            budget=plan.budget or WeightBudget(clock),
             finished=asyncio.Event(),
         )
         return
@@ -224,13 +223,12 @@ async def open_source(
     async with SimulatedExchange(feed, clock=clock) as exchange:
         async with BinanceRest(exchange.rest_url, clock) as rest:
             instruments = await rest.instruments()
-            weight_limit = rest.budget.limit
         yield Source(
             plan=plan,
             ws_url=exchange.ws_url,
             rest_url=exchange.rest_url,
             archive_url=exchange.rest_url if exchange.archive else None,
             instruments=instruments,
-            weight_limit=weight_limit,
+            budget=rest.budget,
             finished=finished,
         )

@@ -44,10 +44,7 @@ export function Figures({ title, lines, metrics }: { title: string; lines: reado
               <Hint
                 content={<MetricHint info={catalogue.get(baseName(line.metric))} quantity={metrics[line.metric]} />}
               >
-                <button
-                  type="button"
-                  className="min-h-5 w-full cursor-help whitespace-nowrap pl-3 text-left text-dim leading-5"
-                >
+                <button type="button" className="min-h-5 w-full cursor-help pl-3 text-left text-dim leading-5">
                   {under(title, titleOf(baseName(line.metric), catalogue))}
                 </button>
               </Hint>
@@ -68,8 +65,10 @@ function Value({ line, metrics }: { line: Line; metrics: Metrics }) {
   if (quantity.value === null) return <Absent quantity={quantity} />;
   return (
     <>
-      <span className="num">{line.text?.(metrics) ?? quantityText(line.metric, quantity, 2)}</span>
-      {line.detail ? <span className="num block text-[11px] text-dim leading-4">{line.detail(metrics)}</span> : null}
+      <span className="num whitespace-nowrap">{line.text?.(metrics) ?? quantityText(line.metric, quantity, 2)}</span>
+      {line.detail ? (
+        <span className="num block whitespace-nowrap text-[11px] text-dim leading-4">{line.detail(metrics)}</span>
+      ) : null}
     </>
   );
 }
