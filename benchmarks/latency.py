@@ -146,7 +146,7 @@ def _section(load: Load, delays: dict[str, Delays], seconds: float) -> Section:
         "Exchange, pairscope and client are three processes on this machine; an update is matched to the trade by the "
         "count of trades in its bar (of a pair: of y).\n"
         "Delays run from before the send to the arrival, so they hold every wait on purpose: decoding in batches, and "
-        "at most ten updates of an open bar a second.",
+        "at most some sixteen updates of an open bar a second.",
         tables=[
             Table(("topics", "delay of", "measured", "p50 ms", "p90 ms", "p99 ms", "max ms"), rows),
             Table(
