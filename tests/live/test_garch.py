@@ -18,7 +18,7 @@ from pairscope.analytics.garch import GarchFit, MissingLibrary, fit_garch
 from pairscope.base.clock import ManualClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import FloatArray
-from pairscope.live.garch import REFIT_S, GarchDesk, GarchProcess
+from pairscope.live.garch import OLD, REFIT_S, GarchDesk, GarchProcess
 
 SECOND = Interval(1_000)
 
@@ -119,6 +119,16 @@ async def test_a_fit_of_a_long_bar_is_as_good_as_its_bar_is_long(clock: ManualCl
     clock.advance(59.0)
     assert await desk.fitted("BTCUSDT", Interval(60_000), inputs) is first
     assert inputs.asked == 1
+
+
+async def test_a_fit_that_nobody_asked_about_for_long_is_made_anew_before_it_is_told(clock: ManualClock) -> None:
+    desk, inputs = GarchDesk(clock, Instant()), Inputs()
+    first = await desk.fitted("BTCUSDT", SECOND, inputs)
+    clock.advance(OLD * REFIT_S)
+    newer = await desk.fitted("BTCUSDT", SECOND, inputs)
+    assert first is not None
+    assert newer is not None
+    assert newer.as_of_ms > first.as_of_ms
 
 
 async def test_several_who_ask_at_once_share_one_fit(clock: ManualClock) -> None:

@@ -27,6 +27,7 @@ from pairscope.live.windows import Fitted
 log = structlog.get_logger()
 
 REFIT_S = 15.0
+OLD = 4  # times as long as a fit is good for
 IDLE_S = 300.0
 LONGEST_WAIT_S = 20.0
 MOST_KEPT = 2_000
@@ -78,8 +79,8 @@ def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
 class GarchDesk:
     """The newest fit of each symbol and interval that was asked about.
 
-    A fit that is older than `REFIT_S` and than a bar is given once more, and replaced behind the scenes. Only the first
-    one is waited for.
+    A fit that is older than `REFIT_S` and than a bar is given once more, and replaced behind the scenes. The first one
+    is waited for, and so is one that nobody has asked about for four times as long.
     """
 
     def __init__(self, clock: Clock, process: GarchProcess | None = None) -> None:
@@ -95,11 +96,12 @@ class GarchDesk:
         self._last_asked_s = now_s = self._clock.monotonic_s()
         key = (symbol, interval)
         kept, made_s = self._kept.get(key, (None, 0.0))
-        if kept is not None and now_s - made_s < max(REFIT_S, interval.ms / 1_000):
+        age_s, good_s = now_s - made_s, max(REFIT_S, interval.ms / 1_000)
+        if kept is not None and age_s < good_s:
             return kept
         if key not in self._under_way:
             self._under_way[key] = asyncio.create_task(self._make(key, inputs), name=f"garch {symbol}")
-        if kept is not None:
+        if kept is not None and age_s < OLD * good_s:
             return kept
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(asyncio.shield(self._under_way[key]), LONGEST_WAIT_S)
