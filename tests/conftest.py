@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
+import zstandard
 from hypothesis import settings
+
+from pairscope.base.model import TradeBatch
 
 # The same examples in every run, and no verdict by the clock: kernels are compiled on their first call.
 settings.register_profile("pairscope", deadline=None, derandomize=True)
@@ -20,3 +27,32 @@ def data_dir() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"recorded market data not found at {SHARED_DATA}")
     return SHARED_DATA
+
+
+RECORDED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
+
+
+@pytest.fixture(scope="session")
+def recorded_day(data_dir: Path) -> TradeBatch:
+    """Six minutes of raw trades of 2024, in their order of arrival; symbols are those of `RECORDED_SYMBOLS`."""
+    rows = list(_recorded(data_dir / "usdm-trades-2024-08-08" / "usdm_trades_20240808.txt.zst"))
+    symbol_id, trade_id, time_ms, price, size, maker, received = zip(*rows, strict=True)
+    return TradeBatch(
+        np.array(symbol_id, np.int32),
+        np.array(trade_id, np.int64),
+        np.array(time_ms, np.int64),
+        np.array(price),
+        np.array(size),
+        np.array(maker),
+        np.array(received, np.int64),
+    )
+
+
+def _recorded(path: Path) -> Iterator[tuple[int, int, int, float, float, bool, int]]:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for line in io.TextIOWrapper(stream):
+            received, _, frame = line.partition(" ")
+            trade = msgspec.json.decode(frame)["data"]
+            price, size = float(trade["p"]), float(trade["q"])
+            symbol_id = RECORDED_SYMBOLS.index(trade["s"])
+            yield symbol_id, trade["t"], trade["T"], price, size, trade["m"], int(received)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import zstandard
 
 from pairscope.analytics.wanted import PAIR_BAR
 from pairscope.api import wire
@@ -38,30 +36,6 @@ ROW = ("y", "x", "beta", "alpha", "spread", "spread_z", "correlation")
 LATE_SHARE = 0.002
 SETTLING_SHARE = 0.3  # of the chunks, after which late trades are waited for
 LONGEST_DELAY = 4_000  # trades that overtake a late one: a minute or so
-
-
-def recorded(path: Path) -> Iterator[tuple[int, int, int, float, float, bool, int]]:
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for line in io.TextIOWrapper(stream):
-            received, _, frame = line.partition(" ")
-            trade = msgspec.json.decode(frame)["data"]
-            price, size = float(trade["p"]), float(trade["q"])
-            yield SYMBOLS.index(trade["s"]), trade["t"], trade["T"], price, size, trade["m"], int(received)
-
-
-@pytest.fixture(scope="module")
-def day(data_dir: Path) -> TradeBatch:
-    rows = list(recorded(data_dir / "usdm-trades-2024-08-08" / "usdm_trades_20240808.txt.zst"))
-    symbol_id, trade_id, time_ms, price, size, maker, received = zip(*rows, strict=True)
-    return TradeBatch(
-        np.array(symbol_id, np.int32),
-        np.array(trade_id, np.int64),
-        np.array(time_ms, np.int64),
-        np.array(price),
-        np.array(size),
-        np.array(maker),
-        np.array(received, np.int64),
-    )
 
 
 def with_late_trades(count: int, rng: np.random.Generator) -> IntArray:
@@ -181,7 +155,7 @@ async def play(room: Room, day: TradeBatch, rng: np.random.Generator) -> AsyncIt
 @pytest.mark.data
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
-    tmp_path: Path, day: TradeBatch, seed: int
+    tmp_path: Path, recorded_day: TradeBatch, seed: int
 ) -> None:
     async with open_room(tmp_path / "tape.duckdb") as room:
         for interval in INTERVALS:
@@ -189,7 +163,7 @@ async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
                 room.follow(f"pair:{Y}:{X}:{interval}:{WINDOW}:{method}")
             for symbol in SYMBOLS:
                 room.follow(f"symbol:{symbol}:{interval}")
-        async for _ in play(room, day, np.random.default_rng(seed)):
+        async for _ in play(room, recorded_day, np.random.default_rng(seed)):
             pass
         await room.settled()
         await room.read()
@@ -211,10 +185,12 @@ async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
 
 
 @pytest.mark.data
-async def test_present_metrics_are_computed_again_from_the_stored_trades(tmp_path: Path, day: TradeBatch) -> None:
+async def test_present_metrics_are_computed_again_from_the_stored_trades(
+    tmp_path: Path, recorded_day: TradeBatch
+) -> None:
     async with open_room(tmp_path / "tape.duckdb") as room:
         checked = 0
-        async for _ in play(room, day, np.random.default_rng(4)):
+        async for _ in play(room, recorded_day, np.random.default_rng(4)):
             checked += 1
             if checked % 20:
                 continue

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from pathlib import Path
-
-import msgspec
 import numpy as np
 import pytest
-import zstandard
 
 from pairscope.analytics.catalogue import PairWindow, pair_metrics
 from pairscope.bars.align import align_closes, stale_limit_ms
@@ -33,30 +27,6 @@ BTCUSDT = [
 ETHUSDT_VOLUMES = [1172.012, 1611.512, 1378.284, 1924.640, 2358.963]
 
 
-def recorded(path: Path) -> Iterator[tuple[int, int, int, float, float, bool, int]]:
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for line in io.TextIOWrapper(stream):
-            received, _, frame = line.partition(" ")
-            trade = msgspec.json.decode(frame)["data"]
-            price, size = float(trade["p"]), float(trade["q"])
-            yield SYMBOLS.index(trade["s"]), trade["t"], trade["T"], price, size, trade["m"], int(received)
-
-
-@pytest.fixture(scope="module")
-def tape(data_dir: Path) -> TradeBatch:
-    rows = list(recorded(data_dir / "usdm-trades-2024-08-08" / "usdm_trades_20240808.txt.zst"))
-    symbol_id, trade_id, time_ms, price, size, maker, received = zip(*rows, strict=True)
-    return TradeBatch(
-        np.array(symbol_id, np.int32),
-        np.array(trade_id, np.int64),
-        np.array(time_ms, np.int64),
-        np.array(price),
-        np.array(size),
-        np.array(maker),
-        np.array(received, np.int64),
-    )
-
-
 def of_symbol(bars: BarArray, symbol: str) -> BarArray:
     within = (bars["open_time_ms"] >= FIRST_MS) & (bars["open_time_ms"] <= LAST_MS)
     own: BarArray = bars[within & (bars["symbol_id"] == SYMBOLS.index(symbol))]
@@ -64,8 +34,8 @@ def of_symbol(bars: BarArray, symbol: str) -> BarArray:
 
 
 @pytest.fixture(scope="module")
-def bars(tape: TradeBatch) -> BarArray:
-    return build_bars(tape, MINUTE)
+def bars(recorded_day: TradeBatch) -> BarArray:
+    return build_bars(recorded_day, MINUTE)
 
 
 def test_minute_bars_of_btcusdt_equal_the_reference_figures(bars: BarArray) -> None:
@@ -77,14 +47,14 @@ def test_minute_volumes_of_ethusdt_equal_the_reference_figures(bars: BarArray) -
     assert of_symbol(bars, "ETHUSDT")["volume"].tolist() == ETHUSDT_VOLUMES
 
 
-def test_every_recorded_trade_is_in_one_bar(tape: TradeBatch, bars: BarArray) -> None:
-    assert bars["trades"].sum() == len(tape)
+def test_every_recorded_trade_is_in_one_bar(recorded_day: TradeBatch, bars: BarArray) -> None:
+    assert bars["trades"].sum() == len(recorded_day)
     assert (bars["last_id"] - bars["first_id"] + 1 == bars["trades"]).all()
 
 
-def test_the_pair_statistics_of_one_second_bars_equal_the_reference_figures(tape: TradeBatch) -> None:
+def test_the_pair_statistics_of_one_second_bars_equal_the_reference_figures(recorded_day: TradeBatch) -> None:
     second = Interval(1_000)
-    bars = build_bars(tape, second)
+    bars = build_bars(recorded_day, second)
     btc, eth = (bars[bars["symbol_id"] == index] for index in range(2))
     first_ms = max(int(leg["open_time_ms"][0]) for leg in (btc, eth))
     last_ms = min(int(leg["open_time_ms"][-1]) for leg in (btc, eth))

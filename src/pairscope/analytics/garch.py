@@ -16,6 +16,7 @@ from pairscope.analytics.rolling import moves
 from pairscope.base.errors import PairscopeError
 from pairscope.base.model import FloatArray
 
+BARS = 1_000  # in the window of a fit
 FEWEST_RETURNS = 100
 _SCALE = 100.0  # omega and the likelihood are those of returns in per cent
 _TOLERANCE = 1e-10

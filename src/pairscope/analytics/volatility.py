@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pairscope.analytics.garch import FEWEST_RETURNS
+from pairscope.analytics.garch import BARS, FEWEST_RETURNS
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import SymbolWindow
@@ -36,7 +36,7 @@ METRICS = (
         formula="deviation of the next return by GARCH(1,1), sqrt(omega + alpha e² + beta sigma²)",
         unit="ln per bar",
         function=garch_forecast,
-        window=1_000,
+        window=BARS,
         reference=_REFERENCE,
         remark=_REMARK,
         cadence="scan",
@@ -49,7 +49,7 @@ METRICS = (
         formula="deviation of the last return of the fit by GARCH(1,1), given those before it",
         unit="ln per bar",
         function=garch_volatility,
-        window=1_000,
+        window=BARS,
         reference=_REFERENCE,
         remark=_REMARK,
         cadence="scan",

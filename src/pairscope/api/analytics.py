@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from pairscope.analytics.catalogue import CATALOGUE
-from pairscope.analytics.clusters import cluster, distances
+from pairscope.analytics.clusters import DEFAULT_CUT, cluster, distances
 from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
@@ -33,11 +34,11 @@ from pairscope.api.parameters import (
     Y,
     limit_of,
 )
-from pairscope.api.query import Query, read_kept_interval
+from pairscope.api.query import Query
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
-from pairscope.live.study import CorrelationOf, MatrixStudy
+from pairscope.live.study import CORRELATIONS_OF, CorrelationOf, MatrixStudy
 
 MOST_IN_MATRIX = 600
 
@@ -130,7 +131,7 @@ async def get_correlations(context: Context, query: Query) -> wire.CorrelationMa
 
 async def get_clustering(context: Context, query: Query) -> wire.Clustering:
     interval, window, on = _interval(context, query), _window(context, query), _on(query)
-    cut = query.number("cut", 0.9, 0.0, 2.0)
+    cut = query.number("cut", DEFAULT_CUT, 0.0, 2.0)
     study = await _matrix(context, query, interval, window, on)
     found = await asyncio.to_thread(cluster, distances(study.matrix), cut)
     labels = found.label[found.order].tolist()
@@ -193,7 +194,7 @@ def _interval(context: Context, query: Query) -> Interval:
 
 
 def _kept_interval(context: Context, query: Query) -> Interval:
-    return read_kept_interval(query.text("interval") or context.settings.metric_interval, context.live.intervals)
+    return query.kept_interval("interval", context.settings.metric_interval, context.live.intervals)
 
 
 def _window(context: Context, query: Query) -> int:
@@ -206,12 +207,7 @@ def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | N
 
 
 def _on(query: Query) -> CorrelationOf:
-    match query.choice("on", ("returns", "levels", "hy")):
-        case "levels":
-            return "levels"
-        case "hy":
-            return "hy"
-    return "returns"
+    return cast(CorrelationOf, query.choice("on", CORRELATIONS_OF) or CORRELATIONS_OF[0])
 
 
 async def _matrix(context: Context, query: Query, interval: Interval, window: int, on: CorrelationOf) -> MatrixStudy:

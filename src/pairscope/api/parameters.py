@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pairscope.analytics.clusters import DEFAULT_CUT
 from pairscope.analytics.hedge import METHODS, REMARKS
 from pairscope.api.query import Parameter
 from pairscope.base.model import BarSource
 from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
+from pairscope.live.study import CORRELATIONS_OF
 
 MOST_ROWS = 5000
 SOURCES = tuple(source.name.lower() for source in BarSource)
@@ -102,14 +104,14 @@ SYMBOLS = Parameter(
 ON = Parameter(
     "on",
     "Of log returns, of log prices (prone to spurious values), or of the trades themselves (Hayashi-Yoshida).",
-    {"type": "string", "enum": ["returns", "levels", "hy"], "default": "returns"},
+    {"type": "string", "enum": list(CORRELATIONS_OF), "default": CORRELATIONS_OF[0]},
     "returns",
 )
 CUT = Parameter(
     "cut",
     "Distance sqrt(2 (1 - correlation)) below which symbols belong together: 0.9 stands for a correlation of about"
     " 0.6.",
-    {"type": "number", "minimum": 0, "maximum": 2, "default": 0.9},
+    {"type": "number", "minimum": 0, "maximum": 2, "default": DEFAULT_CUT},
     "0.9",
 )
 

@@ -113,6 +113,10 @@ class Query:
             raise _not_kept(f"bars of {interval} cannot be made", kept)
         return interval
 
+    def kept_interval(self, name: str, default: str, kept: Sequence[Interval]) -> Interval:
+        """An interval that is held in memory and on the disk."""
+        return read_kept_interval(self._values.get(name, default), kept)
+
     def time_ms(self, name: str) -> int | None:
         text = self._values.get(name)
         return None if text is None else _read_time(name, text)

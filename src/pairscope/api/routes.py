@@ -24,7 +24,6 @@ from pairscope.api.parameters import (
     limit_of,
 )
 from pairscope.api.query import Query
-from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource
 
@@ -76,10 +75,11 @@ def _watched(context: Context) -> wire.SymbolsWatched:
 async def get_ohlc(context: Context, query: Query) -> msgspec.Raw:
     live = context.live
     symbol = query.symbol("symbol", live.symbols)
-    interval = query.interval("interval", context.settings.metric_interval, live.intervals)
+    stored = query.flag("stored")
+    read_interval, read = (query.kept_interval, _stored_bars) if stored else (query.interval, _bars)
+    interval = read_interval("interval", context.settings.metric_interval, live.intervals)
     limit = query.integer("limit", 1000, 1, MOST_ROWS)
     source = query.choice("source", SOURCES)
-    read = _stored_bars if query.flag("stored") else _bars
     bars = await read(context, symbol, interval, query.time_ms("from"), query.time_ms("to"), limit)
     if source is not None:
         bars = bars[bars["source"] == BarSource[source.upper()]]
@@ -111,9 +111,6 @@ async def _bars(
 async def _stored_bars(
     context: Context, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
 ) -> BarArray:
-    if interval not in context.live.intervals:
-        kept = ", ".join(map(str, context.live.intervals))
-        raise RequestError(f"no bars of {interval} are stored", cure=f"kept intervals: {kept}", code="unknown_interval")
     async with context.disk.turn():
         return await asyncio.to_thread(
             context.store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=limit, newest=True

@@ -107,11 +107,6 @@ class GarchDesk:
             return await asyncio.wait_for(asyncio.shield(self._under_way[key]), LONGEST_WAIT_S)
         return None
 
-    async def fit_once(self, inputs: Inputs) -> Fitted | None:
-        """A fit of the past, which is not kept."""
-        self._last_asked_s = self._clock.monotonic_s()
-        return await self._fit(inputs)
-
     async def run(self) -> None:
         """End the process when nobody has asked for a while, and when this is cancelled."""
         try:

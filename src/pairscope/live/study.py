@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from pairscope.analytics.clusters import correlation_matrix
+from pairscope.analytics.garch import BARS as GARCH_BARS
 from pairscope.analytics.health import Health, judge
 from pairscope.analytics.lead_lag import LeadLag, lead_lag
 from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
@@ -27,7 +28,6 @@ from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, Trad
 from pairscope.live.garch import GarchDesk
 from pairscope.live.state import Live, Span, check_window
 from pairscope.live.windows import (
-    GARCH_BARS,
     Fitted,
     Measured,
     PairSeries,
@@ -44,6 +44,7 @@ from pairscope.live.windows import (
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
 CorrelationOf = Literal["returns", "levels", "hy"]
+CORRELATIONS_OF: tuple[CorrelationOf, ...] = get_args(CorrelationOf)
 
 
 class TradeReader(Protocol):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from pairscope.analytics.catalogue import PairWindow, SymbolWindow, Value
+from pairscope.analytics.garch import BARS as GARCH_BARS
 from pairscope.analytics.garch import GarchFit
 from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.rolling import rolling_pair
@@ -21,8 +22,6 @@ from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
-
-GARCH_BARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
