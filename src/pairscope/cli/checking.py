@@ -17,6 +17,7 @@ from pairscope.base.errors import DataFolderError, SettingsError, UnknownName
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarArray, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.cli.asking import ask
 from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
 from pairscope.cli.published import verify_published
 from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
@@ -56,14 +57,8 @@ def _reports(path: Path) -> tuple[Sequence[SymbolReport], str]:
 
 
 def _asked(url: str) -> Sequence[SymbolReport]:
-    try:
-        answer = httpx.get(f"{url}/status/tape", timeout=10)
-        answer.raise_for_status()
-        return msgspec.json.decode(answer.content, type=_TapeStatus).symbols
-    except (httpx.HTTPError, msgspec.DecodeError) as error:
-        raise DataFolderError(
-            f"the pairscope at {url} cannot be asked: {error}", cure="stop it, or look at its log"
-        ) from error
+    with httpx.Client(base_url=url, timeout=10) as client:
+        return ask(client, "/status/tape", _TapeStatus).symbols
 
 
 class _TapeStatus(msgspec.Struct):

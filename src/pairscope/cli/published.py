@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import httpx
-import msgspec
 import numpy as np
 
 from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.wanted import SYMBOL_BAR
 from pairscope.api import wire
-from pairscope.base.errors import DataFolderError, PairscopeError
+from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray
+from pairscope.cli.asking import ask
 from pairscope.live.windows import first_needed_ms, pair_series, symbol_series
 from pairscope.store.folder import read_announcement
 
@@ -29,8 +28,6 @@ MOST_TOLD = 20
 MOST_BARS = 5_000  # in one answer
 PAIR_COLUMNS = ("y", "x", "beta", "alpha", "spread", "spread_z", "correlation")
 BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "trades")
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -92,7 +89,7 @@ class _Published:
         self._client = client
 
     def verify(self, symbols: Sequence[str] | None) -> MetricsVerdict:
-        config = self._ask("/config", wire.Config)
+        config = ask(self._client, "/config", wire.Config)
         named = {info.symbol for info in config.symbols}
         chosen = named if symbols is None else named & {*symbols}
         whole = MetricsVerdict()
@@ -116,8 +113,13 @@ class _Published:
 
     def _symbol(self, symbol: str, interval: Interval, window: int) -> MetricsVerdict:
         verdict = MetricsVerdict()
-        published = self._ask(
-            f"/analytics/{symbol}/series", wire.SymbolSeriesAnswer, interval=interval, window=window, limit=ROWS
+        published = ask(
+            self._client,
+            f"/analytics/{symbol}/series",
+            wire.SymbolSeriesAnswer,
+            interval=interval,
+            window=window,
+            limit=ROWS,
         )
         if settled := published.open_time_ms[:-UNSETTLED]:
             bars = self._stored(symbol, interval, window, settled)
@@ -129,7 +131,9 @@ class _Published:
     def _pair(self, y: str, x: str, interval: Interval, window: int, method: str) -> MetricsVerdict:
         verdict = MetricsVerdict()
         asked = {"y": y, "x": x, "interval": interval, "window": window, "method": method}
-        published = self._ask("/analytics/pair", wire.PairAnswer, **asked, limit=ROWS, metrics="price_spread").series
+        published = ask(
+            self._client, "/analytics/pair", wire.PairAnswer, **asked, limit=ROWS, metrics="price_spread"
+        ).series
         if settled := published.open_time_ms[:-UNSETTLED]:
             legs = [self._stored(symbol, interval, window, settled) for symbol in (y, x)]
             computed = pair_series(legs[0], legs[1], interval, window, settled[0], settled[-1], method)
@@ -145,22 +149,10 @@ class _Published:
         while from_ms <= rows[-1]:
             to_ms = from_ms + MOST_BARS * interval.ms
             span = {"from": from_ms, "to": to_ms, "stored": "true", "limit": MOST_BARS}
-            answer = self._ask("/ohlc", wire.Ohlc, symbol=symbol, interval=interval, **span)
+            answer = ask(self._client, "/ohlc", wire.Ohlc, symbol=symbol, interval=interval, **span)
             bars = np.zeros(len(answer.bars.open_time_ms), BAR)
             for name in BAR_COLUMNS:
                 bars[name] = getattr(answer.bars, name)
             pages.append(bars)
             from_ms = to_ms
         return np.concatenate(pages)
-
-    def _ask(self, address: str, kind: type[Answer], **parameters: Any) -> Answer:
-        try:
-            answer = self._client.get(address, params={name: str(value) for name, value in parameters.items()})
-            if answer.is_error:
-                error = msgspec.json.decode(answer.content, type=wire.ErrorAnswer).error
-                raise PairscopeError(f"{address}: {error.message}", cure=error.cure)
-            return msgspec.json.decode(answer.content, type=kind)
-        except (httpx.HTTPError, msgspec.DecodeError) as error:
-            raise DataFolderError(
-                f"the server at {self._client.base_url} cannot be asked: {error}", cure="look at its log"
-            ) from error
