@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -17,11 +16,12 @@ import structlog
 import uvicorn
 
 from pairscope.analytics import catalogue
+from pairscope.api.listening import address_of, exposure, listen, open_browser, wants_browser
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
 from pairscope.base.clock import Clock, SystemClock, now_ms
-from pairscope.base.errors import SettingsError, StoreUnavailable
+from pairscope.base.errors import StoreUnavailable
 from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
@@ -61,27 +61,6 @@ def clear_replayed(path: Path) -> None:
     if marker.exists():
         for old in (path, path.with_name(f"{path.name}.wal"), marker):
             old.unlink(missing_ok=True)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything else is started.
-
-    Raises:
-        SettingsError: when it is taken or may not be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((host, port))
-        taken.listen(128)
-    except OSError as error:
-        taken.close()
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            cure=f"stop what uses the port, or choose another: --port {port + 1 if port < 65535 else 8000}",
-        ) from None
-    return taken
 
 
 class System:
@@ -337,23 +316,38 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
 async def serve(settings: Settings, clock: Clock | None = None) -> None:
     """Run until interrupted: the API and the dashboard on one port, the market behind them."""
     clock = clock or SystemClock()
-    taken = listen(settings.host, settings.port)
-    with taken:
+    with contextlib.ExitStack() as taken:
+        sockets = [taken.enter_context(listen(settings.host, settings.port))]
+        if settings.frontend_port is not None:
+            sockets.append(taken.enter_context(listen(settings.host, settings.frontend_port, "--frontend-port")))
         async with opened(settings, clock) as system:
-            url = f"http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{settings.port}"
-            label = system.source.plan.label
-            system.store.announce(url)
-            server = make_server(system.app, taken)
+            system.store.announce(address_of(settings.host, settings.port))
+            server = make_server(system.app, sockets)
             market = asyncio.create_task(system.run(), name="market")
             market.add_done_callback(lambda task: _stop_on_failure(task, server))
-            log.info("serving", url=url, source=label, tape=str(system.store.path))
-            print(f"pairscope is on {url}  ({label})  stop it with Ctrl-C", flush=True)
+            page = asyncio.create_task(_tell(settings, system, server), name="page")
             try:
-                await server.serve(sockets=[taken])
+                await server.serve(sockets=sockets)
             finally:
-                market.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await market
+                for task in (page, market):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+
+async def _tell(settings: Settings, system: System, server: uvicorn.Server) -> None:
+    """Say where it is, once it is there, and open it when that is wanted."""
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.02)
+    url = settings.base_url or address_of(settings.host, settings.port)
+    label = system.source.plan.label
+    log.info("serving", url=url, source=label, tape=str(system.store.path))
+    meaning = exposure(settings.host, settings.port, settings.names())
+    if meaning is not None:
+        print(meaning, flush=True)
+    print(f"pairscope is on {url}  ({label})  stop it with Ctrl-C", flush=True)
+    if wants_browser(settings.open) and not await asyncio.to_thread(open_browser, url):
+        print(f"no browser could be opened: open {url} yourself", flush=True)
 
 
 def _stop_on_failure(task: asyncio.Task[None], server: uvicorn.Server) -> None:

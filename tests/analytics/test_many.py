@@ -64,10 +64,16 @@ def test_prices_beyond_all_floats_are_null() -> None:
     assert np.isnan(pair_columns(rows, np.array([0]), np.array([1]), 3, 0).price_spread[0])
 
 
+def test_two_bars_have_one_return_and_no_number_of_it() -> None:
+    found = pair_columns(closes(3, 3, 50, 0.0), np.array([1]), np.array([0]), 2, 0)
+    assert np.isnan([found.correlation, found.beta, found.spread_z]).all()
+    assert found.n.tolist() == [2]
+
+
 def test_requests_that_make_no_sense_are_refused() -> None:
     rows, one = closes(3, 3, 50, 0.0), np.array([1])
-    with pytest.raises(RequestError, match="at least 3 bars"):
-        pair_columns(rows, one, one, 2, 0)
+    with pytest.raises(RequestError, match="at least 2 bars"):
+        pair_columns(rows, one, one, 1, 0)
     with pytest.raises(RequestError, match="as many of each"):
         pair_columns(rows, one, np.array([1, 2]), 30, 0)
     for wrong in (-1, 3):

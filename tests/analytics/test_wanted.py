@@ -31,7 +31,9 @@ def test_every_metric_can_be_asked_for_with_each_default_written_out(metric) -> 
         ("vwap:period=3", "vwap has no parameter 'period=3'", "it takes none"),
         ("rsi:period=0", "'period' cannot be '0'", "give a whole number from 1 to 10,000"),
         ("rsi:period=2.5", "'period' cannot be '2.5'", "give a whole number from 1 to 10,000"),
-        ("rsi:period=", "'period' cannot be ''", "give a whole number from 1 to 10,000"),
+        ("rsi:period=3:period=", "'period' of rsi is given more than once", "give it once"),
+        ("rsi:period=1_4", "'period' cannot be '1_4'", "give a whole number from 1 to 10,000"),
+        ("rsi:period=١", "'period' cannot be '١'", "give a whole number from 1 to 10,000"),
         ("signal:threshold=nan", "'threshold' cannot be 'nan'", "give a number from 0.0 to 100.0"),
         ("signal:threshold=1e9", "'threshold' cannot be '1e9'", "give a number from 0.0 to 100.0"),
     ],
@@ -83,3 +85,11 @@ def test_parameters_reach_the_function() -> None:
     found = {method: want(f"beta:method={method}", "pair").compute(window).value for method in METHODS}
     assert found["huber"] == window.hedge("huber").beta
     assert len(set(found.values())) == len(METHODS)
+
+
+def test_a_parameter_without_a_value_counts_as_not_given() -> None:
+    assert want("rsi:period=", "symbol") == want("rsi:", "symbol") == want("rsi", "symbol")
+
+
+def test_a_method_is_known_by_the_name_others_give_it() -> None:
+    assert want("beta:method=Robust", "pair").parameters == {"method": "huber"}

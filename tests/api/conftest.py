@@ -302,7 +302,7 @@ def serve() -> Serve:
     @contextlib.asynccontextmanager
     async def served(app: FastAPI) -> AsyncIterator[Served]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            server = make_server(app, listening)
+            server = make_server(app, [listening])
             running = asyncio.create_task(server.serve(sockets=[listening]))
             one = Served(app, listening.getsockname()[1])
             try:

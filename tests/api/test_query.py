@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.api.query import Query, read_interval, read_kept_interval
+from pairscope.api.query import Parameter, Query, read_interval, read_kept_interval
 from pairscope.base.errors import RequestError, UnknownName
 from pairscope.base.interval import Interval
 from pairscope.base.model import SymbolTable
 
-NAMES = {"symbol": "symbol", "limit": "limit", "from": "from", "start": "from", "interval": "interval"}
+PARAMETERS = (
+    Parameter("symbol", "", {"type": "string"}, "", aliases=("s",)),
+    Parameter("limit", "", {"type": "integer", "minimum": 1, "maximum": 9, "default": 7}, 1),
+    Parameter("from", "", {}, "", aliases=("start",)),
+    Parameter("interval", "", {"type": "string"}, "1m"),
+    Parameter("window", "", {}, 300),
+    Parameter("method", "", {"enum": ["ols", "tls"], "default": "ols"}, "ols", others={"orthogonal": "tls"}),
+)
+NAMES = {name: one for one in PARAMETERS for name in (one.name, *one.aliases)}
 KEPT = (Interval(1_000), Interval(60_000))
 
 
@@ -20,11 +28,12 @@ def query(text: str | bytes) -> Query:
 
 
 def test_a_parameter_is_read_under_its_own_name_and_under_its_aliases() -> None:
-    assert query("from=5").time_ms("from") == query("start=5").time_ms("from") == query("START=5").time_ms("from") == 5
+    at_ms = 1_723_075_200_000
+    assert [query(f"{name}={at_ms}").time_ms("from") for name in ("from", "start", "START")] == [at_ms] * 3
 
 
 def test_a_parameter_without_a_value_counts_as_not_given() -> None:
-    assert query("limit=&from=%20").integer("limit", 7, 1, 9) == 7
+    assert query("limit=&from=%20").integer("limit") == 7
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_known_name() -> None:
@@ -33,7 +42,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_known_name() -> None:
     assert error.value.cure == "did you mean 'limit'?"
 
 
-@pytest.mark.parametrize("text", ["limit=1&limit=2", "from=1&start=2"])
+@pytest.mark.parametrize("text", ["limit=1&limit=2", "limit=&limit=2", "limit=1&limit=", "from=1&start=2"])
 def test_a_parameter_given_twice_is_refused_even_under_an_alias(text: str) -> None:
     with pytest.raises(RequestError, match="more than once"):
         query(text)
@@ -49,34 +58,14 @@ def test_more_parameters_than_any_request_needs_are_refused() -> None:
 )
 def test_a_number_out_of_bounds_or_of_another_form_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(RequestError) as error:
-        Query(NAMES, b"", {"limit": text}).integer("limit", 1, 1, 9)
+        Query(NAMES, b"", {"limit": text}).integer("limit")
     assert error.value.cure == "give a whole number from 1 to 9"
     assert error.value.http_status == 422
 
 
-@pytest.mark.parametrize(
-    ("text", "time_ms"),
-    [
-        ("0", 0),
-        ("1723075200000", 1_723_075_200_000),
-        ("2024-08-08", 1_723_075_200_000),
-        ("2024-08-08T00:00:00Z", 1_723_075_200_000),
-        ("2024-08-08T00:00:00", 1_723_075_200_000),
-        ("2024-08-08 00:00:00.25", 1_723_075_200_250),
-        ("2024-08-08T02:00:00%2B02:00", 1_723_075_200_000),
-        ("2024-08-08T02:00:00+02:00", 1_723_075_200_000),
-    ],
-)
-def test_a_time_is_read_as_milliseconds_or_as_iso_8601_in_utc(text: str, time_ms: int) -> None:
-    assert query(f"from={text}").time_ms("from") == time_ms
-
-
-@pytest.mark.parametrize(
-    "text", ["yesterday", "-1", "253402300800000", "2024-13-01", "nan", "1e12", "0001-01-01T00:00Z"]
-)
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="'from' cannot be"):
-        query(f"from={text}").time_ms("from")
+def test_a_time_is_read_in_any_form_and_an_escaped_or_a_lost_plus_is_the_same() -> None:
+    texts = ("2024-08-08T02:00:00%2B02:00", "2024-08-08T02:00:00+02:00", "2024-08-08%2000:00:00Z", "1723075200000")
+    assert {query(f"from={text}").time_ms("from") for text in texts} == {1_723_075_200_000}
 
 
 def test_a_symbol_of_any_case_is_found_and_an_unknown_one_is_told_the_nearest() -> None:
@@ -110,18 +99,26 @@ def test_only_a_kept_interval_is_live() -> None:
 
 
 def test_a_choice_is_read_in_any_case() -> None:
-    assert Query(NAMES, b"", {"symbol": "OLS"}).choice("symbol", ("ols",)) == "ols"
+    asked = [query(text).choice("method") for text in ("method=TLS", "method=Orthogonal", "", "method=")]
+    assert asked == ["tls", "tls", "ols", "ols"]
     with pytest.raises(RequestError, match="choose from ols, tls"):
-        Query(NAMES, b"", {"symbol": "lasso"}).choice("symbol", ("ols", "tls"))
+        query("method=lasso").choice("method")
 
 
-@given(st.binary(max_size=60), st.sampled_from(["symbol", "limit", "from", "interval"]))
+def test_a_window_is_bars_or_a_duration() -> None:
+    asked = [query(text).window("window", Interval(60_000), 300) for text in ("window=60", "window=4h", "")]
+    assert asked == [60, 240, 300]
+
+
+@given(st.binary(max_size=60), st.sampled_from(["symbol", "limit", "from", "interval", "window", "method"]))
 def test_whatever_arrives_is_read_or_refused_with_an_error_of_ours(noise: bytes, name: str) -> None:
     readers: dict[str, Any] = {
         "symbol": lambda one: one.symbol("symbol", SymbolTable(["BTCUSDT"])),
-        "limit": lambda one: one.integer("limit", 1, 1, 9),
+        "limit": lambda one: one.integer("limit"),
         "from": lambda one: one.time_ms("from"),
         "interval": lambda one: one.interval("interval", "1m", KEPT),
+        "window": lambda one: one.window("window", Interval(1_000), 300),
+        "method": lambda one: one.choice("method"),
     }
     refused: RequestError | None = None
     try:

@@ -56,7 +56,7 @@ async def test_bars_follow_the_market_however_often_they_were_asked_for(market: 
 @pytest.mark.parametrize(
     "path",
     [
-        "/ohlc?symbol=btcusdt&timeframe=1M&limit=5",
+        "/ohlc?symbol=btcusdt&timeframe=60S&limit=5",
         "/ohlc?SYMBOL=BtcUsdt&tf=60s&limit=5",
         "/ohlc/btcusdt/1m?limit=5",
         "/ohlc/BTCUSDT/60s?limit=5&source=live",
@@ -188,18 +188,18 @@ async def test_an_unknown_symbol_or_interval_is_404_with_the_nearest_name(server
         ("/ohlc?symbol=BTCUSDT&limit=0", "from 1 to 5,000"),
         ("/ohlc?symbol=BTCUSDT&limit=5001", "from 1 to 5,000"),
         ("/ohlc?symbol=BTCUSDT&limit=ten", "from 1 to 5,000"),
-        ("/ohlc?symbol=BTCUSDT&from=2&to=1", "swap them"),
-        ("/ohlc?symbol=BTCUSDT&from=noon", "ISO-8601"),
+        ("/ohlc?symbol=BTCUSDT&from=1723075200001&to=1723075200000", "swap them"),
+        ("/ohlc?symbol=BTCUSDT&from=noon", "2024-08-08T23:55:00Z"),
         ("/ohlc?symbol=BTCUSDT&source=moon", "choose from live, upload, import"),
         ("/ohlc?symbol=BTCUSDT&intervall=1m", "did you mean 'interval'?"),
         ("/ohlc/BTCUSDT/1m?symbol=ETHUSDT", "known here"),
         ("/ticks/latest?symbol=BTCUSDT&limit=-1", "from 1 to 5,000"),
-        ("/analytics?window=9", "from 10 to 5,000"),
-        ("/analytics/BTCUSDT?window=1e3", "from 10 to 5,000"),
+        ("/analytics?window=1", "from 2 to 5,000"),
+        ("/analytics/BTCUSDT?window=1e3", "from 2 to 5,000"),
         ("/analytics/pair?y=BTCUSDT", "known symbols"),
         ("/analytics/pair?y=BTCUSDT&x=btcusdt", "name another y or x"),
         ("/analytics/pair?y=ETHUSDT&x=BTCUSDT&method=lasso", "choose from ols"),
-        ("/analytics/pair?y=ETHUSDT&x=BTCUSDT&from=2&to=1", "swap them"),
+        ("/analytics/pair?y=ETHUSDT&x=BTCUSDT&from=1723075200001&to=1723075200000", "swap them"),
         ("/symbols?all=1", "it takes none"),
     ],
 )
@@ -226,3 +226,34 @@ async def test_status_counts_the_clients_itself(server: Served) -> None:
 
 async def test_symbols_are_a_plain_list(server: Served) -> None:
     assert await get(server, "/symbols") == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("/ohlc?symbol=BTCUSDT&interval=60", "did you mean 60s?"),
+        ("/ohlc/BTCUSDT/1M", "did you mean 1m?"),
+        ("/ohlc?symbol=BTCUSDT&from=1723075200", "write milliseconds: 1723075200000"),
+        ("/ohlc?symbol=BTCUSDT&to=1723075200000000", "write milliseconds: 1723075200000"),
+        ("/analytics/BTCUSDT?metrics=rsi:period=3:period=4", "give it once"),
+        ("/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=5s&window=61s", "multiple of 5s"),
+        ("/analytics/pair?y=ETHUSDT&x=BTCUSDT&method=ridge", "choose from ols"),
+    ],
+)
+async def test_what_was_not_meant_is_refused_with_what_may_have_been(server: Served, address: str, says: str) -> None:
+    error = await refused(server, address, 404 if "interval=60" in address or "1M" in address else 422)
+    assert says in error.cure
+
+
+async def test_a_method_and_a_window_are_understood_as_others_write_them(server: Served) -> None:
+    address = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&limit=3"
+    as_others = await get(server, f"{address}&method=robust&window=1m")
+    assert (as_others["method"], as_others["window"]) == ("huber", 60)
+    assert as_others["series"] == (await get(server, f"{address}&method=huber&window=60"))["series"]
+
+
+async def test_a_window_of_two_bars_answers_with_reasons(server: Served) -> None:
+    answer = await get(server, "/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=2&limit=3&metrics=all")
+    correlation = answer["metrics"]["correlation"]
+    assert (correlation["value"], correlation["reason"]) == (None, "too_few_observations")
+    assert answer["series"]["beta"] == [None] * 3

@@ -105,5 +105,5 @@ async def test_a_request_line_or_header_without_end_is_cut(server: Served) -> No
 
 def test_short_answers_do_not_wait_for_the_peer(market: Market) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        make_server(market.app(), listening)
+        make_server(market.app(), [listening])
         assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -13,12 +13,32 @@ def test_common_intervals_are_read_in_any_case(text: str, ms: int) -> None:
     assert Interval.parse(text).ms == ms
 
 
-@pytest.mark.parametrize("text", ["", "m", "0s", "7s", "1.5m", "-1m", "1w", "2d", "1m\n1m", "９s", "999999h"])
+@pytest.mark.parametrize("text", ["", "m", "0s", "7s", "1.5m", "-1m", "2d", "1m\n1m", "９s", "999999h"])
 def test_what_cannot_divide_a_day_is_refused_with_a_cure(text: str) -> None:
     with pytest.raises(UnknownName) as caught:
         Interval.parse(text)
     assert caught.value.code == "unknown_interval"
     assert "1h" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("1M", "did you mean 1m?"),
+        ("15 M", "did you mean 15m?"),
+        ("1mo", "did you mean 1m?"),
+        ("3month", "did you mean 3m?"),
+        ("1w", "the longest bar is 1d"),
+        ("1W", "the longest bar is 1d"),
+        ("1y", "the longest bar is 1d"),
+        ("60", "did you mean 60s?"),
+        ("5", "did you mean 5s?"),
+    ],
+)
+def test_what_people_write_for_other_lengths_is_refused_with_what_they_may_mean(text: str, cure: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        Interval.parse(text)
+    assert caught.value.cure == cure
 
 
 @given(st.sampled_from(DIVISORS))

@@ -47,7 +47,7 @@ def test_the_names_of_other_tools_are_understood_and_ours_win() -> None:
         ({"symbls": "BTCUSDT"}, {}, "did you mean symbols?"),
         ({"port": "0"}, {}, "port"),
         ({"port": "eighty"}, {}, "port"),
-        ({"window": "3"}, {}, "window"),
+        ({"window": "1"}, {}, "window"),
         ({"source": "binance"}, {}, "source"),
         ({"symbols": ""}, {}, "at least one"),
         ({"symbols": "BTC/USDT"}, {}, "cannot be a symbol"),
@@ -87,3 +87,50 @@ def test_settings_cannot_be_changed_after_they_are_made() -> None:
     settings = load_settings({}, {})
     with pytest.raises(ValidationError):
         settings.port = 9000
+
+
+def test_names_of_other_tools_are_understood() -> None:
+    environment = {
+        "FRONTEND_PORT": "8501",
+        "MAX_ALERT_HISTORY": "100",
+        "SAMPLING_INTERVAL": "10",
+        "API_BASE_URL": "http://desk.example:8000/",
+        "KEEP_DATA_DAYS": "3",
+    }
+    settings = load_settings({}, environment)
+    assert (settings.frontend_port, settings.alert_history, settings.keep_data_days) == (8501, 100, 3)
+    assert settings.sampling_interval == "10s"
+    assert "10s" in settings.intervals
+    assert settings.base_url == "http://desk.example:8000"
+    assert settings.names() == ("desk.example",)
+
+
+def test_a_window_may_be_a_duration_of_the_bars_of_the_metrics() -> None:
+    assert load_settings({"window": "5m"}, {}).window == 300
+    assert load_settings({"window": "5m", "metric_interval": "5s"}, {}).window == 60
+    with pytest.raises(SettingsError, match="multiple of 5s"):
+        load_settings({"window": "7s", "metric_interval": "5s"}, {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "cure"),
+    [
+        ({"host": ""}, "127.0.0.1"),
+        ({"host": " [] "}, "127.0.0.1"),
+        ({"port": "70000"}, "a whole number from 1 to 65535"),
+        ({"frontend_port": "x"}, "a whole number from 1 to 65535"),
+        ({"stale_s": "0"}, "above 0"),
+        ({"log_level": "loud"}, "'debug'"),
+        ({"trade_kind": "spot"}, "aggTrade"),
+        ({"open": "maybe"}, "true or false"),
+        ({"base_url": "ftp://desk"}, "http://name:8000"),
+        ({"base_url": "http://desk/sub"}, "without a path"),
+        ({"sampling_interval": "5"}, "did you mean 5s?"),
+        ({"intervals": "1s,1M"}, "did you mean 1m?"),
+        ({"port": 8001, "frontend_port": 8001}, "leave one out"),
+    ],
+)
+def test_the_cure_of_a_bad_setting_fits_its_cause(flags: dict[str, object], cure: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(flags, {})
+    assert cure in error.value.cure

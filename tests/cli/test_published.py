@@ -34,7 +34,7 @@ def market(tmp_path: Path) -> Iterator[Market]:
 async def serving(market: Market) -> AsyncIterator[None]:
     await market.store.flushed()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = make_server(market.app(), listening)
+        server = make_server(market.app(), [listening])
         running = asyncio.create_task(server.serve(sockets=[listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url) as client:

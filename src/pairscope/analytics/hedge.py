@@ -83,7 +83,7 @@ def ols_series(y: FloatArray, x: FloatArray, window: int, first_index: int) -> H
 def _hedge(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int) -> Hedge:
     rows, counts = rows_of(y, x, window, first_index)
     if len(y) == 0:
-        return _NOTHING
+        return NO_HEDGE
     beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows[:, -1].tolist()
     n = int(counts[-1])
     reason = None if math.isfinite(beta) or 2 * n < window else _why_no_line(y, x)
@@ -103,7 +103,7 @@ def _why_no_line(y: FloatArray, x: FloatArray) -> Reason:
 
 
 _NAN = math.nan
-_NOTHING = Hedge(0, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
+NO_HEDGE = Hedge(0, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN)
 
 # A new method is one function that fills rows, and one line here and in REMARKS.
 _ROWS: Mapping[str, RowsOf] = {
@@ -133,5 +133,7 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "kalman_naive": "the textbook filter without intercept; beta follows y / x and the spread is rounding noise",
     }
 )
+# Names that others use for a method.
+OTHER_NAMES: Mapping[str, str] = MappingProxyType({"robust": "huber"})
 # Bars of the window below which a method learns too little: as its remark says.
 WANTS: Mapping[str, int] = MappingProxyType({"kalman": 1_000})

@@ -45,11 +45,11 @@ def pair_columns(log_close: FloatArray, y: IntArray, x: IntArray, window: int, f
             missing; the last ``window`` bars are used.
         y: the row of each pair's y, int64[pairs].
         x: the row of each pair's x, int64[pairs].
-        window: bars in the window, at least 3.
+        window: bars in the window, at least 2.
         first_index: absolute index of the first bar: open_time_ms // interval_ms.
 
     Raises:
-        RequestError: for a window below 3, legs of different number, or a row that is not there.
+        RequestError: for a window below 2, legs of different number, or a row that is not there.
 
     >>> rows = np.log(np.array([[1.0, 2.0, 4.0, 8.0], [1.0, 4.0, 16.0, 64.0]]))
     >>> pair_columns(rows, np.array([1]), np.array([0]), 4, 0).beta.round(12).tolist()
@@ -91,8 +91,8 @@ def _checked(
     log_close: FloatArray, y: IntArray, x: IntArray, window: int, first_index: int
 ) -> tuple[FloatArray, IntArray, IntArray, int]:
     """The window's closes and the legs as kernels want them, and the absolute index of the first close."""
-    if window < 3:
-        raise RequestError(f"a window of {window} bars has too few returns", cure="use at least 3 bars")
+    if window < 2:
+        raise RequestError(f"a window of {window} bars has no deviation", cure="use at least 2 bars")
     if len(y) != len(x):
         raise RequestError(f"{len(y)} legs y and {len(x)} legs x", cure="give as many of each")
     if len(y) and not 0 <= min(y.min(), x.min()) <= max(y.max(), x.max()) < len(log_close):
@@ -108,6 +108,8 @@ def _many(
 ) -> tuple[IntArray, FloatArray]:  # fmt: skip
     out = np.full((6, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
+    if window < 2:  # one return has no deviation
+        return n, out
     inverses = inverses_up_to(window)
     sides = sides_of(1)
     for pair in range(len(y)):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 from pairscope.analytics.values import Reason, Value
-from pairscope.base.errors import RequestError
+from pairscope.base.reading import read_choice, read_integer, read_number
 
 DEFAULT_WINDOW = 300
 
@@ -24,6 +23,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)  # further names of choices
     remarks: Mapping[str, str] = field(default_factory=dict)  # what is to be known of a choice
     wants: Mapping[str, int] = field(default_factory=dict)  # bars of the window below which a choice is of little use
 
@@ -36,23 +36,10 @@ class Parameter:
         >>> Parameter("period", "int", 14, low=1, high=100).read("21")
         21
         """
-        text = text.strip()
         if self.kind == "choice":
-            if text.lower() in self.choices:
-                return text.lower()
-        elif (number := _number(self.kind, text)) is not None and self._inside(number):
-            return number
-        raise RequestError(f"'{self.name}' cannot be '{text[:40]}'", cure=self._cure(), code="bad_parameter")
-
-    def _inside(self, number: float) -> bool:
-        return (self.low is None or number >= self.low) and (self.high is None or number <= self.high)
-
-    def _cure(self) -> str:
-        if self.kind == "choice":
-            return f"choose from {', '.join(self.choices)}"
-        kind = "a whole number" if self.kind == "int" else "a number"
-        low, high = ("any" if bound is None else f"{bound:,}" for bound in (self.low, self.high))
-        return f"give {kind} from {low} to {high}"
+            return read_choice(self.name, text.strip(), self.choices, self.others)
+        read = read_integer if self.kind == "int" else read_number
+        return read(self.name, text.strip(), self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +69,6 @@ class Metric:
         if value.n < self.fewest and (value.reason is None or value.reason == Reason.NOT_FINITE):
             return Value(None, value.n, Reason.TOO_FEW)
         return value
-
-
-def _number(kind: str, text: str) -> float | int | None:
-    try:
-        number = int(text) if kind == "int" else float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def collect(*lists: Iterable[Metric]) -> Mapping[str, Metric]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pairscope.analytics.hedge import METHODS, REMARKS, WANTS
+from pairscope.analytics.hedge import METHODS, OTHER_NAMES, REMARKS, WANTS
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
@@ -82,7 +82,7 @@ def _of_enough(value: float, n: int, window: int) -> Value:
 
 
 _OLS = "W. H. Greene, Econometric Analysis, chapter 3"
-_METHOD = Parameter("method", "choice", "ols", choices=tuple(METHODS), remarks=REMARKS, wants=WANTS)
+_METHOD = Parameter("method", "choice", "ols", choices=tuple(METHODS), others=OTHER_NAMES, remarks=REMARKS, wants=WANTS)
 
 METRICS = (
     Metric(

@@ -11,6 +11,7 @@ from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.values import Value
 from pairscope.base.errors import RequestError, UnknownName, nearest
+from pairscope.base.reading import ascii_lower
 
 MOST_WANTED = 200
 Scope = Literal["symbol", "pair"]
@@ -44,11 +45,11 @@ def want(text: str, scope: Scope, method: str | None = None) -> Wanted:
     >>> want("beta", "pair", method="huber").parameters
     {'method': 'huber'}
     """
-    name, *given = (part.strip() for part in text.strip().lower().split(":"))
+    name, *given = (part.strip() for part in ascii_lower(text).split(":"))
     metric = find(name, scope)
     known = {parameter.name: parameter for parameter in metric.parameters}
     values: dict[str, float | int | str] = {"method": method} if method and "method" in known else {}
-    asked = dict(_named_value(part, metric, known) for part in given)
+    asked = _asked(given, metric, known)
     values |= {key: known[key].read(value) for key, value in asked.items()}
     own_name = ":".join([metric.name, *(f"{key}={values[key]}" for key in known if key in asked)])
     return Wanted(own_name, metric, values)
@@ -62,7 +63,7 @@ def want_all(names: Iterable[str], scope: Scope, method: str | None = None) -> l
     """
     wanted: dict[str, Wanted] = {}
     for name in names:
-        for text in _spelled_out(name.strip().lower(), scope):
+        for text in _spelled_out(ascii_lower(name.strip()), scope):
             one = want(text, scope, method)
             wanted[one.name] = one
     if len(wanted) > MOST_WANTED:
@@ -76,6 +77,16 @@ def _spelled_out(name: str, scope: Scope) -> Sequence[str]:
     if name == "all":
         return [metric.name for metric in CATALOGUE.values() if metric.scope == scope]
     return [name]
+
+
+def _asked(given: Iterable[str], metric: Metric, known: Mapping[str, object]) -> dict[str, str]:
+    """The parameters given, read by the rule of every request: one without a value counts as not given."""
+    asked: dict[str, str] = {}
+    for key, value in (_named_value(part, metric, known) for part in given if part):
+        if key in asked:
+            raise RequestError(f"'{key}' of {metric.name} is given more than once", cure="give it once")
+        asked[key] = value
+    return {key: value for key, value in asked.items() if value}
 
 
 def _named_value(text: str, metric: Metric, known: Mapping[str, object]) -> tuple[str, str]:

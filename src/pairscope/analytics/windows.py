@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pairscope.analytics.garch import GarchFit
-from pairscope.analytics.hedge import METHODS, Hedge, ols_hedge
+from pairscope.analytics.hedge import METHODS, NO_HEDGE, Hedge, ols_hedge
 from pairscope.analytics.moments import PriceMoments, VolumeSums, price_moments, volume_sums
 from pairscope.analytics.rolling import RollingMoments, rolling_moments
 from pairscope.analytics.ticks import PairTicks
@@ -55,8 +55,7 @@ class SymbolWindow:
 class PairWindow:
     """The newest log closes of y and x on one grid of bars, oldest first, NaN where missing.
 
-    The last position is the bar asked about; ``first_index`` is the absolute index of the first. A window has at
-    least 3 bars, for its returns need two.
+    The last position is the bar asked about; ``first_index`` is the absolute index of the first.
     """
 
     y: FloatArray
@@ -85,4 +84,6 @@ class PairWindow:
         """Least squares of the window - 1 returns of y inside the window on those of x."""
         first = max(0, len(self.y) - self.window)
         y, x = self.y[first:], self.x[first:]
+        if self.window < 3:  # one return has no deviation
+            return NO_HEDGE
         return ols_hedge(y[1:] - y[:-1], x[1:] - x[:-1], self.window - 1, self.first_index + first + 1)

@@ -9,8 +9,7 @@ from typing import cast
 import numpy as np
 
 from pairscope.analytics.catalogue import CATALOGUE
-from pairscope.analytics.clusters import DEFAULT_CUT, cluster, distances
-from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.clusters import cluster, distances
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
 from pairscope.api import wire
@@ -23,7 +22,6 @@ from pairscope.api.parameters import (
     KEPT_INTERVAL,
     METHOD,
     METRICS,
-    MOST_ROWS,
     ON,
     SYMBOL_IN_PATH,
     SYMBOLS,
@@ -37,15 +35,15 @@ from pairscope.api.parameters import (
 from pairscope.api.query import Query
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
-from pairscope.live.study import CORRELATIONS_OF, CorrelationOf, MatrixStudy
+from pairscope.live.study import CorrelationOf, MatrixStudy
 
 MOST_IN_MATRIX = 600
 
 
 async def get_analytics(context: Context, query: Query) -> wire.AnalyticsAnswer:
     live = context.live
-    interval, window = _kept_interval(context, query), _window(context, query)
+    interval = _kept_interval(context, query)
+    window = _window(context, query, interval)
     symbols: dict[str, dict[str, wire.Quantity]] = {}
     pairs: dict[str, dict[str, wire.Quantity]] = {}
     for info in context.config().symbols:
@@ -59,7 +57,8 @@ async def get_analytics(context: Context, query: Query) -> wire.AnalyticsAnswer:
 
 async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAnswer:
     symbol = query.symbol("symbol", context.live.symbols)
-    interval, window = _kept_interval(context, query), _window(context, query)
+    interval = _kept_interval(context, query)
+    window = _window(context, query, interval)
     metrics = await context.studies.symbol(symbol, interval, window, _wanted(query, "symbol", SYMBOL_BAR))
     return wire.SymbolAnswer(symbol=symbol, interval=str(interval), window=window, metrics=quantities(metrics))
 
@@ -67,7 +66,7 @@ async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAns
 async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeriesAnswer:
     symbol = query.symbol("symbol", context.live.symbols)
     interval = _interval(context, query)
-    window = _window(context, query)
+    window = _window(context, query, interval)
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
     async with context.disk.turn():
         series = await context.studies.symbol_series(
@@ -77,7 +76,7 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
             wanted,
             from_ms=query.time_ms("from"),
             to_ms=query.time_ms("to"),
-            limit=query.integer("limit", 500, 1, MOST_ROWS),
+            limit=query.integer("limit"),
         )
     return wire.SymbolSeriesAnswer(
         symbol=symbol,
@@ -93,8 +92,9 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
     y, x = query.symbol("y", context.live.symbols), query.symbol("x", context.live.symbols)
     if x == y:
         raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
-    interval, window = _interval(context, query), _window(context, query)
-    method = query.choice("method", tuple(METHODS)) or "ols"
+    interval = _interval(context, query)
+    window = _window(context, query, interval)
+    method = str(query.choice("method"))
     tests = query.flag("tests")
     usual = PAIR_TESTS[method] if tests else PAIR_BAR[method]
     async with context.disk.turn():
@@ -107,7 +107,7 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
             _wanted(query, "pair", usual, method),
             from_ms=query.time_ms("from"),
             to_ms=query.time_ms("to"),
-            limit=query.integer("limit", 500, 1, MOST_ROWS),
+            limit=query.integer("limit"),
             tests=tests,
         )
     return wire.PairAnswer(
@@ -123,15 +123,17 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
 
 
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
-    interval, window, on = _interval(context, query), _window(context, query), _on(query)
+    interval, on = _interval(context, query), _on(query)
+    window = _window(context, query, interval)
     study = await _matrix(context, query, interval, window, on)
     rows = np.arange(len(study.symbols))
     return correlation_rows(study, rows, on=on, interval=str(interval), window=window)
 
 
 async def get_clustering(context: Context, query: Query) -> wire.Clustering:
-    interval, window, on = _interval(context, query), _window(context, query), _on(query)
-    cut = query.number("cut", DEFAULT_CUT, 0.0, 2.0)
+    interval, on = _interval(context, query), _on(query)
+    window = _window(context, query, interval)
+    cut = query.number("cut")
     study = await _matrix(context, query, interval, window, on)
     found = await asyncio.to_thread(cluster, distances(study.matrix), cut)
     labels = found.label[found.order].tolist()
@@ -197,8 +199,8 @@ def _kept_interval(context: Context, query: Query) -> Interval:
     return query.kept_interval("interval", context.settings.metric_interval, context.live.intervals)
 
 
-def _window(context: Context, query: Query) -> int:
-    return query.integer("window", context.settings.window, SMALLEST_WINDOW, LARGEST_WINDOW)
+def _window(context: Context, query: Query, interval: Interval) -> int:
+    return query.window("window", interval, context.settings.window)
 
 
 def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | None = None) -> Sequence[Wanted]:
@@ -207,7 +209,7 @@ def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | N
 
 
 def _on(query: Query) -> CorrelationOf:
-    return cast(CorrelationOf, query.choice("on", CORRELATIONS_OF) or CORRELATIONS_OF[0])
+    return cast(CorrelationOf, query.choice("on"))
 
 
 async def _matrix(context: Context, query: Query, interval: Interval, window: int, on: CorrelationOf) -> MatrixStudy:

@@ -89,13 +89,12 @@ class Endpoint:
     def operation(self) -> str:
         return self.handler.__name__
 
-    def names(self) -> dict[str, str]:
-        """Every accepted name of every query parameter, and the name it stands for."""
+    def names(self) -> dict[str, Parameter]:
+        """The parameters by every accepted name of theirs."""
         return {
-            alias: parameter.name
+            alias: parameter
             for parameter in self.parameters
-            if parameter.where == "query"
-            for alias in (parameter.name, *parameter.aliases)
+            for alias in (parameter.name, *(parameter.aliases if parameter.where == "query" else ()))
         }
 
 

@@ -49,7 +49,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 
 def own_hosts(settings: Settings) -> frozenset[str]:
     """The names this server may be asked for, without port."""
-    named = {settings.host, *settings.allowed_hosts} - _EVERYWHERE
+    named = {settings.host, *settings.names()} - _EVERYWHERE
     return LOOPBACK | {f"[{name}]" if ":" in name and name[0] != "[" else name for name in map(str.lower, named)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.hedge import METHODS, OTHER_NAMES
 from pairscope.api import wire
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
@@ -21,7 +22,8 @@ from pairscope.api.topics import StatusTopic, Topic, Touched, encode
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
-from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW, Live, LiveUpdate
+from pairscope.base.reading import read_choice, read_integer, read_window
+from pairscope.live.state import Live, LiveUpdate
 
 log = structlog.get_logger()
 
@@ -142,10 +144,7 @@ class Hub:
         return client.bad_messages < self.limits.bad_messages
 
     def _subscribe(self, client: Client, message: wire.Subscribe) -> None:
-        if not 1 <= message.limit <= MOST_ROWS:
-            raise RequestError(
-                f"'limit' cannot be {message.limit}", cure=f"give a whole number from 1 to {MOST_ROWS:,}"
-            )
+        read_integer("limit", str(message.limit), 1, MOST_ROWS)
         if client.mailbox.crowded:
             raise Busy("too much waits to be read", cure="read the messages, then subscribe again")
         name, build = self._read_topic(message.topic)
@@ -188,7 +187,8 @@ class Hub:
                 return name, lambda: SymbolTopic(name, self._first_seq(), self._live, symbol, interval, self._window)
             case ["pair", y_text, x_text, interval_text, window_text, method]:
                 y, x, interval = self._symbol(y_text), self._symbol(x_text), self._interval(interval_text)
-                window, method = _read_window(window_text), _read_method(method)
+                window = read_window("window", window_text.strip(), interval)
+                method = read_choice("method", method.strip(), tuple(METHODS), OTHER_NAMES)
                 if x == y:
                     raise RequestError("a pair needs two different symbols", cure="name another", code="same_symbol")
                 name = f"pair:{y}:{x}:{interval}:{window}:{method}"
@@ -259,6 +259,14 @@ class Hub:
                 client.mailbox.post(topic.name, message)
 
 
+def _each_once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse what msgspec would pass over: the same key twice."""
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise RequestError(f"'{key[:40]}' is given more than once", cure="give it once")
+
+
 _decoder: msgspec.json.Decoder[wire.Subscribe | wire.Unsubscribe] = msgspec.json.Decoder(wire.ClientMessage)
 
 
@@ -266,24 +274,11 @@ def _decode(text: str | bytes, most: int) -> wire.Subscribe | wire.Unsubscribe:
     if len(text) > most:
         raise RequestError(f"a message of {len(text):,} characters", cure=f"send at most {most:,}", code="too_long")
     try:
+        json.loads(text, object_pairs_hook=_each_once)
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         cure = 'send {"op": "sub", "topic": "status"} or {"op": "unsub", "topic": "status"}'
         raise RequestError(f"the message cannot be read: {error}", cure=cure, code="bad_message") from None
-
-
-def _read_window(text: str) -> int:
-    if text.isascii() and text.isdigit() and SMALLEST_WINDOW <= int(text[:9]) <= LARGEST_WINDOW:
-        return int(text)
-    raise RequestError(
-        f"a window cannot be '{text[:40]}'", cure=f"give a whole number from {SMALLEST_WINDOW} to {LARGEST_WINDOW:,}"
-    )
-
-
-def _read_method(text: str) -> str:
-    if text.lower() in METHODS:
-        return text.lower()
-    raise RequestError(f"a method cannot be '{text[:40]}'", cure=f"choose from {', '.join(METHODS)}")
 
 
 def _by_series(update: LiveUpdate, live: Live) -> Touched:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pairscope.analytics.clusters import DEFAULT_CUT
-from pairscope.analytics.hedge import METHODS, REMARKS
+from pairscope.analytics.hedge import METHODS, OTHER_NAMES, REMARKS
 from pairscope.api.query import Parameter
 from pairscope.base.model import BarSource
-from pairscope.live.state import LARGEST_WINDOW, SMALLEST_WINDOW
+from pairscope.base.reading import FIRST_MS, LARGEST_WINDOW, LAST_MS, SMALLEST_WINDOW
 from pairscope.live.study import CORRELATIONS_OF
 
 MOST_ROWS = 5000
 SOURCES = tuple(source.name.lower() for source in BarSource)
 
-_TIME = {"anyOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]}
+_TIME = {
+    "anyOf": [
+        {"const": 0},
+        {"type": "integer", "minimum": FIRST_MS, "maximum": LAST_MS},
+        {"type": "string", "format": "date-time"},
+    ]
+}
 
 SYMBOL = Parameter("symbol", "Name of a symbol, in any case.", {"type": "string"}, "BTCUSDT", required=True)
 SYMBOL_IN_PATH = Parameter("symbol", SYMBOL.description, SYMBOL.schema, "BTCUSDT", where="path", required=True)
@@ -34,13 +40,20 @@ KEPT_INTERVAL = Parameter(
 )
 WINDOW = Parameter(
     "window",
-    "Bars in the window. Without it, the window of the settings.",
-    {"type": "integer", "minimum": SMALLEST_WINDOW, "maximum": LARGEST_WINDOW},
+    "Length of the window: bars, or a duration that is a whole number of them (60s, 4h). A metric that needs more is"
+    " null. Without it, the window of the settings.",
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": SMALLEST_WINDOW, "maximum": LARGEST_WINDOW},
+            {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdSHD]$"},
+        ]
+    },
     300,
 )
 FROM = Parameter(
     "from",
-    "Earliest time: milliseconds since 1970, or ISO-8601 (UTC when no zone is named).",
+    "Earliest time: milliseconds since 1970, or RFC 3339 (UTC when no zone is named). Numbers of another unit are"
+    " refused.",
     _TIME,
     "2026-11-20T12:00:00Z",
     aliases=("from_ms", "start"),
@@ -75,6 +88,7 @@ METHOD = Parameter(
     "How the hedge ratio is estimated: " + "; ".join(f"{name}: {remark}" for name, remark in REMARKS.items()) + ".",
     {"type": "string", "enum": list(METHODS), "default": "ols"},
     "kalman",
+    others=OTHER_NAMES,
 )
 
 

@@ -5,26 +5,26 @@ Reading is done by hand and not by a model, because it is on the path of every c
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from pairscope.base.errors import RequestError, UnknownName, nearest
 from pairscope.base.interval import Interval
 from pairscope.base.model import SymbolTable
+from pairscope.base.reading import ascii_lower, read_choice, read_integer, read_number, read_time_ms, read_window
 
 MOST_FIELDS = 32
-LAST_MS = 253_402_300_799_999  # the end of the year 9999, as far as ISO-8601 reaches
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_FLAGS = {"0": "false", "1": "true", "no": "false", "yes": "true"}
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter, with the names other tools use for it."""
+    """One parameter, with the names other tools use for it.
+
+    Its bounds, choices and default are those of its schema: what is documented is what is read.
+    """
 
     name: str
     description: str
@@ -33,28 +33,32 @@ class Parameter:
     where: Literal["query", "path"] = "query"
     required: bool = False
     aliases: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)  # further words for its choices
 
 
 class Query:
-    """The parameters of one request, under their own names.
+    """The parameters of one request, each known by its own name and its aliases.
 
     Raises:
         RequestError: for a name that is not a parameter here, and for a name given twice.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_parameters", "_values")
 
-    def __init__(self, names: Mapping[str, str], query_string: bytes, path: Mapping[str, str]) -> None:
-        values = dict(path)
+    def __init__(self, parameters: Mapping[str, Parameter], query_string: bytes, path: Mapping[str, str]) -> None:
+        values = {name: text for name, text in path.items() if text.strip()}
         if query_string:
+            given: set[str] = set()
             for key, text in _fields(query_string):
-                name = names.get(key.lower())
-                if name is None:
-                    raise _unknown_parameter(key, names)
-                if name in values:
-                    raise RequestError(f"'{name}' is given more than once", cure="give it once")
+                parameter = parameters.get(ascii_lower(key))
+                if parameter is None or parameter.where == "path":
+                    raise _unknown_parameter(key, parameters)
+                if parameter.name in given:
+                    raise RequestError(f"'{parameter.name}' is given more than once", cure="give it once")
+                given.add(parameter.name)
                 if text := text.strip():
-                    values[name] = text
+                    values[parameter.name] = text
+        self._parameters = parameters
         self._values = values
 
     def text(self, name: str) -> str | None:
@@ -66,45 +70,40 @@ class Query:
             raise RequestError(f"'{name}' is missing", cure=cure)
         return text
 
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
+    def integer(self, name: str) -> int:
+        schema = self._parameters[name].schema
         text = self._values.get(name)
-        if text is None:
-            return default
-        if not _INTEGER.fullmatch(text) or not low <= (value := int(text)) <= high:
-            raise RequestError(
-                f"'{name}' cannot be '{text[:40]}'", cure=f"give a whole number from {low:,} to {high:,}"
-            )
-        return value
+        return schema["default"] if text is None else read_integer(name, text, schema["minimum"], schema["maximum"])
 
-    def number(self, name: str, default: float, low: float, high: float) -> float:
+    def number(self, name: str) -> float:
+        schema = self._parameters[name].schema
         text = self._values.get(name)
-        if text is None:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise RequestError(f"'{name}' cannot be '{text[:40]}'", cure=f"give a number from {low:g} to {high:g}")
-        return value
+        return schema["default"] if text is None else read_number(name, text, schema["minimum"], schema["maximum"])
 
     def names(self, name: str) -> list[str]:
         """What stands between commas; nothing when the parameter is not given."""
         return [part.strip() for part in self._values.get(name, "").split(",") if part.strip()]
 
     def flag(self, name: str) -> bool:
-        return self.choice(name, ("false", "true", "0", "1")) in ("true", "1")
-
-    def choice(self, name: str, choices: Sequence[str]) -> str | None:
         text = self._values.get(name)
-        if text is not None and (text := text.lower()) not in choices:
-            raise RequestError(f"'{name}' cannot be '{text[:40]}'", cure=f"choose from {', '.join(choices)}")
-        return text
+        return text is not None and read_choice(name, text, ("false", "true"), _FLAGS) == "true"
+
+    def choice(self, name: str) -> str | None:
+        """One of the choices; the default, or None without one, when the parameter is not given."""
+        parameter, text = self._parameters[name], self._values.get(name)
+        if text is None:
+            return parameter.schema.get("default")
+        return read_choice(name, text, parameter.schema["enum"], parameter.others)
 
     def symbol(self, name: str, table: SymbolTable) -> str:
         """A known symbol, in upper case."""
         text = self.needed(name, f"known symbols: {', '.join(list(table)[:20])}")
         return table.name(table.index(text))
+
+    def window(self, name: str, interval: Interval, default: int) -> int:
+        """Bars in a window of bars of an interval."""
+        text = self._values.get(name)
+        return default if text is None else read_window(name, text, interval)
 
     def interval(self, name: str, default: str, kept: Sequence[Interval]) -> Interval:
         """An interval that is kept or can be merged from a kept one."""
@@ -119,7 +118,7 @@ class Query:
 
     def time_ms(self, name: str) -> int | None:
         text = self._values.get(name)
-        return None if text is None else _read_time(name, text)
+        return None if text is None else read_time_ms(name, text)
 
 
 def read_interval(text: str, known: Iterable[Interval]) -> Interval:
@@ -131,8 +130,8 @@ def read_interval(text: str, known: Iterable[Interval]) -> Interval:
     try:
         return Interval.parse(text)
     except UnknownName as error:
-        guess = nearest(text.strip().lower(), [str(interval) for interval in known])
-        if guess is None:
+        guess = nearest(ascii_lower(text.strip()), [str(interval) for interval in known])
+        if guess is None or error.cure.startswith("did you mean"):
             raise
         raise UnknownName(error.message, cure=f"did you mean {guess}?", code=error.code) from None
 
@@ -160,32 +159,9 @@ def _fields(query_string: bytes) -> list[tuple[str, str]]:
         raise RequestError("too many parameters", cure=f"give at most {MOST_FIELDS}") from None
 
 
-def _unknown_parameter(key: str, names: Mapping[str, str]) -> RequestError:
-    guess = nearest(key.lower(), names)
+def _unknown_parameter(key: str, parameters: Mapping[str, Parameter]) -> RequestError:
+    names = {name: one.name for name, one in parameters.items() if one.where == "query"}
+    guess = nearest(ascii_lower(key), names)
     own = sorted(set(names.values()))
     cure = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(own)}" if own else "it takes none"
     return RequestError(f"no parameter '{key[:40]}' here", cure=cure, code="unknown_parameter")
-
-
-def _read_time(name: str, text: str) -> int:
-    if _INTEGER.fullmatch(text):
-        value = int(text)
-    else:
-        # A plus sign that was not escaped arrives as a space: 2024-08-08T00:00:00+00:00.
-        iso = text.replace(" ", "+") if "T" in text.upper() else text
-        try:
-            moment = datetime.fromisoformat(iso)
-        except ValueError:
-            raise _bad_time(name, text) from None
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        value = round(moment.timestamp() * 1000)
-    if not 0 <= value <= LAST_MS:
-        raise _bad_time(name, text)
-    return value
-
-
-def _bad_time(name: str, text: str) -> RequestError:
-    return RequestError(
-        f"'{name}' cannot be '{text[:40]}'",
-        cure="give milliseconds since 1970 or ISO-8601 such as 2024-08-08T23:55:00Z; UTC when no zone is named",
-    )

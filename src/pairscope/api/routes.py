@@ -13,9 +13,7 @@ from pairscope.api.endpoint import Context, Endpoint
 from pairscope.api.parameters import (
     FROM,
     INTERVAL,
-    MOST_ROWS,
     SOURCE,
-    SOURCES,
     STORED,
     SYMBOL,
     SYMBOL_IN_PATH,
@@ -78,8 +76,8 @@ async def get_ohlc(context: Context, query: Query) -> msgspec.Raw:
     stored = query.flag("stored")
     read_interval, read = (query.kept_interval, _stored_bars) if stored else (query.interval, _bars)
     interval = read_interval("interval", context.settings.metric_interval, live.intervals)
-    limit = query.integer("limit", 1000, 1, MOST_ROWS)
-    source = query.choice("source", SOURCES)
+    limit = query.integer("limit")
+    source = query.choice("source")
     bars = await read(context, symbol, interval, query.time_ms("from"), query.time_ms("to"), limit)
     if source is not None:
         bars = bars[bars["source"] == BarSource[source.upper()]]
@@ -119,7 +117,7 @@ async def _stored_bars(
 
 async def get_latest_trades(context: Context, query: Query) -> wire.LatestTrades:
     symbol = query.symbol("symbol", context.live.symbols)
-    limit = query.integer("limit", 100, 1, MOST_ROWS)
+    limit = query.integer("limit")
     async with context.disk.turn():
         trades = await asyncio.to_thread(context.store.trades, symbol, limit=limit, newest=True)
     return wire.LatestTrades(symbol=symbol, trades=trade_columns(trades))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -87,7 +87,7 @@ def create_app(
     app.add_exception_handler(PairscopeError, on_pairscope_error)
     known = [*(route.path for route in routes), "/docs", "/openapi.json", "/app/", "/ws"]
     app.add_exception_handler(HTTPException, http_error_handler(known))
-    app.add_middleware(Guard, hosts=own_hosts(settings), behind_tls=settings.allowed_hosts)
+    app.add_middleware(Guard, hosts=own_hosts(settings), behind_tls=settings.names())
     return app
 
 
@@ -144,11 +144,12 @@ class _SocketProtocol(WebSocketsSansIOProtocol):
         self.loop.call_later(ABORT_S, self.transport.abort)
 
 
-def make_server(app: FastAPI, listening: socket.socket) -> uvicorn.Server:
-    """The server of the application; to be run with ``serve(sockets=[listening])``."""
+def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Server:
+    """The server of the application; to be run with ``serve(sockets=listening)``."""
     # asyncio does this only for sockets made with an explicit protocol number. Without it every short answer waits
     # 40 ms for the peer's delayed acknowledgement.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for each in listening:
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app,
         ws=_SocketProtocol,

@@ -419,13 +419,13 @@ class TapeStatus(Wire, frozen=True, kw_only=True):
 # are never mistaken for present ones: a `since` the server cannot place is answered with a snapshot.
 
 
-class Subscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="sub"):
+class Subscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="sub", forbid_unknown_fields=True):
     topic: str
     since: int | None = None
     limit: int = 1000  # bars in the snapshot
 
 
-class Unsubscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="unsub"):
+class Unsubscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="unsub", forbid_unknown_fields=True):
     topic: str
 
 

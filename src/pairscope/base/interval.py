@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pairscope.base.errors import UnknownName
 
 DAY_MS = 86_400_000
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
-_PATTERN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "S": 1_000, "H": 3_600_000, "D": DAY_MS}
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhdSHD])")
+_MONTHS = re.compile(r"([0-9]{1,6})\s*(?:M|mo|mon|month|months)", re.ASCII)
+_LONGER = re.compile(r"[0-9]{1,6}\s*(?:w|W|week|weeks|y|Y|year|years)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,19 +34,23 @@ class Interval:
 
     @classmethod
     def parse(cls, text: str) -> Interval:
-        """Read ``1s 5s 1m 15m 1h 1d``; upper case and spaces around are accepted.
+        """Read ``1s 5s 1m 15m 1h 1d``; upper case but for M and spaces around are accepted.
 
         Raises:
             UnknownName: when the text is no interval, or one that does not divide a day.
         """
-        match = _PATTERN.fullmatch(text.strip().lower())
-        if match is None:
+        ms = duration_ms(text)
+        if ms is None:
+            number = text.strip()
+            whole = number.isascii() and number.isdigit()
             raise UnknownName(
-                f"'{text[:40]}' is no interval",
-                cure="write a number and s, m, h or d, such as 1s, 5s, 1m or 1h",
+                f"'{text[:40]}' is no interval" + (": it has no unit" if whole else ""),
+                cure=f"did you mean {int(number)}s?"
+                if whole and len(number) <= 6 and int(number)
+                else "write a number and s, m, h or d, such as 1s, 5s, 1m or 1h",
                 code="unknown_interval",
             )
-        return cls(int(match[1]) * _UNIT_MS[match[2]])
+        return cls(ms)
 
     @property
     def per_year(self) -> float:
@@ -60,3 +66,22 @@ class Interval:
             if self.ms % _UNIT_MS[unit] == 0:
                 return f"{self.ms // _UNIT_MS[unit]}{unit}"
         return f"{self.ms // 1_000}s"
+
+
+def duration_ms(text: str) -> int | None:
+    """The length of ``60s 15m 4h 1d``; None for what is no duration.
+
+    Raises:
+        UnknownName: for months, which M means to others, and what is longer than that.
+
+    >>> duration_ms("4H"), duration_ms("90"), duration_ms("5min")
+    (14400000, None, None)
+    """
+    text = text.strip()
+    if match := _DURATION.fullmatch(text):
+        return int(match[1]) * _UNIT_MS[match[2]]
+    if match := _MONTHS.fullmatch(text):
+        raise UnknownName("months are not built", cure=f"did you mean {int(match[1])}m?", code="unknown_interval")
+    if _LONGER.fullmatch(text):
+        raise UnknownName("weeks and years are not built", cure="the longest bar is 1d", code="unknown_interval")
+    return None

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.errors import SettingsError, UnknownName, nearest
+from pairscope.base.reading import ascii_upper
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -78,9 +79,9 @@ class SymbolTable:
             UnknownName: with the nearest known symbol as the cure.
         """
         try:
-            return self._index[symbol.strip().upper()]
+            return self._index[ascii_upper(symbol.strip())]
         except KeyError:
-            guess = nearest(symbol.strip().upper(), self._names)
+            guess = nearest(ascii_upper(symbol.strip()), self._names)
             cure = f"did you mean {guess}?" if guess else f"known symbols: {', '.join(self._names[:20])}"
             raise UnknownName(f"no symbol '{symbol[:40]}' here", cure=cure, code="unknown_symbol") from None
 
@@ -98,16 +99,16 @@ class SymbolTable:
         return iter(self._names)
 
     def __contains__(self, symbol: str) -> bool:
-        return symbol.strip().upper() in self._index
+        return ascii_upper(symbol.strip()) in self._index
 
 
 def normal_symbol(symbol: str) -> str:
-    """Upper case without spaces around; letters (of any script), digits, ``_`` and ``-`` only.
+    """Upper case (of a to z) without spaces around; letters (of any script), digits, ``_`` and ``-`` only.
 
     Raises:
         SettingsError: when the text cannot be a symbol.
     """
-    text = symbol.strip().upper()
+    text = ascii_upper(symbol.strip())
     if not 0 < len(text) <= 40 or not all(c.isalnum() or c in "_-" for c in text):
         raise SettingsError(f"'{symbol[:40]}' cannot be a symbol", cure="use the exchange's name, such as BTCUSDT")
     return text

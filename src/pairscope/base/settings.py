@@ -10,21 +10,36 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from pairscope.base.errors import PairscopeError, SettingsError, nearest
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind, normal_symbol
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_lower, ascii_upper, read_window
 
 PREFIX = "PAIRSCOPE_"
 # Names other tools of this kind use; ours win when both are set.
 ALIASES = {
+    "API_BASE_URL": "base_url",
     "BACKEND_PORT": "port",
     "DATABASE_PATH": "database_path",
+    "FRONTEND_PORT": "frontend_port",
     "KEEP_DATA_DAYS": "keep_data_days",
+    "MAX_ALERT_HISTORY": "alert_history",
+    "SAMPLING_INTERVAL": "sampling_interval",
     "SYMBOLS": "symbols",
 }
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
@@ -51,6 +66,15 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8000, description="port of the API and the dashboard")
+    frontend_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="a second port for the same, where another tool's dashboard used to be"
+    )
+    base_url: str | None = Field(
+        None, description="address people reach it under, when that is another; its name counts as an allowed host"
+    )
+    open: bool | None = Field(
+        None, description="open the page in a browser; by default when there are a terminal and a display"
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="names besides localhost under which the page may be asked for"
     )
@@ -64,7 +88,15 @@ class Settings(BaseModel):
     keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = Field(365, description="days of bars kept")
 
     metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
-    window: Annotated[int, Field(ge=10, le=5000)] = Field(300, description="bars in the window of a metric")
+    window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = Field(
+        300, description="length of the window of a metric: bars, or a duration such as 5m"
+    )
+    sampling_interval: str | None = Field(
+        None, description="bars that are kept besides intervals, for windows of volume-weighted prices"
+    )
+    alert_history: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1_000, description="alerts kept after they fired; there are no alerts in this version yet"
+    )
     history_bars: Annotated[int, Field(ge=500, le=50_000)] = Field(
         6000, description="bars of each symbol and interval held in memory"
     )
@@ -95,6 +127,45 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_sampling_interval(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("sampling_interval") is None:
+            return values
+        sampling = str(Interval.parse(str(values["sampling_interval"])))
+        kept = values.get("intervals", cls.model_fields["intervals"].default)
+        listed = kept.split(",") if isinstance(kept, str) else list(kept)
+        return values | {"sampling_interval": sampling, "intervals": [*listed, sampling]}
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        host = value.strip().removeprefix("[").removesuffix("]")
+        if not host:
+            raise SettingsError(
+                "host cannot be empty", cure="127.0.0.1 is this machine alone, 0.0.0.0 every network it is in"
+            )
+        return host
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+            raise SettingsError(
+                f"base_url cannot be '{value[:80]}'", cure="write it as http://name:8000, without a path"
+            )
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _window(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return read_window("window", value.strip(), Interval.parse(info.data.get("metric_interval", "1s")))
 
     @field_validator("symbols")
     @classmethod
@@ -127,8 +198,17 @@ class Settings(BaseModel):
                 f"metric_interval {self.metric_interval} is not among the intervals {', '.join(self.intervals)}",
                 cure="add it to intervals or choose another",
             )
+        if self.frontend_port == self.port:
+            raise SettingsError(
+                f"port and frontend_port are both {self.port}", cure="leave one out: the dashboard is on port"
+            )
         self.pair_list()
         return self
+
+    def names(self) -> tuple[str, ...]:
+        """Names besides those of this machine under which the page may be asked for."""
+        public = urlsplit(self.base_url).hostname if self.base_url else None
+        return (*self.allowed_hosts, public) if public else self.allowed_hosts
 
     def interval_list(self) -> list[Interval]:
         return [Interval.parse(text) for text in self.intervals]
@@ -155,7 +235,7 @@ class Settings(BaseModel):
         return [self._pair(text) for text in self.pairs]
 
     def _pair(self, text: str) -> tuple[str, str]:
-        y, slash, x = text.upper().partition("/")
+        y, slash, x = (part.strip() for part in ascii_upper(text).partition("/"))
         for leg in (y, x):
             if not slash or leg not in self.symbols:
                 guess = nearest(leg, self.symbols) or self.symbols[0]
@@ -217,9 +297,11 @@ def _from_file(file: Path | None) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {key: environment[name] for name, key in ALIASES.items() if environment.get(name)}
+    if values.get("sampling_interval", "").isdigit():  # under this name others write seconds
+        values["sampling_interval"] += "s"
     for name, text in environment.items():
         if name.startswith(PREFIX):
-            key = name.removeprefix(PREFIX).lower()
+            key = ascii_lower(name.removeprefix(PREFIX))
             _known(key, f"in the environment as {name}")
             values[key] = text
     return values
@@ -242,7 +324,32 @@ def _readable(error: ValidationError, values: Mapping[str, Any]) -> SettingsErro
     key = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
         _known(key, "given")
-    return SettingsError(
-        f"setting '{key}' cannot be {values.get(key)!r}: {first['msg'].lower()}",
-        cure=str(Settings.model_fields[key].description or "").capitalize() if key in Settings.model_fields else "",
-    )
+    return SettingsError(f"setting '{key}' cannot be {values.get(key)!r}", cure=_cure(key, first))
+
+
+def _cure(key: str, error: ErrorDetails) -> str:
+    """What the setting may be."""
+    expected = error.get("ctx", {}).get("expected")
+    if expected is not None:
+        return f"choose from {expected}"
+    if error["type"].startswith("bool"):
+        return "write true or false"
+    bounds = _bounds(key)
+    whole = "whole " if error["type"].startswith("int") or isinstance(bounds.get("ge"), int) else ""
+    match bounds:
+        case {"ge": low, "le": high}:
+            return f"give a {whole}number from {low} to {high}"
+        case {"gt": low, "le": high}:
+            return f"give a number above {low}, up to {high}"
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _bounds(key: str) -> dict[str, float]:
+    """The bounds of a setting, wherever in its type they stand."""
+    if key not in Settings.model_fields:
+        return {}
+    field = Settings.model_fields[key]
+    inner = [one for kind in get_args(field.annotation) for one in getattr(kind, "__metadata__", ())]
+    stated = [*field.metadata, *(each for one in inner for each in one.metadata)]
+    sides = ("ge", "gt", "le")
+    return {side: getattr(one, side) for one in stated for side in sides if hasattr(one, side)}

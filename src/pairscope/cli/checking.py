@@ -15,7 +15,7 @@ import numpy as np
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.errors import DataFolderError, SettingsError, UnknownName
 from pairscope.base.logs import set_up_logs
-from pairscope.base.model import BarArray, TradeKind
+from pairscope.base.model import BarArray, TradeKind, normal_symbol
 from pairscope.base.settings import Settings
 from pairscope.cli.asking import ask
 from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
@@ -121,7 +121,7 @@ def verify(parsed: dict[str, Any]) -> int:
         raise SettingsError("--from is not before --to", cure="swap them")
     settings = settings_from(parsed)
     set_up_logs("warning", None)
-    symbols = [part.strip().upper() for part in wanted.split(",") if part.strip()] if wanted else None
+    symbols = [normal_symbol(part) for part in wanted.split(",") if part.strip()] if wanted else None
     paths = tapes_of(settings)
     if metrics:
         return _verify_metrics(paths, symbols)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pairscope import __version__
+from pairscope.base.errors import nearest
+from pairscope.cli.flags import add_settings
+
+# Settings that say which tape is meant, and what is made of it.
+PLACE = ("data_dir", "database_path")
+TAPE = (*PLACE, "trade_kind", "intervals")
 
 EPILOG = """\
 examples:
@@ -35,9 +40,30 @@ again changes nothing; what was interrupted goes on where it stopped. Exit code 
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells the nearest flag of its commands; flags are not to be cut short, for new ones may come."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        if message.startswith("unrecognized arguments") and unknown:
+            guess = nearest(unknown[0], self._flags())
+            message += f" (did you mean {guess}?)" if guess else ""
+        super().error(message)
+
+    def _flags(self) -> set[str]:
+        flags = set(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                flags |= {flag for command in action.choices.values() for flag in command._option_string_actions}
+        return flags
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; ``command`` is where a command's function is found, such as ``history.bring``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pairscope",
         description="A periscope for pairs: live statistical arbitrage on Binance USD-M Futures.",
         epilog=EPILOG,
@@ -58,22 +84,7 @@ def _add_run(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.set_defaults(command="running.run")
-    add = run.add_argument
-    add("--source", nargs="+", metavar="SOURCE", help="auto (default), live, simulator, or replay FILE...")
-    add("--symbols", help="comma-separated symbols to watch")
-    add("--pairs", help="comma-separated pairs Y/X to keep computed; all pairs of the symbols by default")
-    add("--intervals", help="comma-separated bar intervals to keep, such as 1s,1m,5m")
-    add("--port", help="port of the API and the dashboard (8000)")
-    add("--host", help="address to listen on (127.0.0.1)")
-    add("--data-dir", help="folder of the tape")
-    add("--keep-data-days", help="days of trades kept (7)")
-    add("--window", help="bars in the window of a metric (300)")
-    add("--trade-kind", choices=["aggTrade", "trade"], help="trade stream to record (aggTrade)")
-    add("--speed", dest="replay_speed", help="replay N times faster; 0 is as fast as possible")
-    add("--times", dest="replay_times", choices=["kept", "now"], help="keep a recording's times or shift them to now")
-    add("--seed", dest="simulator_seed", help="seed of the simulated market")
-    add("--log-level", choices=["debug", "info", "warning", "error"])
-    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")
+    add_settings(run)
 
 
 def _add_simulator(commands: Any) -> None:
@@ -101,8 +112,7 @@ def _add_import(commands: Any) -> None:
     bring.set_defaults(command="history.bring")
     bring.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
     bring.add_argument("--again", action="store_true", help="read files even when they were imported before")
-    bring.add_argument("--intervals", help="comma-separated bar intervals to rebuild")
-    _add_tape_flags(bring.add_argument)
+    add_settings(bring, TAPE)
 
 
 def _add_backfill(commands: Any) -> None:
@@ -110,9 +120,7 @@ def _add_backfill(commands: Any) -> None:
     fetch.set_defaults(command="history.backfill")
     fetch.add_argument("--from", dest="first", required=True, metavar="DATE", help="first UTC day, such as 2026-11-01")
     fetch.add_argument("--to", dest="last", metavar="DATE", help="last UTC day (today)")
-    fetch.add_argument("--symbols", help="comma-separated symbols (those that are watched)")
-    fetch.add_argument("--intervals", help="comma-separated bar intervals to rebuild")
-    _add_tape_flags(fetch.add_argument)
+    add_settings(fetch, ("symbols", *TAPE))
 
 
 def _add_record(commands: Any) -> None:
@@ -120,18 +128,13 @@ def _add_record(commands: Any) -> None:
     record.set_defaults(command="recording.record")
     add = record.add_argument
     add("file", type=Path, metavar="FILE", help="recording to write, such as day.txt.zst; it must not exist")
-    add("--source", nargs="+", metavar="SOURCE", help="auto (default), live, simulator, or replay FILE...")
-    add("--symbols", help="comma-separated symbols to watch")
-    add("--trade-kind", choices=["aggTrade", "trade"], help="trade stream to record (aggTrade)")
-    add("--speed", dest="replay_speed", help="replay N times faster; 0 is as fast as possible")
-    add("--seed", dest="simulator_seed", help="seed of the simulated market")
-    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")
+    add_settings(record, ("source", "symbols", "trade_kind", "replay_speed", "simulator_seed"))
 
 
 def _add_doctor(commands: Any) -> None:
     doctor = commands.add_parser("doctor", help="say what the tapes hold and what they lack")
     doctor.set_defaults(command="checking.doctor")
-    _add_place_flags(doctor.add_argument)
+    add_settings(doctor, PLACE)
 
 
 def _add_verify(commands: Any) -> None:
@@ -147,15 +150,4 @@ def _add_verify(commands: Any) -> None:
     add("--to", dest="last", metavar="DATE", help="last UTC day (the last there is)")
     add("--klines", nargs="+", type=Path, default=[], metavar="PATH", help="official kline files to compare with")
     add("--metrics", action="store_true", help="compute again what the running server publishes, from its stored bars")
-    _add_place_flags(add)
-
-
-def _add_tape_flags(add: Callable[..., Any]) -> None:
-    """Flags that say which tape is meant."""
-    add("--trade-kind", choices=["aggTrade", "trade"], help="kind of trades of the tape (aggTrade)")
-    _add_place_flags(add)
-
-
-def _add_place_flags(add: Callable[..., Any]) -> None:
-    add("--data-dir", help="folder of the tapes")
-    add("--settings", type=Path, metavar="FILE", help="settings file instead of pairscope.toml")
+    add_settings(verify, PLACE)

@@ -20,6 +20,7 @@ import structlog
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
 from pairscope.base.model import Instrument, TradeKind
+from pairscope.base.reading import ascii_upper
 from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import stream_name
@@ -168,7 +169,7 @@ def recorded_trades(settings: Settings) -> tuple[TradeKind, set[str]]:
         told = shape(frame.payload)
         symbol, _, stream = (told.stream or f"{told.s}@{told.e}").partition("@")
         if stream in found:
-            found[stream].add(symbol.upper())
+            found[stream].add(ascii_upper(symbol))
     for kind in (settings.trade_kind, *TradeKind):
         if found[kind.value]:
             return kind, found[kind.value]

@@ -14,6 +14,7 @@ from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, SymbolTable
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW
 from pairscope.live.book import BarBook
 from pairscope.live.windows import (
     Measured,
@@ -23,8 +24,6 @@ from pairscope.live.windows import (
     measure_symbol,
     pair_series,
 )
-
-SMALLEST_WINDOW, LARGEST_WINDOW = 10, 5000
 
 
 class BarReader(Protocol):
@@ -213,7 +212,7 @@ def check_window(window: int) -> None:
     if not SMALLEST_WINDOW <= window <= LARGEST_WINDOW:
         raise RequestError(
             f"a window of {window} bars is out of range",
-            cure=f"choose {SMALLEST_WINDOW} to {LARGEST_WINDOW}",
+            cure=f"choose {SMALLEST_WINDOW} to {LARGEST_WINDOW:,}",
             code="bad_window",
         )
 

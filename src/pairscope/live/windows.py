@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from pairscope.analytics.catalogue import PairWindow, SymbolWindow, Value
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, Value
 from pairscope.analytics.garch import BARS as GARCH_BARS
 from pairscope.analytics.garch import GarchFit
 from pairscope.analytics.hedge import SERIES
@@ -91,19 +91,29 @@ def pair_series(
     logs = np.log(closes)
     first_index = start_ms // interval.ms
     rolled = SERIES[method](logs[0], logs[1], window, first_index)
-    returns = np.diff(logs, axis=1)
-    correlated = rolling_pair(plain(returns[0]), plain(returns[1]), window - 1, first_index + 1)
     rows = slice(window - 1, None)
+    enough = rolled.n[rows] >= CATALOGUE["beta"].fewest
     return PairSeries(
         open_time_ms=grid[rows],
         y=closes[0][rows],
         x=closes[1][rows],
-        beta=rolled.beta[rows],
-        alpha=rolled.alpha[rows],
-        spread=rolled.spread[rows],
-        spread_z=rolled.spread_z[rows],
-        correlation=correlated.correlation[window - 2 :],
+        beta=np.where(enough, rolled.beta[rows], np.nan),
+        alpha=np.where(enough, rolled.alpha[rows], np.nan),
+        spread=np.where(enough, rolled.spread[rows], np.nan),
+        spread_z=np.where(enough, rolled.spread_z[rows], np.nan),
+        correlation=_correlation(logs, window, first_index),
     )
+
+
+def _correlation(logs: FloatArray, window: int, first_index: int) -> FloatArray:
+    """Of the returns inside each window; NaN where there are fewer than the metric needs."""
+    rows = logs.shape[1] - window + 1
+    if window <= CATALOGUE["correlation"].fewest:
+        return np.full(rows, np.nan)
+    returns = np.diff(logs, axis=1)
+    rolled = rolling_pair(plain(returns[0]), plain(returns[1]), window - 1, first_index + 1)
+    enough = rolled.n >= CATALOGUE["correlation"].fewest
+    return np.where(enough, rolled.correlation, np.nan)[window - 2 :]
 
 
 def pair_window(

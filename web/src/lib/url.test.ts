@@ -21,9 +21,24 @@ describe("parsePlace and addressOf", () => {
     expect(parsePlace("/app/pair/ethusdt-btcusdt", "").route).toEqual({ screen: "pair", y: "ETHUSDT", x: "BTCUSDT" });
   });
 
+  it("fold the letters a to z alone, and read symbols of any script", () => {
+    expect(parsePlace("/app/symbol/%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9Fusdt", "").route).toEqual({
+      screen: "symbol",
+      symbol: "币安人生USDT",
+    });
+    expect(parsePlace("/app/symbol/ſusdt", "").route).toEqual({ screen: "symbol", symbol: "ſUSDT" });
+    expect(addressOf(parsePlace("/app/pair/币USDT-BTCUSDT", ""))).toBe("/app/pair/%E5%B8%81USDT-BTCUSDT");
+    expect(parsePlace("/app/symbol/%", "").route.screen).toBe("unknown");
+  });
+
+  it("take no month for a minute, and a method by its other name", () => {
+    expect(parsePlace("/app/pair/A-B", "?tf=1M&hedge=Robust").view).toEqual({ hedge: "huber" });
+    expect(parsePlace("/app/pair/A-B", "?tf=1H&w=2").view).toEqual({ tf: "1h", w: 2 });
+  });
+
   it("leave out what cannot be meant", () => {
     expect(
-      parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=3&bars=-1&at=x&view=dance&hedge=gut&side=b&on=x&cut=7&ind=<b>")
+      parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=1&bars=-1&at=x&view=dance&hedge=gut&side=b&on=x&cut=7&ind=<b>")
         .view,
     ).toEqual({});
   });

@@ -45,19 +45,29 @@ export function parsePlace(pathname: string, search: string): Place {
   return { route: parseRoute(pathname), view: parseView(new URLSearchParams(search)) };
 }
 
-const SYMBOL = "([A-Z0-9_]{2,30})";
+// Letters of any script, as the exchange names its symbols; only a to z have another case.
+const SYMBOL = "([\\p{L}\\p{N}_]{1,40})";
+const upper = (text: string) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 
 function parseRoute(pathname: string): Route {
-  const path = (pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
+  const path = readable(pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
   if (path === "") return { screen: "home" };
   if (path === "/correlation") return { screen: "correlation" };
   if (path === "/tape") return { screen: "tape" };
   if (path === "/system") return { screen: "system" };
-  const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "i").exec(path);
-  if (pair) return { screen: "pair", y: (pair[1] as string).toUpperCase(), x: (pair[2] as string).toUpperCase() };
-  const symbol = new RegExp(`^/symbol/${SYMBOL}$`, "i").exec(path);
-  if (symbol) return { screen: "symbol", symbol: (symbol[1] as string).toUpperCase() };
+  const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "iu").exec(path);
+  if (pair) return { screen: "pair", y: upper(pair[1] as string), x: upper(pair[2] as string) };
+  const symbol = new RegExp(`^/symbol/${SYMBOL}$`, "iu").exec(path);
+  if (symbol) return { screen: "symbol", symbol: upper(symbol[1] as string) };
   return { screen: "unknown", path };
+}
+
+function readable(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // a stray percent sign
+  }
 }
 
 function parseView(query: URLSearchParams): View {
@@ -66,11 +76,12 @@ function parseView(query: URLSearchParams): View {
     const value = Number(query.get(key) ?? Number.NaN);
     return Number.isInteger(value) && value >= least && value <= most ? value : undefined;
   };
-  const tf = query.get("tf")?.toLowerCase();
-  if (tf && /^[1-9]\d{0,5}[smhd]$/.test(tf)) view.tf = tf;
-  const w = whole("w", 10, 5000);
+  const tf = query.get("tf");
+  if (tf && /^[1-9]\d{0,5}[smhdSHD]$/.test(tf)) view.tf = tf.toLowerCase(); // a capital M is a month to many
+  const w = whole("w", 2, 5000);
   if (w !== undefined) view.w = w;
-  const hedge = query.get("hedge");
+  const named = query.get("hedge")?.toLowerCase() ?? null;
+  const hedge = named === "robust" ? "huber" : named; // the name others give it
   if (isMethod(hedge)) view.hedge = hedge;
   const tz = query.get("tz");
   if (tz) view.tz = tz;
@@ -105,9 +116,9 @@ function pathOf(route: Route): string {
     case "home":
       return "/";
     case "pair":
-      return `/pair/${route.y}-${route.x}`;
+      return `/pair/${encodeURIComponent(route.y)}-${encodeURIComponent(route.x)}`;
     case "symbol":
-      return `/symbol/${route.symbol}`;
+      return `/symbol/${encodeURIComponent(route.symbol)}`;
     case "correlation":
       return "/correlation";
     case "tape":

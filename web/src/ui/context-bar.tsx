@@ -84,7 +84,7 @@ function WindowField({ value }: { value: number }): ReactNode {
   return (
     <NumberField.Root
       value={draft}
-      min={10}
+      min={2}
       max={5000}
       step={10}
       largeStep={100}

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, SymbolTable, TradeBatch, TradeKind
+from pairscope.base.reading import ascii_lower
 
 # An acknowledged subscription on the wrong route stays silent for ever: the exchange sends no error.
 ROUTES = {TradeKind.AGG: "/market", TradeKind.RAW: "/public"}
@@ -140,7 +141,7 @@ def stream_name(symbol: str, kind: TradeKind) -> str:
     >>> stream_name("BTCUSDT", TradeKind.AGG)
     'btcusdt@aggTrade'
     """
-    return f"{symbol.lower()}@{kind.value}"
+    return f"{ascii_lower(symbol)}@{kind.value}"
 
 
 def stream_url(base: str, kind: TradeKind) -> str:

@@ -9,6 +9,7 @@ import structlog
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable
+from pairscope.base.reading import ascii_upper
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
@@ -43,7 +44,7 @@ class QuietWatch:
         """Watch until cancelled."""
         while True:
             await asyncio.sleep(CHECK_S)
-            silent = [name.partition("@")[0].upper() for name in self._stream.silent_streams()]
+            silent = [ascii_upper(name.partition("@")[0]) for name in self._stream.silent_streams()]
             self.quiet &= set(silent)
             for symbol in silent:
                 if self._clock.monotonic_s() - self._asked_s.get(symbol, -ASK_AGAIN_S) >= ASK_AGAIN_S:

@@ -15,6 +15,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
+from pairscope.base.reading import ascii_lower
 from pairscope.feed.recording import RecordedFrame, read_frames
 from pairscope.feed.simulator.hub import Hub
 from pairscope.feed.simulator.listing import LISTINGS
@@ -269,7 +270,7 @@ def _piece_of(recorded: RecordedFrame) -> _Piece | None:
         event = _read_event(data)
     except msgspec.DecodeError:
         event = _Event()
-    stream = envelope.stream or f"{event.s.lower()}@{event.e}"
+    stream = envelope.stream or f"{ascii_lower(event.s)}@{event.e}"
     if not envelope.stream and event.trade_id is None:
         return None
     return _Piece(recorded.received_ns, Frame(stream, data), event)

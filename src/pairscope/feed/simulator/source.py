@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
+from pairscope.base.reading import ascii_upper
 from pairscope.feed.simulator.hub import Hub
 from pairscope.feed.simulator.listing import MINUTE_MS
 from pairscope.feed.simulator.market import FLUSH_MS, AggTrades, Market
@@ -152,7 +153,7 @@ class MarketSource:
         timed: list[tuple[int, Frame]] = []
         for stream in sorted(streams):
             symbol, _, kind = stream.partition("@")
-            listing = self.market.listings.get(symbol.upper())
+            listing = self.market.listings.get(ascii_upper(symbol))
             if listing is None:
                 continue
             if kind == "aggTrade":
@@ -167,6 +168,6 @@ class MarketSource:
         """Make the trades of minutes to come beside the loop, so that no tick waits for them."""
         while True:
             minute = self.now_ms() // MINUTE_MS + 1
-            for symbol in {stream.partition("@")[0].upper() for stream in hub.wanted} & set(self.market.listings):
+            for symbol in {ascii_upper(stream.partition("@")[0]) for stream in hub.wanted} & set(self.market.listings):
                 await asyncio.to_thread(self.market.minute, symbol, minute)
             await asyncio.sleep(_PREPARE_S / self._speed)

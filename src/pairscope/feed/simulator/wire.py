@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from pairscope.base.reading import ascii_lower
 from pairscope.feed.simulator.listing import Listing
 from pairscope.feed.simulator.market import AggTrades
 
@@ -51,7 +52,7 @@ def route_of(stream: str) -> Route | None:
     if stream.startswith("!"):
         return Route.PUBLIC if stream == "!bookTicker" else Route.MARKET
     symbol, _, kind = stream.partition("@")
-    if symbol != symbol.lower():
+    if symbol != ascii_lower(symbol):
         return None
     if _MARKET_KINDS.fullmatch(kind):
         return Route.MARKET
@@ -83,7 +84,7 @@ _FILL_SLOT_MS = 9  # a fill is sent 0 to 8 ms after it happened
 
 def agg_frames(listing: Listing, trades: AggTrades) -> list[tuple[int, Frame]]:
     """An ``aggTrade`` frame for each trade, with the time it is sent."""
-    stream = f"{listing.symbol.lower()}@aggTrade"
+    stream = f"{ascii_lower(listing.symbol)}@aggTrade"
     decimals = (listing.price_decimals, listing.size_decimals, listing.size_decimals)
     form = _AGG_TRADE % (listing.symbol.encode(), *decimals)
     return [
@@ -121,7 +122,7 @@ def fill_frames(listing: Listing, trades: AggTrades) -> list[tuple[int, Frame]]:
     The size of a trade is shared evenly among its fills, larger parts first; a burnt id is sent as a
     placeholder without price and size.
     """
-    stream = f"{listing.symbol.lower()}@trade"
+    stream = f"{ascii_lower(listing.symbol)}@trade"
     symbol = listing.symbol.encode()
     form = _TRADE % (symbol, listing.price_decimals, listing.size_decimals)
     nothing = _NO_TRADE % symbol

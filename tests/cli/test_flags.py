@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from pairscope.base.settings import Settings
+from pairscope.cli.common import settings_from
+from pairscope.cli.flags import add_settings, flag_of
+from pairscope.cli.parser import parser
+
+EXAMPLES = {
+    "source": ("simulator", "simulator"),
+    "symbols": ("A,B", ("A", "B")),
+    "pairs": ("ethusdt/btcusdt", ("ethusdt/btcusdt",)),
+    "intervals": ("1s,1h", ("1s", "1h")),
+    "trade_kind": ("trade", "trade"),
+    "allowed_hosts": ("a,b", ("a", "b")),
+    "base_url": ("https://desk.example", "https://desk.example"),
+    "host": ("[::1]", "::1"),
+    "metric_interval": ("5s", "5s"),
+    "sampling_interval": ("10s", "10s"),
+    "window": ("10m", 600),
+    "replay_file": ("a,b", ("a", "b")),
+    "replay_times": ("now", "now"),
+    "log_level": ("error", "error"),
+    "open": (None, True),
+    "history_bars": ("600", 600),
+    "queue_rows": ("5000", 5000),
+}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_has_a_flag_that_sets_it(name: str) -> None:
+    text, value = EXAMPLES.get(name, ("37", 37))
+    arguments = ["run", flag_of(name), *([text] if text is not None else [])]
+    parsed = vars(parser().parse_args(arguments))
+    del parsed["command"]
+    found = getattr(settings_from(parsed), name)
+    if isinstance(value, tuple):
+        found, value = tuple(map(str, found)), tuple(map(str, value))
+    assert str(found).removesuffix(".0") == str(value)
+
+
+def test_every_flag_tells_what_it_is_and_its_default() -> None:
+    command = argparse.ArgumentParser()
+    add_settings(command)
+    told = " ".join(command.format_help().split())
+    for field in Settings.model_fields.values():
+        assert str(field.description) in told
+    assert "port of the API and the dashboard (8000)" in told
+
+
+def test_the_page_is_opened_or_not() -> None:
+    assert [vars(parser().parse_args(["run", *flags]))["open"] for flags in ([], ["--open"], ["--no-open"])] == [
+        None,
+        True,
+        False,
+    ]
+
+
+def test_a_misspelt_flag_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong, right in (("--prot", "--port"), ("--keep-data-day=3", "--keep-data-days"), ("--symbol=A", "--symbols")):
+        with pytest.raises(SystemExit):
+            parser().parse_args(["run", wrong])
+        assert f"did you mean {right}?" in capsys.readouterr().err
+
+
+def test_short_names_stay() -> None:
+    parsed = parser().parse_args(["run", "--speed", "2", "--seed", "3", "--times", "now"])
+    assert (parsed.replay_speed, parsed.simulator_seed, parsed.replay_times) == ("2", "3", "now")
