@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pairscope
 from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
+from pairscope.base.errors import PairscopeError
 from pairscope.base.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -106,8 +110,44 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
+TROUBLES_HEAD = """\
+# Troubleshooting
+
+Written from the classes of errors by `tools/gen_docs.py`. The command line prints an error as one line, first what
+happened, then the cure, and ends with exit code 2; the API answers `{"error": {"code", "message", "cure"}}` with the
+HTTP status below, and a WebSocket sends the same. Messages carry the details, such as the name that was meant; this
+page says what is behind a code.
+
+"""
+
+
+def troubles_page(_: str) -> str:
+    """Every code of every error, with its cause and its cure."""
+    rows: dict[tuple[int, str], tuple[str, ...]] = {}
+    for kind in error_classes():
+        for code, (cause, cure) in vars(kind).get("meanings", {}).items():
+            rows.setdefault((kind.http_status, code), (f"`{code}`", str(kind.http_status), cause, cure))
+    own = [row for _, row in sorted(rows.items(), key=lambda one: one[0][::-1])]
+    return TROUBLES_HEAD + _table(("code", "HTTP", "cause", "cure"), own)
+
+
+def error_classes() -> list[type[PairscopeError]]:
+    """All classes of errors, of every room."""
+    for module in pkgutil.walk_packages(pairscope.__path__, "pairscope."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: list[type[PairscopeError]] = [PairscopeError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found
+
+
 # Each generated page: from what it says, what it should say.
-PAGES: Mapping[str, Callable[[str], str]] = {"settings.md": settings_page, "metrics.md": metrics_page}
+PAGES: Mapping[str, Callable[[str], str]] = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "troubleshooting.md": troubles_page,
+}
 
 
 def main() -> int:

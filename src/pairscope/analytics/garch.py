@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from pairscope.analytics.rolling import moves
-from pairscope.base.errors import PairscopeError
+from pairscope.base.errors import Meanings, PairscopeError
 from pairscope.base.model import FloatArray
 
 BARS = 1_000  # in the window of a fit
@@ -26,6 +27,9 @@ class MissingLibrary(PairscopeError):
     """A fit that needs a package which is not installed."""
 
     code = "missing_library"
+    meanings: ClassVar[Meanings] = {
+        "missing_library": ("a library of an optional part is not installed", "install what the cure names")
+    }
     http_status = 501
 
 

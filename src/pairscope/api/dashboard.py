@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pairscope.api.pages import not_built_page
-from pairscope.base.errors import PairscopeError
+from pairscope.base.errors import Meanings, PairscopeError
 
 # Our own table: the one of the operating system may call a script plain text.
 CONTENT_TYPES = {
@@ -38,6 +39,9 @@ HASHED = "assets/"  # the names of these files change with their content
 
 class NoSuchFile(PairscopeError):
     code = "not_found"
+    meanings: ClassVar[Meanings] = {
+        "not_found": ("a file of the page that is not there", "load the page again: it is of another version")
+    }
     http_status = 404
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar
 
 import msgspec
 import structlog
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pairscope.api import wire
-from pairscope.base.errors import PairscopeError, RequestError, nearest
+from pairscope.base.errors import Meanings, PairscopeError, RequestError, nearest
 
 log = structlog.get_logger()
 
@@ -21,16 +22,32 @@ JSON = "application/json"
 class ForeignHost(RequestError):
     code = "foreign_host"
     http_status = 421
+    meanings: ClassVar[Meanings] = {
+        "foreign_host": (
+            "the page was asked for under a name that is not known as ours",
+            "ask for localhost, or name the host in the setting `allowed_hosts`",
+        )
+    }
 
 
 class ForeignOrigin(RequestError):
     code = "foreign_origin"
     http_status = 403
+    meanings: ClassVar[Meanings] = {
+        "foreign_origin": (
+            "a page of another site asked for data",
+            "open the dashboard at the address that pairscope printed, not a copy of it elsewhere",
+        )
+    }
 
 
 class Busy(RequestError):
     code = "busy"
     http_status = 503
+    meanings: ClassVar[Meanings] = {
+        "busy": ("more is asked for at once than can be answered", "ask again after `Retry-After`, and less often"),
+        "too_many": ("a client follows too many topics", "unsubscribe from one first"),
+    }
 
 
 def error_body(error: PairscopeError) -> wire.ErrorBody:

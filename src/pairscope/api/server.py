@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,7 +28,7 @@ from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
 from pairscope.api.stream import Socket
 from pairscope.base.clock import Clock
-from pairscope.base.errors import PairscopeError, RequestError
+from pairscope.base.errors import Meanings, PairscopeError, RequestError
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
 from pairscope.live.study import Studies
@@ -39,6 +40,9 @@ ABORT_S = 5.0
 
 class UpgradeRequired(RequestError):
     code = "upgrade_required"
+    meanings: ClassVar[Meanings] = {
+        "upgrade_required": ("`/ws` was asked for as a page", "connect to it as a WebSocket: `ws://`")
+    }
     http_status = 426
 
 

@@ -10,11 +10,12 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import structlog
 
-from pairscope.base.errors import DataFolderError, PairscopeError, RequestError, UnknownName, nearest
+from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName, nearest
 from pairscope.base.model import normal_symbol
 from pairscope.base.settings import every_pair
 
@@ -27,6 +28,9 @@ class WatchRefused(RequestError):
     """A change that cannot be made as things are."""
 
     code = "watch_refused"
+    meanings: ClassVar[Meanings] = {
+        "watch_refused": ("a symbol that cannot be added or removed as things are", "the cure says why")
+    }
     http_status = 409
 
 

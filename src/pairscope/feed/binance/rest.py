@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import httpx
 import msgspec
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.errors import FeedUnavailable
+from pairscope.base.errors import FeedUnavailable, Meanings
 from pairscope.base.model import Instrument, TradeBatch
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
@@ -35,12 +35,16 @@ class TooOldError(FeedUnavailable):
     """The exchange keeps aggregate trades for two days only."""
 
     code = "too_old"
+    meanings: ClassVar[Meanings] = {
+        "too_old": ("trades that the exchange no longer serves by id", "they come from its daily files by themselves")
+    }
 
 
 class RequestRefusedError(FeedUnavailable):
     """The exchange is well and does not like this very request: a symbol it no longer has, say."""
 
     code = "request_refused"
+    meanings: ClassVar[Meanings] = {"request_refused": ("a request the exchange does not like", "check the symbol")}
 
 
 class BinanceRest:
