@@ -210,3 +210,28 @@ def write_recording(path: Path, total: int) -> None:
             event = {"e": "aggTrade", "E": time_ms, "s": "BTCUSDT", "a": i, "p": f"{30_000 + i % 7}.0", "q": "0.001"}
             event |= {"f": i, "l": i, "T": time_ms, "m": i % 2 == 0}
             out.write(f"{time_ms * 1_000_000} {json.dumps({'stream': 'btcusdt@aggTrade', 'data': event})}\n")
+
+
+def test_a_second_port_serves_the_same_and_what_listening_everywhere_means_is_said(tmp_path: Path) -> None:
+    second = free_port()
+    arguments = ["--source", "simulator", "--host", "0.0.0.0", "--frontend-port", str(second), "--no-open"]
+    running = Running(tmp_path / "data", *arguments)
+    try:
+        running.until(lambda status: status["started_ms"])
+        for url in (running.url, f"http://127.0.0.1:{second}"):
+            assert httpx.get(f"{url}/symbols").json() == running.get("/symbols")
+            assert "<div id=" in httpx.get(f"{url}/app/").text
+        told = running.log.read_text()
+        assert f"pairscope is on http://localhost:{running.port}" in told
+        assert "every network this machine is in" in told
+        assert "--allowed-hosts" in told
+    finally:
+        running.process.terminate()
+        running.process.wait(timeout=30)
+
+
+@pytest.mark.parametrize("arguments", [["--host", ""], ["--interval", "1s"], ["--intervals", "60"], ["--window", "1M"]])
+def test_what_was_not_meant_is_refused(arguments: list[str]) -> None:
+    done = pairscope("run", "--source", "simulator", *arguments)
+    assert done.returncode == 2
+    assert "did you mean" in done.stderr or "0.0.0.0" in done.stderr
