@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairscope.bars.builder import BarBuilder, _apply, build_bars
+from pairscope.bars.merge import merge_bars
 from pairscope.bars.warm import warm_up
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch
+from pairscope.base.model import BarArray, BarSource, BarStatus, IntArray, Origin, TradeBatch, of_trades
 
 MakeTrades = Callable[..., TradeBatch]
 SECOND = Interval(1_000)
@@ -148,6 +149,18 @@ def test_lost_ids_are_charged_to_the_bar_of_the_trade_they_precede(trades: MakeT
     lost: IntArray = np.array([0, 3, 0, 2])
     tape = trades([(1, 0, 1.0, 1.0), (5, 500, 1.0, 1.0), (6, 1_000, 1.0, 1.0), (9, 1_100, 1.0, 1.0)])
     assert build_bars(tape, SECOND, lost)["lost"].tolist() == [3, 2]
+
+
+def test_a_bar_is_imported_when_all_its_trades_are_and_backfilled_is_what_was_listened_for(trades: MakeTrades) -> None:
+    batch = trades([(i, at, 1.0, 1.0) for i, at in enumerate([100, 200, 1_100, 1_200, 2_100, 2_200, 2_300], 1)])
+    kinds = [Origin.IMPORT, Origin.IMPORT, Origin.IMPORT, Origin.WS, Origin.REST, Origin.ARCHIVE, Origin.IMPORT]
+    bars = build_bars(replace(batch, origin=np.array(kinds, np.uint8)), SECOND)
+    assert bars["source"].tolist() == [BarSource.IMPORT, BarSource.LIVE, BarSource.LIVE]
+    assert bars["backfilled"].tolist() == [0, 0, 2]
+    merged = merge_bars(bars[:2], Interval.parse("1m"))
+    assert merged["source"].tolist() == [BarSource.LIVE]
+    assert of_trades(bars).all()
+    assert merge_bars(bars[:1], Interval.parse("1m"))["source"].tolist() == [BarSource.IMPORT]
 
 
 def test_closing_by_time_takes_only_bars_that_are_over(trades: MakeTrades) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairscope.base import gaps as reasons
 from pairscope.base.model import Gap
 from pairscope.base.runs import Runs, no_runs, run, runs_of, subtract
 from pairscope.live import coverage
@@ -60,17 +61,17 @@ def test_every_id_is_on_the_tape_or_in_an_open_gap_at_any_moment(
     after = written(during, conclude(still_open(during), runs(came), runs(blank), runs(brings | blank), now_ms=6))
     assert ids_of(still_open(after)) == whole - has - came - blank
     assert coverage.IMPORTING not in {row.obstacle for row in after.values()}
-    no_trades = [row for row in after.values() if row.reason == coverage.NOT_A_TRADE]
+    no_trades = [row for row in after.values() if row.reason == reasons.NOT_A_TRADE]
     assert ids_of(no_trades) == blank - has
 
 
 def test_what_lies_between_an_import_and_the_tape_is_a_gap_with_its_reason() -> None:
     rows = announce(tape_of({50, 51}), runs({1, 2, 5}), now_ms=9)
     assert {(row.first_id, row.last_id, row.reason, row.obstacle) for row in rows} == {
-        (1, 2, coverage.IMPORTED, coverage.IMPORTING),
-        (3, 4, coverage.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE),
-        (5, 5, coverage.IMPORTED, coverage.IMPORTING),
-        (6, 49, coverage.NEVER_RECORDED, coverage.NOT_IMPORTED),
+        (1, 2, reasons.IMPORTED, coverage.IMPORTING),
+        (3, 4, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE),
+        (5, 5, reasons.IMPORTED, coverage.IMPORTING),
+        (6, 49, reasons.NEVER_RECORDED, coverage.NOT_IMPORTED),
     }
 
 

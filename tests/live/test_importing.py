@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pairscope.bars.builder import build_bars
+from pairscope.base import gaps as reasons
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import ArchiveError
 from pairscope.base.interval import Interval
@@ -24,6 +25,7 @@ from pairscope.live import coverage
 from pairscope.live.history import FileOutcome, History
 from pairscope.live.importing import Importer
 from pairscope.store.imports import ImportList
+from pairscope.store.report import report_symbols
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
@@ -108,12 +110,15 @@ async def test_a_file_becomes_trades_bars_and_no_gap(tape: Tape, day: Any) -> No
     outcome = await tape.take(day(rows(10, 5_000)))
     assert (outcome.added, outcome.notes, outcome.different) == (5_000, (), ())
     assert tape.ids() == list(range(10, 5_010))
-    assert set(tape.store.trades("BTCUSDT").origin.tolist()) == {Origin.ARCHIVE}
+    assert set(tape.store.trades("BTCUSDT").origin.tolist()) == {Origin.IMPORT}
     bars = tape.store.bars("BTCUSDT", Interval.parse("1m"))
     assert len(bars) == 84
     assert set(bars["status"].tolist()) == {BarStatus.CLOSED}
-    assert bars["backfilled"].tolist() == bars["trades"].tolist()
-    assert tape.open_gaps() == []
+    assert set(bars["source"].tolist()) == {BarSource.IMPORT}
+    assert not bars["backfilled"].any()
+    assert tape.store.gaps() == []  # nobody had listened: there was never a hole
+    (report,) = report_symbols(tape.store)
+    assert (report.trades, report.backfilled, report.gaps_closed) == (5_000, 0, 0)
     tape.assert_sound()
 
 
@@ -136,7 +141,13 @@ async def test_only_what_is_missing_beside_live_trades_is_added(tape: Tape, day:
     assert outcome.added == 490
     assert tape.ids() == list(range(10, 610))
     origins = tape.store.trades("BTCUSDT").origin
-    assert (origins == Origin.WS).sum() == 110
+    assert [int((origins == origin).sum()) for origin in (Origin.WS, Origin.ARCHIVE, Origin.IMPORT)] == [110, 90, 400]
+    (report,) = report_symbols(tape.store)
+    assert (report.backfilled, report.gaps_closed) == (90, 1)
+    # 12 s of the second minute had been heard: it is a live bar, and its imported row is gone.
+    minutes = tape.store.bars("BTCUSDT", Interval.parse("1m"))
+    assert minutes["source"].tolist() == [BarSource.IMPORT] + 4 * [BarSource.LIVE] + 5 * [BarSource.IMPORT]
+    assert minutes["backfilled"].sum() == 90
     assert tape.open_gaps() == []
     (closed,) = [gap for gap in tape.store.gaps("BTCUSDT") if gap.reason == "start"]
     assert (closed.first_id, closed.last_id, closed.closed_ms is not None) == (210, 299, True)
@@ -156,7 +167,7 @@ async def test_bars_that_change_are_revised_and_the_others_left_alone(tape: Tape
 async def test_older_days_leave_a_gap_with_its_reason_between_them_and_the_tape(tape: Tape, day: Any) -> None:
     await tape.bring(rows(5_000, 50, START_MS + DAY_MS))
     await tape.take(day(rows(10, 500)))
-    assert tape.open_gaps() == [(510, 4_999, coverage.NEVER_RECORDED, coverage.NOT_IMPORTED)]
+    assert tape.open_gaps() == [(510, 4_999, reasons.NEVER_RECORDED, coverage.NOT_IMPORTED)]
     (gap,) = tape.store.gaps("BTCUSDT", open_only=True)
     assert (gap.after_ms, gap.before_ms) == (START_MS + 499_000, START_MS + DAY_MS)
     lost = tape.store.bars("BTCUSDT", INTERVALS[0], from_ms=START_MS + DAY_MS)["lost"]
@@ -175,7 +186,7 @@ async def test_the_days_between_close_that_gap(tape: Tape, day: Any, tmp_path: P
 
 async def test_holes_of_a_file_are_gaps_and_are_told(tape: Tape, day: Any) -> None:
     outcome = await tape.take(day(rows(10, 40) + rows(60, 40, START_MS + 60_000)))
-    assert tape.open_gaps() == [(50, 59, coverage.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [(50, 59, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
     assert outcome.notes == ("10 ids are missing in it",)
     assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["lost"].tolist() == [0, 10]
     tape.assert_sound()
@@ -278,6 +289,13 @@ async def test_klines_become_imported_bars_where_there_are_no_trades(tape: Tape,
     assert (await tape.take(path, again=True)).bars == 0
     bars = tape.store.bars("BTCUSDT", Interval.parse("1m"))
     assert bars["source"].tolist() == [BarSource.LIVE, BarSource.IMPORT, BarSource.IMPORT]
+    assert (
+        await tape.take(write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(70, 60, START_MS + 60_000))))
+    ).added == 60
+    assert (await tape.take(path, again=True)).bars == 0  # what trades made stands, imported ones too
+    bars = tape.store.bars("BTCUSDT", Interval.parse("1m"))
+    assert bars["source"].tolist() == [BarSource.LIVE, BarSource.IMPORT, BarSource.IMPORT]
+    assert bars["first_id"].tolist() == [10, 70, 0]
     tape.assert_sound()
 
 

@@ -132,7 +132,7 @@ async def test_bars_are_sealed_by_interval_and_a_revised_bar_hides_the_sealed_on
     minutes = hour_bars(0)
     minutes["interval_ms"] = 60_000
     imported = hour_bars(0, close=7.0)[:1]
-    imported["source"] = BarSource.IMPORT
+    imported["source"] = BarSource.UPLOAD
     store.put_bars(np.concatenate([minutes, imported]))
     await put(store, day_trades(1, 0, 10, hours=(0, 5)))
     assert seal(store) == 2
@@ -142,7 +142,7 @@ async def test_bars_are_sealed_by_interval_and_a_revised_bar_hides_the_sealed_on
     ]
     bars = store.bars("BTCUSDT", HOUR)
     assert bars.dtype == BAR
-    assert bars["source"].tolist() == [0, BarSource.IMPORT] + [0] * 47
+    assert bars["source"].tolist() == [0, BarSource.UPLOAD] + [0] * 47
     np.testing.assert_array_equal(bars["open_time_ms"][1:], ZERO_MS + np.arange(48) * 3_600_000)
     revised = hour_bars(0, close=5.0)[3:4]
     store.put_bars(revised)

@@ -153,12 +153,20 @@ async def test_within_one_transaction_the_bar_put_last_stays(open_store: OpenSto
     assert store.bars("BTCUSDT", SECOND)["close"].tolist() == [3.0, 5.0]
 
 
+async def test_an_upload_stands_beside_our_bar_and_of_our_own_the_one_put_last_stands(open_store: OpenStore) -> None:
+    store = open_store()
+    for source in (BarSource.IMPORT, BarSource.UPLOAD, BarSource.LIVE):
+        store.put_bars(bar(60_000, source=source))
+        await store.flushed()
+    assert store.bars("BTCUSDT", SECOND)["source"].tolist() == [BarSource.LIVE, BarSource.UPLOAD]
+
+
 async def test_bars_of_two_sources_two_intervals_or_two_symbols_stay_apart(open_store: OpenStore) -> None:
     store = open_store()
-    for fields in ({}, {"source": BarSource.IMPORT}, {"symbol_id": 1}, {"interval_ms": 60_000}):
+    for fields in ({}, {"source": BarSource.UPLOAD}, {"symbol_id": 1}, {"interval_ms": 60_000}):
         store.put_bars(bar(60_000, **fields))
         await store.flushed()
-    assert store.bars("BTCUSDT", SECOND)["source"].tolist() == [BarSource.LIVE, BarSource.IMPORT]
+    assert store.bars("BTCUSDT", SECOND)["source"].tolist() == [BarSource.LIVE, BarSource.UPLOAD]
     assert len(store.bars("ETHUSDT", SECOND)) == 1
     assert len(store.bars("BTCUSDT", Interval(60_000))) == 1
 

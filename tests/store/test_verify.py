@@ -187,7 +187,7 @@ async def test_bars_from_elsewhere_are_not_judged_by_the_trades(tape: Tape) -> N
     trades = trades_of(range(1, 1_000))
     await tape.put(trades)
     foreign = build_bars(trades, MINUTE)[2:4]
-    foreign["source"], foreign["close"] = BarSource.IMPORT, 1.0
+    foreign["source"], foreign["close"] = BarSource.UPLOAD, 1.0
     await tape.put_bars(foreign)
     assert tape.verdict().told == []
 

@@ -10,6 +10,7 @@ import psutil
 from pairscope import __version__
 from pairscope.api import wire
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.gaps import OF_IMPORTS
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
@@ -106,7 +107,8 @@ class StatusBoard:
         """Reads the disk: for a thread."""
         gaps = self._store.gaps()
         open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
-        closed = sorted((gap for gap in gaps if gap.closed_ms is not None), key=lambda gap: -(gap.closed_ms or 0))
+        closed = [gap for gap in gaps if gap.closed_ms is not None and gap.reason not in OF_IMPORTS]
+        closed.sort(key=lambda gap: -(gap.closed_ms or 0))
         shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
         verified = VerifiedList(self._store.path).read()
         reports = report_tape(self._live.symbols, self._store.holdings(), gaps)

@@ -14,12 +14,25 @@ from numpy.typing import NDArray
 
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import kernel, plain
-from pairscope.base.model import BAR, BarArray, BarStatus, BoolArray, FloatArray, IntArray, TradeBatch
+from pairscope.base.model import (
+    BAR,
+    BarArray,
+    BarSource,
+    BarStatus,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Origin,
+    TradeBatch,
+)
 from pairscope.base.sums import add_exactly, decimal
 
 _SUMS = ("volume", "quote_volume", "buy_volume")
 _NO_LOSSES = np.zeros(0, np.int64)
 _END_OF_TIME_MS = np.iinfo(np.int64).max
+# For the kernel, which takes integers.
+_REST, _ARCHIVE, _IMPORTED = int(Origin.REST), int(Origin.ARCHIVE), int(Origin.IMPORT)
+_OF_LIVE, _OF_IMPORT = int(BarSource.LIVE), int(BarSource.IMPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,8 @@ def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = No
 def _finished(bars: BarArray, status: BarStatus) -> BarArray:
     bars["status"] = status
     if len(bars):
+        # A bar of trade 0 alone: by its ids it could not be told from a kline.
+        bars["source"][bars["last_id"] == 0] = BarSource.LIVE
         for name in _SUMS:
             bars[name] = decimal(bars[name])
     return bars
@@ -193,8 +208,10 @@ def _apply(
         _count(row, carry[symbol], trade_id[i], price[i], size[i], buyer_is_maker[i])
         if len(lost) > 0:
             row["lost"] += lost[i]
-        if origin[i] != 0:
+        if origin[i] == _REST or origin[i] == _ARCHIVE:
             row["backfilled"] += 1
+        if origin[i] != _IMPORTED:
+            row["source"] = _OF_LIVE
     return closed_count, late_count
 
 
@@ -209,6 +226,7 @@ def _open(
     row["first_id"] = row["last_id"] = trade_id
     row["volume"] = row["quote_volume"] = row["buy_volume"] = 0.0
     row["trades"] = row["lost"] = row["backfilled"] = 0
+    row["source"] = _OF_IMPORT  # until a trade is counted that was not imported
     carry[:] = 0.0
 
 

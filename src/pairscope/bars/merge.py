@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarArray, BarStatus, no_bars
+from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, IntArray, no_bars
 from pairscope.base.sums import decimal
 
 
@@ -49,5 +50,12 @@ def merge_bars(bars: BarArray, interval: Interval) -> BarArray:
         merged[name] = np.add.reduceat(bars[name], first)
     any_open = np.minimum.reduceat(bars["status"], first) == BarStatus.OPEN
     merged["status"] = np.where(any_open, BarStatus.OPEN, np.maximum.reduceat(bars["status"], first))
-    merged["source"] = np.maximum.reduceat(bars["source"], first)
+    merged["source"] = _sources(bars["source"], first)
     return merged
+
+
+def _sources(source: NDArray[np.uint8], first: IntArray) -> NDArray[np.uint8]:
+    """That of an upload when a part is one, imported when all parts are."""
+    uploaded = np.maximum.reduceat(source == BarSource.UPLOAD, first)
+    imported = np.minimum.reduceat(source == BarSource.IMPORT, first)
+    return np.select([uploaded, imported], [BarSource.UPLOAD, BarSource.IMPORT], BarSource.LIVE).astype(np.uint8)

@@ -34,8 +34,9 @@ class Origin(enum.IntEnum):
 
     WS = 0
     REST = 1
-    ARCHIVE = 2
+    ARCHIVE = 2  # an official file, into a hole of what was listened to
     SIMULATOR = 3
+    IMPORT = 4  # past history that was brought: nobody had listened
 
 
 class BarStatus(enum.IntEnum):
@@ -45,9 +46,11 @@ class BarStatus(enum.IntEnum):
 
 
 class BarSource(enum.IntEnum):
-    LIVE = 0
+    """Where a bar came from; `of_trades` tells which bars are made of the trades of the tape."""
+
+    LIVE = 0  # of trades, at least one of which was listened for
     UPLOAD = 1
-    IMPORT = 2
+    IMPORT = 2  # of imported trades only, or an official kline
 
 
 class SymbolTable:
@@ -166,8 +169,8 @@ TRADE_COLUMNS = tuple(column.name for column in fields(TradeBatch))
 
 
 # One bar. `lost` counts the trade ids that fell into the bar and are not on the tape, `backfilled` its trades that came
-# later than by the socket; `first_id` and `last_id` are the ids of its first and last trade. vwap is
-# quote_volume / volume and is never stored.
+# later than by the socket into what was listened to; `first_id` and `last_id` are the ids of its first and last trade,
+# 0 in a kline. vwap is quote_volume / volume and is never stored.
 BAR = np.dtype(
     [
         ("symbol_id", np.int32),
@@ -194,6 +197,13 @@ BarArray = np.ndarray[tuple[int], np.dtype[np.void]]
 
 def no_bars() -> BarArray:
     return np.empty(0, BAR)
+
+
+def of_trades(bars: BarArray) -> BoolArray:
+    """Which bars are made of the trades of the tape: klines and uploads know no ids."""
+    source = bars["source"]
+    made: BoolArray = (source == BarSource.LIVE) | ((source == BarSource.IMPORT) & (bars["last_id"] > 0))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS
 from pairscope.base.model import Gap
 from pairscope.base.runs import Runs, holes, intersect, no_runs, run, subtract, union
-
-# Reasons: how ids came to be missing.
-IMPORTED = "import"  # of ids older or newer than the tape: missing only while they were being imported
-NEVER_RECORDED = "never_recorded"  # between what was imported and what was there before
-ARCHIVE_HOLE = "archive_hole"  # the official file does not have them either
-NOT_A_TRADE = "not_a_trade"  # the official file has the id, but without a price or a size
 
 # Obstacles: why they are not fetched for now.
 IMPORTING = "importing"
@@ -36,6 +31,11 @@ class Coverage:
     @property
     def missing(self) -> Runs:
         return union(*(run(gap.first_id, gap.last_id) for gap in self.gaps))
+
+    @property
+    def missed(self) -> Runs:
+        """Ids that were listened for and not heard."""
+        return union(*(run(gap.first_id, gap.last_id) for gap in self.gaps if gap.reason not in OF_IMPORTS))
 
     @property
     def present(self) -> Runs:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pairscope.bars.rebuild import rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.gaps import OF_IMPORTS
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, TradeBatch
+from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, TradeBatch, of_trades
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
 from pairscope.live import coverage
 from pairscope.live.coverage import Coverage
@@ -113,6 +114,7 @@ class Importer:
                 room = Brought._DIFFERENT_KEPT - len(brought.different)
                 brought.different += different_trades(batch.take(there), stored)[:room]
         brought.added += len(fresh)
+        fresh = _as_imported(fresh, before)
         while not self._store.put_trades(fresh):
             await self._store.flushed()
 
@@ -131,7 +133,7 @@ class Importer:
         changed, gone = stand.difference(gaps), set(gaps) - stand
         await self._put_gaps(sorted(changed, key=lambda row: row.first_id))
         await self._store.flushed()
-        brought.gaps_closed += sum(row.closed_ms is not None and row.reason != coverage.IMPORTED for row in changed)
+        brought.gaps_closed += sum(row.closed_ms is not None and row.reason not in OF_IMPORTS for row in changed)
         # The bar after a hole counts its ids as lost.
         charged = [gap.before_ms for gap in changed | gone if gap.before_ms is not None]
         return np.unique(np.array(charged, np.int64) // DAY_MS)
@@ -163,9 +165,10 @@ class Importer:
         for interval in self._intervals:
             places = np.flatnonzero(bars["interval_ms"] == interval.ms)
             stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
-            stored = stored[stored["source"] == BarSource.LIVE]
+            stored = stored[of_trades(stored)]
             _, mine, theirs = np.intersect1d(bars["open_time_ms"][places], stored["open_time_ms"], return_indices=True)
             equal = same_bars(bars[places[mine]], stored[theirs])
+            equal &= bars["source"][places[mine]] == stored["source"][theirs]
             keep[places[mine[equal]]] = False
             bars["status"][places[mine[~equal]]] = BarStatus.REVISED
         changed: BarArray = bars[keep]
@@ -178,9 +181,9 @@ class Importer:
         interval = Interval(int(bars["interval_ms"][0]))
         from_ms, to_ms = int(bars["open_time_ms"][0]), int(bars["open_time_ms"][-1]) + 1
         stored = await asyncio.to_thread(self._store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms)
-        of_trades = stored["open_time_ms"][stored["source"] == BarSource.LIVE]
-        imported = stored[stored["source"] == BarSource.IMPORT]
-        bars = bars[~np.isin(bars["open_time_ms"], of_trades)]
+        made = of_trades(stored)
+        imported = stored[(stored["source"] == BarSource.IMPORT) & ~made]
+        bars = bars[~np.isin(bars["open_time_ms"], stored["open_time_ms"][made])]
         _, mine, theirs = np.intersect1d(bars["open_time_ms"], imported["open_time_ms"], return_indices=True)
         bars = np.delete(bars, mine[same_bars(bars[mine], imported[theirs])])
         for start in range(0, len(bars), BARS_AT_ONCE):
@@ -188,6 +191,12 @@ class Importer:
                 await self._store.flushed()
         await self._store.flushed()
         return len(bars)
+
+
+def _as_imported(trades: TradeBatch, before: Coverage) -> TradeBatch:
+    """Trades called imported, but for those that had been listened for and fill a hole of that."""
+    origin = np.where(contains(before.missed, trades.id), trades.origin, np.uint8(Origin.IMPORT))
+    return replace(trades, origin=origin)
 
 
 def different_trades(given: TradeBatch, stored: TradeBatch) -> list[int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, IntArray, SymbolTable, TradeBatch
 from pairscope.store.parts import Part, PartKind, select_parts
+from pairscope.store.transaction import same_bar
 from pairscope.store.vault import Vault
 
 Cursor = duckdb.DuckDBPyConnection
@@ -152,7 +153,7 @@ def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> s
         sealed += f"""
             and not exists (
                 select 1 from (select * from bars where {condition} and open_time_ms <= {last_ms}) opened
-                where opened.open_time_ms = sealed.open_time_ms and opened.source = sealed.source
+                where opened.open_time_ms = sealed.open_time_ms and {same_bar("opened", "sealed")}
             )
         """
     return f"select * from ({sealed} union all {opened})"

@@ -10,12 +10,12 @@ import duckdb
 import msgspec
 
 from pairscope.base.errors import DataFolderError
+from pairscope.base.gaps import NOT_A_TRADE, OF_IMPORTS
 from pairscope.base.model import Gap, TradeKind
 from pairscope.base.runs import intersect, no_runs, run, size, subtract, union
 from pairscope.store import folder
 from pairscope.store.holdings import Holding
 from pairscope.store.tape import Store
-from pairscope.store.verify import NOT_A_TRADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class SymbolReport:
 
     symbol: str
     trades: int
-    backfilled: int  # of these, were missing once and came later
+    backfilled: int  # of these, were listened for, missing once, and came later
     ids_missing: int
     gaps_open: int
     gaps_closed: int
@@ -61,7 +61,8 @@ def _report(symbol: str, held: Holding | None, gaps: Sequence[Gap]) -> SymbolRep
         backfilled=backfilled(held, gaps) if held else 0,
         ids_missing=sum(gap.ids for gap in missing),
         gaps_open=len(missing),
-        gaps_closed=len(gaps) - len(missing),
+        # Tapes of 0.1.0 keep a closed row of each import.
+        gaps_closed=sum(gap.closed_ms is not None and gap.reason not in OF_IMPORTS for gap in gaps),
         first_id=held.first_id if held else None,
         last_id=held.last_id if held else None,
         first_ms=held.first_ms if held else None,
@@ -72,6 +73,7 @@ def _report(symbol: str, held: Holding | None, gaps: Sequence[Gap]) -> SymbolRep
 def backfilled(held: Holding, gaps: Iterable[Gap]) -> int:
     """How many of the trades on the tape lay in a gap once: each once, whatever was deleted or lost again since.
 
+    What was imported besides lay in none: nobody had listened for it.
     Counted from the gaps, because to ask every sealed trade for its origin would be to read the whole tape.
 
     >>> held = Holding(0, trades=91, first_id=10, last_id=100, first_ms=0, last_ms=0)
@@ -80,7 +82,7 @@ def backfilled(held: Holding, gaps: Iterable[Gap]) -> int:
     """
     ids = {True: [no_runs()], False: [no_runs()]}
     for gap in gaps:
-        came = gap.closed_ms is not None and gap.reason != NOT_A_TRADE
+        came = gap.closed_ms is not None and gap.reason not in (NOT_A_TRADE, *OF_IMPORTS)
         ids[came].append(run(gap.first_id, gap.last_id))
     came_later = subtract(union(*ids[True]), union(*ids[False]))
     return min(held.trades, size(intersect(came_later, run(held.first_id, held.last_id))))

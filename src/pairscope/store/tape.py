@@ -121,7 +121,7 @@ class Store:
         return not len(batch) or self._writer.put_trades(batch)
 
     def put_bars(self, bars: BarArray) -> bool:
-        """Hand over bars; one that is stored already (symbol, interval, open time and source) is replaced.
+        """Hand over bars; one that is stored already (symbol, interval, open time) is replaced, but for uploads.
 
         Bars have a queue bound of their own (`writer.BARS_LIMIT`), so that waiting trades never turn them away.
 

@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, Gap, TradeBatch
+from pairscope.base.gaps import OF_IMPORTS
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, TradeBatch
 
 Columns = dict[str, NDArray[Any]]
 T = TypeVar("T")
@@ -78,8 +79,8 @@ def trade_columns(batches: list[TradeBatch]) -> Columns:
 
 
 def newest_of_each_bar(bars: BarArray) -> BarArray:
-    """For each symbol, interval, open time and source the bar that was put last."""
-    keys = [bars[name] for name in ("open_time_ms", "source", "interval_ms", "symbol_id")]
+    """The bar that was put last of each symbol, interval and open time; an upload is a bar beside ours."""
+    keys = [bars["open_time_ms"], bars["source"] == BarSource.UPLOAD, bars["interval_ms"], bars["symbol_id"]]
     order = np.lexsort(keys)  # stable: equal keys stay in the order they came
     last = np.ones(len(bars), np.bool_)
     if len(bars) > 1:
@@ -88,16 +89,26 @@ def newest_of_each_bar(bars: BarArray) -> BarArray:
     return newest
 
 
+def same_bar(one: str, other: str) -> str:
+    """The condition that two rows of one symbol, interval and open time are the same bar.
+
+    One of trades takes the place of a kline, and one of imported trades becomes one of heard trades when some of those
+    come to it.
+    """
+    upload = int(BarSource.UPLOAD)
+    return f"({one}.source = {upload}) = ({other}.source = {upload})"
+
+
 def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None:
     times = bars["open_time_ms"]
     connection.register("incoming", {name: bars[name] for name in BAR.names or ()})
     # The bounds let DuckDB skip all but the last rows of the table when the bars are new, as most are.
     connection.execute(
-        """
+        f"""
         delete from bars using incoming
         where bars.open_time_ms between ? and ? and bars.open_time_ms = incoming.open_time_ms
           and bars.symbol_id = incoming.symbol_id and bars.interval_ms = incoming.interval_ms
-          and bars.source = incoming.source
+          and {same_bar("bars", "incoming")}
         """,
         [int(times.min()), int(times.max())],
     )
@@ -106,8 +117,11 @@ def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None
 
 
 def replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Gap]]) -> None:
-    """Write gaps, each with the integer of its symbol, over those of the same symbol and first id."""
-    newest = {(symbol_id, gap.first_id): (symbol_id, gap) for symbol_id, gap in gaps}.values()
+    """Write gaps, each with the integer of its symbol, over those of the same symbol and first id.
+
+    Of what was brought in full, and never listened for, no row is left.
+    """
+    newest = list({(symbol_id, gap.first_id): (symbol_id, gap) for symbol_id, gap in gaps}.values())
     columns: Columns = {"symbol_id": np.array([symbol_id for symbol_id, _ in newest], np.int32)}
     for name in ("first_id", "last_id", "found_ms"):
         columns[name] = np.array([getattr(gap, name) for _, gap in newest], np.int64)
@@ -116,6 +130,7 @@ def replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Ga
         values = np.array([-1 if getattr(gap, name) is None else getattr(gap, name) for _, gap in newest], np.int64)
         columns[name] = np.ma.masked_less(values, 0)
     columns["obstacle"] = np.array([gap.obstacle for _, gap in newest], dtype=object)
+    columns["over"] = np.array([gap.closed_ms is not None and gap.reason in OF_IMPORTS for _, gap in newest])
     connection.register("incoming", columns)
     connection.execute(
         """
@@ -123,5 +138,5 @@ def replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Ga
         where gaps.symbol_id = incoming.symbol_id and gaps.first_id = incoming.first_id
         """
     )
-    connection.execute("insert into gaps select * from incoming")
+    connection.execute("insert into gaps select * exclude (over) from incoming where not over")
     connection.unregister("incoming")

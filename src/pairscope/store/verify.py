@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
+from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind, no_bars
+from pairscope.base.model import BarArray, Gap, TradeBatch, TradeKind, no_bars, of_trades
 from pairscope.base.runs import Runs, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.store.klines import KlineCheck
 from pairscope.store.stretches import absent_ids, days_with_trades, read_stretches
 from pairscope.store.tape import Store
 
 TOLD = 20  # differences of a symbol that are described; the others are counted
-NOT_A_TRADE = "not_a_trade"  # the reason in a closed gap row of ids that the exchange gave to no trade
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class _BarCheck:
             if newest_ms is None:
                 continue
             stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
-            stored = stored[stored["source"] == BarSource.LIVE]
+            stored = stored[of_trades(stored)]
             own = made[made["interval_ms"] == interval.ms]
             first_ms = self._first_ms.setdefault(interval, int(own["open_time_ms"][0]))
             self._verdict.bars_unproved += int((stored["open_time_ms"] < first_ms).sum())
@@ -174,7 +174,7 @@ class _BarCheck:
         """Days without trades have no bars either."""
         for interval in self._newest:
             stored = self._store.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms) if from_ms < to_ms else no_bars()
-            for open_ms in stored["open_time_ms"][stored["source"] == BarSource.LIVE].tolist():
+            for open_ms in stored["open_time_ms"][of_trades(stored)].tolist():
                 self._verdict.differs(f"the {interval} bar of {open_ms} has no trades")
 
     def _compare(self, interval: Interval, stored: BarArray, made: BarArray, newest_ms: int) -> None:

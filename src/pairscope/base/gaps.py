@@ -1,0 +1,11 @@
+"""Why ids are, or once were, missing: reasons of gaps that several rooms must know."""
+
+from __future__ import annotations
+
+IMPORTED = "import"  # of ids older or newer than the tape: missing only while they are being imported
+NEVER_RECORDED = "never_recorded"  # between what was imported and what was there before
+ARCHIVE_HOLE = "archive_hole"  # the official file does not have them either
+NOT_A_TRADE = "not_a_trade"  # the official file has the id, but without a price or a size
+
+# Nobody had listened for these: once they are there, nothing was closed and nothing is left to tell.
+OF_IMPORTS = frozenset({IMPORTED, NEVER_RECORDED, ARCHIVE_HOLE})
