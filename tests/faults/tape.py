@@ -56,7 +56,7 @@ class MemoryTape:
 
     def counters(self) -> StoreCounters:
         waiting = LIMIT if "trades" in self.failing else 0
-        return StoreCounters(0, waiting, LIMIT, 0, 0.0, 0.0, None, 0, None)
+        return StoreCounters(0, waiting, LIMIT, 0, 0.0, 0.0, None, 0, 0, 0, 0, None)
 
     @property
     def failing(self) -> frozenset[str]:

@@ -292,6 +292,9 @@ export interface StoreStatus {
   commit_ms_p50: number | null;
   commit_ms_p99: number | null;
   last_commit_ms: number | null;
+  commits_retried: number;
+  reads_waiting: number;
+  reads_repeated: number;
   database_bytes: number;
   error: string | null;
 }

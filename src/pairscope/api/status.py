@@ -208,6 +208,9 @@ class StatusBoard:
             commit_ms_p50=counters.commit_ms_p50,
             commit_ms_p99=counters.commit_ms_p99,
             last_commit_ms=counters.last_commit_ms,
+            commits_retried=counters.commits_retried,
+            reads_waiting=counters.reads_waiting,
+            reads_repeated=counters.reads_repeated,
             database_bytes=counters.database_bytes,
             error=counters.error,
         )

@@ -299,6 +299,9 @@ class StoreStatus(Wire, frozen=True, kw_only=True):
     commit_ms_p50: Number
     commit_ms_p99: Number
     last_commit_ms: int | None
+    commits_retried: int  # failed, and were written by another attempt: nothing was lost
+    reads_waiting: int  # questions to the tape that wait for those before them
+    reads_repeated: int  # because memory ran out, or a failed commit turned them out
     database_bytes: int
     error: str | None
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import duckdb
 import structlog
 
 from pairscope.base.errors import StoreUnavailable
+from pairscope.store.gate import SMALL, Gate
 
 log = structlog.get_logger()
 
 READ_PATIENCE_S = 2.0  # how long a read waits for a file that is being opened anew
 INTERRUPT_EVERY_S = 0.02
 INTERRUPTS = 250  # before a reader that does not leave is left behind
+
+T = TypeVar("T")
 
 
 class Database:
@@ -34,6 +38,8 @@ class Database:
         self._reads = 0
         self._changed = threading.Condition()
         self._closed = False
+        self.gate = Gate()
+        self.reads_repeated = 0
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -47,19 +53,37 @@ class Database:
         return self._connection
 
     @contextmanager
-    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor of one's own, which sees committed rows.
+    def reading(self, weight: int = SMALL) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of one's own, which sees committed rows, when the others leave room for one of such weight.
 
         Raises:
             StoreUnavailable: after close, while the file cannot be opened, or when the read fails.
         """
-        cursor = self._enter()
+        with self.gate.passing(weight):
+            cursor = self._enter()
+            try:
+                yield cursor
+            except duckdb.Error as error:
+                raise _unreadable(error) from error
+            finally:
+                self._leave(cursor)
+
+    def read(self, question: Callable[[duckdb.DuckDBPyConnection], T], weight: int = SMALL) -> T:
+        """Ask a question; once more, with nobody beside it, when memory ran out or a failed write turned it out.
+
+        Raises:
+            StoreUnavailable: as `reading`.
+        """
         try:
-            yield cursor
-        except duckdb.Error as error:
-            raise _unreadable(error) from error
-        finally:
-            self._leave(cursor)
+            with self.reading(weight) as cursor:
+                return question(cursor)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, duckdb.OutOfMemoryException | duckdb.InterruptException):
+                raise
+        with self._changed:
+            self.reads_repeated += 1
+        with self.reading(self.gate.capacity) as cursor:
+            return question(cursor)
 
     def reads_begun(self) -> int:
         """How many reads have begun; the number of the newest."""

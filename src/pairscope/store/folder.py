@@ -30,10 +30,13 @@ def connect(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
 
 
 def database_config(path: Path, memory_limit_mb: int) -> Config:
-    """Settings of DuckDB: little memory, temporary files beside the tape, and nothing fetched from anywhere."""
+    """Settings of DuckDB: little memory, temporary files beside the tape, and nothing fetched from anywhere.
+
+    One thread for each question, its own: with a second one it holds twice as many rows, and `gate` counts on how many.
+    """
     return {
         "memory_limit": f"{memory_limit_mb}MB",
-        "threads": 2,
+        "threads": 1,
         "temp_directory": f"{path}.tmp",
         "checkpoint_threshold": "16MB",
         "autoinstall_known_extensions": False,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, IntArray, SymbolTable, TradeBatch
+from pairscope.store.gate import LARGE, SMALL
 from pairscope.store.parts import Part, PartKind, select_parts
 from pairscope.store.transaction import same_bar
 from pairscope.store.vault import Vault
@@ -24,6 +25,9 @@ from pairscope.store.vault import Vault
 Cursor = duckdb.DuckDBPyConnection
 Columns = dict[str, NDArray[Any]]
 Bounds = dict[str, int | None]  # a comparison such as "time_ms >=" to its right side; None leaves it out
+
+SMALL_ROWS = 5_000
+PAGE_ROWS = 50_000  # sorted at a time: 4 MB of trades, 8 MB of bars
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,49 @@ def read_bars(cursor: Cursor, vault: Vault, bounds: Bounds, limit: int | None, n
     return bars
 
 
+def weight_of(limit: int | None) -> int:
+    """How much of the gate's capacity a question for so many rows takes."""
+    return SMALL if limit is not None and limit <= SMALL_ROWS else LARGE
+
+
 def _ordered(cursor: Cursor, vault: Vault, shape: Shape, bounds: Bounds, limit: int | None, newest: bool) -> Columns:
     given = {comparison: value for comparison, value in bounds.items() if value is not None}
-    condition = " and ".join(f"{comparison} {value:d}" for comparison, value in given.items())
     cursor.execute("begin")
     if limit is None:
         parts = _trusted(vault, _candidates(cursor, shape, given))
-        return _in_order(shape, _fetch(cursor, vault, spanning(vault, shape, condition, parts), parts))
+        return _in_order(shape, _fetch(cursor, vault, spanning(vault, shape, _condition(given), parts), parts))
+    return _paged(cursor, vault, shape, given, limit, newest)
+
+
+def _condition(given: dict[str, int]) -> str:
+    return " and ".join(f"{comparison} {value:d}" for comparison, value in given.items())
+
+
+def _paged(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
+    """So many rows from one end, a page at a time: DuckDB holds all rows of a sort that has a limit in memory."""
+    place = shape.order[0]
+    pages: list[Columns] = []
+    while True:
+        page = _page(cursor, vault, shape, given, min(limit, PAGE_ROWS), newest)
+        if limit <= PAGE_ROWS or len(page[place]) < PAGE_ROWS:
+            break
+        border = int(page[place][0 if newest else -1])
+        inside = page[place] != border  # a bar of another source may stand at the border, on the next page
+        if not inside.any():
+            break
+        pages.append({name: column[inside] for name, column in page.items()})
+        limit -= int(inside.sum())
+        given = {**given, **({f"{place} <": border + 1} if newest else {f"{place} >=": border})}
+    pages.append(page)
+    if len(pages) == 1:
+        return page
+    if newest:
+        pages.reverse()
+    return {name: np.concatenate([page[name] for page in pages]) for name in page}
+
+
+def _page(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
+    condition = _condition(given)
     if newest:
         return _newest(cursor, vault, shape, given, condition, limit)
     parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit)

@@ -20,6 +20,7 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import SymbolTable
 from pairscope.store.database import Database
+from pairscope.store.gate import LARGE
 from pairscope.store.parts import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
 from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
 from pairscope.store.vault import DRAFT, Vault
@@ -162,7 +163,7 @@ class Sealer:
         disk = self._vault.disk
         self._make_sure_of_space(day)
         disk.make_folder(path.parent)
-        with self._database.reading() as cursor:
+        with self._database.reading(LARGE) as cursor:
             cursor.execute("begin")
             replaced = [old for old in _parts_of(cursor, day) if self._vault.trusts(old)]
             source = spanning(self._vault, day.shape, day.condition, replaced)

@@ -42,6 +42,9 @@ class StoreCounters:
     commit_ms_p50: float
     commit_ms_p99: float
     last_commit_ms: int | None  # wall time
+    commits_retried: int  # failed, and were written by another attempt
+    reads_waiting: int  # for those before them
+    reads_repeated: int  # because memory ran out, or a failed commit turned them out
     database_bytes: int
     error: str | None  # why the last write failed, while it has not succeeded again
 
@@ -193,8 +196,10 @@ class Store:
             "id >=": from_id,
             "id <": to_id,
         }
-        with self._database.reading() as cursor:
-            return reads.read_trades(cursor, self._days.vault, bounds, limit, newest)
+        vault = self._days.vault
+        return self._database.read(
+            lambda cursor: reads.read_trades(cursor, vault, bounds, limit, newest), reads.weight_of(limit)
+        )
 
     def bars(
         self,
@@ -218,24 +223,23 @@ class Store:
             "open_time_ms >=": from_ms,
             "open_time_ms <": to_ms,
         }
-        with self._database.reading() as cursor:
-            return reads.read_bars(cursor, self._days.vault, bounds, limit, newest)
+        vault = self._days.vault
+        return self._database.read(
+            lambda cursor: reads.read_bars(cursor, vault, bounds, limit, newest), reads.weight_of(limit)
+        )
 
     def last_trades(self) -> dict[int, tuple[int, int]]:
         """For each symbol's integer the highest id on the tape and the time of that trade."""
-        with self._database.reading() as cursor:
-            return reads.read_last_trades(cursor)
+        return self._database.read(reads.read_last_trades)
 
     def last_bars(self, interval: Interval) -> dict[int, int]:
         """For each symbol's integer the open time of its newest bar."""
-        with self._database.reading() as cursor:
-            return reads.read_last_bars(cursor, interval)
+        return self._database.read(lambda cursor: reads.read_last_bars(cursor, interval))
 
     def gaps(self, symbol: str | None = None, open_only: bool = False) -> list[Gap]:
         """Gaps by symbol and first id; of one symbol when named, and only those not closed when asked."""
         symbol_id = None if symbol is None else self.symbols.index(symbol)
-        with self._database.reading() as cursor:
-            return reads.read_gaps(cursor, self.symbols, symbol_id, open_only)
+        return self._database.read(lambda cursor: reads.read_gaps(cursor, self.symbols, symbol_id, open_only))
 
     def seal(self, now_ms: int) -> SealReport | None:
         """Seal to files what belongs to days that are over; None when there is nothing to do.
@@ -304,9 +308,7 @@ class Store:
         Raises:
             StoreUnavailable: after close, or when the disk fails.
         """
-        with self._database.reading() as cursor:
-            cursor.execute("begin")  # a day that is being sealed meanwhile counts once
-            return read_holdings(cursor, select_parts(cursor, "kind = 'trades'"))
+        return self._database.read(_holdings)
 
     def counters(self) -> StoreCounters:
         """How the disk is doing; cheap, never waits for a write."""
@@ -319,6 +321,14 @@ class Store:
             commit_ms_p50=writer.commit_ms_p50,
             commit_ms_p99=writer.commit_ms_p99,
             last_commit_ms=writer.last_commit_ms,
+            commits_retried=writer.commits_retried,
+            reads_waiting=self._database.gate.waiting,
+            reads_repeated=self._database.reads_repeated,
             database_bytes=folder.size_bytes(self.path),
             error=writer.error,
         )
+
+
+def _holdings(cursor: duckdb.DuckDBPyConnection) -> list[Holding]:
+    cursor.execute("begin")  # a day that is being sealed meanwhile counts once
+    return read_holdings(cursor, select_parts(cursor, "kind = 'trades'"))

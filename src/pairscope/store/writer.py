@@ -49,6 +49,7 @@ class WriterCounters:
     commit_ms_p50: float
     commit_ms_p99: float
     last_commit_ms: int | None
+    commits_retried: int
     error: str | None
 
 
@@ -95,6 +96,7 @@ class Writer:
         self._trades_committed = 0
         self._rows_refused = 0
         self._rows_lost = 0
+        self._commits_retried = 0
         self._commit_ms: deque[float] = deque(maxlen=COMMITS_REMEMBERED)
         self._last_commit_ms: int | None = None
         self._error: str | None = None
@@ -188,6 +190,7 @@ class Writer:
                 commit_ms_p50=float(np.percentile(took, 50)),
                 commit_ms_p99=float(np.percentile(took, 99)),
                 last_commit_ms=self._last_commit_ms,
+                commits_retried=self._commits_retried,
                 error=self._error,
             )
 
@@ -270,6 +273,7 @@ class Writer:
         with self._changed:
             news = self._error != text
             self._error = text
+            self._commits_retried += 1
         if news:
             log.error("write_failed", cause=text, exc_info=not isinstance(error, duckdb.Error))
 

@@ -80,6 +80,8 @@ function StoreCard({ status: { store, now_ms } }: { status: Status }) {
         ["commit p50, p99", `${milliseconds(store.commit_ms_p50)}, ${milliseconds(store.commit_ms_p99)}`],
         ["rows waiting", `${fixed(store.rows_waiting, 0)} of ${fixed(store.rows_limit, 0)}`],
         ["rows refused", fixed(store.rows_refused, 0), store.rows_refused > 0],
+        ["commits retried", fixed(store.commits_retried, 0)],
+        ["reads waiting, repeated", `${fixed(store.reads_waiting, 0)}, ${fixed(store.reads_repeated, 0)}`],
         ["error", store.error ?? "none", store.error !== null],
         ["file", store.path],
       ]}
