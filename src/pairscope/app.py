@@ -20,8 +20,9 @@ from pairscope.api.listening import address_of, exposure, listen, open_browser, 
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
 from pairscope.bars import warm as bars_warm
+from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
-from pairscope.base.errors import StoreUnavailable
+from pairscope.base.errors import FileNotWritten, StoreUnavailable
 from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
@@ -243,8 +244,15 @@ class System:
             stream.cancel()
             self.stream.finish()
             await self.store.flushed()
-            self.store.path.with_name(f"{self.store.path.name}.{REPLAYED}").touch()
+            self._mark_replayed()
             log.info("replay_finished", trades=self.intake.counters.received)
+
+    def _mark_replayed(self) -> None:
+        """Without the mark the next start goes on with this tape, and finds nothing new in the recording."""
+        try:
+            files.write_whole(self.store.path.with_name(f"{self.store.path.name}.{REPLAYED}"), b"")
+        except FileNotWritten as error:
+            log.warning("replay_not_marked", cause=error.message)
 
 
 Part = Literal["live", "all", "archive"]

@@ -104,12 +104,12 @@ def test_a_kept_list_without_a_leg_of_a_configured_pair_is_named(tape: Path) -> 
 
 def test_a_change_that_cannot_be_written_is_no_change(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "its disk is full on device")
 
     watched = opened(tape)
     watched.add("SOLUSDT")
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(DataFolderError, match="No space left"):
+    with pytest.raises(DataFolderError, match="its disk is full"):
         watched.add("XRPUSDT")
     monkeypatch.undo()
     assert watched.symbols == opened(tape).symbols == (*START, "SOLUSDT")

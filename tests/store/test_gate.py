@@ -55,7 +55,7 @@ async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[
 
     stop = threading.Event()
     questions: list[Callable[[str], object]] = [
-        lambda symbol: store.trades(symbol),
+        store.trades,
         lambda symbol: store.trades(symbol, limit=200_000, newest=True),
         lambda symbol: store.bars(symbol, SECOND),
         lambda symbol: store.bars(symbol, SECOND, limit=50_000, newest=True),

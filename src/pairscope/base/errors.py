@@ -3,6 +3,8 @@
 PairscopeError
 ├── SettingsError          a setting that cannot be used (exit code 2)
 ├── DataFolderError        the data folder is busy, not writable, or of another format (exit code 2)
+│   └── FileNotWritten     a file in it cannot be written (HTTP 503)
+│       └── DiskFull       there is no room for it (HTTP 507)
 ├── RecordingError         a recording that cannot be read (exit code 2)
 ├── ArchiveError           an official archive file that cannot be used (exit code 2)
 ├── FeedUnavailable        the exchange cannot be reached or refuses
@@ -72,6 +74,16 @@ class DataFolderError(PairscopeError):
             "a copy back. Nothing is deleted by pairscope",
         )
     }
+
+
+class FileNotWritten(DataFolderError):
+    code = "file_not_written"
+    http_status = 503
+
+
+class DiskFull(FileNotWritten):
+    code = "disk_full"
+    http_status = 507
 
 
 class RecordingError(PairscopeError):

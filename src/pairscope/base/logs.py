@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import logging.handlers
 import sys
@@ -55,10 +57,55 @@ def set_up_logs(level: str, file: Path | None) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+class PatientFile(logging.handlers.RotatingFileHandler):
+    """A log file that can be full for a while: lines are left out and counted, and the count is told once it goes on.
+
+    The terminal goes on getting every line, and hears once, in one line, that the file does not.
+    """
+
+    lines_lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.lines_lost and self.stream is None and not self._begun_again():
+            self.lines_lost += 1
+            return
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of the library
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        if not self.lines_lost:
+            print(f"cannot write the log {self.baseFilename}: {error.strerror}; it is tried again", file=sys.stderr)
+        self.lines_lost += 1
+        self._let_go()
+
+    def _begun_again(self) -> bool:
+        """Open the file afresh, on a line of its own, and say how many lines are not in it."""
+        try:
+            self.stream = self._open()
+            event = {"event": "log_lines_lost", "lines": self.lines_lost, "cause": "the file could not be written"}
+            self.stream.write(f"\n{json.dumps(event)}\n")
+            self.stream.flush()
+        except OSError:
+            self._let_go()
+            return False
+        self.lines_lost = 0
+        return True
+
+    def _let_go(self) -> None:
+        """Close the file with what is left in its buffer, which would be written again and again otherwise."""
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
 def _rotating(file: Path) -> logging.Handler:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        return logging.handlers.RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+        return PatientFile(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise DataFolderError(
             f"cannot write the log {file}: {error.strerror}", cure="choose a writable folder with --data-dir"

@@ -12,9 +12,11 @@ torn end are counted and left out.
 from __future__ import annotations
 
 import heapq
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +26,8 @@ import msgspec
 import structlog
 import zstandard
 
-from pairscope.base.errors import RecordingError
+from pairscope.base.errors import FileNotWritten, RecordingError
+from pairscope.base.files import not_written
 
 _log = structlog.get_logger()
 _CHUNK = 1 << 16
@@ -213,6 +216,9 @@ class FrameWriter:
         self._level = level
         self._file: IO[bytes] | None = None
         self.frames = 0
+        self._safe_bytes = 0  # up to here every block is whole
+        self._safe_frames = 0
+        self._failed: FileNotWritten | None = None
 
     def __enter__(self) -> FrameWriter:
         try:
@@ -224,10 +230,20 @@ class FrameWriter:
         self._compressor = zstandard.ZstdCompressor(level=self._level).compressobj()
         return self
 
+    @property
+    def failed(self) -> bool:
+        """Whether the file takes no more: its disk is full, or fails."""
+        return self._failed is not None
+
     def write(self, received_ns: int, payload: bytes) -> None:
-        """Append one frame; a line end inside the payload, which JSON never has, becomes a space."""
+        """Append one frame; a line end inside the payload, which JSON never has, becomes a space.
+
+        Raises:
+            FileNotWritten: when the disk is full or fails; the frames up to the last `flush` stay readable.
+        """
         line = b"%d %b\n" % (received_ns, payload.replace(b"\n", b" "))
-        self._sink().write(self._compressor.compress(line))
+        with self._writing() as sink:
+            sink.write(self._compressor.compress(line))
         self.frames += 1
 
     def write_all(self, frames: Iterable[RecordedFrame]) -> None:
@@ -235,10 +251,32 @@ class FrameWriter:
             self.write(frame.received_ns, frame.payload)
 
     def flush(self) -> None:
-        """Hand all written frames to the operating system, in a block a reader can read."""
+        """Hand all written frames to the operating system, in a block a reader can read.
+
+        Raises:
+            FileNotWritten: as `write`.
+        """
+        with self._writing() as sink:
+            sink.write(self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+            sink.flush()
+        self._safe_bytes, self._safe_frames = sink.tell(), self.frames
+
+    @contextmanager
+    def _writing(self) -> Iterator[IO[bytes]]:
+        """The file; when it cannot be written, what is no whole block is cut off, and nothing more is taken."""
+        if self._failed is not None:
+            raise self._failed
         sink = self._sink()
-        sink.write(self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
-        sink.flush()
+        try:
+            yield sink
+        except OSError as error:
+            self.frames = self._safe_frames
+            self._failed = not_written(self.path, error)
+            with suppress(OSError):
+                sink.close()  # what is still in its buffer is part of what is cut off
+            with suppress(OSError):
+                os.truncate(self.path, self._safe_bytes)
+            raise self._failed from error
 
     def _sink(self) -> IO[bytes]:
         if self._file is None:
@@ -248,7 +286,10 @@ class FrameWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sink = self._sink()
-        sink.write(self._compressor.flush())
-        sink.close()
-        self._file = None
+        try:
+            if self._failed is None:
+                with self._writing() as sink:
+                    sink.write(self._compressor.flush())
+                    sink.close()
+        finally:
+            self._file = None

@@ -6,7 +6,6 @@ same ones; settings that name others are newer than that, and start over.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import ClassVar
 import msgspec
 import structlog
 
+from pairscope.base import files
 from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName, nearest
 from pairscope.base.model import normal_symbol
 from pairscope.base.settings import every_pair
@@ -149,7 +149,7 @@ class WatchList:
 
         Raises:
             WatchRefused: as `check_room`.
-            DataFolderError: when the list cannot be written; nothing is changed then.
+            FileNotWritten: when the list cannot be written; nothing is changed then.
         """
         self.check_room(symbol)
         self._change((*self._symbols, symbol))
@@ -159,19 +159,11 @@ class WatchList:
 
         Raises:
             UnknownName, WatchRefused: as `check_removable`.
-            DataFolderError: when the list cannot be written; nothing is changed then.
+            FileNotWritten: when the list cannot be written; nothing is changed then.
         """
         self.check_removable(symbol)
         self._change(tuple(each for each in self._symbols if each != symbol))
 
     def _change(self, symbols: tuple[str, ...]) -> None:
-        draft = self._path.with_suffix(".new")
-        try:
-            with draft.open("wb") as file:
-                file.write(msgspec.json.encode(asdict(_Saved(FORMAT, self._start, symbols))))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        except OSError as error:
-            raise DataFolderError(f"cannot write {self._path}: {error.strerror}", cure="look at its disk") from error
+        files.write_whole(self._path, msgspec.json.encode(asdict(_Saved(FORMAT, self._start, symbols))))
         self._symbols = symbols

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 
 Config = dict[str, str | bool | int | float | list[str]]
@@ -156,10 +157,7 @@ def _announcement_path(path: Path) -> Path:
 
 def announce(path: Path, url: str) -> None:
     """Leave the address of this process beside the tape it holds."""
-    target = _announcement_path(path)
-    draft = target.with_suffix(".new")
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-    draft.replace(target)
+    files.write_whole(_announcement_path(path), json.dumps({"url": url, "pid": os.getpid()}).encode())
 
 
 def withdraw(path: Path) -> None:

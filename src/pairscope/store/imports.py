@@ -6,12 +6,12 @@ one. A list that is lost costs nothing but time.
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
+from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 
 
@@ -61,16 +61,9 @@ class ImportList:
         """Note a file for good.
 
         Raises:
-            DataFolderError: when the list cannot be written.
+            FileNotWritten: when the list cannot be written.
         """
-        try:
-            with self._path.open("ab") as lines:
-                # On a line of its own even after a torn one.
-                lines.write(b"\n" + msgspec.json.encode(asdict(file)) + b"\n")
-                lines.flush()
-                os.fsync(lines.fileno())
-        except OSError as error:
-            raise DataFolderError(f"cannot write {self._path}: {error.strerror}", cure="look at its disk") from error
+        files.append_line(self._path, msgspec.json.encode(asdict(file)))
         self._files[file.name] = file
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 from pairscope.base.gaps import NOT_A_TRADE, OF_IMPORTS
 from pairscope.base.model import Gap, TradeKind
@@ -113,15 +114,10 @@ class VerifiedList:
         """Take in new results.
 
         Raises:
-            DataFolderError: when the list cannot be written.
+            FileNotWritten: when the list cannot be written.
         """
         everything = {symbol: asdict(result) for symbol, result in {**self.read(), **results}.items()}
-        draft = self._path.with_suffix(".new")
-        try:
-            draft.write_bytes(msgspec.json.encode(everything))
-            draft.replace(self._path)
-        except OSError as error:
-            raise DataFolderError(f"cannot write {self._path}: {error.strerror}", cure="look at its disk") from error
+        files.write_whole(self._path, msgspec.json.encode(everything))
 
 
 def stored_kind(path: Path) -> TradeKind:

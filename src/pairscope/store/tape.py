@@ -11,7 +11,7 @@ import duckdb
 import structlog
 
 from pairscope.base.clock import Clock
-from pairscope.base.errors import DataFolderError, StoreUnavailable
+from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, TradeKind
 from pairscope.store import folder, reads
@@ -112,8 +112,8 @@ class Store:
         """Leave the address of the running server beside the tape until it closes, for a second process to show."""
         try:
             folder.announce(self.path, url)
-        except OSError as error:
-            log.warning("announcement_failed", cause=str(error))
+        except FileNotWritten as error:
+            log.warning("announcement_failed", cause=error.message)
 
     def put_trades(self, batch: TradeBatch) -> bool:
         """Hand over trades whose ids have been checked; False when the queue is full, and none of them is taken.

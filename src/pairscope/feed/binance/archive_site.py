@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from pairscope.base.errors import ArchiveError, DataFolderError, FeedUnavailable
+from pairscope.base import files
+from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.feed.binance.archive import ArchiveKind, archive_name, told_checksum
 
 _CHUNK = 1 << 20
@@ -50,7 +51,7 @@ class ArchiveSite:
         Raises:
             FeedUnavailable: when the site cannot be reached or refuses.
             ArchiveError: when what came is not the file of that checksum.
-            DataFolderError: when the folder cannot be written.
+            FileNotWritten: when the folder cannot be written.
         """
         path = _path(symbol, kind, day)
         target = folder / path.rpartition("/")[2]
@@ -65,11 +66,13 @@ class ArchiveSite:
                         digest.update(chunk)
                         file.write(chunk)
         except httpx.HTTPError as error:
+            files.remove_quietly(draft)
             raise self._unreachable(error) from error
         except OSError as error:
-            raise DataFolderError(f"cannot write {draft}: {error.strerror}", cure="look at its disk") from error
+            files.remove_quietly(draft)
+            raise files.not_written(target, error) from error
         if digest.hexdigest() != sha256:
-            draft.unlink()
+            files.remove_quietly(draft)
             raise ArchiveError(f"{target.name} came damaged: its SHA-256 is not the official one", cure="try again")
         return draft.replace(target)
 

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Sequence
 
 from pairscope.base.clock import Clock
+from pairscope.base.errors import FileNotWritten
 from pairscope.base.model import TradeKind
 from pairscope.feed.binance.connection import Connection, Frames, connect
 from pairscope.feed.binance.lane import Lane, LaneOptions
@@ -48,7 +49,11 @@ class Recorder:
         return next((lane.state for lane in self._lanes if lane.state != "live"), "live")
 
     async def run(self) -> None:
-        """Record until cancelled; what came is then in the file."""
+        """Record until cancelled; what came is then in the file.
+
+        Raises:
+            FileNotWritten: when the disk is full or fails; what came before is in the file.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 for lane in self._lanes:
@@ -56,8 +61,14 @@ class Recorder:
                 while True:
                     await asyncio.sleep(FLUSH_S)
                     self.flush()
+        except BaseExceptionGroup as group:
+            failed = group.subgroup(FileNotWritten)
+            if failed is None:
+                raise
+            raise _first_of(failed) from group
         finally:
-            self.flush()
+            if not self._writer.failed:
+                self.flush()
 
     def flush(self) -> None:
         """Hand what came so far to the operating system."""
@@ -89,3 +100,8 @@ class Recorder:
 
     async def _connect(self, frames: Frames) -> Connection:
         return await connect(self._url, frames, stale_s=self._options.stale_s, tls=self._tls)
+
+
+def _first_of(group: BaseExceptionGroup[FileNotWritten]) -> FileNotWritten:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
