@@ -79,11 +79,24 @@ class DataFolderError(PairscopeError):
 class FileNotWritten(DataFolderError):
     code = "file_not_written"
     http_status = 503
+    meanings: ClassVar[Meanings] = {
+        "file_not_written": (
+            "the disk of a file beside the tape fails, or its folder may not be written",
+            "look at the disk the message names, and at the rights of the folder; the file is as it was",
+        )
+    }
 
 
 class DiskFull(FileNotWritten):
     code = "disk_full"
     http_status = 507
+    meanings: ClassVar[Meanings] = {
+        "disk_full": (
+            "there is no room on the disk of the tape",
+            "make room, or set `most_disk_gb`; everything goes on by itself when there is room, and nothing is half "
+            "written",
+        )
+    }
 
 
 class RecordingError(PairscopeError):

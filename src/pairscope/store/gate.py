@@ -11,8 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
-from pairscope.base.errors import StoreUnavailable
+from pairscope.base.errors import Meanings, StoreUnavailable
 
 SMALL = 1  # some thousand rows
 LARGE = 2  # as many as there are, or a whole day to be sealed
@@ -24,6 +25,12 @@ class TapeBusy(StoreUnavailable):
     """More was asked of the tape than it could answer in good time."""
 
     code = "tape_busy"
+    meanings: ClassVar[Meanings] = {
+        "tape_busy": (
+            "more was asked of the tape at once than it could answer in good time",
+            "ask again in a moment, for fewer rows, or with fewer clients at a time",
+        )
+    }
 
 
 class Gate:
