@@ -29,6 +29,17 @@ def data_dir() -> Path:
     return SHARED_DATA
 
 
+SHARED_CASES = SHARED_DATA.parent / "cases"
+
+
+@pytest.fixture(scope="session")
+def cases_dir() -> Path:
+    """Small inputs that an earlier version got wrong; a test that needs them is skipped without them."""
+    if not SHARED_CASES.is_dir():
+        pytest.skip(f"the shared cases were not found at {SHARED_CASES}")
+    return SHARED_CASES
+
+
 RECORDED_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 

@@ -28,11 +28,11 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PAIRSCOPE_")}
 
 
-def pairscope(*arguments: str, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+def pairscope(*arguments: str, seconds: float = 30, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pairscope", *arguments],
         capture_output=True,
-        text=True,
+        encoding=encoding,
         timeout=seconds,
         env=clean_environment(),
         check=False,
@@ -201,11 +201,22 @@ def test_a_killed_replay_goes_on_where_its_tape_ends(tmp_path: Path, run: Any) -
     assert sum(bars["trades"]) == total
 
 
-def write_recording(path: Path, total: int) -> None:
+def test_a_hole_inside_a_recording_is_the_recordings(tmp_path: Path, run: Any) -> None:
+    recording = tmp_path / "day.gz"
+    write_recording(recording, 600, without=range(200, 300))
+    started = run(tmp_path / "data", "--source", "replay", str(recording), "--speed", "0")
+    started.until(lambda status: status["source"]["finished"] and status["feed"]["state"] == "finished")
+    (gap,) = started.get("/status/tape")["gaps"]
+    assert (gap["first_id"], gap["last_id"], gap["reason"]) == (200, 299, "recording")
+
+
+def write_recording(path: Path, total: int, without: range = range(0)) -> None:
     """A trade each 5 ms."""
     start_ms = 1_700_000_000_000
     with gzip.open(path, "wt") as out:
         for i in range(1, total + 1):
+            if i in without:
+                continue
             time_ms = start_ms + 5 * i
             event = {"e": "aggTrade", "E": time_ms, "s": "BTCUSDT", "a": i, "p": f"{30_000 + i % 7}.0", "q": "0.001"}
             event |= {"f": i, "l": i, "T": time_ms, "m": i % 2 == 0}

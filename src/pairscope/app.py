@@ -203,9 +203,12 @@ class System:
     def _hole_reason(self) -> str:
         """Why ids would be missing in trades that come now."""
         since_s = self.stream.subscribed_for_s
-        if since_s is None or since_s > JUST_CONNECTED_S:
-            return "skipped"
-        return "disconnected" if self.stream.health.reconnects else "restart"
+        just_connected = since_s is not None and since_s <= JUST_CONNECTED_S
+        if just_connected and self.stream.health.reconnects:
+            return "disconnected"
+        if self.source.plan.kind == "replay":  # played on from where it was left: what is missing is missing in it
+            return "recording"
+        return "restart" if just_connected else "skipped"
 
     def _keep_gap(self, gap: Gap) -> None:
         self.intake.keep_gaps([gap])

@@ -66,6 +66,23 @@ def test_a_folder_is_imported_once_and_proved(tmp_path: Path) -> None:
     assert "never" not in pairscope("doctor", *place).stdout
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_symbol_the_console_cannot_show_is_imported_and_told_by_its_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    name = "币安人生USDT-aggTrades-2024-08-08"
+    files, place = [str(write_zip(tmp_path / f"{name}.zip", agg_lines(rows(10, 50))))], ("--data-dir", str(tmp_path))
+    (tmp_path / "币.csv").touch()
+    shown = name.encode(encoding, "backslashreplace").decode("ascii" if encoding != "utf-8" else encoding)
+    done = pairscope("import", *files, *place, encoding=encoding)
+    assert (done.returncode, f"{shown}: 50 trades added" in done.stdout) == (0, True), done.stderr
+    assert shown.partition("-")[0] in pairscope("doctor", *place, encoding=encoding).stdout
+    assert pairscope("verify", *place, encoding=encoding).returncode == 0
+    assert_refused(pairscope("import", str(tmp_path / "币.csv"), *place, encoding=encoding), "not called like")
+
+
 def test_a_bad_file_is_refused_and_the_others_are_imported(tmp_path: Path) -> None:
     files = official(tmp_path / "files")
     (files / f"{NAME}.zip.CHECKSUM").write_text(f"{'0' * 64}  {NAME}.zip\n")

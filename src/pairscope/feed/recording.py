@@ -1,9 +1,13 @@
 """Recorded frames: what a WebSocket delivered, byte for byte, with the time each frame arrived.
 
-One frame per line, in a plain, gzip or zstd file; two ways of writing the time are read::
+One frame per line, in a plain, gzip or zstd file: when it was received, and what came::
 
     1723161255088176367 {"stream":"btcusdt@trade","data":{...}}      nanoseconds (what `FrameWriter` writes)
     1626992741.06217: {"stream":"sushiusdt@bookTicker","data":{...}}  seconds, then a colon
+    2025-05-20T14:00:00.007+02:00 {"stream":...,"data":{...}}         ISO 8601, in UTC when it names no offset
+
+The first frame's time tells by its magnitude the unit of a file: ns, µs, ms or s. A time of another unit later in
+the file is damage, and a file whose times are none since 1973 is refused.
 
 A recording is read as far as it can be: lines that are no frame (headers, REST answers), garbage and a
 torn end are counted and left out.
@@ -18,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
@@ -33,8 +38,12 @@ _log = structlog.get_logger()
 _CHUNK = 1 << 16
 _LONGEST_LINE = 16 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_TIME = rb"(?:(?P<ns>\d{1,19})|(?P<s>\d{1,10})(?:\.(?P<fraction>\d{1,9})\d*)?:)"
-_LINE = re.compile(_TIME + rb" (?P<payload>\{.*\})\s*", re.DOTALL)
+_ISO = rb"(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<part>\d{1,9})\d*)?(?P<offset>Z|[+-]\d\d:?\d\d)?"
+_TIME = rb"(?:" + _ISO + rb"|(?P<whole>\d{1,19})(?:\.(?P<fraction>\d{1,9})\d*)?):?"
+_LINE = re.compile(_TIME + rb"[ \t]+(?P<payload>\{.*\})\s*", re.DOTALL)
+# The least number that is a time in a unit (in 1973; the next unit's begins a thousand times higher), and its ns.
+_UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (10**8, 1_000_000_000))
+_END_NS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +111,9 @@ def _after(first: RecordedFrame, rest: Iterator[RecordedFrame]) -> Iterator[Reco
 
 
 def _frames_of(path: Path, tally: ReadTally) -> Iterator[RecordedFrame]:
-    found = ReadTally()
+    found, reader = ReadTally(), _TimeReader(path)
     for line in _lines_of(path, found):
-        frame = _frame_of(line, found)
+        frame = _frame_of(line, found, reader)
         if frame is not None:
             tally.frames += 1
             yield frame
@@ -115,7 +124,7 @@ def _frames_of(path: Path, tally: ReadTally) -> Iterator[RecordedFrame]:
         _log.warning("recording_damaged", file=str(path), bad_lines=found.bad_lines, torn=bool(found.damaged_files))
 
 
-def _frame_of(line: bytes, found: ReadTally) -> RecordedFrame | None:
+def _frame_of(line: bytes, found: ReadTally, reader: _TimeReader) -> RecordedFrame | None:
     match = _LINE.fullmatch(line)
     if match is None:
         # A line that begins with an address is the header of some recorders, and no damage.
@@ -133,13 +142,63 @@ def _frame_of(line: bytes, found: ReadTally) -> RecordedFrame | None:
     if shape.stream is None and shape.e is None:
         found.other_lines += 1
         return None
-    return RecordedFrame(_received_ns(match), payload)
+    received_ns = reader.ns(match)
+    if received_ns is None:
+        found.bad_lines += 1
+        return None
+    return RecordedFrame(received_ns, payload)
 
 
-def _received_ns(match: re.Match[bytes]) -> int:
-    if match["ns"]:
-        return int(match["ns"])
-    return int(match["s"]) * 1_000_000_000 + int((match["fraction"] or b"0").ljust(9, b"0"))
+class _TimeReader:
+    """Reads the times of one file, all in the unit of the first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._unit_ns = 0  # 0 of a time as text, once a frame was read
+        self._known = False
+
+    def ns(self, match: re.Match[bytes]) -> int | None:
+        """The time of a line; None when it is of another unit, or no time.
+
+        Raises:
+            RecordingError: when the first time of the file is in no unit.
+        """
+        unit_ns = self._unit_of(match)
+        if not self._known:
+            if unit_ns is None:
+                raise RecordingError(
+                    f"recording {self._path} begins with the time {_shown(match)}, which is in no unit we know",
+                    cure="write times since 1970 in ns, µs, ms or s, or as 2025-05-20T12:00:00.007Z",
+                )
+            self._unit_ns, self._known = unit_ns, True
+        if unit_ns is None or unit_ns != self._unit_ns:
+            return None
+        if unit_ns == 0:
+            return _iso_ns(match)
+        fraction = int((match["fraction"] or b"0").ljust(9, b"0"))
+        time_ns = int(match["whole"]) * unit_ns + fraction * unit_ns // 1_000_000_000
+        return time_ns if time_ns < _END_NS else None
+
+    @staticmethod
+    def _unit_of(match: re.Match[bytes]) -> int | None:
+        if match["iso"]:
+            return None if _iso_ns(match) is None else 0
+        whole = int(match["whole"])
+        return next((unit_ns for least, unit_ns in _UNITS if whole >= least), None)
+
+
+def _iso_ns(match: re.Match[bytes]) -> int | None:
+    """Nanoseconds since 1970 of a time as text; None when there is no such day or hour."""
+    offset = (match["offset"] or b"Z").decode()
+    try:
+        at = datetime.fromisoformat(match["iso"].decode() + offset)
+    except ValueError:
+        return None
+    return int(at.timestamp()) * 1_000_000_000 + int((match["part"] or b"0").ljust(9, b"0"))
+
+
+def _shown(match: re.Match[bytes]) -> str:
+    return match[0][: match.start("payload")].decode("ascii").strip(" :\t")
 
 
 class _Decompressor(Protocol):

@@ -53,6 +53,7 @@ const REASONS: Record<string, string> = {
   unwatched: "it was not watched",
   disconnected: "the connection was lost",
   skipped: "the exchange skipped it",
+  recording: "missing in the recording",
   disk_queue_full: "the disk did not keep up",
   file_damaged: "a sealed file was damaged",
   import: "outside the tape, imported",
