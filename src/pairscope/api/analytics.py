@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 import numpy as np
 
 from pairscope.analytics.catalogue import CATALOGUE
@@ -40,19 +41,25 @@ from pairscope.live.study import CorrelationOf, MatrixStudy
 MOST_IN_MATRIX = 600
 
 
-async def get_analytics(context: Context, query: Query) -> wire.AnalyticsAnswer:
-    live = context.live
+async def get_analytics(context: Context, query: Query) -> msgspec.Raw:
     interval = _kept_interval(context, query)
     window = _window(context, query, interval)
+    key = (interval, window)
+    return msgspec.Raw(await context.everything.get(key, lambda: _everything(context, interval, window)))
+
+
+async def _everything(context: Context, interval: Interval, window: int) -> bytes:
+    live = context.live
     symbols: dict[str, dict[str, wire.Quantity]] = {}
     pairs: dict[str, dict[str, wire.Quantity]] = {}
     for info in context.config().symbols:
         symbols[info.symbol] = quantities(live.symbol_metrics(info.symbol, interval, window))
         await asyncio.sleep(0)  # many symbols must not hold up the feed
-    for y, x in live.pairs:
+    for y, x in tuple(live.pairs):
         pairs[f"{y}/{x}"] = quantities(live.pair_metrics(y, x, interval, window))
         await asyncio.sleep(0)
-    return wire.AnalyticsAnswer(interval=str(interval), window=window, symbols=symbols, pairs=pairs)
+    answer = wire.AnalyticsAnswer(interval=str(interval), window=window, symbols=symbols, pairs=pairs)
+    return msgspec.json.encode(answer)
 
 
 async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAnswer:
@@ -68,7 +75,7 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
     interval = _interval(context, query)
     window = _window(context, query, interval)
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
-    async with context.disk.turn():
+    async with context.study.turn():
         series = await context.studies.symbol_series(
             symbol,
             interval,
@@ -97,7 +104,7 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
     method = str(query.choice("method"))
     tests = query.flag("tests")
     usual = PAIR_TESTS[method] if tests else PAIR_BAR[method]
-    async with context.disk.turn():
+    async with context.study.turn():
         study = await context.studies.pair(
             y,
             x,
@@ -125,7 +132,8 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
     interval, on = _interval(context, query), _on(query)
     window = _window(context, query, interval)
-    study = await _matrix(context, query, interval, window, on)
+    async with context.study.turn():
+        study = await _matrix(context, query, interval, window, on)
     rows = np.arange(len(study.symbols))
     return correlation_rows(study, rows, on=on, interval=str(interval), window=window)
 
@@ -134,8 +142,9 @@ async def get_clustering(context: Context, query: Query) -> wire.Clustering:
     interval, on = _interval(context, query), _on(query)
     window = _window(context, query, interval)
     cut = query.number("cut")
-    study = await _matrix(context, query, interval, window, on)
-    found = await asyncio.to_thread(cluster, distances(study.matrix), cut)
+    async with context.study.turn():
+        study = await _matrix(context, query, interval, window, on)
+        found = await context.studies.workers.run(lambda _: cluster(distances(study.matrix), cut))
     labels = found.label[found.order].tolist()
     names = [study.symbols[i] for i in found.order.tolist()]
     place = np.empty(len(found.order) + len(found.left), np.int64)  # of each node, its number in the order of the tree
@@ -220,8 +229,7 @@ async def _matrix(context: Context, query: Query, interval: Interval, window: in
         raise RequestError(
             f"a matrix of {len(symbols)} symbols", cure=f"name 2 to {MOST_IN_MATRIX} different ones: symbols=A,B"
         )
-    async with context.disk.turn():
-        return await context.studies.matrix(symbols, interval, window, on, query.time_ms("to"))
+    return await context.studies.matrix(symbols, interval, window, on, query.time_ms("to"))
 
 
 # --- the table --------------------------------------------------------------------------------------
@@ -248,7 +256,7 @@ ANALYTICS = (
         handler=get_pair_analytics,
         example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100&tests=true",
         parameters=(Y, X, INTERVAL, WINDOW, METHOD, METRICS, TESTS, FROM, TO, limit_of(500)),
-        reads_disk=True,
+        is_study=True,
     ),
     Endpoint(
         path="/analytics/{symbol}",
@@ -270,7 +278,7 @@ ANALYTICS = (
         handler=get_symbol_series,
         example="/analytics/BTCUSDT/series?metrics=sma,ema,rsi&limit=200",
         parameters=(SYMBOL_IN_PATH, INTERVAL, WINDOW, METRICS, FROM, TO, limit_of(500)),
-        reads_disk=True,
+        is_study=True,
     ),
     Endpoint(
         path="/correlations",
@@ -281,7 +289,7 @@ ANALYTICS = (
         handler=get_correlations,
         example="/correlations?symbols=BTCUSDT,ETHUSDT&on=returns&interval=1s&window=300",
         parameters=(SYMBOLS, ON, INTERVAL, WINDOW, TO),
-        reads_disk=True,
+        is_study=True,
     ),
     Endpoint(
         path="/clustering",
@@ -292,7 +300,7 @@ ANALYTICS = (
         handler=get_clustering,
         example="/clustering?interval=1s&window=300&cut=0.9",
         parameters=(SYMBOLS, ON, CUT, INTERVAL, WINDOW, TO),
-        reads_disk=True,
+        is_study=True,
     ),
     Endpoint(
         path="/metrics/catalogue",

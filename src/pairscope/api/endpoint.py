@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,36 +11,34 @@ from starlette.types import Receive, Scope, Send
 
 from pairscope.api import wire
 from pairscope.api.bodies import EncodedBars
-from pairscope.api.errors import Busy
+from pairscope.api.caller import receive_of_request
+from pairscope.api.errors import ClientGone
+from pairscope.api.gates import Gate, SharedAnswers
 from pairscope.api.query import Parameter, Query
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
-from pairscope.live.study import Studies
+from pairscope.live.study import STUDIES_AT_ONCE, Studies
 from pairscope.store.tape import Store
 
 _encode = msgspec.json.Encoder().encode
 
 
-class DiskGate:
-    """Few requests read the disk at once, few more wait, and the rest are told to come back."""
+def disk_gate() -> Gate:
+    """Of reads of the tape: bars and trades that are not in memory."""
+    cure = "ask again in a moment, and less often"
+    return Gate("too many requests wait for the disk", cure, at_once=4, waiting=60)
 
-    def __init__(self, at_once: int = 4, waiting: int = 60) -> None:
-        self.refused = 0
-        self._most = at_once + waiting
-        self._inside = 0
-        self._turns = asyncio.Semaphore(at_once)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        if self._inside >= self._most:
-            self.refused += 1
-            raise Busy("too many requests wait for the disk", cure="ask again in a moment, and less often")
-        self._inside += 1
-        try:
-            async with self._turns:
-                yield
-        finally:
-            self._inside -= 1
+def study_gate() -> Gate:
+    """Of everything that is computed for one answer."""
+    cure = "ask again when Retry-After says, and for fewer at once"
+    return Gate("too many studies are being computed", cure, at_once=STUDIES_AT_ONCE, waiting=32)
+
+
+def everything_gate() -> SharedAnswers:
+    """Of the metrics of all symbols and pairs: they are computed from memory, on the event loop."""
+    cure = "ask again in a moment, or for single pairs"
+    return SharedAnswers(Gate("too many ask for the metrics of everything", cure, at_once=1, waiting=100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,9 @@ class Context:
     tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
     watch: Callable[[str], Awaitable[None]]  # adds a symbol
     unwatch: Callable[[str], Awaitable[None]]
-    disk: DiskGate = field(default_factory=DiskGate)
+    disk: Gate = field(default_factory=disk_gate)
+    study: Gate = field(default_factory=study_gate)
+    everything: SharedAnswers = field(default_factory=everything_gate)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 
 
@@ -80,6 +78,7 @@ class Endpoint:
     example: str
     parameters: tuple[Parameter, ...] = ()
     reads_disk: bool = False
+    is_study: bool = False  # waits among the studies
     may_be_refused: bool = False  # as things are: HTTP 409
     method: str = "GET"
     status: Callable[[Any], int] = always_ok
@@ -121,7 +120,11 @@ class Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoint
         query = Query(self._names, scope["query_string"], scope["path_params"])
-        answer = await endpoint.handler(self._context, query)
+        receive_of_request.set(receive)
+        try:
+            answer = await endpoint.handler(self._context, query)
+        except ClientGone:
+            return
         body = _encode(answer)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": endpoint.status(answer), "headers": headers})

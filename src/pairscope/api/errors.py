@@ -41,13 +41,26 @@ class ForeignOrigin(RequestError):
     }
 
 
+RETRY_AFTER_S = 5  # what a passing failure is given, when nothing better is known
+
+
 class Busy(RequestError):
+    """More is asked than can be answered now."""
+
     code = "busy"
     http_status = 503
     meanings: ClassVar[Meanings] = {
         "busy": ("more is asked for at once than can be answered", "ask again after `Retry-After`, and less often"),
         "too_many": ("a client follows too many topics", "unsubscribe from one first"),
     }
+
+    def __init__(self, message: str, *, cure: str = "", code: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(message, cure=cure, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class ClientGone(Exception):
+    """The client has closed its connection: nobody will read the answer."""
 
 
 def error_body(error: PairscopeError) -> wire.ErrorBody:
@@ -56,6 +69,13 @@ def error_body(error: PairscopeError) -> wire.ErrorBody:
 
 def error_json(error: PairscopeError) -> bytes:
     return msgspec.json.encode(wire.ErrorAnswer(error=error_body(error)))
+
+
+def retry_headers(error: PairscopeError) -> dict[str, str]:
+    """When to come back, for those errors that pass."""
+    if error.http_status != 503:
+        return {}
+    return {"Retry-After": str(error.retry_after_s if isinstance(error, Busy) else RETRY_AFTER_S)}
 
 
 def internal_error() -> PairscopeError:
@@ -69,7 +89,7 @@ async def on_pairscope_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PairscopeError)
     if error.http_status >= 500:
         log.warning("request_failed", path=request.url.path, code=error.code, error=str(error))
-    return Response(error_json(error), error.http_status, media_type=JSON)
+    return Response(error_json(error), error.http_status, headers=retry_headers(error), media_type=JSON)
 
 
 def http_error_handler(paths: Iterable[str]) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pairscope.api.errors import JSON, ForeignHost, ForeignOrigin, error_json, internal_error
+from pairscope.api.errors import JSON, ForeignHost, ForeignOrigin, error_json, internal_error, retry_headers
 from pairscope.base.errors import PairscopeError
 from pairscope.base.settings import Settings
 
@@ -153,6 +153,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refusal: PairscopeE
 async def _send_error(send: Send, error: PairscopeError, kind: str = "http.response") -> None:
     body = error_json(error)
     headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
+    headers += [(name.lower().encode(), value.encode()) for name, value in retry_headers(error).items()]
     start = {"type": f"{kind}.start", "status": error.http_status, "headers": _with_security(headers)}
     await send(start)
     await send({"type": f"{kind}.body", "body": body})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from pairscope.api import wire
@@ -37,7 +35,8 @@ async def get_status(context: Context, query: Query) -> wire.Status:
 
 
 async def get_tape(context: Context, query: Query) -> wire.TapeStatus:
-    return await asyncio.to_thread(context.tape)
+    async with context.disk.turn():
+        return await context.live.reads.run(lambda _: context.tape())
 
 
 async def get_config(context: Context, query: Query) -> wire.Config:
@@ -110,8 +109,8 @@ async def _stored_bars(
     context: Context, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
 ) -> BarArray:
     async with context.disk.turn():
-        return await asyncio.to_thread(
-            context.store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=limit, newest=True
+        return await context.live.reads.run(
+            lambda _: context.store.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=limit, newest=True)
         )
 
 
@@ -119,7 +118,7 @@ async def get_latest_trades(context: Context, query: Query) -> wire.LatestTrades
     symbol = query.symbol("symbol", context.live.symbols)
     limit = query.integer("limit")
     async with context.disk.turn():
-        trades = await asyncio.to_thread(context.store.trades, symbol, limit=limit, newest=True)
+        trades = await context.live.reads.run(lambda _: context.store.trades(symbol, limit=limit, newest=True))
     return wire.LatestTrades(symbol=symbol, trades=trade_columns(trades))
 
 

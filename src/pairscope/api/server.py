@@ -88,6 +88,7 @@ def create_app(
         lifespan=_running(hub, studies),
     )
     app.state.hub = hub
+    app.state.context = context
     app.add_exception_handler(PairscopeError, on_pairscope_error)
     known = [*(route.path for route in routes), "/docs", "/openapi.json", "/app/", "/ws"]
     app.add_exception_handler(HTTPException, http_error_handler(known))
@@ -119,6 +120,7 @@ def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.Abstr
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            studies.close()
 
     return lifespan
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +23,9 @@ from pairscope.live.windows import (
     measure_symbol,
     pair_series,
 )
+from pairscope.live.workers import Workers
+
+READS_AT_ONCE = 6  # threads: four for those who ask for bars and trades, the others for studies
 
 
 class BarReader(Protocol):
@@ -71,6 +73,7 @@ class Live:
         self.symbols = symbols
         self.intervals = book.intervals
         self.pairs = list(pairs)
+        self.reads = Workers("read", READS_AT_ONCE)
         self._book = book
         self._reader = reader
         self._listeners: list[Callable[[LiveUpdate], None]] = []
@@ -175,8 +178,9 @@ class Live:
         self, symbol: str, base: Interval, recent: BarArray, from_ms: int | None, to_ms: int | None, limit: int
     ) -> BarArray:
         until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
-        older = await asyncio.to_thread(
-            self._reader.bars, symbol, base, from_ms=from_ms, to_ms=until_ms, limit=limit - len(recent), newest=True
+        most = limit - len(recent)
+        older = await self.reads.run(
+            lambda _: self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
         )
         return np.concatenate([older, recent])
 

@@ -1,11 +1,12 @@
 """Questions that take more than a glance: all tests of a pair, a metric along time, everything against everything.
 
-What is asked for is gathered on the event loop, from memory and disk, and computed in a thread.
+What is asked for is gathered on the event loop, from memory and disk, and computed in threads of its own, in pieces:
+a study that nobody waits for any more ends after the piece it is at.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -40,7 +41,9 @@ from pairscope.live.windows import (
     share_of_ids,
     symbol_series,
 )
+from pairscope.live.workers import Check, Workers, never_abandoned
 
+STUDIES_AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))  # a processor is left to the rest of the program
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
 CorrelationOf = Literal["returns", "levels", "hy"]
@@ -91,6 +94,11 @@ class Studies:
         self._live = live
         self._trades = trades
         self.garch = GarchDesk(clock)
+        self.workers = Workers("study", STUDIES_AT_ONCE)
+
+    def close(self) -> None:
+        """Begin nothing more, and end what runs."""
+        self.workers.close()
 
     async def pair(
         self,
@@ -112,7 +120,10 @@ class Studies:
         ticks = None
         if tests or any(each.metric.needs == "trades" for each in wanted):
             ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
-        return await asyncio.to_thread(_study_pair, _own(span), interval, window, method, wanted, ticks, tests)
+        own = _own(span)
+        return await self.workers.run(
+            lambda check: _study_pair(own, interval, window, method, wanted, ticks, tests, check)
+        )
 
     async def symbol(
         self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted]
@@ -124,7 +135,9 @@ class Studies:
             garch = await self._fitted(symbol, interval)
         span = self._live.newest([symbol], interval, window, 1)
         (bars,) = _own(span).legs
-        return await asyncio.to_thread(measure_symbol, bars, interval, window, span.last_ms, wanted, garch)
+        return await self._live.reads.run(
+            lambda check: measure_symbol(bars, interval, window, span.last_ms, wanted, garch, check)
+        )
 
     async def symbol_series(
         self,
@@ -147,8 +160,8 @@ class Studies:
             if each.metric.needs == "fit":
                 raise RequestError(f"{each.name} has no series", cure="ask for its present value", code="no_series")
         span = _own(await self._live.span([symbol], interval, window, from_ms, to_ms, limit))
-        return await asyncio.to_thread(
-            symbol_series, span.legs[0], interval, window, span.first_ms, span.last_ms, wanted
+        return await self.workers.run(
+            lambda check: symbol_series(span.legs[0], interval, window, span.first_ms, span.last_ms, wanted, check)
         )
 
     async def matrix(
@@ -165,23 +178,21 @@ class Studies:
         missing = [share_of_ids(bars, start_ms, span.last_ms)[0] for bars in span.legs]
         if on == "hy":
             tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols]
-            found = await asyncio.to_thread(_matrix_of_trades, tapes)
+            found = await self.workers.run(lambda check: _matrix_of_trades(tapes, check))
         else:
-            found = await asyncio.to_thread(_matrix_of_bars, span, interval, window, on)
+            found = await self.workers.run(lambda _: _matrix_of_bars(span, interval, window, on))
         return MatrixStudy(symbols, span.last_ms, *found[:2], missing, found[2])
 
     async def _tape(self, symbol: str, span: Span, interval: Interval, window: int) -> Tape:
         """The trades of the window that ends at the last row."""
-        trades = await asyncio.to_thread(
-            self._trades.trades,
-            symbol,
-            from_ms=span.last_ms - (window - 1) * interval.ms,
-            to_ms=span.last_ms + interval.ms,
-            limit=MOST_TRADES,
-            newest=True,
-        )
-        in_time = trades.take(np.argsort(trades.time_ms, kind="stable"))
-        return tape_of(in_time.time_ms, in_time.price)
+        first_ms, end_ms = span.last_ms - (window - 1) * interval.ms, span.last_ms + interval.ms
+
+        def read(_: Check) -> Tape:
+            trades = self._trades.trades(symbol, from_ms=first_ms, to_ms=end_ms, limit=MOST_TRADES, newest=True)
+            in_time = trades.take(np.argsort(trades.time_ms, kind="stable"))
+            return tape_of(in_time.time_ms, in_time.price)
+
+        return await self._live.reads.run(read)
 
     async def _fitted(self, symbol: str, interval: Interval) -> Fitted | None:
         async def inputs() -> tuple[FloatArray, int]:
@@ -205,19 +216,18 @@ def _study_pair(
     wanted: Sequence[Wanted],
     ticks: PairTicks | None,
     tests: bool,
+    check: Check,
 ) -> PairStudy:
     y, x = span.legs
     series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, method)
-    metrics = measure_pair(y, x, interval, window, span.last_ms, wanted, ticks)
+    metrics = measure_pair(y, x, interval, window, span.last_ms, wanted, ticks, check)
     if not tests or ticks is None:
         return PairStudy(series, metrics)
-    return PairStudy(
-        series=series,
-        metrics=metrics,
-        health=judge(pair_window(y, x, interval, window, span.last_ms)),
-        lead_lag=lead_lag(ticks.y, ticks.x),
-        epps=epps_curve(ticks.y, ticks.x),
-    )
+    health = judge(pair_window(y, x, interval, window, span.last_ms))
+    check()
+    lag = lead_lag(ticks.y, ticks.x)
+    check()
+    return PairStudy(series, metrics, health, lag, epps_curve(ticks.y, ticks.x))
 
 
 Found = tuple[FloatArray, IntArray, list[list[str | None]]]
@@ -233,10 +243,11 @@ def _matrix_of_bars(span: Span, interval: Interval, window: int, on: Literal["re
     return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW, Reason.CONSTANT)
 
 
-def _matrix_of_trades(tapes: Sequence[Tape]) -> Found:
+def _matrix_of_trades(tapes: Sequence[Tape], check: Check = never_abandoned) -> Found:
     k = len(tapes)
     matrix, n = np.full((k, k), np.nan), np.zeros((k, k), np.int64)
     for i, j in combinations(range(k), 2):
+        check()
         found = hayashi_yoshida(tapes[i], tapes[j])
         matrix[i, j] = matrix[j, i] = found.correlation
         n[i, j] = n[j, i] = found.n

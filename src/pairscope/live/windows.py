@@ -22,6 +22,7 @@ from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
+from pairscope.live.workers import Check, never_abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,10 @@ def measure_pair(
     at_ms: int,
     wanted: Sequence[Wanted] = PAIR_BAR["ols"],
     ticks: PairTicks | None = None,
+    check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of the window of a pair that ends at the bar `at_ms`."""
-    values = _values(pair_window(y, x, interval, window, at_ms, ticks), wanted)
+    values = _values(pair_window(y, x, interval, window, at_ms, ticks), wanted, check)
     start_ms = at_ms - (window - 1) * interval.ms
     shares = [share_of_ids(bars, start_ms, at_ms) for bars in (y, x)]
     worse = (max(missing for missing, _ in shares), max(backfilled for _, backfilled in shares))
@@ -157,12 +159,13 @@ def measure_symbol(
     at_ms: int,
     wanted: Sequence[Wanted] = SYMBOL_BAR,
     garch: Fitted | None = None,
+    check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of the window of a symbol that ends at the bar `at_ms`; those of a fit are as old as the fit."""
     (one,) = _symbol_windows(bars, interval, window, at_ms, at_ms, garch)
     start_ms = at_ms - (window - 1) * interval.ms
     shares = share_of_ids(bars, start_ms, at_ms)
-    found = dict(_measured(wanted, _values(one, wanted), window, at_ms, shares))
+    found = dict(_measured(wanted, _values(one, wanted, check), window, at_ms, shares))
     if garch is not None:
         for each in wanted:
             if each.metric.needs == "fit":
@@ -171,13 +174,19 @@ def measure_symbol(
 
 
 def symbol_series(
-    bars: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, wanted: Sequence[Wanted]
+    bars: BarArray,
+    interval: Interval,
+    window: int,
+    first_ms: int,
+    last_ms: int,
+    wanted: Sequence[Wanted],
+    check: Check = never_abandoned,
 ) -> SymbolSeries:
     """Metrics of a symbol at each grid bar of [first_ms, last_ms], each of the window that ends there.
 
     Bars must reach back to `first_needed_ms`.
     """
-    rows = [_values(one, wanted) for one in _symbol_windows(bars, interval, window, first_ms, last_ms)]
+    rows = [_values(one, wanted, check) for one in _symbol_windows(bars, interval, window, first_ms, last_ms)]
     grid, closes = align_closes([bars], interval, first_ms, last_ms, stale_limit_ms(interval))
     return SymbolSeries(grid, closes[0], {each.name: [row[each.name].value for row in rows] for each in wanted})
 
@@ -217,8 +226,12 @@ def _symbol_windows(
         )
 
 
-def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted]) -> dict[str, Value]:
-    return {each.name: each.compute(window) for each in wanted}
+def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted], check: Check) -> dict[str, Value]:
+    values = {}
+    for each in wanted:
+        check()
+        values[each.name] = each.compute(window)
+    return values
 
 
 def _measured(

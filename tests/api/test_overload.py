@@ -1,0 +1,132 @@
+"""Asked too much: studies wait in a line of their own, and what nobody waits for is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pairscope.api.endpoint import Context
+from pairscope.live import study
+from pairscope.live.study import STUDIES_AT_ONCE
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market, Serve, Served
+
+PAIR = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&window=60&tests=true"
+PATIENCE_S = 20.0
+MOST_DELAY_S = 0.1  # of a chart by studies that nobody waits for
+
+
+def context_of(server: Served) -> Context:
+    context = server.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+class Held:
+    """Holds studies back at their first piece until `go_on`, and counts the pieces that were computed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = 0
+        self.finished = 0
+        self.go_on = threading.Event()
+        whole = study._study_pair
+
+        def held(*arguments: Any) -> Any:
+            self.begun += 1
+            self.go_on.wait(PATIENCE_S)
+            found = whole(*arguments)
+            self.finished += 1
+            return found
+
+        monkeypatch.setattr(study, "_study_pair", held)
+
+
+async def until(true: Any) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def asking(server: Served, count: int, path: str = PAIR) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """Many who ask for the same and do not read the answer, each over a connection of its own; then they leave."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+    opened = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(count)]
+    for _, writer in opened:
+        writer.write(request)
+    try:
+        yield [reader for reader, _ in opened]
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_studies_of_clients_that_left_are_not_computed(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+    async with serve(market.app()) as server:
+        gate = context_of(server).study
+        async with asking(server, STUDIES_AT_ONCE + 20):
+            await until(lambda: held.begun == STUDIES_AT_ONCE and gate.waiting == 20)
+        await until(lambda: gate.abandoned == STUDIES_AT_ONCE + 20)
+        held.go_on.set()
+        answer = await server.http.get(PAIR)  # of one who waits
+        assert answer.status_code == 200
+        assert (held.begun, held.finished) == (STUDIES_AT_ONCE + 1, 1)
+
+
+async def test_studies_beyond_the_line_are_told_when_to_come_back_and_why(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+    async with serve(market.app()) as server:
+        gate = context_of(server).study
+        async with asking(server, STUDIES_AT_ONCE + 32):
+            await until(lambda: gate.waiting == 32)
+            answer = await server.http.get(PAIR)
+            held.go_on.set()
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json()["error"]["code"] == "busy"
+        assert "studies" in answer.json()["error"]["message"]
+        assert gate.refused == 1
+
+
+async def test_reads_do_not_wait_for_studies(market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    async with serve(market.app()) as server, asking(server, STUDIES_AT_ONCE + 32):
+        await until(lambda: context_of(server).study.waiting == 32)
+        for path in (
+            "/ohlc/BTCUSDT/1m",
+            "/ohlc/BTCUSDT/1s?stored=true",
+            "/ticks/latest?symbol=BTCUSDT",
+            "/analytics",
+            "/analytics/BTCUSDT?metrics=rsi,adf_stat",
+            "/status",
+            "/status/tape",
+        ):
+            assert (await server.http.get(path)).status_code == 200, path
+        held.go_on.set()
+
+
+async def test_abandoned_pair_tests_hardly_delay_a_chart(market: Market, serve: Serve) -> None:
+    async with serve(market.app()) as server:
+        assert (await server.http.get(PAIR)).status_code == 200  # kernels are loaded
+        await server.http.get("/ohlc/BTCUSDT/1m")
+        delays = []
+        for _ in range(5):
+            async with asking(server, 64):
+                await until(lambda: context_of(server).study.waiting > 0)
+            began_s = time.perf_counter()
+            assert (await server.http.get("/ohlc/BTCUSDT/1m")).status_code == 200
+            delays.append(time.perf_counter() - began_s)
+        assert statistics.median(delays) < MOST_DELAY_S
