@@ -113,7 +113,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = _with_security(message.get("headers", ()))
+                message["headers"] = with_security(message.get("headers", ()))
             await send(message)
 
         try:
@@ -125,7 +125,7 @@ class Guard:
             await _send_error(send_guarded, internal_error())
 
 
-def _with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def with_security(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     guarded = [*headers, *SECURITY_HEADERS]
     if not any(name == b"cache-control" for name, _ in guarded):
         guarded.append(_NO_STORE)
@@ -154,6 +154,6 @@ async def _send_error(send: Send, error: PairscopeError, kind: str = "http.respo
     body = error_json(error)
     headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
     headers += [(name.lower().encode(), value.encode()) for name, value in retry_headers(error).items()]
-    start = {"type": f"{kind}.start", "status": error.http_status, "headers": _with_security(headers)}
+    start = {"type": f"{kind}.start", "status": error.http_status, "headers": with_security(headers)}
     await send(start)
     await send({"type": f"{kind}.body", "body": body})

@@ -15,15 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pairscope import __version__
 from pairscope.api import pages, wire
 from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
 from pairscope.api.endpoint import ByMethod, Context, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
-from pairscope.api.guard import Guard, own_hosts
+from pairscope.api.guard import Guard, own_hosts, refuse
 from pairscope.api.hub import Hub
+from pairscope.api.protocol import Connections, SocketProtocol, http_protocol
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
 from pairscope.api.stream import Socket
@@ -35,7 +36,11 @@ from pairscope.live.study import Studies
 from pairscope.store.tape import Store
 
 STATIC = Path(__file__).parent.parent / "static"
-ABORT_S = 5.0
+
+
+class NoSuchSocket(RequestError):
+    code = "not_found"
+    http_status = 404
 
 
 class UpgradeRequired(RequestError):
@@ -87,8 +92,10 @@ def create_app(
         routes=[*routes, WebSocketRoute("/ws", Socket(hub)), *pages_routes],
         lifespan=_running(hub, studies),
     )
+    app.router.default = _nothing_there(app.router.default)
     app.state.hub = hub
     app.state.context = context
+    app.state.connections = Connections()
     app.add_exception_handler(PairscopeError, on_pairscope_error)
     known = [*(route.path for route in routes), "/docs", "/openapi.json", "/app/", "/ws"]
     app.add_exception_handler(HTTPException, http_error_handler(known))
@@ -142,12 +149,19 @@ async def _not_a_socket(request: Request) -> Response:
     raise UpgradeRequired("/ws is a WebSocket", cure="connect to it with ws:// and see /docs for its messages")
 
 
-class _SocketProtocol(WebSocketsSansIOProtocol):
-    """Lets go of a connection whose peer does not read: a polite close would wait for it for ever."""
+def _nothing_there(otherwise: ASGIApp) -> ASGIApp:
+    """What answers where no route does: a WebSocket gets the same error as everybody."""
 
-    async def run_asgi(self) -> None:
-        await super().run_asgi()
-        self.loop.call_later(ABORT_S, self.transport.abort)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            path = scope["path"][:80]
+            await refuse(
+                scope, receive, send, NoSuchSocket(f"no WebSocket is served at '{path}'", cure="connect to /ws")
+            )
+        else:
+            await otherwise(scope, receive, send)
+
+    return answer
 
 
 def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Server:
@@ -156,9 +170,12 @@ def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Ser
     # 40 ms for the peer's delayed acknowledgement.
     for each in listening:
         each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connections: Connections = app.state.connections
     config = uvicorn.Config(
         app,
-        ws=_SocketProtocol,
+        http=http_protocol(connections),
+        timeout_keep_alive=round(connections.idle_s),
+        ws=SocketProtocol,
         ws_max_size=65_536,
         ws_per_message_deflate=False,  # each message is encoded once for all; compressing is once for each
         log_config=None,
