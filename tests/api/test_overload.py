@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pairscope.analytics import catalogue
 from pairscope.api.endpoint import Context
 from pairscope.live import study
 from pairscope.live.study import STUDIES_AT_ONCE
@@ -28,6 +29,12 @@ def context_of(server: Served) -> Context:
     context = server.app.state.context
     assert isinstance(context, Context)
     return context
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernels() -> None:
+    """Loaded, or compiled, before anybody waits for them."""
+    catalogue.warm_up()
 
 
 class Held:
