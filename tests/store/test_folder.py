@@ -188,3 +188,16 @@ async def test_a_refused_tape_is_let_go(open_store: OpenStore, trades: MakeTrade
     refusal(open_store, kind=TradeKind.RAW)
     with held_by_a_child(path):
         pass
+
+
+def test_an_address_is_believed_only_while_its_process_holds_the_tape(open_store: OpenStore, path: Path) -> None:
+    store = open_store()
+    store.announce("http://localhost:9000")
+    assert folder.read_announcement(path) is not None
+    other = path.with_name("other.duckdb")
+    other.write_bytes(b"")
+    folder.announce(other, "http://localhost:9000")  # this process lives, and has another file open
+    assert folder.read_announcement(other) is None
+    left = path.with_name(f"{path.name}.server.json")
+    left.write_text('{"url": "http://localhost:9000", "pid": 99999999999}')
+    assert folder.read_announcement(path) is None

@@ -187,7 +187,7 @@ async def test_bars_from_elsewhere_are_not_judged_by_the_trades(tape: Tape) -> N
     trades = trades_of(range(1, 1_000))
     await tape.put(trades)
     foreign = build_bars(trades, MINUTE)[2:4]
-    foreign["source"], foreign["close"] = BarSource.UPLOAD, 1.0
+    foreign["source"], foreign["low"], foreign["close"] = BarSource.UPLOAD, 1.0, 1.0
     await tape.put_bars(foreign)
     assert tape.verdict().told == []
 
@@ -216,6 +216,63 @@ async def test_only_twenty_differences_are_told_and_all_counted(tape: Tape) -> N
     await tape.put(trades_of(range(1, 200, 2)))
     verdict = tape.verdict()
     assert (len(verdict.told), verdict.differences) == (20, 99)
+
+
+async def test_verifying_takes_as_long_as_there_are_trades_however_far_apart(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tape.put(trades_of(range(1, 100)))
+    far = trades_of([200])
+    far.id[0], far.time_ms[0] = 10**12, 1_747_000_000_000_000  # a time in microseconds: the year 57330
+    await tape.put(far)
+    asked = 0
+    read = Store.trades
+
+    def counted(store: Store, *args: Any, **options: Any) -> TradeBatch:
+        nonlocal asked
+        asked += 1
+        return read(store, *args, **options)
+
+    monkeypatch.setattr(Store, "trades", counted)
+    verdict = tape.verdict()
+    assert (verdict.trades, verdict.days, verdict.ids) == (100, 2, 10**12)
+    assert verdict.told == [f"BTCUSDT: ids 100 to {10**12 - 1} are neither on the tape nor in a gap"]
+    assert asked < 100
+
+
+async def test_times_that_do_not_follow_the_ids_are_found(tape: Tape) -> None:
+    trades = trades_of(range(1, 1_000))
+    trades.time_ms[499] += 3 * 3_600_000
+    await tape.put(trades)
+    assert "BTCUSDT: the times of trades 500 to 500 do not follow their ids" in tape.verdict().told
+
+
+async def test_bars_alone_are_checked_against_themselves(tape: Tape) -> None:
+    bars = build_bars(trades_of(range(1, 1_000)), MINUTE)
+    bars["source"], bars["last_id"], bars["first_id"] = BarSource.IMPORT, 0, 0
+    await tape.put_bars(bars)
+    verdict = tape.verdict()
+    assert (verdict.told, verdict.bars_alone, verdict.compared) == ([], len(bars), len(bars))
+    for name, value in {"high": 1.0, "volume": 0.0, "quote_volume": 1e9, "open": 1e6}.items():
+        wrong = bars[3:4].copy()
+        wrong[name] = value
+        await tape.put_bars(wrong)
+        assert f"the 1m bar of {int(wrong['open_time_ms'][0])} cannot be one" in tape.differs()
+
+
+async def test_a_verdict_on_nothing_compares_nothing(tape: Tape) -> None:
+    await tape.put(trades_of(range(1, 100)))
+    assert tape.verdict(from_ms=START_MS + 5 * DAY_MS).compared == 0
+    assert tape.verdict().compared > 0
+
+
+async def test_bars_of_intervals_that_are_no_longer_kept_are_verified_too(tape: Tape) -> None:
+    trades = trades_of(range(1, 1_000))
+    await tape.put(trades)
+    fives = build_bars(trades, Interval.parse("5m"))
+    fives["volume"][0] += 1
+    await tape.put_bars(fives)
+    assert "the 5m bar of" in tape.differs()
 
 
 # Official klines.

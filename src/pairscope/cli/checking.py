@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from pairscope.base.clock import SystemClock, now_ms
-from pairscope.base.errors import DataFolderError, SettingsError, UnknownName
+from pairscope.base.errors import DataFolderError, PairscopeError, SettingsError, UnknownName
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarArray, TradeKind, normal_symbol
 from pairscope.base.settings import Settings
@@ -36,11 +36,17 @@ _COLUMNS = (
 def doctor(parsed: dict[str, Any]) -> int:
     settings = settings_from(parsed)
     set_up_logs("warning", None)
+    failed = False
     for path in tapes_of(settings):
-        reports, where = _reports(path)
+        try:
+            reports, where = _reports(path)
+        except PairscopeError as error:  # the next tape may be sound
+            failed = True
+            print(f"tape {path}\n  {error}")
+            continue
         print(f"tape {path}{where}")
-        print("\n".join(_table(reports, VerifiedList(path).read())))
-    return 0
+        print("\n".join(_table(reports, VerifiedList(path).read())) if reports else "  no symbol yet")
+    return EXIT_FOUND if failed else 0
 
 
 def _reports(path: Path) -> tuple[Sequence[SymbolReport], str]:
@@ -102,7 +108,12 @@ def _number(value: int | None) -> str:
 
 
 def _time(time_ms: int | None) -> str:
-    return "-" if time_ms is None else f"{datetime.fromtimestamp(time_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
+    if time_ms is None:
+        return "-"
+    try:
+        return f"{datetime.fromtimestamp(time_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ms} ms"  # no calendar has such a day, and a tape may: it is for verify to judge
 
 
 @contextmanager
@@ -129,23 +140,36 @@ def verify(parsed: dict[str, Any]) -> int:
     if symbols and (unknown := set(symbols) - {verdict.symbol for verdict in verdicts}):
         raise UnknownName(f"no tape has {', '.join(sorted(unknown))}", cure="see: pairscope doctor")
     found = sum(verdict.differences for verdict in verdicts)
-    print("no differences" if not found else f"{found:,} differences")
-    return EXIT_FOUND if found else 0
+    compared = sum(verdict.compared for verdict in verdicts)
+    result = "no differences" if not found else f"{found:,} differences"
+    print(f"{result} in {compared:,} rows compared, of {len(verdicts):,} symbols")
+    nothing = [verdict.symbol for verdict in verdicts if symbols and not verdict.compared]
+    if not compared:
+        print("nothing was compared, so nothing is proved: see what there is with pairscope doctor")
+    elif nothing:
+        print(f"of {', '.join(nothing)} nothing was compared, so nothing is proved")
+    elif klines and not any(verdict.klines for verdict in verdicts):
+        print("none of the official bars was compared: no such bar is wholly on a tape")
+        return EXIT_FOUND
+    return EXIT_FOUND if found or not compared or nothing else 0
 
 
 def _verify_metrics(paths: Sequence[Path], symbols: Sequence[str] | None) -> int:
     served = [path for path in paths if read_announcement(path) is not None]
     if not served:
         raise SettingsError("no server runs on a tape here", cure="start one: pairscope run; then ask again")
-    found = 0
+    found = values = 0
     for path in served:
         print(f"tape {path}")
         verdict = verify_published(path, symbols)
         found += verdict.differences
         print(f"  {verdict.values:,} published values computed again, {verdict.differences:,} differ")
+        values += verdict.values
         for each in verdict.told:
             print(f"    {each}")
-    return EXIT_FOUND if found else 0
+    if not values:
+        print("nothing was compared, so nothing is proved")
+    return EXIT_FOUND if found or not values else 0
 
 
 def _bound(text: str | None, days_after: int) -> int | None:
@@ -186,7 +210,8 @@ def _verify_tape(
             _tell(verdict)
     at_ms = now_ms(SystemClock())
     if first is None and last is None:
-        VerifiedList(path).add({each.symbol: Verified(at_ms, each.differences) for each in verdicts})
+        proved = {each.symbol: Verified(at_ms, each.differences) for each in verdicts if each.compared}
+        VerifiedList(path).add(proved)
     return verdicts
 
 
@@ -208,13 +233,16 @@ def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
 def _tell(verdict: Verdict) -> None:
     ids = f"ids {verdict.first_id} to {verdict.last_id}, " if verdict.first_id is not None else ""
     parts = [
-        f"{verdict.symbol}: {ids}{verdict.trades:,} trades, {verdict.ids_missing:,} ids in gaps, "
+        f"{verdict.symbol}: {verdict.days:,} days, {ids}{verdict.trades:,} trades of {verdict.ids:,} ids, "
+        f"{verdict.ids_missing:,} ids in gaps, "
         f"{verdict.bars:,} bars equal to their trades" + (" but for what follows" if verdict.differences else "")
     ]
     if verdict.klines:
         parts.append(
             f"{verdict.klines:,} official bars compared, {verdict.klines_shifted:,} with a trade across a border"
         )
+    if verdict.bars_alone:
+        parts.append(f"{verdict.bars_alone:,} bars without trades beside them compared with themselves only")
     if verdict.bars_unproved:
         parts.append(f"{verdict.bars_unproved:,} bars are older than the trades that are kept")
     if verdict.ids_unused:

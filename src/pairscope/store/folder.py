@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psutil
 
 from pairscope.base import files
 from pairscope.base.errors import DataFolderError
@@ -166,9 +167,23 @@ def withdraw(path: Path) -> None:
 
 
 def read_announcement(path: Path) -> Announcement | None:
-    """The address left beside a tape, if there is a readable one."""
+    """The address left beside a tape, if it is readable and the process that left it lives and holds the tape."""
     try:
         fields = json.loads(_announcement_path(path).read_text(encoding="utf-8"))
-        return Announcement(url=str(fields["url"]), pid=int(fields["pid"]))
+        left = Announcement(url=str(fields["url"]), pid=int(fields["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return left if _holds(left.pid, path) else None
+
+
+def _holds(pid: int, path: Path) -> bool:
+    """Whether a process lives and has the tape open; numbers of dead processes are given again."""
+    try:
+        process = psutil.Process(pid)
+        if os.name == "nt":  # to list open files takes long there, and may hang
+            return process.is_running()
+        return any(os.path.samefile(file.path, path) for file in process.open_files() if os.path.exists(file.path))
+    except psutil.AccessDenied:  # another user's: it lives, and more cannot be known
+        return True
+    except (psutil.Error, OSError, ValueError, OverflowError):
+        return False

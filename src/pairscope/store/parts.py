@@ -69,7 +69,15 @@ _SELECT = (
 
 
 def day_name(day_ms: int) -> str:
-    return datetime.fromtimestamp(day_ms / 1_000, UTC).strftime("%Y-%m-%d")
+    """A day as people write it; one that no calendar has, of an impossible time on a tape, by its number.
+
+    >>> day_name(1_732_060_800_000), day_name(1_732_060_800_000_000)
+    ('2024-11-20', 'day-20047000')
+    """
+    try:
+        return datetime.fromtimestamp(day_ms / 1_000, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return f"day-{day_ms // 86_400_000}"
 
 
 def number_of(path: Path) -> int | None:

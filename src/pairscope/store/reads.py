@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.interval import Interval
+from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, IntArray, SymbolTable, TradeBatch
 from pairscope.store.gate import LARGE, SMALL
 from pairscope.store.parts import Part, PartKind, select_parts
@@ -278,6 +278,34 @@ def _enough(
             break
         needed.append(part)
     return needed
+
+
+def read_days(cursor: Cursor, shape: Shape, symbol_id: int) -> list[int]:
+    """The first millisecond of each UTC day in which there are rows of a symbol."""
+    rows = cursor.execute(
+        f"""
+        select distinct day_ms from (
+            select {shape.time} // {DAY_MS} * {DAY_MS} as day_ms from {shape.kind} where symbol_id = $symbol
+            union all select day_ms from parts where kind = '{shape.kind}' and symbol_id = $symbol and damage is null
+        ) order by day_ms
+        """,
+        {"symbol": symbol_id},
+    ).fetchall()
+    return [int(day_ms) for (day_ms,) in rows]
+
+
+def read_intervals(cursor: Cursor, symbol_id: int) -> list[Interval]:
+    """Of which intervals there are bars of a symbol."""
+    rows = cursor.execute(
+        """
+        select distinct interval_ms from (
+            select interval_ms from bars where symbol_id = $symbol
+            union all select interval_ms from parts where kind = 'bars' and symbol_id = $symbol and damage is null
+        ) order by interval_ms
+        """,
+        {"symbol": symbol_id},
+    ).fetchall()
+    return [Interval(int(interval_ms)) for (interval_ms,) in rows]
 
 
 def read_last_trades(cursor: Cursor) -> dict[int, tuple[int, int]]:

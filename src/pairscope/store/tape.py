@@ -20,7 +20,7 @@ from pairscope.store.days import Days, DiskUse, open_vault
 from pairscope.store.disk import Disk
 from pairscope.store.folder import Connect
 from pairscope.store.holdings import Holding, read_holdings
-from pairscope.store.parts import Part, select_parts
+from pairscope.store.parts import Part, PartKind, select_parts
 from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import prepare
 from pairscope.store.sealing import SealReport
@@ -227,6 +227,26 @@ class Store:
         return self._database.read(
             lambda cursor: reads.read_bars(cursor, vault, bounds, limit, newest), reads.weight_of(limit)
         )
+
+    def days_with(self, kind: PartKind, symbol: str) -> list[int]:
+        """The first millisecond of each UTC day in which the tape has trades, or bars, of a symbol.
+
+        Raises:
+            UnknownName: when the tape has never seen the symbol.
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        symbol_id, shape = self.symbols.index(symbol), reads.TRADES if kind == "trades" else reads.BARS
+        return self._database.read(lambda cursor: reads.read_days(cursor, shape, symbol_id))
+
+    def intervals(self, symbol: str) -> list[Interval]:
+        """Of which intervals the tape has bars of a symbol.
+
+        Raises:
+            UnknownName: when the tape has never seen the symbol.
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        symbol_id = self.symbols.index(symbol)
+        return self._database.read(lambda cursor: reads.read_intervals(cursor, symbol_id))
 
     def last_trades(self) -> dict[int, tuple[int, int]]:
         """For each symbol's integer the highest id on the tape and the time of that trade."""

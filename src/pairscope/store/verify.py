@@ -13,12 +13,14 @@ import numpy as np
 from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
 from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, Gap, TradeBatch, TradeKind, no_bars, of_trades
-from pairscope.base.runs import Runs, intersect, no_runs, run, runs_of, size, subtract, union
+from pairscope.base.model import BarArray, BarSource, BoolArray, Gap, TradeBatch, TradeKind, of_trades
+from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.store.klines import KlineCheck
-from pairscope.store.stretches import absent_ids, days_with_trades, read_stretches
+from pairscope.store.stretches import absent_ids, read_stretches
 from pairscope.store.tape import Store
 
+APART_MS = 60_000  # trades of one moment may come in any order
+ROUNDING = 1e-5  # relative, and of the last digits of a quote volume: prices may have few digits
 TOLD = 20  # differences of a symbol that are described; the others are counted
 
 
@@ -31,6 +33,9 @@ class Verdict:
     first_id: int | None = None
     last_id: int | None = None
     ids_missing: int = 0  # in open gaps
+    days: int = 0  # with trades or bars
+    ids: int = 0  # from the first to the last: on the tape, or told to be missing
+    bars_alone: int = 0  # without trades beside them: checked against themselves
     ids_unused: int = 0  # of raw trades: ids the exchange may have given to no trade
     bars: int = 0  # compared with trades
     bars_unproved: int = 0  # older than the trades that are kept
@@ -38,6 +43,11 @@ class Verdict:
     klines_shifted: int = 0  # differ from official ones because an aggregate crosses their border, as it may
     differences: int = 0
     told: list[str] = field(default_factory=list)
+
+    @property
+    def compared(self) -> int:
+        """How many rows were compared with anything: a verdict on none of them proves nothing."""
+        return self.trades + self.bars + self.bars_alone + self.klines
 
     def differs(self, what: str) -> None:
         """Count a difference, and keep its description while there are not too many."""
@@ -65,39 +75,37 @@ def verify_symbol(
         StoreUnavailable: when the tape cannot be read.
     """
     verdict = Verdict(symbol)
-    ends = [store.trades(symbol, from_ms=from_ms, to_ms=to_ms, limit=1, newest=newest) for newest in (False, True)]
-    if not len(ends[0]):
-        return verdict
     gaps = store.gaps(symbol)
     still_open = [gap for gap in gaps if gap.closed_ms is None]
-    start_ms = from_ms if from_ms is not None else _earliest_ms(store, symbol)
-    stop_ms = to_ms if to_ms is not None else _latest_ms(store, symbol) + 1
-    checked = tuple(sorted({*intervals, *(Interval(int(bars["interval_ms"][0])) for bars in klines)}))
+    every = tuple(sorted({*intervals, *store.intervals(symbol)}))
+    checked = tuple(sorted({*every, *(Interval(int(bars["interval_ms"][0])) for bars in klines)}))
     ids = _IdCheck(verdict)
-    bars = _BarCheck(store, verdict, intervals)
+    bars = _BarCheck(store, verdict, every)
     official = KlineCheck(klines, exact=kind is TradeKind.RAW)
-    checked_to_ms = None
-    for day_ms in days_with_trades(store, symbol, start_ms, stop_ms):
-        if checked_to_ms is not None:
-            bars.check_empty(symbol, checked_to_ms, day_ms)
-        checked_to_ms = day_ms + DAY_MS
+    all_with_trades = store.days_with("trades", symbol)
+    with_trades = {day for day in all_with_trades if _overlaps(day, from_ms, to_ms)}
+    with_bars = {day for day in store.days_with("bars", symbol) if _overlaps(day, from_ms, to_ms)}
+    for day_ms in sorted(with_trades | with_bars):
+        verdict.days += 1
+        if day_ms not in with_trades:
+            bars.check_empty(symbol, day_ms, too_old=not all_with_trades or day_ms < all_with_trades[0])
+            continue
         hours = [ids.seen(trades) for trades in read_stretches(store, symbol, day_ms, day_ms + DAY_MS)]
         made = rebuild_bars(hours, checked, still_open)
         bars.check(symbol, made, day_ms)
         official.add(made)
-    ids.conclude(store, symbol, gaps, kind)
+    if with_trades:
+        ids.conclude(store, symbol, gaps, kind)
+    if from_ms is None and to_ms is None:
+        ids.count(store, symbol)
     for what in official.differences():
         verdict.differs(what)
     verdict.klines, verdict.klines_shifted = official.compared, official.shifted
     return verdict
 
 
-def _earliest_ms(store: Store, symbol: str) -> int:
-    return int(store.trades(symbol, limit=1).time_ms[0])
-
-
-def _latest_ms(store: Store, symbol: str) -> int:
-    return int(store.trades(symbol, limit=1, newest=True).time_ms[0])
+def _overlaps(day_ms: int, from_ms: int | None, to_ms: int | None) -> bool:
+    return (from_ms is None or day_ms + DAY_MS > from_ms) and (to_ms is None or day_ms < to_ms)
 
 
 class _IdCheck:
@@ -106,6 +114,7 @@ class _IdCheck:
     def __init__(self, verdict: Verdict) -> None:
         self._verdict = verdict
         self._seen = no_runs()
+        self._highest: tuple[int, int] | None = None  # id and time of the trade with the highest id so far
 
     def seen(self, trades: TradeBatch) -> TradeBatch:
         """Take in trades as they stand on the tape; give them back with each id once."""
@@ -117,16 +126,39 @@ class _IdCheck:
         here = runs_of(ids)
         for first_id, last_id in intersect(self._seen, here).tolist():
             verdict.differs(f"trades {first_id} to {last_id} are on the tape more than once")
+        self._check_times(trades)
         self._seen = union(self._seen, here)
         broken = ~((trades.price > 0) & (trades.size > 0) & np.isfinite(trades.price) & np.isfinite(trades.size))
         for trade_id in ids[broken].tolist():
             verdict.differs(f"trade {trade_id} has no price or no size")
         return trades.take(np.append(True, ~doubled)) if doubled.any() else trades
 
+    def _check_times(self, trades: TradeBatch) -> None:
+        """The exchange numbers trades as they happen: an earlier id has no later time."""
+        fresh = ~contains(self._seen, trades.id)
+        ids, times = trades.id[fresh], trades.time_ms[fresh]
+        if not len(ids):
+            return
+        wrong = np.maximum.accumulate(times) - times > APART_MS
+        if self._highest is not None:
+            wrong |= (ids < self._highest[0]) & (times - self._highest[1] > APART_MS)
+        for first_id, last_id in runs_of(ids[wrong]).tolist():
+            self._verdict.differs(f"the times of trades {first_id} to {last_id} do not follow their ids")
+        if self._highest is None or ids[-1] > self._highest[0]:
+            self._highest = int(ids[-1]), int(times[-1])
+
+    def count(self, store: Store, symbol: str) -> None:
+        """As many trades by id as were read by time."""
+        symbol_id = store.symbols.index(symbol)
+        held = sum(holding.trades for holding in store.holdings() if holding.symbol_id == symbol_id)
+        if held != self._verdict.trades:
+            self._verdict.differs(f"{held} trades are on the tape, and {self._verdict.trades} were read by their times")
+
     def conclude(self, store: Store, symbol: str, gaps: Sequence[Gap], kind: TradeKind) -> None:
         verdict, seen = self._verdict, self._seen
         verdict.first_id, verdict.last_id = int(seen[0, 0]), int(seen[-1, 1])
         span = run(verdict.first_id, verdict.last_id)
+        verdict.ids = size(span)
         still_open = union(*(run(gap.first_id, gap.last_id) for gap in gaps if gap.closed_ms is None))
         known = union(still_open, *(run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == NOT_A_TRADE))
         verdict.ids_missing = size(intersect(span, still_open))
@@ -164,18 +196,34 @@ class _BarCheck:
             if newest_ms is None:
                 continue
             stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
+            self._check_alone(interval, stored[~of_trades(stored)])
             stored = stored[of_trades(stored)]
             own = made[made["interval_ms"] == interval.ms]
             first_ms = self._first_ms.setdefault(interval, int(own["open_time_ms"][0]))
             self._verdict.bars_unproved += int((stored["open_time_ms"] < first_ms).sum())
             self._compare(interval, stored[stored["open_time_ms"] >= first_ms], own, newest_ms)
 
-    def check_empty(self, symbol: str, from_ms: int, to_ms: int) -> None:
-        """Days without trades have no bars either."""
+    def check_empty(self, symbol: str, day_ms: int, *, too_old: bool) -> None:
+        """A day without trades has no bars made of trades either, unless it is older than the trades that are kept."""
         for interval in self._newest:
-            stored = self._store.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms) if from_ms < to_ms else no_bars()
-            for open_ms in stored["open_time_ms"][of_trades(stored)].tolist():
+            stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
+            made = of_trades(stored)
+            self._check_alone(interval, stored if too_old else stored[~made])
+            if too_old:
+                self._verdict.bars_unproved += int(made.sum())
+                continue
+            for open_ms in stored["open_time_ms"][made].tolist():
                 self._verdict.differs(f"the {interval} bar of {open_ms} has no trades")
+
+    def _check_alone(self, interval: Interval, bars: BarArray) -> None:
+        """What can be told of bars without their trades: that each can be one, and is there once."""
+        verdict = self._verdict
+        verdict.bars_alone += len(bars)
+        for open_ms in bars["open_time_ms"][~_possible(bars, interval)].tolist():
+            verdict.differs(f"the {interval} bar of {open_ms} cannot be one: its figures contradict each other")
+        keys = bars["open_time_ms"] * len(BarSource) + bars["source"]
+        if len(np.unique(keys)) < len(keys):
+            verdict.differs(f"some {interval} bars are stored more than once")
 
     def _compare(self, interval: Interval, stored: BarArray, made: BarArray, newest_ms: int) -> None:
         verdict = self._verdict
@@ -190,6 +238,27 @@ class _BarCheck:
         for open_ms in np.setdiff1d(made["open_time_ms"], opens).tolist():
             if open_ms < newest_ms:  # later ones are made when the next server starts
                 verdict.differs(f"the {interval} bar of {open_ms} is not stored, though there are trades")
+
+
+def _possible(bars: BarArray, interval: Interval) -> BoolArray:
+    """Which bars do not contradict themselves; their mean price may be off by the rounding of their volumes."""
+    low, high, volume, quote = (bars[name] for name in ("low", "high", "volume", "quote_volume"))
+    finite = np.isfinite(low) & np.isfinite(high) & np.isfinite(volume) & np.isfinite(quote)
+    with np.errstate(all="ignore"):
+        divisor = np.where(volume > 0, volume, 1.0)
+        mean = np.where(volume > 0, quote / divisor, bars["close"])
+        slack = ROUNDING * (high + 1.0 / divisor)
+    possible: BoolArray = (
+        finite
+        & (bars["open_time_ms"] % interval.ms == 0)
+        & (low > 0)
+        & (low <= np.minimum(bars["open"], bars["close"]))
+        & (high >= np.maximum(bars["open"], bars["close"]))
+        & ((volume > 0) == (bars["trades"] > 0))
+        & (mean >= low - slack)
+        & (mean <= high + slack)
+    )
+    return possible
 
 
 def _bar_difference(interval: Interval, stored: np.void, made: np.void) -> str:
