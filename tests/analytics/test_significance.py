@@ -6,22 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
+from scipy.stats import t as student
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason, pair_metrics
 from pairscope.base.model import FloatArray
+from tests.fifty_digits import line_exactly
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]
 NAMES = ["beta_stderr", "beta_t", "beta_p"]
 
 
 @pytest.mark.parametrize(("count", "missing"), [(3, 0.0), (30, 0.0), (300, 0.1)])
-def test_metrics_equal_statsmodels(walks: Walks, count: int, missing: float) -> None:
+def test_metrics_equal_fifty_digit_arithmetic(walks: Walks, count: int, missing: float) -> None:
     y, x = walks(seed=1, count=count, missing=missing)
     both = np.isfinite(y) & np.isfinite(x)
-    fit = sm.OLS(y[both], sm.add_constant(x[both])).fit()
+    line = line_exactly(y[both], x[both])
+    t = line.beta / line.beta_stderr
     found = pair_metrics(PairWindow(y, x, 5, count, 1.0), NAMES)
-    expected = [fit.bse[1], fit.tvalues[1], fit.pvalues[1]]
+    expected = [line.beta_stderr, t, 2 * student.sf(abs(t), both.sum() - 2)]
     assert [found[name].value for name in NAMES] == pytest.approx(expected, rel=1e-8)
     assert [found[name].n for name in NAMES] == [both.sum()] * 3
 
