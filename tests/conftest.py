@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +17,58 @@ import zstandard
 from hypothesis import settings
 
 from pairscope.base.model import TradeBatch
+from tests import surroundings
+
+# For what is started before the first test: modules that look at the environment, and fixtures of many tests.
+surroundings.share_kernels(os.environ)
+FOLDER = Path(tempfile.mkdtemp(prefix="pairscope-tests-"))
+surroundings.move_in(os.environ, FOLDER / "all")
 
 # The same examples in every run, and no verdict by the clock: kernels are compiled on their first call.
 settings.register_profile("pairscope", deadline=None, derandomize=True)
 settings.load_profile("pairscope")
+
+# Tests that measure no time and start no process: they compile what they need.
+UNTIMED = ("analytics", "bars", "base", "formats", "store")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The limit of a test, on this machine."""
+    from tests.patience import within
+
+    if config.getoption("timeout", None) is None:
+        config.option.timeout = within(float(config.getini("timeout")))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Kernels are compiled before the first test whose time is limited."""
+    here = Path(__file__).parent
+    rooms = {item.path.relative_to(here).parts[0] for item in session.items if item.path.is_relative_to(here)}
+    if not session.config.option.collectonly and rooms - set(UNTIMED):
+        surroundings.compile_kernels()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def surroundings_of_its_own() -> Iterator[Path]:
+    """Every test has a home, a folder it starts in and a free port of its own, and no setting of the user's."""
+    before, started_in = dict(os.environ), Path.cwd()
+    folder = FOLDER / str(next(_numbers))
+    surroundings.move_in(os.environ, folder)
+    os.chdir(folder)
+    yield folder
+    os.chdir(started_in)
+    os.environ.clear()
+    os.environ.update(before)
+    shutil.rmtree(folder, ignore_errors=True)
+
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 

@@ -18,6 +18,7 @@ from pairscope.base.settings import Settings
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from tests.patience import EVENT_S, START_S
 
 
 class Door:
@@ -44,7 +45,7 @@ class Door:
         return self.system.tracker.highest(self.system.store.symbols.index(symbol)) or 0
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(EVENT_S):
             while not condition():
                 await asyncio.sleep(0.02)
 
@@ -68,7 +69,7 @@ async def running(settings: Settings) -> AsyncIterator[Door]:
         task = asyncio.create_task(system.run())
         try:
             door = Door(system)
-            async with asyncio.timeout(200):  # a cold cache of kernels is filled first
+            async with asyncio.timeout(START_S):
                 while system.stream.health.state != "live":
                     assert not task.done(), task.result()
                     await asyncio.sleep(0.02)

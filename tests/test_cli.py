@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import ANSWER_S, COMMAND_S, START_S, STOP_S
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -28,7 +30,7 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PAIRSCOPE_")}
 
 
-def pairscope(*arguments: str, seconds: float = 30, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+def pairscope(*arguments: str, seconds: float = COMMAND_S, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pairscope", *arguments],
         capture_output=True,
@@ -62,11 +64,11 @@ class Running:
             )
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(self.url + path, timeout=10)
+        answer = httpx.get(self.url + path, timeout=ANSWER_S)
         answer.raise_for_status()
         return answer.json()
 
-    def until(self, condition: Any, seconds: float = 40) -> Any:
+    def until(self, condition: Any, seconds: float = START_S) -> Any:
         """The status, once it fulfils a condition."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -83,7 +85,7 @@ class Running:
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=STOP_S)
 
 
 @pytest.fixture

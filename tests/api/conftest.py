@@ -26,6 +26,7 @@ from pairscope.base.settings import Settings
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
+from tests.patience import ANSWER_S, EVENT_S
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -225,7 +226,7 @@ class Page:
 
     async def next(self, *kinds: type[wire.Wire]) -> Any:
         """The next message of some kinds; others are passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(EVENT_S):
             while True:
                 message = msgspec.json.decode(await self.connection.recv(), type=wire.ServerMessage)
                 if isinstance(message, kinds):
@@ -239,7 +240,7 @@ class Served:
         self.app = app
         self.hub: Hub = app.state.hub
         self.port = port
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_S)
 
     def connect(self, **options: Any) -> connect:
         return connect(f"ws://127.0.0.1:{self.port}/ws", compression=None, max_size=None, **options)
@@ -253,7 +254,7 @@ class Served:
         """The answer, or its first bytes, to a request that no well-behaved client would send."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(request)
-        answer = await asyncio.wait_for(reader.read(most), 10)
+        answer = await asyncio.wait_for(reader.read(most), EVENT_S)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()

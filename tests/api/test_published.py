@@ -26,6 +26,7 @@ from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series
 from pairscope.store.tape import Store
+from tests.patience import EVENT_S
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 X, Y = SYMBOLS
@@ -116,7 +117,7 @@ class Room:
 
     async def settled(self) -> None:
         """Until nothing is left to be revised."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(EVENT_S):
             while self.intake.unsettled:
                 await asyncio.sleep(0.005)
         await self.store.flushed()

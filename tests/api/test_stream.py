@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +11,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from pairscope.api import wire
 from pairscope.api.hub import Limits
+from tests.patience import EVENT_S
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market, Page, Served
@@ -161,17 +161,16 @@ async def test_a_client_that_does_not_read_is_cut_off_while_others_are_served(
         await page.follow(BTC, limit=10)
         expected = (await page.next(wire.SymbolSnapshot)).seq
         await stuck.connect()
-        waits = []
-        async with asyncio.timeout(20):
+        heard = 0  # by the page, while the other was stuck
+        async with asyncio.timeout(EVENT_S):
             while server.hub.counters().cut_off == 0:
                 await stuck.ask(PAIR)
-                began = time.perf_counter()
                 market.trade(1_000)
                 expected += 1
                 assert (await closed_bar(page)).seq == expected
-                waits.append(time.perf_counter() - began)
-        assert max(waits) < 1.0
-        async with asyncio.timeout(5):
+                heard += server.hub.counters().cut_off == 0
+        assert heard > 0
+        async with asyncio.timeout(EVENT_S):
             await stuck.read_to_the_end()  # the server has let go of the connection, not only of the client
         assert server.hub.counters().clients == 1
         market.trade(1_000)

@@ -17,6 +17,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store.tape import Store
 from tests.archives import START_MS, agg_lines, raw_lines, rows, write_zip
+from tests.patience import STOP_S
 from tests.test_cli import Running, assert_refused, clean_environment, free_port, pairscope
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
@@ -193,11 +194,11 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
     try:
         assert "streams" in simulator.stdout.readline()
         arguments = ["backfill", "--symbols", "XRPUSDT", "--from", str(today - timedelta(days=3)), *place]
-        first, second = pairscope(*arguments, seconds=60), pairscope(*arguments, seconds=60)
+        first, second = pairscope(*arguments), pairscope(*arguments)
         misspelt = pairscope("backfill", "--symbols", "XRPUSD", "--from", str(today), *place)
     finally:
         simulator.terminate()
-        simulator.wait(10)
+        simulator.wait(STOP_S)
         simulator.stdout.close()
     assert first.returncode == 0, first.stderr
     assert f"XRPUSDT-aggTrades-{today - timedelta(days=3)}: " in first.stdout

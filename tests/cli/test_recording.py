@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from pairscope.feed.recording import ReadTally, read_frames
+from tests.patience import START_S, STOP_S
 from tests.test_cli import clean_environment, pairscope, write_recording
 
 
@@ -31,11 +32,11 @@ def test_frames_are_recorded_until_ctrl_c(tmp_path: Path) -> None:
         text=True,
         env=clean_environment(),
     )
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and (not file.exists() or file.stat().st_size < 2_000):
         time.sleep(0.05)  # another process: there is nothing to await
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=STOP_S)
     assert process.returncode == 0
     tally = ReadTally()
     frames = list(read_frames(file, tally))

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.patience import EVENT_S, START_S
+
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_S = 90  # the first start compiles the numeric kernels
 
 
 class Server:
@@ -68,7 +69,7 @@ class Server:
             assert self._process is not None
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=EVENT_S) as answer:
                 if b'"ok"' in answer.read():
                     return
             time.sleep(0.1)
@@ -137,7 +138,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def watched(browser: Browser, server: Server) -> Iterator[Watched]:
     """A page of its own for each test; whatever goes wrong on it fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, timezone_id="Asia/Kolkata")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(EVENT_S * 1_000)
     watched = Watched(context.new_page(), server)
     yield watched
     context.close()

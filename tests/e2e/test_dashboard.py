@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+from tests.patience import EVENT_S
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watched
 
@@ -51,7 +53,7 @@ def expect_moving(page: Page, target: Locator) -> None:
     """The text of the target changes by itself."""
     seen = target.inner_text()
     page.wait_for_function(
-        "([element, seen]) => element.innerText !== seen", arg=[target.element_handle(), seen], timeout=10_000
+        "([element, seen]) => element.innerText !== seen", arg=[target.element_handle(), seen], timeout=EVENT_S * 1_000
     )
 
 
@@ -228,6 +230,6 @@ def test_a_killed_server_is_told_at_once_and_a_restarted_one_is_found_again(watc
     watched.server.start()
     # At once, or not at all: it may reconnect by itself at any moment, and the button is gone then.
     page.get_by_role("button", name="Retry now").evaluate_all("buttons => buttons.forEach(button => button.click())")
-    expect(alert).to_be_hidden(timeout=20_000)
+    expect(alert).to_be_hidden(timeout=EVENT_S * 1_000)
     expect(chip(page)).to_have_attribute("data-feed", "live")
     expect_moving(page, strip(page))

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from tests.patience import ANSWER_S
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watched
 
@@ -40,7 +42,7 @@ def test_another_hedge_method_is_followed_live_and_says_what_is_wrong_with_it(wa
     expect(page).to_have_url(re.compile(r"hedge=kalman_naive"))
     expect(page.locator("[data-doubt]")).to_have_text("naive")
     # The kernels of a method are loaded when it is first asked for.
-    expect(page.locator("figure[data-phase=ready]")).to_be_visible(timeout=30_000)
+    expect(page.locator("figure[data-phase=ready]")).to_be_visible(timeout=ANSWER_S * 1_000)
     topic = "pair:ETHUSDT:BTCUSDT:1s:20:kalman_naive"
     assert any(json.loads(text).get("topic") == topic for text in subscribed)
     page.get_by_role("button", name="Hedge method").hover()
@@ -61,14 +63,14 @@ def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watche
     expect(side(page)).to_contain_text(re.compile(r"of 20 bars, as of \d\d:\d\d:\d\d, missing"))
     absent = side(page).get_by_role("row", name="Hurst exponent")
     expect(absent).to_contain_text("too few bars yet")
-    with page.expect_request(lambda request: "/analytics/pair" in request.url, timeout=15_000) as again:
+    with page.expect_request(lambda request: "/analytics/pair" in request.url, timeout=ANSWER_S * 1_000) as again:
         pass
     assert asked(again.value) | {"tests": "true", "window": "20", "method": "ols"} == asked(again.value)
 
 
 def test_no_figure_reaches_beyond_its_column(watched: Watched) -> None:
     page = watched.open(f"{LONG}&side=statistics")
-    expect(side(page).get_by_role("region", name="Naive ADF")).to_contain_text("at 10 %", timeout=30_000)
+    expect(side(page).get_by_role("region", name="Naive ADF")).to_contain_text("at 10 %", timeout=ANSWER_S * 1_000)
     widths = page.eval_on_selector_all(
         "aside table", "tables => tables.map(table => [table.scrollWidth, table.parentElement.clientWidth])"
     )
@@ -86,13 +88,13 @@ def test_old_statistics_stay_and_say_that_they_are_old(watched: Watched) -> None
 
     watched.expects_lost_server = True
     watched.page.route("**/analytics/pair?*", refuse)
-    expect(page.locator("[data-tests=stale]")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-tests=stale]")).to_be_visible(timeout=ANSWER_S * 1_000)
     expect(side(page)).to_contain_text(re.compile(r"Not refreshed since \d\d:\d\d:\d\d: Too much to do\."))
     expect(side(page).get_by_role("region", name="Cointegration")).to_be_visible()
     expect(page.locator("section[data-current]")).to_have_attribute("data-current", "true")
     watched.errors[:] = [text for text in watched.errors if "503" not in text]
     page.unroute("**/analytics/pair?*")
-    expect(page.locator("[data-tests=ready]")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-tests=ready]")).to_be_visible(timeout=ANSWER_S * 1_000)
     watched.errors[:] = [text for text in watched.errors if "503" not in text]
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.patience import EVENT_S
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watched
 
@@ -43,7 +45,7 @@ def test_the_tape_is_complete_and_its_history_was_filled(watched: Watched) -> No
     expect(page.get_by_role("img", name=re.compile(r"\d+ used of [\d,]+ allowed, limit [\d,]+"))).to_be_visible()
     seen = symbols.inner_text()
     page.wait_for_function(
-        "([element, seen]) => element.innerText !== seen", arg=[symbols.element_handle(), seen], timeout=10_000
+        "([element, seen]) => element.innerText !== seen", arg=[symbols.element_handle(), seen], timeout=EVENT_S * 1_000
     )
 
 

@@ -28,6 +28,7 @@ from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.store.tape import Store
+from tests.patience import within
 
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m")]
 FAST = 60  # a minute of the weight budget in a second
@@ -142,7 +143,7 @@ class Recorder:
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(within(seconds)):
         while not condition():
             await asyncio.sleep(0.01)
 

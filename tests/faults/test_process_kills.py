@@ -25,6 +25,7 @@ from pairscope.base.model import TradeKind
 from pairscope.base.runs import holes, run, runs_of, union
 from pairscope.feed.simulator.market import Market
 from pairscope.store.tape import Store
+from tests.patience import ANSWER_S, STOP_S, within
 
 SEED = 7
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -52,11 +53,11 @@ class Program:
 
     def until(self, condition: Callable[[Any], bool], seconds: float) -> None:
         """Until its status fulfils a condition."""
-        deadline_s = time.monotonic() + seconds
+        deadline_s = time.monotonic() + within(seconds)
         while time.monotonic() < deadline_s:
             assert self._process.poll() is None, self._log.read_text()
             try:
-                status = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=10)
+                status = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=ANSWER_S)
                 if status.is_success and condition(status.json()):
                     return
             except httpx.TransportError:
@@ -66,7 +67,7 @@ class Program:
 
     def end(self, how: signal.Signals = signal.SIGKILL) -> None:
         self._process.send_signal(how)
-        self._process.wait(30)
+        self._process.wait(STOP_S)
 
 
 def ids_missing(status: Any) -> int:
@@ -79,7 +80,7 @@ def tape(folder: Path) -> Iterator[Store]:
     began_s = time.monotonic()
     store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
     try:
-        assert time.monotonic() - began_s < OPENS_WITHIN_S
+        assert time.monotonic() - began_s < within(OPENS_WITHIN_S)
         yield store
     finally:
         store.close()

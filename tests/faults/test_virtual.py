@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.faults.virtual import Deadlock, VirtualClock, run_virtually
+from tests.patience import EVENT_S
 
 
 def test_a_day_of_sleep_takes_no_time_and_timers_ring_in_order() -> None:
@@ -24,7 +25,7 @@ def test_a_day_of_sleep_takes_no_time_and_timers_ring_in_order() -> None:
 
     began_s = time.monotonic()
     assert run_virtually(main()) == 86_401 * 10**9
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - began_s < EVENT_S
     assert rung == [("second", 1.0), ("hour", 3_600.0), ("day", 86_400.0)]
 
 

@@ -28,6 +28,7 @@ from pairscope.live.intake import Intake
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 from pairscope.store.verify import verify_symbol
+from tests.patience import EVENT_S
 
 HOUR_MS = 3_600_000
 TODAY_MS = 20_777 * DAY_MS  # 2026-11-20
@@ -121,7 +122,7 @@ class Running:
                     assert isinstance(outcome, asyncio.CancelledError), outcome
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):  # a cold cache of kernels is filled on the way
+        async with asyncio.timeout(EVENT_S):
             while not condition():
                 await asyncio.sleep(0.01)
 

@@ -19,6 +19,7 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import FloatArray
 from pairscope.live.garch import OLD, REFIT_S, GarchDesk, GarchProcess
+from tests.patience import ANSWER_S, STOP_S
 
 SECOND = Interval(1_000)
 
@@ -91,7 +92,7 @@ def test_the_process_ends_with_the_one_that_started_it_even_when_that_is_killed(
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    child.wait(timeout=20)
+    child.wait(timeout=STOP_S)
 
 
 async def test_the_first_fit_is_waited_for_and_later_ones_are_made_behind_the_scenes(
@@ -106,7 +107,7 @@ async def test_the_first_fit_is_waited_for_and_later_ones_are_made_behind_the_sc
     assert inputs.asked == 1
     clock.advance(REFIT_S)
     assert await desk.fitted("BTCUSDT", SECOND, inputs) is first  # the old one, at once
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ANSWER_S):
         while (newer := await desk.fitted("BTCUSDT", SECOND, inputs)) is first:
             await asyncio.sleep(0.01)
     assert newer is not None

@@ -29,6 +29,7 @@ from pairscope.store.report import report_symbols
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
+from tests.patience import COMMAND_S
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
 INTERVALS = [Interval.parse("1s"), Interval.parse("1m"), Interval.parse("1h")]
@@ -334,7 +335,7 @@ def import_in_a_process(folder: Path, path: Path, calls: int) -> int:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "src")])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=COMMAND_S,
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr

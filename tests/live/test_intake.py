@@ -27,6 +27,7 @@ from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake, _carried
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
+from tests.patience import EVENT_S
 
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
 MINUTE = Interval.parse("1m")
@@ -53,7 +54,7 @@ class Room:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Until bars revised in the background are as they should be."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(EVENT_S):
             while not condition():
                 await asyncio.sleep(0.01)
 

@@ -20,6 +20,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.store.parts import Part
 from pairscope.store.tape import Store
+from tests.patience import EVENT_S
 
 OpenStore = Callable[..., Store]
 DayTrades = Callable[..., TradeBatch]
@@ -393,6 +394,6 @@ async def test_damage_that_cannot_be_written_down_is_written_down_later(
     take_away(file_of(store, part))
     assert len(store.trades("BTCUSDT")) == 10
     assert await asyncio.to_thread(struck.wait, 5)
-    store._days._desk.wait(5)  # for the failure; the next try comes with the next care
+    store._days._desk.wait(EVENT_S)  # for the failure; the next try comes with the next care
     assert [(gap.first_id, gap.last_id) for gap in told(store)] == [(0, 99)]
     assert [lost.number for lost in store.quarantined()] == [part.number]

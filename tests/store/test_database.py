@@ -10,6 +10,7 @@ import pytest
 from pairscope.base.errors import StoreUnavailable
 from pairscope.store import database as module
 from pairscope.store.database import Database
+from tests.patience import EVENT_S
 
 ENDLESS = "select sum(a.range * b.range) from range(100000000) a, range(100000000) b"
 
@@ -54,7 +55,7 @@ def in_a_long_read(database: Database) -> tuple[threading.Thread, list[StoreUnav
 def test_opening_anew_and_closing_interrupt_a_long_read(database: Database, act: Callable[[Database], None]) -> None:
     thread, refusals = in_a_long_read(database)
     act(database)
-    thread.join(timeout=10)
+    thread.join(timeout=EVENT_S)
     assert len(refusals) == 1
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pairscope.store.tape import Store
+from tests.patience import within
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -67,7 +68,7 @@ def test_ten_million_trades_open_in_two_seconds_after_a_kill(path: Path, open_st
     took_s = time.perf_counter() - started_s
     assert last == {0: (4_999_999, 1_700_009_999_998), 1: (4_999_999, 1_700_009_999_999)}
     assert newest.id.tolist() == list(range(4_999_000, 5_000_000))
-    assert took_s < 2.0
+    assert took_s < within(2.0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory from /proc")
@@ -177,7 +178,7 @@ def test_ten_million_trades_in_sealed_days_open_and_answer_in_two_seconds_after_
     assert len(store.days("ETHUSDT")) == 4
     ids = store.trades("ETHUSDT").id
     assert (len(ids), int(ids[0]), int(ids[-1])) == (5_050_000, 0, 5_049_999)
-    assert figures["open_s"] < 2.0
+    assert figures["open_s"] < within(2.0)
     assert figures["bytes_a_trade"] <= 8
     assert figures["longest_wait_s"] < 2.0
     assert figures["longest_lag_s"] < 0.5

@@ -20,6 +20,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, TradeBatch
 from pairscope.store import writer
 from pairscope.store.tape import Store
+from tests.patience import COMMAND_S, EVENT_S
 
 OpenStore = Callable[..., Store]
 DayTrades = Callable[..., TradeBatch]
@@ -187,7 +188,7 @@ def test_a_file_in_doubt_when_the_tape_closes_is_judged_when_it_opens(
     stumble.arm(the_commit_of_the_list_and_every_opening, after=True)
     worker = threading.Thread(target=care, args=(store,))
     worker.start()
-    assert failing.wait(10)
+    assert failing.wait(EVENT_S)
     store.close()
     worker.join()
     stumble.heal()
@@ -255,7 +256,7 @@ asyncio.run(main())
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
 def test_a_real_file_that_may_not_grow_leaves_the_day_open_until_it_may(path: Path) -> None:
     command = [sys.executable, "-c", FULL, str(path)]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    child = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, check=False)
     assert child.returncode == 0, child.stderr
     assert "full: trades of BTCUSDT, 1970-01-01: " in child.stdout
     assert "healed" in child.stdout

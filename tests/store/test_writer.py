@@ -17,6 +17,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
 from pairscope.store import folder, transaction, writer
 from pairscope.store.tape import Store
+from tests.patience import COMMAND_S
 
 OpenStore = Callable[..., Store]
 MakeTrades = Callable[..., TradeBatch]
@@ -356,7 +357,7 @@ asyncio.run(main())
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
 def test_a_real_file_that_may_not_grow_is_shown_and_goes_on_when_it_may(path: Path) -> None:
     command = [sys.executable, "-c", FILLING, str(path)]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    child = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, check=False)
     assert child.returncode == 0, child.stderr
     assert "full: " in child.stdout
     assert "healed" in child.stdout

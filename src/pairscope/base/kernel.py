@@ -3,12 +3,14 @@
 Two decorators and no others: `kernel` keeps IEEE semantics to the letter, so that live and batch give the
 same bits; `reduction` additionally lets the compiler reorder sums, for long dot products whose result
 has one caller. Compiled code is kept on disk under a hash of all kernel sources, because Numba's own
-index does not notice an edit to a callee in another file.
+index does not notice an edit to a callee in another file; in the folder that Numba's own variable
+``NUMBA_CACHE_DIR`` names, or in the user's cache.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -35,7 +37,9 @@ def _sources_hash() -> str:
 
 
 def _cache_folder() -> Path | None:
-    folder = Path(platformdirs.user_cache_dir("pairscope")) / "kernels" / _sources_hash()
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    cache = Path(named) / "pairscope" if named else Path(platformdirs.user_cache_dir("pairscope"))
+    folder = cache / "kernels" / _sources_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a read-only home: compile in memory at each start

@@ -20,6 +20,7 @@ from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.faults import Door
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from tests.patience import EVENT_S
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -45,10 +46,10 @@ class Listener:
         goal = self.count + trades
         while self.count < goal:
             self._arrived.clear()
-            await asyncio.wait_for(self._arrived.wait(), 20)
+            await asyncio.wait_for(self._arrived.wait(), EVENT_S)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = EVENT_S) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -137,7 +138,7 @@ async def test_a_peer_that_is_gone_without_a_word_is_noticed(exchange: Simulated
     async with streaming(exchange, stale_s=0.6) as (stream, listener):
         await listener.more(100)
         exchange.freeze_connections()
-        await until(lambda: stream.health.reconnects == 1, seconds=5)
+        await until(lambda: stream.health.reconnects == 1)
         await listener.more(100)
 
 
@@ -175,7 +176,7 @@ async def test_a_stall_without_a_close_is_noticed_although_pings_are_answered(ex
     async with streaming(exchange, stale_s=0.6) as (stream, listener):
         await listener.more(500)
         exchange.faults.silence()
-        await until(lambda: "no trade for" in (stream.health.last_error or ""), seconds=5)
+        await until(lambda: "no trade for" in (stream.health.last_error or ""))
         exchange.faults.speak()
         await listener.more(100)
         assert stream.health.state == "live"

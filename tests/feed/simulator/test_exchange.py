@@ -24,9 +24,10 @@ from pairscope.feed.simulator.faults import Door
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.feed.simulator.wire import Frame
+from tests.patience import EVENT_S
 
 START_MS = 1_790_000_000_000
-PATIENCE_S = 10.0
+PATIENCE_S = EVENT_S
 BTC, ETH = "btcusdt@aggTrade", "ethusdt@aggTrade"
 
 

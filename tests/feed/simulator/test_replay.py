@@ -19,8 +19,9 @@ from pairscope.feed.recording import FrameWriter, read_frames
 from pairscope.feed.simulator.connection import Limits
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.replay import RecordingSource
+from tests.patience import EVENT_S
 
-PATIENCE_S = 30.0
+PATIENCE_S = EVENT_S
 NOW_MS = 1_790_000_000_000
 THEN_MS = 1_700_000_000_000
 

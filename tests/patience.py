@@ -1,0 +1,25 @@
+"""How long tests wait before they call it a failure.
+
+A limit derives from the one the product itself works with, where there is one, and is longer than it. On a machine that
+is busy with other things all of them are multiplied: ``TESTS_TIMEOUT_FACTOR=3 make test``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pairscope.live.garch import LONGEST_WAIT_S
+
+FACTOR = float(os.environ.get("TESTS_TIMEOUT_FACTOR") or 1.0)
+
+
+def within(seconds: float) -> float:
+    """So many seconds, on this machine."""
+    return seconds * FACTOR
+
+
+ANSWER_S = within(1.5 * LONGEST_WAIT_S)  # the longest question waits for a fit so long before it is answered without
+EVENT_S = within(30.0)  # something that happens in a moment, on the wire or on the disk
+START_S = within(90.0)  # another process, up to its first trade
+COMMAND_S = within(60.0)  # another process, from its start to its end
+STOP_S = within(60.0)  # the flush of a tape, and the end of its process
