@@ -34,6 +34,7 @@ from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.quiet import QuietWatch
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source, open_source, plan_source
 from pairscope.live.archive_fill import ArchiveFill
@@ -48,6 +49,7 @@ from pairscope.store.tape import Store
 log = structlog.get_logger()
 
 CARE_S = 60.0
+PATIENCE_S = 5.0  # of what a start or a person waits for, when the exchange asked for a pause
 DATABASE_MB = 64  # DuckDB spills to disk beyond it
 JUST_CONNECTED_S = 30.0  # holes found so soon are of the time before the connection
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
@@ -88,8 +90,11 @@ class System:
             sink=self._sink,
             flush_s=settings.flush_ms / 1000,
             options=LaneOptions(stale_s=settings.stale_s),
+            access=source.access,
         )
-        self.rest = BinanceRest(source.rest_url, clock, budget=source.budget)
+        self.rest = BinanceRest(source.rest_url, clock, budget=source.budget, access=source.access)
+        hasty = self.rest.within(PATIENCE_S)
+        self.clock_check = ClockCheck(hasty.server_time_ms, clock)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -99,22 +104,29 @@ class System:
             obstructed=self._obstructed,
             may_store=self._may_store,
         )
-        self._site = ArchiveSite(source.archive_url) if self._by_id and source.archive_url else None
+        site_url = source.archive_url if self._by_id else None
+        self._site = ArchiveSite(site_url, clock, access=source.access) if site_url else None
         self.archive = self._archive(self._site) if self._site else None
         self.watching = Watching(
             watched=watched,
             stream=self.stream,
-            rest=self.rest,
+            rest=hasty,
             tracker=self.tracker,
             symbols=store.symbols,
             instruments=source.instruments,
+            gone=plan.gone,
             history_ms=settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0,
             clock=clock,
             changed=self._watch_changed,
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.quiet_watch = QuietWatch(
-            stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=store.symbols, clock=clock
+            stream=self.stream,
+            rest=hasty,
+            tracker=self.tracker,
+            symbols=store.symbols,
+            clock=clock,
+            clock_offset_ms=lambda: self.clock_check.offset_ms,
         )
         self.catch_up = CatchUp(
             stream=self.stream,
@@ -138,6 +150,7 @@ class System:
             budget=self.rest.budget,
             archive=self.archive,
             watching=self.watching,
+            clock_check=self.clock_check,
         )
         self.app = create_app(
             settings=settings,
@@ -233,10 +246,14 @@ class System:
             tasks.create_task(compile_apart("all"), name="compile")  # those of tests and scans, loaded when first used
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
+            if self.source.plan.kind != "replay":
+                tasks.create_task(self.clock_check.run(), name="clock")
+                tasks.create_task(self.watching.look_for_ever(), name="listing")
             if self._by_id:
                 await self.watching.reach_back(self.watching.watched.symbols)
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
+                self.stream.is_quiet = self.quiet_watch.is_quiet
                 tasks.create_task(self.quiet_watch.run(), name="quiet")
                 tasks.create_task(self.catch_up.run(), name="catch-up")
             if self.archive is not None:
@@ -314,7 +331,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     )
     try:
         pairs = plan.pairs if settings.pairs else ()
-        watched = WatchList(path, plan.symbols, pairs, settings.most_symbols).read(plan.instruments or ())
+        asked = settings.symbols if plan.gone else plan.symbols
+        watched = WatchList(path, plan.symbols, pairs, settings.most_symbols, asked).read(plan.instruments or ())
         plan = replace(plan, symbols=watched.symbols, pairs=watched.pairs)
         heads = await asyncio.to_thread(store.last_trades)
         had = {store.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}

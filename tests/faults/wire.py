@@ -68,6 +68,7 @@ class Switchboard:
         self.made: list[ScriptedConnection] = []
         self.tried_s: list[float] = []
         self.refusing = False
+        self.retry_after_s: float | None = None  # told with a refusal
         self.deaf = False  # connections are acknowledged, and nothing ever comes on those made meanwhile
         self._ping_s = ping_s
         self._silent: set[int] = set()
@@ -80,7 +81,8 @@ class Switchboard:
         self.tried_s.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.05)
         if self.refusing:
-            raise FeedUnavailable("the exchange refused the stream with HTTP 503", code="http_503")
+            told = "the exchange refused the stream with HTTP 503"
+            raise FeedUnavailable(told, code="http_503", retry_after_s=self.retry_after_s)
         connection = ScriptedConnection(frames, ping_s=self._ping_s)
         if self.deaf:
             self._silent.add(len(self.made))

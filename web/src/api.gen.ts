@@ -109,6 +109,20 @@ export interface ErrorMessage {
   topic: string | null;
   error: ErrorBody;
 }
+/** How we stand with the exchange: the way to it, its limits, its clock, its list. */
+export interface ExchangeStatus {
+  proxy: string | null;
+  next_allowed_ms: number | null;
+  next_allowed_why: string | null;
+  stream_next_allowed_ms: number | null;
+  archive_next_allowed_ms: number | null;
+  connections: number;
+  connections_allowed: number;
+  clock_offset_ms: number | null;
+  clock_checked_ms: number | null;
+  gone: GoneSymbol[];
+  halted: Record<string, string>;
+}
 export interface FeedStatus {
   state: "connecting" | "down" | "finished" | "live" | "stale";
   since_ms: number;
@@ -127,6 +141,11 @@ export interface FeedStatus {
   frames_waiting: number;
   frames_limit: number;
   silent: string[];
+}
+/** A symbol that was asked for and is not listed, or no longer. */
+export interface GoneSymbol {
+  symbol: string;
+  nearest: string | null;
 }
 /** Whether the process lives and its parts work; 200 when ok or starting, 503 when degraded. */
 export interface Health {
@@ -272,7 +291,9 @@ export interface Status {
   warming_up: boolean;
   memory_bytes: number;
   source: SourceStatus;
+  notices: string[];
   feed: FeedStatus;
+  exchange: ExchangeStatus;
   store: StoreStatus;
   clients: ClientsStatus;
   symbols: SymbolStatus[];

@@ -9,12 +9,14 @@ import psutil
 
 from pairscope import __version__
 from pairscope.api import wire
+from pairscope.api.standing import Standing
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import OF_IMPORTS
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.stream import BATCH_FRAMES, TradeStream
+from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source
 from pairscope.live.archive_fill import ArchiveCounters, ArchiveFill
@@ -47,6 +49,7 @@ class StatusBoard:
         budget: WeightBudget,
         archive: ArchiveFill | None,
         watching: Watching,
+        clock_check: ClockCheck,
     ) -> None:
         self.warm = False
         self._settings = settings
@@ -62,6 +65,7 @@ class StatusBoard:
         self._budget = budget
         self._archive = archive
         self._watching = watching
+        self._standing = Standing(source, stream, budget, archive, watching, clock_check)
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
 
@@ -74,7 +78,9 @@ class StatusBoard:
             warming_up=not self.warm,
             memory_bytes=psutil.Process().memory_info().rss,
             source=self._source_status(),
+            notices=self._standing.notices(),
             feed=self._feed(),
+            exchange=self._standing.status(),
             store=self._store_status(),
             clients=NO_CLIENTS,  # the hub fills them in
             symbols=[self._symbol(symbol) for symbol in self._watching.watched.symbols],

@@ -290,6 +290,29 @@ class FeedStatus(Wire, frozen=True, kw_only=True):
     silent: list[str]  # streams acknowledged and not heard
 
 
+class GoneSymbol(Wire, frozen=True, kw_only=True):
+    """A symbol that was asked for and is not listed, or no longer."""
+
+    symbol: str
+    nearest: str | None  # the listed name most like it
+
+
+class ExchangeStatus(Wire, frozen=True, kw_only=True):
+    """How we stand with the exchange: the way to it, its limits, its clock, its list."""
+
+    proxy: str | None  # that the stream goes through; without user and password
+    next_allowed_ms: int | None  # before which its REST API asked not to be asked; null: now
+    next_allowed_why: str | None  # HTTP 429, ...
+    stream_next_allowed_ms: int | None
+    archive_next_allowed_ms: int | None
+    connections: int  # asked for in the last five minutes, by all processes of the data folder
+    connections_allowed: int
+    clock_offset_ms: Number  # our clock less the exchange's; null when unknown
+    clock_checked_ms: int | None
+    gone: list[GoneSymbol]
+    halted: dict[str, str]  # listed and not trading: the exchange's word for it
+
+
 class StoreStatus(Wire, frozen=True, kw_only=True):
     path: str
     trades_committed: int
@@ -341,7 +364,9 @@ class Status(Wire, frozen=True, kw_only=True):
     warming_up: bool  # numeric kernels are still being compiled
     memory_bytes: int
     source: SourceStatus
+    notices: list[str]  # that people should see on every page; empty when all is well
     feed: FeedStatus
+    exchange: ExchangeStatus
     store: StoreStatus
     clients: ClientsStatus
     symbols: list[SymbolStatus]

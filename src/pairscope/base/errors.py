@@ -121,6 +121,8 @@ class ArchiveError(PairscopeError):
 
 
 class FeedUnavailable(PairscopeError):
+    """``retry_after_s``: how long the other side asks not to be asked again, where it does."""
+
     code = "feed_unavailable"
     http_status = 503
     meanings: ClassVar[Meanings] = {
@@ -142,6 +144,12 @@ class FeedUnavailable(PairscopeError):
         ),
         "http_...": ("any other refusal, by its HTTP status", "it is tried again with pauses that grow"),
     }
+
+    def __init__(
+        self, message: str, *, cure: str = "", code: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, cure=cure, code=code)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(PairscopeError):

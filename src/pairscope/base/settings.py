@@ -110,6 +110,11 @@ class Settings(BaseModel):
     exchange_ws_url: str = Field("wss://fstream.binance.com", description="address of the exchange's streams")
     exchange_rest_url: str = Field("https://fapi.binance.com", description="address of the exchange's REST API")
     archive_url: str = Field("https://data.binance.vision", description="address of the exchange's daily files")
+    proxy: str | None = Field(
+        None,
+        repr=False,
+        description="proxy to the exchange, http:// or socks5://; none for none; else as HTTPS_PROXY says",
+    )
     stale_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         5.0, description="seconds without any frame after which a connection is replaced"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,15 +17,18 @@ from pairscope.base.logs import set_up_logs
 from pairscope.base.model import TradeKind
 from pairscope.base.settings import Settings, live_folder
 from pairscope.cli.common import EXIT_FOUND, EXIT_INTERRUPTED, ProgressLine, settings_from
+from pairscope.feed.access import Access
 from pairscope.feed.binance.archive import ArchiveFile, find_archives
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.source import cure_unlisted
 from pairscope.live.history import FileOutcome, History
 from pairscope.live.importing import Importer
 from pairscope.live.remote import RemoteHistory
 from pairscope.store.imports import ImportList
 from pairscope.store.tape import Store
 
+LISTING_PATIENCE_S = 5.0
 QUEUE_ROWS = 2_000_000  # an import fills the queue faster than any market
 
 
@@ -127,12 +130,12 @@ def backfill(parsed: dict[str, Any]) -> int:
     settings = settings_from(parsed)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
     try:
-        asyncio.run(_fetch(settings, first, last))
+        refused = asyncio.run(_fetch(settings, first, last))
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     _warn_of_retention(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
-    return 0
+    return EXIT_FOUND if refused else 0
 
 
 def _day(text: str) -> date:
@@ -142,13 +145,15 @@ def _day(text: str) -> date:
         raise SettingsError(f"'{text[:20]}' is no day", cure="write it as 2026-11-01") from None
 
 
-async def _fetch(settings: Settings, first: date, last: date) -> None:
+async def _fetch(settings: Settings, first: date, last: date) -> int:
+    """How many of the symbols have neither a listing nor files."""
+    access = Access.of(settings, SystemClock())
     async with (
         _opened(settings, settings.trade_kind) as bench,
-        ArchiveSite(settings.archive_url) as site,
-        BinanceRest(settings.exchange_rest_url, bench.clock) as rest,
+        ArchiveSite(settings.archive_url, bench.clock, access=access) as site,
+        BinanceRest(settings.exchange_rest_url, bench.clock, access=access) as rest,
     ):
-        await _check_symbols(settings, rest)
+        listed = await _listed(rest)
         remote = RemoteHistory(
             store=bench.store,
             kind=settings.trade_kind,
@@ -161,17 +166,42 @@ async def _fetch(settings: Settings, first: date, last: date) -> None:
             progress=bench.line,
             told=lambda outcome: _tell(bench.line, outcome),
         )
-        for symbol in settings.symbols:
-            await remote.bring(symbol, first, last)
+        refused = [
+            symbol for symbol in settings.symbols if not await _bring(remote, bench.line, symbol, first, last, listed)
+        ]
+    if len(refused) == len(settings.symbols):
+        raise _unknown(refused[0], listed or ())
+    return len(refused)
 
 
-async def _check_symbols(settings: Settings, rest: BinanceRest) -> None:
-    """A misspelt symbol has no files and no trades: say so at once, when the exchange can be asked."""
+async def _bring(
+    remote: RemoteHistory, line: ProgressLine, symbol: str, first: date, last: date, listed: Collection[str] | None
+) -> bool:
+    """All days of a symbol; false when it is not listed and there is no official file of it either."""
+    if listed is None or symbol in listed:
+        await remote.bring(symbol, first, last)
+        return True
+    if await remote.bring_files(symbol, first, last):
+        line.say(f"note: {symbol} is not listed any more: official files only")
+        return True
+    line.clear()
+    error = _unknown(symbol, listed)
+    print(f"refused: {error}", file=sys.stderr, flush=True)
+    return False
+
+
+async def _listed(rest: BinanceRest) -> Collection[str] | None:
+    """What the exchange lists, to know a misspelt symbol from one without trades; None when it cannot be asked."""
     try:
-        listed = await rest.instruments()
+        return await rest.within(LISTING_PATIENCE_S).instruments()
     except FeedUnavailable as error:
         print(f"note: {error.message}: official files only", file=sys.stderr)
-        return
-    for symbol in settings.symbols:
-        if symbol not in listed:
-            raise UnknownName(f"the exchange has no symbol {symbol}", cure="check its name", code="unknown_symbol")
+        return None
+
+
+def _unknown(symbol: str, listed: Iterable[str]) -> UnknownName:
+    return UnknownName(
+        f"the exchange does not list {symbol}, and there are no official files of it for these days",
+        cure=cure_unlisted(symbol, listed),
+        code="unknown_symbol",
+    )

@@ -33,6 +33,8 @@ def record(parsed: dict[str, Any]) -> int:
 async def _run(settings: Settings, writer: FrameWriter) -> None:
     clock, line = SystemClock(), ProgressLine()
     plan = await plan_source(settings, clock)
+    for each in plan.gone:
+        line.say(f"note: {each}")
     if plan.banner:
         line.say(plan.banner)
     line.say(f"recording {', '.join(plan.symbols)} of {plan.label} to {writer.path}; stop it with Ctrl-C")
@@ -44,6 +46,7 @@ async def _run(settings: Settings, writer: FrameWriter) -> None:
             clock=clock,
             writer=writer,
             options=LaneOptions(stale_s=settings.stale_s),
+            access=source.access,
         )
         recording = asyncio.create_task(recorder.run(), name="record")
         finished = asyncio.create_task(source.finished.wait(), name="finished")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError
 from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.reading import ascii_upper
 from pairscope.base.settings import Settings, live_folder
+from pairscope.feed.access import Access
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
@@ -35,7 +37,19 @@ log = structlog.get_logger()
 
 PROBE_S = 3.0
 LOOK_AHEAD = 20_000  # frames of a recording read to learn what it holds
+BINANCE = (".binance.com", ".binancefuture.com")  # with its test net
 SourceKind = Literal["live", "simulator", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A symbol that was asked for and is not listed: misspelt, or listed no more."""
+
+    symbol: str
+    guess: str | None  # the nearest name that is listed
+
+    def __str__(self) -> str:
+        return f"{self.symbol} is not listed" + (f" (nearest name: {self.guess})" if self.guess else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +67,8 @@ class SourcePlan:
     detail: str | None = None
     instruments: Mapping[str, Instrument] | None = None
     budget: WeightBudget | None = None  # of the requests that were made to decide
+    access: Access | None = None
+    gone: tuple[Gone, ...] = ()  # asked for, and not listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,7 @@ class Source:
     archive_url: str | None  # of the daily files, where there are any
     instruments: Mapping[str, Instrument]
     budget: WeightBudget  # of REST requests, those before the start included
+    access: Access
     finished: asyncio.Event  # set when a replay has played to its end; never otherwise
 
 
@@ -87,55 +104,75 @@ async def plan_source(settings: Settings, clock: Clock) -> SourcePlan:
     except FeedUnavailable as error:
         log.warning("exchange_unavailable", reason=error.code, cause=error.message)
         plan = _plan_simulator(settings)
-        banner = "Simulated market: these are not real prices. Binance could not be used."
+        banner = f"Simulated market: these are not real prices. {exchange_name(settings)} could not be used."
         return replace(plan, banner=banner, reason=error.code, detail=error.message)
 
 
 async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = False) -> SourcePlan:
     instruments: Mapping[str, Instrument] | None = None
-    budget = WeightBudget(clock)
+    access = Access.of(settings, clock)
+    budget = WeightBudget(clock, door=access.limits.door(settings.exchange_rest_url))
     try:
-        async with BinanceRest(settings.exchange_rest_url, clock, timeout_s=PROBE_S, budget=budget) as rest:
-            await rest.ping()
-            instruments = await rest.instruments()
+        async with BinanceRest(
+            settings.exchange_rest_url, clock, timeout_s=PROBE_S, budget=budget, access=access
+        ) as rest:
+            hasty = rest.within(PROBE_S)
+            await hasty.ping()
+            instruments = await hasty.instruments()
     except FeedUnavailable as error:
-        if must_answer:
+        # An exchange that asks us to wait is there: its stream may be heard at once.
+        if must_answer and error.retry_after_s is None:
             raise
         # `--source live` never falls back: the stream keeps trying, and the page says why it is down.
         log.error("exchange_unavailable", reason=error.code, cause=error.message)
-    if instruments is not None:
-        _check_listed(settings.symbols, instruments)
+    symbols, gone = _listed(settings.symbols, instruments, exchange_name(settings))
     return SourcePlan(
         kind="live",
-        label="Binance USD-M Futures",
+        label=exchange_name(settings),
         folder=live_folder(settings.trade_kind),
         trade_kind=settings.trade_kind,
-        symbols=settings.symbols,
-        pairs=tuple(settings.pair_list()),
+        symbols=symbols,
+        pairs=_pairs_of(settings, gone),
         instruments=instruments,
         budget=budget,
+        access=access,
+        gone=gone,
     )
 
 
+def exchange_name(settings: Settings) -> str:
+    """Whom the settings speak to: Binance only where it is Binance, else the host."""
+    hosts = [urlsplit(url).hostname or "" for url in (settings.exchange_ws_url, settings.exchange_rest_url)]
+    if all(host.endswith(BINANCE) for host in hosts):
+        return "Binance USD-M Futures"
+    return f"Exchange at {' and '.join(dict.fromkeys(urlsplit(u).netloc for u in _urls(settings)))}"
+
+
+def _urls(settings: Settings) -> tuple[str, str]:
+    return settings.exchange_ws_url, settings.exchange_rest_url
+
+
 def _plan_simulator(settings: Settings) -> SourcePlan:
-    listed = Market(settings.simulator_seed).listings
-    _check_listed(settings.symbols, listed)
+    symbols, gone = _listed(settings.symbols, Market(settings.simulator_seed).listings, "the simulated market")
     return SourcePlan(
         kind="simulator",
         label=f"Simulated market (seed {settings.simulator_seed})",
         folder=f"simulator-{settings.simulator_seed}-{settings.trade_kind.value}",
         trade_kind=settings.trade_kind,
-        symbols=settings.symbols,
-        pairs=tuple(settings.pair_list()),
+        symbols=symbols,
+        pairs=_pairs_of(settings, gone),
+        gone=gone,
     )
 
 
 def _plan_replay(settings: Settings) -> SourcePlan:
     kind, recorded = recorded_trades(settings)
+    gone: tuple[Gone, ...] = ()
     if "symbols" in settings.model_fields_set:
-        _check_listed(settings.symbols, recorded)
+        symbols, gone = _listed(settings.symbols, recorded, "the recording")
     else:
-        settings = Settings(**{**settings.model_dump(exclude_unset=True), "symbols": tuple(sorted(recorded))})
+        symbols = tuple(sorted(recorded))
+        settings = Settings(**{**settings.model_dump(exclude_unset=True), "symbols": symbols})
     names = ", ".join(path.name for path in settings.replay_file)
     speed = f"{settings.replay_speed:g}×" if settings.replay_speed else "full speed"
     slug = re.sub(r"[^A-Za-z0-9]+", "-", settings.replay_file[0].name).strip("-")[:60]
@@ -144,8 +181,9 @@ def _plan_replay(settings: Settings) -> SourcePlan:
         label=f"Replay of {names} at {speed}",
         folder=f"replay-{slug}-{kind.value}-{settings.replay_times}",
         trade_kind=kind,
-        symbols=settings.symbols,
-        pairs=tuple(settings.pair_list()),
+        symbols=symbols,
+        pairs=_pairs_of(settings, gone),
+        gone=gone,
     )
 
 
@@ -179,17 +217,47 @@ def recorded_trades(settings: Settings) -> tuple[TradeKind, set[str]]:
     )
 
 
-def _check_listed(symbols: Iterable[str], listed: Iterable[str]) -> None:
-    known = list(listed)
-    for symbol in symbols:
-        if symbol not in known:
-            raise SettingsError(f"the source has no symbol {symbol}", cure=cure_unlisted(symbol, known))
+def _listed(
+    symbols: tuple[str, ...], listed: Iterable[str] | None, where: str
+) -> tuple[tuple[str, ...], tuple[Gone, ...]]:
+    """The symbols that are there, and those that are not; all are there where the list is not known.
+
+    Raises:
+        SettingsError: when none is left, with the nearest name as its cure.
+    """
+    if listed is None:
+        return symbols, ()
+    known = set(listed)
+    gone = tuple(Gone(symbol, nearest_symbol(symbol, known)) for symbol in symbols if symbol not in known)
+    left = tuple(symbol for symbol in symbols if symbol in known)
+    if not left:
+        missing = ", ".join(symbols[:5])
+        raise SettingsError(f"{where} has no symbol {missing}", cure=cure_unlisted(symbols[0], known))
+    return left, gone
+
+
+def _pairs_of(settings: Settings, gone: tuple[Gone, ...]) -> tuple[tuple[str, str], ...]:
+    """The pairs whose legs are both there."""
+    missing = {each.symbol for each in gone}
+    return tuple(pair for pair in settings.pair_list() if not missing & set(pair))
+
+
+def nearest_symbol(symbol: str, listed: Iterable[str]) -> str | None:
+    """The listed name a person most likely meant, or the one most alike; None where none is alike at all.
+
+    >>> nearest_symbol("PEPEUSDT", ["BTCUSDT", "1000PEPEUSDT"]), nearest_symbol("BTC", ["ETHUSDT", "BTCUSDT"])
+    ('1000PEPEUSDT', 'BTCUSDT')
+    """
+    known = sorted(listed)
+    base = symbol.removesuffix("USDT").removesuffix("USDC")
+    holding = [name for name in known if base and base in name]
+    return min(holding, key=len, default=None) or nearest(symbol, known)
 
 
 def cure_unlisted(symbol: str, listed: Iterable[str]) -> str:
     """What a person may have meant by a symbol the source does not have."""
     known = sorted(listed)
-    guess = nearest(symbol, known)
+    guess = nearest_symbol(symbol, known)
     return f"did you mean {guess}?" if guess else f"it has {', '.join(known[:12])}"
 
 
@@ -206,6 +274,7 @@ async def open_source(
             archive_url=settings.archive_url,
             instruments=plan.instruments or {},
             budget=plan.budget or WeightBudget(clock),
+            access=plan.access or Access.of(settings, clock),
             finished=asyncio.Event(),
         )
         return
@@ -231,5 +300,6 @@ async def open_source(
             archive_url=exchange.rest_url if exchange.archive else None,
             instruments=instruments,
             budget=rest.budget,
+            access=Access.direct(clock),
             finished=finished,
         )

@@ -109,6 +109,11 @@ class ArchiveFill:
         self._wake.set()
 
     @property
+    def next_allowed_ms(self) -> int | None:
+        """When the site may be asked again; None when it may be now."""
+        return self._site.door.next_allowed_ms
+
+    @property
     def waiting(self) -> int:
         """Trade ids that only a daily file may still have."""
         return sum(gap.ids for gap in self._gaps())
@@ -123,11 +128,12 @@ class ArchiveFill:
                     await self.look_for(wanted)
             except (FeedUnavailable, ArchiveError, DataFolderError, StoreUnavailable) as error:
                 self._failed(error.message)
-                pause_s = self._unreachable.next_s()
+                asked_s = error.retry_after_s if isinstance(error, FeedUnavailable) else None
+                pause_s = max(self._unreachable.next_s(), asked_s or 0.0)
             except Exception as error:  # the edge of the task: the market goes on without it
                 log.exception("archive_fill_failed")
                 self._failed(f"{type(error).__name__}: {error}")
-            if pause_s < CHECK_S:
+            if pause_s != CHECK_S:
                 await asyncio.sleep(pause_s)
                 continue
             with contextlib.suppress(TimeoutError):

@@ -99,6 +99,21 @@ class RemoteHistory:
             self._told(outcome or await self._by_rest(symbol, day))
             day -= timedelta(days=1)
 
+    async def bring_files(self, symbol: str, first: date, last: date) -> int:
+        """The official files of these days, newest first, of a symbol REST no longer knows; how many there are.
+
+        Raises:
+            FeedUnavailable, ArchiveError, StoreUnavailable: as `bring`.
+        """
+        found = 0
+        day = min(last, datetime.fromtimestamp(now_ms(self._clock) / 1_000, UTC).date() - timedelta(days=1))
+        while day >= first:
+            if (outcome := await self._file_of(symbol, day)) is not None:
+                self._told(outcome)
+                found += 1
+            day -= timedelta(days=1)
+        return found
+
     async def _file_of(self, symbol: str, day: date) -> FileOutcome | None:
         """Import the official file of a day, if there is one."""
         kind = ArchiveKind.AGG if self._kind is TradeKind.AGG else ArchiveKind.RAW

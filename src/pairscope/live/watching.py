@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
 from pairscope.base.model import Instrument, SymbolTable, normal_symbol
-from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.source import cure_unlisted
+from pairscope.feed.source import Gone, cure_unlisted, nearest_symbol
 from pairscope.live.watchlist import WatchList
 
 log = structlog.get_logger()
 
+LOOK_S = 900.0  # between looks at what is listed
+TRADING = ("TRADING", "")  # of a source that tells no status
 LIST_AGE_S = 60.0  # a symbol that is not listed is looked for anew, but not more often than this
 
 # Why trades are missing right before the first one that is heard.
@@ -30,6 +32,7 @@ class Watching:
     Args:
         history_ms: how far back a symbol without a tape is fetched; 0 where that cannot be done.
         changed: called after each change.
+        gone: symbols that were asked for at the start and are not listed.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Watching:
         history_ms: int,
         clock: Clock,
         changed: Callable[[], None],
+        gone: Sequence[Gone] = (),
     ) -> None:
         self.instruments = dict(instruments)
         self.watched = watched
@@ -56,6 +60,51 @@ class Watching:
         self._changed = changed
         self._listed_s = float("-inf")
         self._turn = asyncio.Lock()
+        self._gone_at_start = tuple(gone)
+        self._told: set[str] = set()
+
+    @property
+    def gone(self) -> list[Gone]:
+        """What was asked for and is not listed, or no longer; nearest names beside."""
+        names = [*self.watched.gone, *(name for name in self.watched.symbols if self.instruments)]
+        late = [Gone(name, nearest_symbol(name, self.instruments)) for name in names if name not in self.instruments]
+        return list({each.symbol: each for each in (*self._gone_at_start, *late)}.values())
+
+    @property
+    def halted(self) -> dict[str, str]:
+        """Watched symbols that are listed and do not trade now, with the exchange's word for it."""
+        found = {name: self.instruments[name].status for name in self.watched.symbols if name in self.instruments}
+        return {name: status for name, status in found.items() if status not in TRADING}
+
+    async def look_for_ever(self) -> None:
+        """Notice when a watched symbol is listed no more, or trades no more; the others go on."""
+        while True:
+            self._tell()
+            await asyncio.sleep(LOOK_S if self.instruments else LIST_AGE_S)
+            try:
+                await self.look()
+            except FeedUnavailable as error:
+                log.info("listing_not_looked_at", cause=error.message)
+
+    async def look(self) -> None:
+        """Ask what is listed now.
+
+        Raises:
+            FeedUnavailable: when the exchange cannot be asked.
+        """
+        self.instruments = await self._rest.instruments() or self.instruments
+        self._listed_s = self._clock.monotonic_s()
+        self._tell()
+
+    def _tell(self) -> None:
+        halted = self.halted
+        for each in self.gone:
+            if each.symbol not in self._told:
+                log.warning("symbol_not_listed", symbol=each.symbol, nearest=each.guess)
+        for symbol, status in halted.items():
+            if symbol not in self._told:
+                log.warning("symbol_not_trading", symbol=symbol, status=status)
+        self._told = {each.symbol for each in self.gone} | set(halted)
 
     async def add(self, text: str) -> None:
         """Watch a symbol from now on; nothing happens when it is watched already.
@@ -110,6 +159,8 @@ class Watching:
                 first_id = await self._rest.first_id_from(symbol, since_ms)
             except FeedUnavailable as error:
                 log.warning("history_unavailable", symbol=symbol, cause=error.message)
+                if isinstance(error, RequestRefusedError):  # of this symbol only
+                    continue
                 return
             if first_id is not None and self._tracker.highest(symbol_id) is None:
                 self._tracker.restore(symbol_id, first_id - 1, since_ms)

@@ -50,13 +50,18 @@ class WatchList:
         tape: the file lies beside it.
         start: the symbols of the settings.
         pairs: those of the settings; none means every two symbols.
+        asked: the symbols of the settings with those that are not listed, by which they are known again.
         most: as many symbols as may be watched.
     """
 
-    def __init__(self, tape: Path, start: Sequence[str], pairs: Sequence[tuple[str, str]], most: int) -> None:
+    def __init__(
+        self, tape: Path, start: Sequence[str], pairs: Sequence[tuple[str, str]], most: int, asked: Sequence[str] = ()
+    ) -> None:
         self.most = most
         self._path = tape.with_name(f"{tape.name}.symbols.json")
         self._start = tuple(start)
+        self._asked = tuple(asked) or self._start
+        self.gone: tuple[str, ...] = ()  # kept, and no longer listed
         self._fixed_pairs = tuple(pairs)
         self._symbols = self._start
 
@@ -87,12 +92,13 @@ class WatchList:
             raise self._unusable(str(error)) from error
         except PairscopeError as error:
             raise self._unusable(error.message) from error
-        if saved.settings != self._start:
+        if saved.settings != self._asked:
             log.info("kept_symbols_unused", cause="the settings name others", kept=list(saved.watched))
             return self
         gone = [symbol for symbol in saved.watched if listed and symbol not in listed]
         if gone:
             log.warning("symbols_no_longer_listed", symbols=gone)
+            self.gone = tuple(gone)
         self._symbols = tuple(symbol for symbol in saved.watched if symbol not in gone) or self._start
         return self
 
@@ -106,7 +112,7 @@ class WatchList:
         if len(saved.watched) > self.most:
             raise DataFolderError(f"{len(saved.watched)} symbols are more than the {self.most} of most_symbols")
         unwatched = {leg for pair in self._fixed_pairs for leg in pair} - set(saved.watched)
-        if unwatched and saved.settings == self._start:
+        if unwatched and saved.settings == self._asked:
             raise DataFolderError(f"a configured pair needs {', '.join(sorted(unwatched))}")
 
     def _unusable(self, why: str) -> DataFolderError:
@@ -165,5 +171,5 @@ class WatchList:
         self._change(tuple(each for each in self._symbols if each != symbol))
 
     def _change(self, symbols: tuple[str, ...]) -> None:
-        files.write_whole(self._path, msgspec.json.encode(asdict(_Saved(FORMAT, self._start, symbols))))
+        files.write_whole(self._path, msgspec.json.encode(asdict(_Saved(FORMAT, self._asked, symbols))))
         self._symbols = symbols

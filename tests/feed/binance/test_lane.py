@@ -159,3 +159,37 @@ def test_a_lane_without_streams_waits_in_peace() -> None:
     road = told(story)
     assert len(road.exchange.made) == 1
     assert road.lane.state == "live"
+
+
+def test_connections_that_end_soon_after_they_deliver_are_not_tried_again_and_again() -> None:
+    async def story(road: Road) -> None:
+        while road.clock.monotonic_s() < 3_600:
+            await asyncio.sleep(1)
+            for connection in road.exchange.open:
+                connection.end("closed after it delivered")
+
+    road = told(story)
+    tried_s = road.exchange.tried_s
+    assert len(road.heard_s) > 100
+    assert max(sum(start <= each < start + 300 for each in tried_s) for start in tried_s) < 25
+    assert len(tried_s) < 200
+
+
+def test_a_connection_that_delivered_for_a_minute_is_replaced_at_once() -> None:
+    async def story(road: Road) -> None:
+        for _ in range(5):
+            await asyncio.sleep(90)
+            road.exchange.open[0].end("dropped")
+
+    road = told(story)
+    assert road.exchange.gaps_s() == pytest.approx([90.75] * 4, abs=1)
+
+
+def test_a_refusal_that_says_when_to_come_back_is_obeyed() -> None:
+    async def story(road: Road) -> None:
+        road.exchange.retry_after_s, road.exchange.refusing = 300.0, True
+        await asyncio.sleep(1_000)
+
+    road = told(story)
+    assert min(road.exchange.gaps_s()) >= 300
+    assert road.lane.next_retry_ms is not None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
-import numpy as np
 import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
-from pairscope.feed.binance import quiet
+from pairscope.feed.binance import lane, quiet
 from pairscope.feed.binance.lane import LaneOptions
 from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.quiet import QuietWatch
@@ -19,7 +19,8 @@ from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
+from pairscope.feed.simulator.source import MarketSource, Query
+from pairscope.feed.simulator.wire import Frame
 
 
 class Watched:
@@ -48,14 +49,19 @@ class Watched:
 @pytest.fixture
 async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedExchange]:
     monkeypatch.setattr(quiet, "CHECK_S", 0.1)
+    monkeypatch.setattr(quiet, "ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr(quiet, "SLACK_MS", 200)
     async with SimulatedExchange(MarketSource(Market(seed=3, rate=200), SystemClock())) as running:
         yield running
 
 
-async def until_ended(watched: Watched, done: asyncio.Future[None]) -> None:
+@contextlib.asynccontextmanager
+async def running(watched: Watched) -> AsyncIterator[None]:
+    watched.stream.is_quiet = watched.watch.is_quiet
     tasks = [asyncio.create_task(watched.stream.run()), asyncio.create_task(watched.watch.run())]
     try:
-        await asyncio.wait_for(done, 20)
+        async with asyncio.timeout(30):
+            yield
     finally:
         for task in tasks:
             task.cancel()
@@ -63,34 +69,79 @@ async def until_ended(watched: Watched, done: asyncio.Future[None]) -> None:
         await watched.rest.aclose()
 
 
-async def reached(condition: asyncio.Future[None], watched: Watched, name: str) -> None:
-    while True:
-        if name == "reconnected" and watched.stream.health.reconnects:
-            break
-        if name == "quiet" and watched.watch.quiet:
-            break
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
         await asyncio.sleep(0.02)
-    condition.set_result(None)
 
 
-@pytest.mark.parametrize(
-    ("symbols", "silenced", "outcome"),
-    [
-        (("BTCUSDT", "ETHUSDT"), "ethusdt@aggTrade", "reconnected"),
-        (("BTCUSDT", "NOSUCHUSDT"), None, "quiet"),
-    ],
-)
-async def test_a_deaf_stream_gets_a_new_connection_and_a_quiet_one_does_not(
-    exchange: SimulatedExchange, symbols: tuple[str, ...], silenced: str | None, outcome: str
+async def test_a_deaf_stream_is_listened_to_anew_and_then_elsewhere_and_the_others_lose_nothing(
+    exchange: SimulatedExchange,
 ) -> None:
-    if silenced:
-        exchange.faults.silence(silenced)
-    watched = Watched(exchange, symbols)
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiting = asyncio.create_task(reached(done, watched, outcome))
-    await until_ended(watched, done)
-    await waiting
-    if outcome == "quiet":
-        assert watched.watch.quiet == {"NOSUCHUSDT"}
+    exchange.faults.silence("ethusdt@aggTrade")
+    watched = Watched(exchange, ("BTCUSDT", "ETHUSDT"))
+    async with running(watched):
+        await until(lambda: len(exchange.hub.connections) == 2)
+        shared, alone = watched.stream._lanes
+        assert (shared.streams, alone.streams) == (["btcusdt@aggTrade"], ["ethusdt@aggTrade"])
+        assert shared.reconnects == 0
+        exchange.faults.speak()
+        await until(lambda: watched.tracker.highest(1) is not None)
+        assert shared.reconnects == 0
+        assert watched.tracker.open_gaps(0) == []
+
+
+async def test_a_symbol_the_exchange_does_not_have_is_quiet(exchange: SimulatedExchange) -> None:
+    watched = Watched(exchange, ("BTCUSDT", "NOSUCHUSDT"))
+    async with running(watched):
+        await until(lambda: watched.watch.quiet == {"NOSUCHUSDT"})
         assert watched.stream.health.reconnects == 0
-    assert np.asarray(watched.stream.health.trades) > 0
+
+
+class DeadMarket(MarketSource):
+    """A market whose LINKUSDT traded last half an hour ago."""
+
+    ended_ms = 0
+
+    def start(self) -> None:
+        super().start()
+        self.ended_ms = self.now_ms() - 30 * 60_000
+
+    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+        if query.symbol != "LINKUSDT" or query.from_id is not None or query.start_ms is not None:
+            return super().agg_trades(query, lag_ms)
+        return super().agg_trades(Query(query.symbol, query.limit, None, None, self.ended_ms), 0)[-1:]
+
+    def due(self, streams: set[str], from_ms: int, to_ms: int) -> list[Frame]:
+        return super().due(streams - {"linkusdt@aggTrade"}, from_ms, to_ms)
+
+
+@pytest.mark.parametrize("symbols", [("BTCUSDT", "LINKUSDT"), ("LINKUSDT",)])
+async def test_a_symbol_quiet_for_longer_than_any_history_costs_no_connection(
+    symbols: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet, "CHECK_S", 0.1)
+    monkeypatch.setattr(quiet, "ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr(lane, "QUIET_S", 0.2)
+    async with SimulatedExchange(DeadMarket(Market(seed=3, rate=20), SystemClock())) as exchange:
+        watched = Watched(exchange, symbols)
+        async with running(watched):
+            asked: list[bool] = []
+            judge = watched.watch._traded_unheard
+
+            async def judged(symbol: str) -> bool:
+                asked.append(await judge(symbol))
+                return asked[-1]
+
+            monkeypatch.setattr(watched.watch, "_traded_unheard", judged)
+            await until(lambda: len(asked) > 3 and watched.stream.health.state == "live")
+            assert not any(asked)
+            assert watched.watch.quiet == {"LINKUSDT"}
+            assert watched.stream.health.reconnects == 0
+            assert len(exchange.hub.connections) == 1
+
+
+async def test_a_connection_on_which_nothing_comes_although_all_trade_is_replaced(exchange: SimulatedExchange) -> None:
+    exchange.faults.silence()
+    watched = Watched(exchange, ("BTCUSDT", "ETHUSDT"))
+    async with running(watched):
+        await until(lambda: watched.stream.health.reconnects > 0)

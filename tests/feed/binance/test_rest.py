@@ -57,7 +57,7 @@ async def test_the_limit_and_what_was_used_come_from_the_exchange() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"{}", b"[1]", b'[{"a":"x"}]', b"null"])
 async def test_a_page_that_is_none_is_told_and_not_raised_through(body: bytes) -> None:
     here = saying(200, body)
-    for question in (here.agg_trades("BTCUSDT", 0, 1), here.first_id_from("BTCUSDT", 0), here.newest_id("BTCUSDT")):
+    for question in (here.agg_trades("BTCUSDT", 0, 1), here.first_id_from("BTCUSDT", 0), here.newest_trade("BTCUSDT")):
         with pytest.raises(FeedUnavailable) as raised:
             await question
         assert raised.value.code == "unreadable"
@@ -93,6 +93,42 @@ async def test_a_ban_lasts_as_long_as_its_text_says() -> None:
     with pytest.raises(FeedUnavailable):
         await here.ping()
     assert here.budget._wait_s(1) == pytest.approx(300.25)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "wait_s"),
+    [
+        (429, "300", 300.25),
+        (429, "1", 60.25),  # not before the next minute of the exchange either
+        (418, "7200", 7_200.25),
+        (503, "30", 30.25),
+        (503, "Mon, 21 Sep 2026 14:14:20 GMT", 60.25),
+        (500, "soon", 0.0),
+        (429, "-5", 60.25),
+        (503, "99999999999", 3 * 86_400.0),
+    ],
+)
+async def test_retry_after_is_obeyed_in_seconds_and_as_a_date(status: int, told: str, wait_s: float) -> None:
+    headers = {"Retry-After": told, "Date": "Mon, 21 Sep 2026 14:13:20 GMT"}
+    here = saying(status, {"code": 0, "msg": ""}, **headers)
+    with pytest.raises(FeedUnavailable) as raised:
+        await here.ping()
+    assert here.budget.door.wait_s == pytest.approx(wait_s, abs=20 if told in ("1", "-5") else 0.01)
+    assert raised.value.retry_after_s == (here.budget.door.wait_s or None)
+    if wait_s:
+        with pytest.raises(FeedUnavailable, match="asked again at 2026-09-2") as later:
+            await here.within(1.0).ping()
+        assert later.value.code == "asked_to_wait"
+
+
+async def test_where_the_exchange_does_not_serve_a_proxy_is_among_the_cures() -> None:
+    with pytest.raises(FeedUnavailable, match="--proxy"):
+        await saying(451, {}).ping()
+
+
+async def test_the_time_of_the_newest_trade_comes_with_its_id() -> None:
+    assert await saying(200, [ROW]).newest_trade("BTCUSDT") == (7, 1_790_000_000_000)
+    assert await saying(200, []).newest_trade("BTCUSDT") is None
 
 
 async def test_an_exchange_that_cannot_be_reached_is_told_as_such() -> None:

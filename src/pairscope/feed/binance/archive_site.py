@@ -10,17 +10,28 @@ from pathlib import Path
 import httpx
 
 from pairscope.base import files
+from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import ArchiveError, FeedUnavailable
+from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.binance.archive import ArchiveKind, archive_name, told_checksum
+from pairscope.feed.retry_after import retry_after_s, until_text
 
 _CHUNK = 1 << 20
+PAUSE_429_S = 60.0  # when it does not say how long
+CURE_451 = "use a --proxy in a place it serves, or give downloaded files to: pairscope import"
 
 
 class ArchiveSite:
     """Use as ``async with ArchiveSite(url) as site``."""
 
-    def __init__(self, base_url: str, *, timeout_s: float = 20.0) -> None:
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s)
+    def __init__(
+        self, base_url: str, clock: Clock | None = None, *, access: Access | None = None, timeout_s: float = 20.0
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._access = access or Access.direct(self._clock)
+        self._url = base_url
+        self.door = self._access.limits.door(base_url)
+        self._client = http_client(base_url, self._access, timeout_s=timeout_s)
 
     async def __aenter__(self) -> ArchiveSite:
         return self
@@ -36,6 +47,7 @@ class ArchiveSite:
             ArchiveError: when its answer is no checksum of that file.
         """
         path = _path(symbol, kind, day)
+        self._ask_not_too_soon()
         try:
             answer = await self._client.get(f"{path}.CHECKSUM")
         except httpx.HTTPError as error:
@@ -57,6 +69,7 @@ class ArchiveSite:
         target = folder / path.rpartition("/")[2]
         draft = target.with_suffix(".part")
         digest = hashlib.sha256()
+        self._ask_not_too_soon()
         try:
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
             async with self._client.stream("GET", path) as answer:
@@ -76,20 +89,34 @@ class ArchiveSite:
             raise ArchiveError(f"{target.name} came damaged: its SHA-256 is not the official one", cure="try again")
         return draft.replace(target)
 
-    def _check(self, answer: httpx.Response) -> None:
-        if answer.status_code != 200:
+    def _ask_not_too_soon(self) -> None:
+        if self.door.wait_s > 0:
             raise FeedUnavailable(
-                f"{self._client.base_url.host} refused with HTTP {answer.status_code}",
-                cure="download the files elsewhere and give them to: pairscope import",
-                code=f"http_{answer.status_code}",
+                f"{self._client.base_url.host} asked us to wait ({self.door.why}): "
+                f"it is asked again at {until_text(self.door.next_allowed_ms)}",
+                cure="try again then",
+                code="asked_to_wait",
+                retry_after_s=self.door.wait_s,
             )
 
-    def _unreachable(self, error: httpx.HTTPError) -> FeedUnavailable:
-        return FeedUnavailable(
-            f"{self._client.base_url.host} cannot be reached ({type(error).__name__})",
-            cure="check the network and archive_url",
-            code="unreachable",
+    def _check(self, answer: httpx.Response) -> None:
+        status = answer.status_code
+        if status == 200:
+            return
+        wait_s = retry_after_s(answer.headers, now_ms(self._clock))
+        if wait_s is None and status == 429:
+            wait_s = PAUSE_429_S
+        if wait_s is not None:
+            self.door.forbid(wait_s, f"HTTP {status}")
+        raise FeedUnavailable(
+            f"{self._client.base_url.host} refused with HTTP {status}",
+            cure=CURE_451 if status == 451 else "download the files elsewhere and give them to: pairscope import",
+            code=f"http_{status}",
+            retry_after_s=wait_s,
         )
+
+    def _unreachable(self, error: httpx.HTTPError) -> FeedUnavailable:
+        return unreachable(self._url, self._access, error, cure="check the network and archive_url")
 
 
 def _path(symbol: str, kind: ArchiveKind, day: date) -> str:

@@ -9,6 +9,7 @@ came may have been used by ourselves, before a restart: until that minute is ove
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,9 @@ from itertools import islice
 import structlog
 
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.errors import FeedUnavailable
+from pairscope.feed.limits import Door, Limits
+from pairscope.feed.retry_after import until_text
 
 log = structlog.get_logger()
 
@@ -32,9 +36,19 @@ SETTLE_S = 0.25  # its clock and ours need not agree: do not come back on the ve
 
 
 class WeightBudget:
-    """Admits requests; `used` is what this process spent in the last sixty seconds."""
+    """Admits requests; `used` is what this process spent in the last sixty seconds.
 
-    def __init__(self, clock: Clock, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    `door` keeps until when the exchange asked us to wait, across a restart too.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        door: Door | None = None,
+    ) -> None:
+        self.door = door or Limits(clock).door("")
         self.limit = DEFAULT_LIMIT
         self.most_used = 0  # in any sixty seconds so far
         self.banned_until_ms = 0  # for people; waiting goes by the monotonic clock
@@ -47,7 +61,6 @@ class WeightBudget:
         self._answered = False
         self._used_by_all = 0
         self._minute_over_s = 0.0  # when that figure no longer says anything
-        self._not_before_s = 0.0
 
     @property
     def own_limit(self) -> int:
@@ -67,9 +80,15 @@ class WeightBudget:
         return self.used + (0 if over else self._inherited)
 
     @asynccontextmanager
-    async def spend(self, weight: int) -> AsyncIterator[None]:
-        """Wait until a request of this weight may be sent; the request itself goes inside."""
+    async def spend(self, weight: int, *, patience_s: float = math.inf) -> AsyncIterator[None]:
+        """Wait until a request of this weight may be sent; the request itself goes inside.
+
+        Raises:
+            FeedUnavailable: when the exchange asked us to wait for longer than `patience_s`.
+        """
         while (wait_s := self._wait_s(weight)) > 0:
+            if self.door.wait_s > patience_s:
+                raise self._asked_to_wait()
             await self._sleep(wait_s)
         self._under_way += weight
         self.most_used = max(self.most_used, self.used)
@@ -81,9 +100,9 @@ class WeightBudget:
             self._spent.append((self._clock.monotonic_s(), weight))
 
     def _wait_s(self, weight: int) -> float:
+        if (wait_s := self.door.wait_s) > 0:
+            return wait_s
         now_s = self._clock.monotonic_s()
-        if now_s < self._not_before_s:
-            return self._not_before_s - now_s
         if now_s < self._minute_over_s and self._used_by_all + weight > self.limit * TOTAL_SHARE:
             return self._minute_over_s - now_s
         if not self._answered and self._under_way:  # the first answer tells how much is left
@@ -106,17 +125,33 @@ class WeightBudget:
             self._used_by_all = used_by_all
             self._minute_over_s = self._next_minute_s()
 
-    def too_many(self) -> None:
-        """The exchange answered 429: nothing more until its next minute."""
-        self._not_before_s = max(self._not_before_s, self._next_minute_s())
-        log.warning("rest_limit_reached", used=self.used, used_by_all=self._used_by_all)
+    def too_many(self, seconds: float | None = None) -> None:
+        """The exchange answered 429: nothing more until its next minute, or for as long as it asks."""
+        minute_s = self._next_minute_s() - self._clock.monotonic_s()
+        wait_s = minute_s if seconds is None else max(minute_s, seconds + SETTLE_S)
+        self.door.forbid(wait_s, "HTTP 429")
+        log.warning("rest_limit_reached", used=self.used, used_by_all=self._used_by_all, wait_s=round(wait_s, 1))
 
     def banned(self, seconds: float | None) -> None:
         """The exchange answered 418: nothing at all until the ban is over."""
         ban_s = BAN_S if seconds is None else max(BAN_S, seconds)
         self.banned_until_ms = now_ms(self._clock) + round(ban_s * 1_000)
-        self._not_before_s = max(self._not_before_s, self._clock.monotonic_s() + ban_s + SETTLE_S)
+        self.door.forbid(ban_s + SETTLE_S, "HTTP 418")
         log.error("rest_banned", seconds=ban_s)
+
+    def busy(self, seconds: float, status: int) -> None:
+        """The exchange answered that it cannot just now, and when it may be asked again."""
+        self.door.forbid(seconds + SETTLE_S, f"HTTP {status}")
+        log.warning("rest_asked_to_wait", status=status, seconds=seconds)
+
+    def _asked_to_wait(self) -> FeedUnavailable:
+        return FeedUnavailable(
+            f"the exchange asked us to wait ({self.door.why}): "
+            f"its REST API is asked again at {until_text(self.door.next_allowed_ms)}",
+            cure="wait; live trades are not affected",
+            code="asked_to_wait",
+            retry_after_s=self.door.wait_s,
+        )
 
     def _next_minute_s(self) -> float:
         """When the exchange's next minute begins, in monotonic time: the wall clock may jump meanwhile."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import picows
+from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
-from pairscope.base.clock import Clock
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import IntArray
+from pairscope.feed.access import Access
+from pairscope.feed.limits import MOST_CONNECTIONS, Door
+from pairscope.feed.proxy import Proxy
+from pairscope.feed.retry_after import retry_after_s, until_text
 
 BATCH_FRAMES = 8192
 HANDSHAKE_S = 10.0
+CONNECT_S = 20.0  # for all of it: the way there, a proxy, TLS and the handshake
 SAMPLE_BYTES = 300
 _TEXT = picows.WSMsgType.TEXT
 
@@ -114,29 +124,91 @@ class Connection:
         return f"closed by the exchange ({told.code.value} {told.reason})" if told else "connection lost"
 
 
-async def connect(url: str, frames: Frames, *, stale_s: float, tls: ssl.SSLContext | None) -> Connection:
-    """Open a connection whose frames go to `frames`.
+async def connect(
+    url: str, frames: Frames, *, stale_s: float, tls: ssl.SSLContext | None, clock: Clock, access: Access
+) -> Connection:
+    """Open a connection whose frames go to `frames`, through the proxy of its address and within the limits.
 
     A peer that is gone without a Close frame answers no ping, which is noticed within `stale_s`.
 
     Raises:
-        FeedUnavailable: with code ``http_<status>`` when the handshake is refused.
+        FeedUnavailable: with code ``http_<status>`` when the handshake is refused, ``asked_to_wait`` or
+            ``connections_used_up`` when it is not even tried, ``proxy_...`` when a proxy is in the way.
     """
+    door, proxy = access.limits.door(url), access.proxies.of(url)
+    _check_limits(door)
+    door.attempt()
+    if tls is None and url.startswith("wss:"):
+        tls = httpx.create_ssl_context(trust_env=True)
     try:
-        transport, listener = await picows.ws_connect(
-            lambda: _Listener(frames),
-            url,
-            ssl_context=tls,
-            websocket_handshake_timeout=HANDSHAKE_S,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=stale_s / 2,
-            auto_ping_reply_timeout=stale_s / 2,
-            logger_name="feed",
-        )
+        async with asyncio.timeout(CONNECT_S):
+            transport, listener = await picows.ws_connect(
+                lambda: _Listener(frames),
+                url,
+                ssl_context=tls,
+                proxy=proxy.picows_url if proxy else None,
+                websocket_handshake_timeout=HANDSHAKE_S,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=stale_s / 2,
+                auto_ping_reply_timeout=stale_s / 2,
+                logger_name="feed",
+            )
     except picows.WSInvalidStatusError as error:
-        status = int(error.response.status) if error.response else 0
-        raise FeedUnavailable(f"the exchange refused the stream with HTTP {status}", code=f"http_{status}") from error
+        raise _refused(error, door, clock) from error
+    except (ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
+        assert proxy is not None
+        raise proxy.refused(str(error) or type(error).__name__) from error
     except (OSError, TimeoutError, picows.WSError) as error:
-        raise FeedUnavailable(f"no connection to {url}: {error or type(error).__name__}") from error
+        raise FeedUnavailable(_no_connection(url, proxy, error), code="unreachable") from error
     assert isinstance(listener, _Listener)
     return Connection(transport, listener)
+
+
+def _check_limits(door: Door) -> None:
+    wait_s = door.connection_wait_s
+    if wait_s <= 0:
+        return
+    if door.wait_s > 0:
+        raise FeedUnavailable(
+            f"{door.host} asked us to wait ({door.why}): it is asked again at {until_text(door.next_allowed_ms)}",
+            code="asked_to_wait",
+            retry_after_s=door.wait_s,
+        )
+    raise FeedUnavailable(
+        f"{door.connections} connections were opened in 5 minutes and {MOST_CONNECTIONS} are allowed: "
+        f"the next one waits {wait_s:.0f} s",
+        code="connections_used_up",
+        retry_after_s=wait_s,
+    )
+
+
+def _refused(error: picows.WSInvalidStatusError, door: Door, clock: Clock) -> FeedUnavailable:
+    status = int(error.response.status) if error.response else 0
+    headers = {str(name): str(value) for name, value in error.response.headers.items()} if error.response else {}
+    wait_s = retry_after_s(headers, now_ms(clock))
+    if wait_s is not None:
+        door.forbid(wait_s, f"HTTP {status}")
+    return FeedUnavailable(
+        f"the exchange refused the stream with HTTP {status}"
+        + (f": it is asked again at {until_text(door.next_allowed_ms)}" if wait_s else "")
+        + (": it does not serve this location, a --proxy elsewhere may help" if status == 451 else ""),
+        code=f"http_{status}",
+        retry_after_s=wait_s,
+    )
+
+
+def _no_connection(url: str, proxy: Proxy | None, error: Exception) -> str:
+    """In plain words: the texts of the libraries hold addresses, numbers of errors, or nothing."""
+    host = urlsplit(url).netloc
+    through = f" through the proxy {proxy.shown}" if proxy else ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"its certificate is not trusted: {error.verify_message}"
+    elif isinstance(error, TimeoutError):
+        why = "no answer in time"
+    elif isinstance(error, ConnectionRefusedError):
+        why = "the connection is refused"
+    elif isinstance(error, socket.gaierror):
+        why = "the name cannot be looked up"
+    else:
+        why = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+    return f"no connection to {host}{through}: {why}"

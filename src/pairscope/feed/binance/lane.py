@@ -23,6 +23,8 @@ MESSAGES_PER_S = 4  # the exchange cuts a connection that sends more than ten
 QUIET_GAPS = 20  # a silence this many times the usual gap between trades is a stall
 LONGEST_SILENCE_S = 60.0
 RETRY_ROTATION_S = 60.0
+STEADY_S = 60.0  # of delivery without a break, after which a lost connection is tried again at once
+QUIET_S = 60.0  # for which an answer that nothing was traded holds
 _ROTATE = "rotate"
 
 
@@ -43,6 +45,7 @@ class Lane:
         connect: opens a connection whose frames go to the given buffer.
         flush: called when the buffer is full.
         changed: called when the state, the error or the number of connections changed.
+        is_quiet: asked before a silent connection is given up: whether the exchange had nothing to deliver.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Lane:
         clock: Clock,
         options: LaneOptions,
         rng: random.Random | None = None,
+        is_quiet: Callable[[Lane], Awaitable[bool]] | None = None,
     ) -> None:
         self.streams = list(streams)
         self.frames = Frames(clock, lambda: flush(self))
@@ -70,6 +74,10 @@ class Lane:
         self._clock = clock
         self._options = options
         self._backoff = Backoff(rng=rng)
+        self._is_quiet = is_quiet
+        self._asked_wait_s = 0.0  # by the exchange, or by our own limits
+        self._quiet_until_s = float("-inf")
+        self._delivers_since_s: float | None = None  # of this life; a rotation does not end it
         self._usual = Rate(tau_s=60)
         self._heard_s: float | None = None
         self._connection: Connection | None = None
@@ -83,7 +91,7 @@ class Lane:
         while True:
             cause = await self._one_life()
             self._connection, self.connections = None, 0
-            wait_s = self._backoff.next_s()
+            wait_s = max(self._backoff.next_s(), self._asked_wait_s)
             self.reconnects += 1
             self.next_retry_ms = now_ms(self._clock) + round(wait_s * 1000)
             self._become("down", cause)
@@ -93,9 +101,11 @@ class Lane:
 
     async def _one_life(self) -> str:
         """From a handshake to the end of the last connection it led to; returns the cause."""
+        self._asked_wait_s, self._delivers_since_s = 0.0, None
         try:
             connection = await self._opened()
         except FeedUnavailable as error:
+            self._asked_wait_s = error.retry_after_s or 0.0
             return error.message
         try:
             while True:
@@ -110,6 +120,7 @@ class Lane:
         connection = await self._connect(self.frames)
         self.connections += 1
         self._heard_s, self._leave = None, None
+        self._quiet_until_s = float("-inf")
         self._rotate_at_s = self._clock.monotonic_s() + self._options.rotate_s
         try:
             async with self._telling:
@@ -128,7 +139,7 @@ class Lane:
         try:
             new = await self._opened()
         except FeedUnavailable as error:
-            self._rotate_at_s = self._clock.monotonic_s() + RETRY_ROTATION_S
+            self._rotate_at_s = self._clock.monotonic_s() + max(RETRY_ROTATION_S, error.retry_after_s or 0.0)
             log.warning("feed_rotation_failed", cause=error.message)
             return old
         try:
@@ -166,7 +177,7 @@ class Lane:
             while not ended.done():
                 await asyncio.wait({ended}, timeout=min(0.5, self._options.stale_s / 10))
                 cause = self._leave or self._stalled()
-                if cause:
+                if cause and (self._leave or not await self._nothing_traded()):
                     return cause
                 if self._clock.monotonic_s() >= self._rotate_at_s:
                     return _ROTATE
@@ -179,7 +190,7 @@ class Lane:
     def _stalled(self) -> str | None:
         """Whether the connection has been silent for longer than these symbols together ever are."""
         now_s = self._clock.monotonic_s()
-        if not self.streams:
+        if not self.streams or now_s < self._quiet_until_s:
             return None
         if self._heard_s is None:
             silent_s = now_s - (self.subscribed_s or now_s)
@@ -193,17 +204,36 @@ class Lane:
             self._become("stale", self.last_error)
         return f"no trade for {silent_s:.1f} s" if silent_s > min(limit_s, LONGEST_SILENCE_S) else None
 
+    async def _nothing_traded(self) -> bool:
+        """Whether the silence is that of the market; an answer holds for a while."""
+        if self._is_quiet is None or not await self._is_quiet(self):
+            return False
+        self._quiet_until_s = self._clock.monotonic_s() + QUIET_S
+        if self.state != "live":
+            self._become("live", None)
+        return True
+
     def heard(self, trades: int, now_s: float) -> None:
-        """Trades came: only this proves that a connection works."""
+        """Trades came: only this proves that a connection works, and only going on does that it is well."""
         self._heard_s = now_s
         self._usual.add(trades, now_s)
-        self._backoff.reset()
+        if self._delivers_since_s is None:
+            self._delivers_since_s = now_s
+        elif now_s - self._delivers_since_s >= STEADY_S:
+            self._backoff.reset()
         if self.state != "live":
             self._become("live", None)
 
     def rotate(self) -> None:
         """Move to a new connection now, without losing a trade."""
         self._rotate_at_s = 0.0
+
+    async def renew(self, stream: str) -> None:
+        """Subscribe to one stream anew; the others on the connection lose nothing."""
+        async with self._telling:
+            if stream in self.streams:
+                await self._tell("UNSUBSCRIBE", [stream])
+                await self._tell("SUBSCRIBE", [stream])
 
     def leave(self, cause: str) -> None:
         """Give this connection up."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FileNotWritten
 from pairscope.base.model import TradeKind
+from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import Connection, Frames, connect
 from pairscope.feed.binance.lane import Lane, LaneOptions
 from pairscope.feed.binance.protocol import stream_name, stream_url
@@ -32,6 +33,7 @@ class Recorder:
         writer: FrameWriter,
         options: LaneOptions | None = None,
         tls: ssl.SSLContext | None = None,
+        access: Access | None = None,
     ) -> None:
         self.frames = 0
         self._url = stream_url(base_url, kind)
@@ -39,6 +41,7 @@ class Recorder:
         self._writer = writer
         self._options = options or LaneOptions()
         self._tls = tls
+        self._access = access or Access.direct(clock)
         names = [stream_name(symbol, kind) for symbol in watch]
         groups = [names[i : i + STREAMS_PER_CONNECTION] for i in range(0, len(names), STREAMS_PER_CONNECTION)]
         self._lanes = [self._lane(group) for group in groups]
@@ -99,7 +102,9 @@ class Recorder:
         )
 
     async def _connect(self, frames: Frames) -> Connection:
-        return await connect(self._url, frames, stale_s=self._options.stale_s, tls=self._tls)
+        return await connect(
+            self._url, frames, stale_s=self._options.stale_s, tls=self._tls, clock=self._clock, access=self._access
+        )
 
 
 def _first_of(group: BaseExceptionGroup[FileNotWritten]) -> FileNotWritten:

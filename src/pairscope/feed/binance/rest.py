@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, TypeVar
@@ -12,8 +14,10 @@ import msgspec
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, Meanings
 from pairscope.base.model import Instrument, TradeBatch
+from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
+from pairscope.feed.retry_after import retry_after_s
 
 PAGE_ROWS = 1_000
 HOUR_MS = 3_600_000 - 1  # both ends of a time range count, and it must be shorter than an hour
@@ -27,6 +31,7 @@ _REASONS = {
     429: "the exchange's request limit is used up",
     451: "the exchange does not serve this location",
 }
+CURE_451 = "use a --proxy in a place it serves, or start with --source simulator to work without it"
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 T = TypeVar("T")
 
@@ -57,11 +62,15 @@ class BinanceRest:
         *,
         timeout_s: float = 6.0,
         budget: WeightBudget | None = None,
+        access: Access | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.budget = budget or WeightBudget(clock)
+        self._access = access or Access.direct(clock)
+        self.budget = budget or WeightBudget(clock, door=self._access.limits.door(base_url))
+        self._url = base_url
         self._clock = clock
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, transport=transport)
+        self._patience_s = math.inf
+        self._client = http_client(base_url, self._access, timeout_s=timeout_s, transport=transport)
 
     async def __aenter__(self) -> BinanceRest:
         return self
@@ -71,6 +80,12 @@ class BinanceRest:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def within(self, patience_s: float) -> BinanceRest:
+        """The same client for one who does not wait longer than this when the exchange asked for a pause."""
+        hasty = copy.copy(self)
+        hasty._patience_s = patience_s
+        return hasty
 
     async def ping(self) -> None:
         """Whether the exchange answers.
@@ -113,8 +128,17 @@ class BinanceRest:
         page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
         return int(page.id[0]) if len(page) else None
 
-    async def newest_id(self, symbol: str) -> int | None:
-        """The id of a symbol's newest trade; None when it has none or is not listed.
+    async def server_time_ms(self) -> int:
+        """The exchange's clock.
+
+        Raises:
+            FeedUnavailable: as `ping`.
+        """
+        body = await self._get("/fapi/v1/time", weight=1)
+        return _read(body, lambda answer: int(msgspec.json.decode(answer)["serverTime"]))
+
+    async def newest_trade(self, symbol: str) -> tuple[int, int] | None:
+        """Id and time of a symbol's newest trade; None when it has none or is not listed.
 
         Raises:
             FeedUnavailable: as `agg_trades`.
@@ -124,18 +148,15 @@ class BinanceRest:
         except RequestRefusedError:  # no such symbol
             return None
         page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
-        return int(page.id[-1]) if len(page) else None
+        return (int(page.id[-1]), int(page.time_ms[-1])) if len(page) else None
 
     async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
-        async with self.budget.spend(weight):
+        async with self.budget.spend(weight, patience_s=self._patience_s):
             try:
                 answer = await self._client.get(path, params=parameters)
             except httpx.HTTPError as error:
-                raise FeedUnavailable(
-                    f"{self._client.base_url.host} cannot be reached ({type(error).__name__})",
-                    cure="check the network, or start with --source simulator",
-                    code="unreachable",
-                ) from error
+                cure = "check the network, or start with --source simulator"
+                raise unreachable(self._url, self._access, error, cure=cure) from error
         used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
         self.budget.told(int(used) if used.isdigit() else None)
         if answer.status_code != 200:
@@ -144,10 +165,14 @@ class BinanceRest:
 
     def _refused(self, answer: httpx.Response) -> FeedUnavailable:
         status, body = answer.status_code, answer.text
+        told_s = retry_after_s(answer.headers, now_ms(self._clock))
         if status == 429:
-            self.budget.too_many()
+            self.budget.too_many(told_s)
         elif status == 418:
-            self.budget.banned(self._ban_s(answer))
+            told_s = self._ban_s(answer) if told_s is None else told_s
+            self.budget.banned(told_s)
+        elif status >= 500 and told_s is not None:
+            self.budget.busy(told_s, status)
         elif status == 400 and error_code(answer.content) == TOO_OLD:
             return TooOldError("the exchange no longer serves these ids", cure="they come from the daily archive files")
         elif status == 400:
@@ -155,15 +180,13 @@ class BinanceRest:
         why = _REASONS.get(status, f"it answered {body[:200]}")
         return FeedUnavailable(
             f"{self._client.base_url.host} refused with HTTP {status}: {why}",
-            cure="start with --source simulator to work without it",
+            cure=CURE_451 if status == 451 else "start with --source simulator to work without it",
             code=f"http_{status}",
+            retry_after_s=self.budget.door.wait_s or None,
         )
 
     def _ban_s(self, answer: httpx.Response) -> float | None:
         """How long a ban lasts: told in a header on spot, only in the text on futures."""
-        header = answer.headers.get("Retry-After", "")
-        if header.isdigit():
-            return float(header)
         told = _BANNED_UNTIL.search(answer.text)
         return (int(told[1]) - now_ms(self._clock)) / 1000 if told else None
 

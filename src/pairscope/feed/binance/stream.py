@@ -6,13 +6,14 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import BATCH_FRAMES, Connection, Frames, connect
 from pairscope.feed.binance.expectation import Expectation
 from pairscope.feed.binance.lane import Lane, LaneOptions
@@ -58,6 +59,7 @@ class TradeStream:
         options: LaneOptions | None = None,
         per_connection: int = STREAMS_PER_CONNECTION,
         tls: ssl.SSLContext | None = None,
+        access: Access | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.health = FeedHealth(since_ms=now_ms(clock))
@@ -70,6 +72,10 @@ class TradeStream:
         self._flush_s = flush_s
         self._per_connection = per_connection
         self._tls = tls
+        self._access = access or Access.direct(clock)
+        self.door = self._access.limits.door(self._url)
+        self.is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None = None  # asked of symbols in silence
+        self._renewed_s: dict[int, float] = {}
         self._rng = rng
         self._decoder = Decoder(kind, symbols)
         self._expected: dict[int, Expectation] = {symbols.add(symbol): Expectation() for symbol in watch}
@@ -136,6 +142,7 @@ class TradeStream:
         await lane.remove([name])
         self._expected.pop(symbol_id, None)
         self._lags.pop(symbol_id, None)
+        self._renewed_s.pop(symbol_id, None)
         if not lane.streams and len(self._lanes) > 1:
             self._end(lane)
 
@@ -169,12 +176,45 @@ class TradeStream:
                     silent.append(name)
         return silent
 
-    def replace_connection(self, symbol: str, cause: str) -> None:
-        """Give up the connection that should carry a symbol: the exchange traded, and it was not heard."""
+    def listening_for_s(self, symbol: str) -> float | None:
+        """For how long a symbol could have been heard without a break; None while it cannot."""
+        lane = self._lane_of(symbol)
+        if lane is None or not lane.connections or lane.subscribed_s is None:
+            return None
+        symbol_id = self._symbols.index(symbol)
+        since_s = max(lane.subscribed_s, self._expected[symbol_id].since_s, self._renewed_s.get(symbol_id, 0.0))
+        return self._clock.monotonic_s() - since_s
+
+    async def listen_anew(self, symbol: str, cause: str) -> None:
+        """The exchange traded, and it was not heard: subscribe anew, and if that was done before, elsewhere.
+
+        A connection that others share is left alone; a symbol that has one for itself has it replaced.
+        """
+        lane, symbol_id = self._lane_of(symbol), self._symbols.index(symbol)
+        if lane is None:
+            return
+        name, again = stream_name(symbol, self._kind), symbol_id in self._renewed_s
+        self._renewed_s[symbol_id] = self._clock.monotonic_s()
+        if len(lane.streams) == 1:
+            lane.leave(cause)
+        elif not again:
+            await lane.renew(name)
+        else:
+            log.warning("stream_moved", symbol=symbol, cause="deaf after it was subscribed anew")
+            await lane.remove([name])
+            alone = self._lane([name])
+            self._lanes.append(alone)
+            if self._tasks is not None:
+                self._start(alone, self._tasks)
+
+    def _lane_of(self, symbol: str) -> Lane | None:
         name = stream_name(symbol, self._kind)
-        for lane in self._lanes:
-            if name in lane.streams:
-                lane.leave(cause)
+        return next((lane for lane in self._lanes if name in lane.streams), None)
+
+    async def _is_quiet(self, lane: Lane) -> bool:
+        """Whether the exchange had nothing to deliver on a connection."""
+        symbols = [name.partition("@")[0].upper() for name in lane.streams]
+        return self.is_quiet is not None and await self.is_quiet(symbols)
 
     def _lane(self, names: Sequence[str]) -> Lane:
         return Lane(
@@ -185,10 +225,13 @@ class TradeStream:
             clock=self._clock,
             options=self.options,
             rng=self._rng,
+            is_quiet=self._is_quiet,
         )
 
     async def _connect(self, frames: Frames) -> Connection:
-        return await connect(self._url, frames, stale_s=self.options.stale_s, tls=self._tls)
+        return await connect(
+            self._url, frames, stale_s=self.options.stale_s, tls=self._tls, clock=self._clock, access=self._access
+        )
 
     def _refresh(self) -> None:
         """The feed is as well as its worst lane."""
@@ -232,6 +275,7 @@ class TradeStream:
         for symbol_id, lag_ms in zip(symbol_ids.tolist(), lags_ms.tolist(), strict=True):
             if symbol_id in self._expected:
                 self._expected[symbol_id].heard(now_s)
+                self._renewed_s.pop(symbol_id, None)
                 self._lags.setdefault(symbol_id, deque(maxlen=LAGS_KEPT)).append(lag_ms)
         lane.heard(count, now_s)
         self.health.rate.add(count, now_s)
