@@ -18,6 +18,7 @@ export function SystemScreen() {
       <div className="grid grid-cols-2 items-start gap-3 xl:grid-cols-4">
         <SourceCard status={status} />
         <FeedCard status={status} />
+        <ExchangeCard status={status} />
         <StoreCard status={status} />
         <ServerCard status={status} />
       </div>
@@ -64,6 +65,41 @@ function FeedCard({ status: { feed } }: { status: Status }) {
         ],
         ["silent streams", feed.silent.join(", ") || "none", feed.silent.length > 0],
         ["last error", feed.last_error ?? "none", feed.last_error !== null],
+      ]}
+    />
+  );
+}
+
+function ExchangeCard({ status: { exchange } }: { status: Status }) {
+  const zone = useZone();
+  const gone = exchange.gone.map(({ symbol, nearest }) => (nearest ? `${symbol} (nearest: ${nearest})` : symbol));
+  const halted = Object.entries(exchange.halted).map(([symbol, word]) => `${symbol} ${word}`);
+  const offset = exchange.clock_offset_ms;
+  const when = (time: number | null) => (time === null ? "now" : dateTime(time, zone));
+  return (
+    <Card
+      title="Exchange"
+      rows={[
+        ["proxy", exchange.proxy ?? "none"],
+        [
+          "REST next allowed",
+          `${when(exchange.next_allowed_ms)}${exchange.next_allowed_why ? `, ${exchange.next_allowed_why}` : ""}`,
+          exchange.next_allowed_ms !== null,
+        ],
+        ["stream next allowed", when(exchange.stream_next_allowed_ms), exchange.stream_next_allowed_ms !== null],
+        ["archive next allowed", when(exchange.archive_next_allowed_ms), exchange.archive_next_allowed_ms !== null],
+        [
+          "connections in 5 min",
+          `${fixed(exchange.connections, 0)} of ${fixed(exchange.connections_allowed, 0)}`,
+          exchange.connections >= exchange.connections_allowed,
+        ],
+        [
+          "our clock less theirs",
+          offset === null ? DASH : `${fixed(offset, 0)} ms`,
+          offset !== null && Math.abs(offset) > 1_000,
+        ],
+        ["not listed", gone.join(", ") || "none", gone.length > 0],
+        ["not trading", halted.join(", ") || "none", halted.length > 0],
       ]}
     />
   );

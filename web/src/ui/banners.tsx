@@ -41,6 +41,7 @@ export function Banners() {
       <ConnectionBanner />
       <FeedBanner />
       <SourceBanner />
+      <NoticeBanners />
       <VersionBanner />
     </div>
   );
@@ -62,6 +63,16 @@ function SourceBanner() {
       {source.detail && source.detail !== source.banner ? <span className="text-dim"> {source.detail}</span> : null}
     </Banner>
   );
+}
+
+// What the server wants everybody to see: symbols that are gone, a clock that is off, a wait the exchange asked for.
+function NoticeBanners() {
+  const notices = useStatus()?.status.notices ?? [];
+  return notices.map((text) => (
+    <Banner key={text} tone="warn">
+      <span data-banner="notice">{text}</span>
+    </Banner>
+  ));
 }
 
 function ConnectionBanner() {

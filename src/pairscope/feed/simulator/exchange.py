@@ -198,7 +198,9 @@ class SimulatedExchange:
         status = self.faults.refusal(Door.WS)
         if status is not None:
             response = WSUpgradeResponse.create_error_response(
-                status, refusal_body(status), {"Content-Type": "application/json"}
+                status,
+                refusal_body(status),
+                {"Content-Type": "application/json", **self.faults.refusal_headers(Door.WS)},
             )
             return WSUpgradeResponseWithListener(response, None)
         return self.hub.accept(request.path.decode("utf-8", "replace"))

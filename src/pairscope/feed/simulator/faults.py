@@ -50,6 +50,7 @@ class Faults:
         self._all_silent = False
         self._garbage: list[bytes] = []
         self._refusals: dict[Door, tuple[int, int | None]] = {}
+        self._retry_after: dict[Door, str] = {}
 
     def skip(self, count: int = 1, *, stream: str | None = None) -> None:
         """Never send the next frames: a hole in the ids."""
@@ -82,9 +83,14 @@ class Faults:
         else:
             self._silent.discard(stream)
 
-    def refuse(self, status: int, *, door: Door, times: int | None = None) -> None:
-        """Answer new connections (``Door.WS``) or requests (``Door.REST``) with an HTTP status; 0 ends it."""
+    def refuse(self, status: int, *, door: Door, times: int | None = None, retry_after: str | None = None) -> None:
+        """Answer new connections (``Door.WS``) or requests (``Door.REST``) with an HTTP status; 0 ends it.
+
+        `retry_after` goes with it as the header of that name.
+        """
         self._refusals.pop(door, None)
+        if retry_after is not None:
+            self._retry_after[door] = retry_after
         if status:
             self._refusals[door] = (status, times)
 
@@ -96,6 +102,10 @@ class Faults:
         if times is not None:
             self.refuse(status if times > 1 else 0, door=door, times=times - 1)
         return status
+
+    def refusal_headers(self, door: Door) -> dict[str, str]:
+        """What is told beside the status."""
+        return {"Retry-After": self._retry_after[door]} if door in self._retry_after else {}
 
     def take_garbage(self) -> list[bytes]:
         """The garbage to send now; it is sent once."""

@@ -104,7 +104,7 @@ class RestApi:
                 await asyncio.sleep(self._faults.rest_delay_s)
             status = self._faults.refusal(Door.REST)
             if status is not None:
-                return _json(refusal_body(status), status)
+                return _json(refusal_body(status), status, self._faults.refusal_headers(Door.REST))
             try:
                 self.budget.spend(weight)
                 status, body = 200, answer(request)

@@ -1,0 +1,194 @@
+"""A live source with symbols that are not listed, do not trade, or speak of another time than ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairscope.app import opened
+from pairscope.base.clock import ManualClock, SystemClock, now_ms
+from pairscope.base.errors import FeedUnavailable, SettingsError
+from pairscope.base.settings import Settings
+from pairscope.feed.clock_check import ClockCheck
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.faults import Door as At
+from pairscope.feed.simulator.market import Market
+from pairscope.feed.simulator.source import Instrument, MarketSource
+from pairscope.feed.source import exchange_name
+from tests.test_app import Door, running
+
+
+class Delisting(MarketSource):
+    """A market that can take symbols off its list, or stop their trading."""
+
+    def __init__(self, *, start_ms: int | None = None) -> None:
+        super().__init__(Market(1, 20), SystemClock(), start_ms=start_ms)
+        self.off: set[str] = set()
+
+    def instruments(self) -> list[Instrument]:
+        return [each for each in super().instruments() if each.symbol not in self.off]
+
+
+def live(exchange: SimulatedExchange, folder: Path, symbols: tuple[str, ...], **more: Any) -> Settings:
+    addresses: dict[str, Any] = {
+        "exchange_ws_url": exchange.ws_url,
+        "exchange_rest_url": exchange.rest_url,
+        "archive_url": exchange.rest_url,
+    }
+    return Settings(source="live", symbols=symbols, data_dir=folder, history_minutes=0, **addresses, **more)
+
+
+async def told(door: Door) -> tuple[dict[str, Any], list[str]]:
+    _, status = await door.ask("GET", "/status")
+    return status["exchange"], status["notices"]
+
+
+async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_the_nearest(tmp_path: Path) -> None:
+    source = Delisting()
+    source.off = {"LINKUSDT"}
+    symbols = ("BTCUSDT", "LINKUSDT", "ETHUSD")
+    async with SimulatedExchange(source) as exchange:
+        settings = live(exchange, tmp_path, symbols, pairs=("LINKUSDT/BTCUSDT", "ETHUSD/BTCUSDT"))
+        async with opened(settings, SystemClock()) as system, system.rest:
+            door = Door(system)
+            assert await door.watched() == ["BTCUSDT"]
+            standing, notices = await told(door)
+            assert {each["symbol"]: each["nearest"] for each in standing["gone"]}["ETHUSD"] == "ETHUSDT"
+            assert [each["symbol"] for each in standing["gone"]] == ["LINKUSDT", "ETHUSD"]
+            assert "ETHUSD (nearest name: ETHUSDT)" in notices[0]
+            status, body = await door.ask("PUT", "/symbols/BNBUSD")
+            assert (status, body["error"]["cure"]) == (404, "did you mean BNBUSDT?")
+            await door.ask("PUT", "/symbols/SOLUSDT")
+        source.off = {"LINKUSDT", "SOLUSDT"}
+        settings = live(exchange, tmp_path, symbols)
+        async with opened(settings, SystemClock()) as system:  # what was kept and is gone now is left out and told
+            assert system.watching.watched.symbols == ("BTCUSDT",)
+            assert [each.symbol for each in system.watching.gone] == ["LINKUSDT", "ETHUSD", "SOLUSDT"]
+        source.off = set()
+        async with opened(settings, SystemClock()) as system:  # the list that was kept is not forgotten
+            assert system.watching.watched.symbols == ("BTCUSDT", "SOLUSDT")
+
+
+async def test_only_when_no_symbol_is_left_it_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
+    async with SimulatedExchange(Delisting()) as exchange:
+        with pytest.raises(SettingsError, match="did you mean ETHUSDT"):
+            async with opened(live(exchange, tmp_path, ("ETHUSD", "NOSUCHUSDT")), SystemClock()):
+                pass
+
+
+async def test_a_symbol_delisted_while_running_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    source = Delisting()
+    async with (
+        SimulatedExchange(source) as exchange,
+        running(live(exchange, tmp_path, ("BTCUSDT", "LINKUSDT"))) as door,
+    ):
+        assert await told(door) == ({**(await told(door))[0], "gone": []}, [])
+        source.off = {"LINKUSDT"}
+        await door.system.watching.look()
+        standing, notices = await told(door)
+        assert [each["symbol"] for each in standing["gone"]] == ["LINKUSDT"]
+        assert notices[0].startswith("Not listed by the exchange: LINKUSDT")
+        await door.trading("BTCUSDT")
+        assert door.system.stream.health.reconnects == 0
+
+
+async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with SimulatedExchange(Delisting()) as exchange:
+        settings = live(exchange, tmp_path, ("BTCUSDT",)).model_copy(update={"source": "auto"})
+        exchange.faults.refuse(429, door=At.REST, retry_after="300")
+        async with running(settings) as door:
+            assert door.system.source.plan.kind == "live"
+            standing, notices = await told(door)
+            assert standing["next_allowed_ms"] - now_ms(SystemClock()) > 290_000
+            assert standing["next_allowed_why"] == "HTTP 429"
+            assert "asked us to wait (HTTP 429)" in notices[0]
+            assert exchange.rest.requests == 1
+        async with opened(settings, SystemClock()) as system, system.rest:
+            with pytest.raises(FeedUnavailable, match="asked us to wait"):
+                await system.rest.within(1).ping()
+        assert exchange.rest.requests == 1
+
+
+@pytest.mark.parametrize(("off_ms", "word"), [(5_000, "behind"), (-90_000, "ahead of")])
+async def test_a_clock_that_differs_from_the_exchanges_is_told_with_direction_and_size(
+    tmp_path: Path, off_ms: int, word: str
+) -> None:
+    source = Delisting(start_ms=now_ms(SystemClock()) + off_ms)
+    async with (
+        SimulatedExchange(source) as exchange,
+        opened(live(exchange, tmp_path, ("BTCUSDT",)), SystemClock()) as system,
+        system.rest,
+    ):
+        door = Door(system)
+        assert (await told(door))[0]["clock_offset_ms"] is None
+        assert await system.clock_check.measure()
+        standing, notices = await told(door)
+        assert standing["clock_offset_ms"] == pytest.approx(-off_ms, abs=900)
+        assert len(notices) == 1
+        assert f"{word} the exchange's" in notices[0]
+
+
+async def test_a_jump_of_our_clock_is_in_the_offset_at_once() -> None:
+    clock = ManualClock(1_790_000_000_000)
+
+    async def ask() -> int:
+        clock.advance(0.1)
+        return now_ms(clock) - 50
+
+    check = ClockCheck(ask, clock)
+    assert await check.measure()
+    assert check.offset_ms == pytest.approx(0, abs=0.1)
+    assert check.notice is None
+    clock.set_wall(now_ms(clock) + 7_200_000)
+    assert check.offset_ms == pytest.approx(7_200_000, abs=1)
+    assert "2 h ahead of" in (check.notice or "")
+
+
+async def test_the_fastest_of_a_few_answers_counts_and_no_answer_leaves_it_unknown() -> None:
+    clock = ManualClock(1_790_000_000_000)
+    took_s = iter([4.0, 0.3, 2.0])
+
+    async def slow() -> int:
+        exchange_ms = now_ms(clock)  # read at once; the answer is long on its way
+        clock.advance(next(took_s))
+        return exchange_ms
+
+    check = ClockCheck(slow, clock)
+    assert await check.measure()
+    assert check.offset_ms == pytest.approx(150)
+
+    async def silent() -> int:
+        raise FeedUnavailable("gone")
+
+    unknown = ClockCheck(silent, clock)
+    assert not await unknown.measure()
+    assert (unknown.offset_ms, unknown.notice) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "name"),
+    [
+        ({}, "Binance USD-M Futures"),
+        (
+            {
+                "exchange_ws_url": "wss://fstream.binancefuture.com",
+                "exchange_rest_url": "https://testnet.binancefuture.com",
+            },
+            "Binance USD-M Futures",
+        ),
+        (
+            {"exchange_ws_url": "ws://127.0.0.1:9443", "exchange_rest_url": "http://127.0.0.1:9444"},
+            "Exchange at 127.0.0.1:9443 and 127.0.0.1:9444",
+        ),
+        (
+            {"exchange_ws_url": "wss://notbinance.com", "exchange_rest_url": "https://fapi.binance.com"},
+            "Exchange at notbinance.com and fapi.binance.com",
+        ),
+    ],
+)
+def test_binance_is_named_only_where_it_is_spoken_to(addresses: dict[str, Any], name: str) -> None:
+    assert exchange_name(Settings(**addresses)) == name
