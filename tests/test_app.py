@@ -115,6 +115,7 @@ async def test_a_change_is_kept_for_the_next_start_and_what_was_not_heard_meanwh
         await door.ask("PUT", "/symbols/ETHUSDT")
         await door.trading("ETHUSDT")
         await door.until(lambda: not door.system.tracker.all_open())
+        await door.system.store.flushed()
         _, tape = await door.ask("GET", "/status/tape")
         reasons = {gap["reason"] for gap in tape["gaps"] if gap["symbol"] == "ETHUSDT" and gap["first_id"] > left}
         assert reasons == {"unwatched"}

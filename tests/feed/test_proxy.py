@@ -175,7 +175,6 @@ ENVIRONMENT = {
         ("http://mine:9", ENVIRONMENT, "ws://127.0.0.1:9443", None),
         ("none", ENVIRONMENT, "wss://fstream.binance.com", None),
         (None, {}, "wss://fstream.binance.com", None),
-        ("socks5h://u:p@host:1080", {}, "wss://fstream.binance.com", "socks5h://host:1080"),
     ],
 )
 def test_the_setting_comes_before_the_environment_and_loopback_is_never_asked_through_a_proxy(
@@ -183,6 +182,18 @@ def test_the_setting_comes_before_the_environment_and_loopback_is_never_asked_th
 ) -> None:
     chosen = Proxies(setting, environment).of(url)
     assert (chosen.shown if chosen else None) == proxy
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_socks_proxy_is_taken_when_what_it_needs_is_there_and_refused_at_the_start_otherwise(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if there else None)
+    if there:
+        assert parse_proxy("socks5h://u:p@host", "--proxy").picows_url == "socks5://u:p@host:1080"
+    else:
+        with pytest.raises(SettingsError, match="pip install socksio"):
+            parse_proxy("socks5://u:p@host", "--proxy")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ and the simulated exchange. A user and a password may be part of the address and
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,6 +131,11 @@ def parse_proxy(text: str, origin: str) -> Proxy:
         raise SettingsError(
             f"{origin} names a proxy of the kind {scheme[:20]}://, which is not supported",
             cure=f"use one of {', '.join(f'{each}://' for each in SCHEMES)}",
+        )
+    if scheme != "http" and importlib.util.find_spec("socksio") is None:
+        raise SettingsError(
+            f"{origin} names a SOCKS proxy, which needs a package that is not installed",
+            cure="install it with: pip install socksio; or use an http:// proxy",
         )
     if not host or not host.isascii() or any(letter.isspace() for letter in text) or parts.path not in ("", "/"):
         raise SettingsError(f"{origin} is no address of a proxy", cure=_WRITE)
