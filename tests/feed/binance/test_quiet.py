@@ -37,7 +37,7 @@ class Watched:
             symbols=table,
             clock=clock,
             sink=self.sink,
-            options=LaneOptions(never_heard_s=0.5),
+            options=LaneOptions(never_heard_s=2.0),
         )
         self.rest = BinanceRest(exchange.rest_url, clock)
         self.watch = QuietWatch(stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=table, clock=clock)
@@ -50,7 +50,7 @@ class Watched:
 async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedExchange]:
     monkeypatch.setattr(quiet, "CHECK_S", 0.1)
     monkeypatch.setattr(quiet, "ASK_AGAIN_S", 0.2)
-    monkeypatch.setattr(quiet, "SLACK_MS", 200)
+    monkeypatch.setattr(quiet, "SLACK_MS", 1_000)
     async with SimulatedExchange(MarketSource(Market(seed=3, rate=200), SystemClock())) as running:
         yield running
 
@@ -60,7 +60,7 @@ async def running(watched: Watched) -> AsyncIterator[None]:
     watched.stream.is_quiet = watched.watch.is_quiet
     tasks = [asyncio.create_task(watched.stream.run()), asyncio.create_task(watched.watch.run())]
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield
     finally:
         for task in tasks:
