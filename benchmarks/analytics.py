@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.processes import BenchmarkError, Child
 from benchmarks.report import Goal, Section, Spread, Table, number
+from benchmarks.yardstick import in_yardsticks, yardstick_s
 
 PATIENCE_S = 300.0
 PAIRS_OF_500 = 124_750
@@ -37,8 +38,9 @@ CONTESTS = (
     Contest("kalman_pass", "one likelihood of that model, 1,000 bars", "loglike"),
     Contest("huber", "Huber line, 1,000 bars", "RLM with HuberT", 40),
 )
-BAR_GOALS_MS = {"bar_50": (50, 0.2), "bar_1000": (1_000, 2.0)}
-CPU_GOAL_S, COLD_GOAL_S, WARM_GOAL_S = 1.0, 20.0, 1.5
+# In yardsticks, see `yardstick.py`.
+BAR_GOALS = {"bar_50": (50, 0.005), "bar_1000": (1_000, 0.05)}
+CPU_GOAL, COLD_GOAL, WARM_GOAL = 25.0, 500.0, 38.0
 STARTS = {
     "cold": "from pairscope.app import warm_up; warm_up('live'); warm_up('all')",
     "warm": "from pairscope.analytics.catalogue import warm_up_live; warm_up_live()",
@@ -69,7 +71,7 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
 def _contests(rounds: int, symbols: int, progress: Callable[[str], None]) -> dict[tuple[str, str], Measured]:
     found = {}
     with Child("benchmarks.numbers", rounds, symbols, environment=ONE_THREAD) as child:
-        for task in (*(contest.task for contest in CONTESTS), *BAR_GOALS_MS, "hayashi_yoshida"):
+        for task in (*(contest.task for contest in CONTESTS), *BAR_GOALS, "hayashi_yoshida"):
             message = child.expect("measured", PATIENCE_S)
             if message["task"] != task:
                 raise BenchmarkError(f"expected the figures of {task}, was {message['task']}")
@@ -124,23 +126,21 @@ def _section(found: dict[tuple[str, str], Measured], starts: dict[str, Measured]
             goals.append(Goal(promise, f"{number(ratio.median)}×", ratio.median >= contest.goal))
     pair_cpu_s = Spread.of(found["cointegration", "pairscope"].cpu_s).median
     all_cpu_s = pair_cpu_s * PAIRS_OF_500
-    promise = f"Engle–Granger of {PAIRS_OF_500:,} pairs: at most {CPU_GOAL_S:g} CPU-second"
-    goals.append(Goal(promise, f"{all_cpu_s:.2f} s", all_cpu_s <= CPU_GOAL_S))
+    stick_s = yardstick_s()
+    goals.append(in_yardsticks(f"Engle–Granger of {PAIRS_OF_500:,} pairs, CPU", all_cpu_s, CPU_GOAL, stick_s))
     alone = []
-    for task, (pairs, goal_ms) in BAR_GOALS_MS.items():
+    for task, (pairs, most) in BAR_GOALS.items():
         ours = found[task, "pairscope"]
         does = f"all bar statistics of {pairs:,} pairs for one new bar, window 300"
         alone.append((does, f"{Spread.of(ours.wall_s).text(1e3)} ms", f"{Spread.of(ours.cpu_s).text(1e3)} ms"))
-        bar_ms = Spread.of(ours.wall_s).median * 1e3
-        goals.append(Goal(f"{does}: at most {goal_ms:g} ms", f"{bar_ms:.3f} ms", bar_ms <= goal_ms))
+        goals.append(in_yardsticks(does, Spread.of(ours.wall_s).median, most, stick_s))
     rate = Spread.of([1e-6 / wall_s for wall_s in found["hayashi_yoshida", "pairscope"].wall_s])
     alone.append(("Hayashi–Yoshida correlation with its variances", f"{rate.text()} million trades/s", "—"))
     for name, measured in starts.items():
         does = f"{name}: {STARTED[name]}"
         alone.append((does, f"{Spread.of(measured.wall_s).text()} s", f"{Spread.of(measured.cpu_s).text()} s"))
-    for name, goal_s in (("cold", COLD_GOAL_S), ("warm", WARM_GOAL_S)):
-        start_s = Spread.of(starts[name].wall_s).median
-        goals.append(Goal(f"{STARTED[name]}: at most {goal_s:g} s", f"{number(start_s)} s", start_s <= goal_s))
+    for name, most in (("cold", COLD_GOAL), ("warm", WARM_GOAL)):
+        goals.append(in_yardsticks(STARTED[name], Spread.of(starts[name].wall_s).median, most, stick_s))
     rounds = len(found["adf", "pairscope"].wall_s)
     columns = ("statistic", "pairscope µs", "CPU µs", "beside", "µs", "CPU µs", "× faster", "× less CPU")
     return Section(

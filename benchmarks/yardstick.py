@@ -12,6 +12,8 @@ import time
 
 import numpy as np
 
+from benchmarks.report import Goal, number
+
 ROUNDS = 9
 _TEXT = json.dumps([{"a": i, "p": f"{i}.5", "m": i % 2 == 0} for i in range(1_000)])
 
@@ -28,3 +30,10 @@ def yardstick_s() -> float:
             sum(float(row["p"]) for row in json.loads(_TEXT))
         taken.append(time.process_time() - began_s)
     return statistics.median(taken)
+
+
+def in_yardsticks(promise: str, took_s: float, most: float, stick_s: float) -> Goal:
+    """A goal for a time, in yardsticks measured beside it; the time itself is only shown."""
+    ratio = took_s / stick_s
+    shown = f"{number(ratio)} ({number(took_s * 1e3)} ms; a yardstick took {stick_s * 1e3:.0f} ms)"
+    return Goal(f"{promise}: at most {most:g} yardsticks", shown, ratio <= most)
