@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ class Tape:
         )
 
     async def take(self, path: Path, again: bool = False) -> FileOutcome:
+        """What comes of a file, but for the note that it does not cover its day: hardly a file of a test does."""
+        outcome = await self.take_all(path, again)
+        return replace(outcome, notes=tuple(note for note in outcome.notes if not note.startswith("covers ")))
+
+    async def take_all(self, path: Path, again: bool = False) -> FileOutcome:
         file = archive_file(path)
         assert file is not None
         return await self.history(again).take(file)
@@ -239,6 +245,50 @@ async def test_a_file_whose_trades_are_gone_from_the_tape_is_imported_again(tmp_
     await second.bring(rows(60, 1, START_MS + DAY_MS))
     assert (await second.take(path)).added == 50
     second.store.close()
+
+
+async def test_klines_that_are_no_longer_on_the_tape_are_imported_again(tape: Tape, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS + 60_000 * i) for i in range(3)], None)
+    assert (await tape.take(path)).bars == 3
+    tape.store.close()
+    for file in (tmp_path / "data").glob("tape.duckdb"):
+        file.unlink()
+    tape.store = Store.open(tmp_path / "data" / "tape.duckdb", kind=tape.kind, clock=tape.clock, commit_ms=10)
+    tape.importer = Importer(tape.store, INTERVALS, tape.clock)
+    tape.store.symbols.add("BTCUSDT")
+    assert (await tape.take(path)).bars == 3
+    assert (await tape.take(path)).skipped
+
+
+async def test_klines_that_tell_another_story_leave_the_tape_as_it_is_and_are_counted(
+    tape: Tape, tmp_path: Path
+) -> None:
+    for close, outcome in (("11", (3, 0)), ("11.5", (0, 3))):
+        lines = [kline(START_MS + 60_000 * i, close) for i in range(3)]
+        done = await tape.take(write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", lines, None))
+        told = f"{outcome[1]} bars differ from those imported before, which stay as they are" in done.notes
+        assert (done.bars, told) == (outcome[0], bool(outcome[1]))
+    assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["close"].tolist() == [11, 11, 11]
+
+
+async def test_trades_that_end_long_before_their_day_are_told(cases_dir: Path, tape: Tape) -> None:
+    short = cases_dir / "data/07_short_or_zero_klines/short/BTCUSDT-aggTrades-2025-05-20.csv"
+    tape.clock.advance(400 * 86_400)
+    assert (await tape.take_all(short)).notes == ("covers 00:00–13:51 of its day",)
+
+
+@pytest.mark.parametrize(
+    ("trades", "notes"),
+    [
+        (rows(10, 1_440, step_ms=60_000), ()),
+        (rows(10, 6, START_MS + 3_600_000, step_ms=3 * 3_600_000), ()),  # so quiet that hours mean nothing
+        (rows(10, 600, START_MS + 40_000_000), ("covers 11:06–11:16 of its day",)),
+    ],
+)
+async def test_a_file_is_short_by_the_measure_of_its_own_trades(
+    tape: Tape, day: Any, trades: list[Row], notes: tuple[str, ...]
+) -> None:
+    assert (await tape.take_all(day(trades))).notes == notes
 
 
 async def test_a_damaged_file_changes_nothing(tape: Tape, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pairscope.cli.asking import ask
 from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
 from pairscope.cli.published import verify_published
 from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
-from pairscope.feed.binance.archive_trades import read_klines
+from pairscope.feed.binance.archive_klines import read_klines
 from pairscope.store.folder import read_announcement
 from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
 from pairscope.store.tape import Store
@@ -221,7 +221,7 @@ def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
     for file in find_archives(paths) if paths else []:
         if file.kind is not ArchiveKind.KLINES or file.interval is None:
             raise SettingsError(f"{file.path.name} holds no klines", cure="give files such as BTCUSDT-1m-2024-08.zip")
-        found.setdefault((file.symbol, file.interval.ms), []).append(read_klines(file, 0))
+        found.setdefault((file.symbol, file.interval.ms), []).append(read_klines(file, 0).bars)
     together: dict[str, list[BarArray]] = {}
     for (symbol, _), parts in found.items():
         bars = np.concatenate(parts)

@@ -70,12 +70,17 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
 def bring(parsed: dict[str, Any]) -> int:
     paths, again = parsed.pop("paths"), parsed.pop("again")
     settings = settings_from(parsed)
-    files = find_archives(paths)
+    strangers: list[ArchiveError] = []
+    files = find_archives(paths, strangers)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
+    for error in strangers:
+        print(f"refused: {error}", file=sys.stderr, flush=True)
+    if not files:
+        return EXIT_FOUND
     groups: dict[TradeKind, list[ArchiveFile]] = {}
     for file in files:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
-    refused = 0
+    refused = len(strangers)
     for kind, group in groups.items():
         try:
             refused += asyncio.run(_import_files(settings, kind, group, again))

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.errors import ArchiveError
-from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.model import BarSource, TradeBatch, TradeKind
 from pairscope.base.runs import holes, no_runs, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, verified_checksum
-from pairscope.feed.binance.archive_trades import FileReport, TradesFile, read_klines
+from pairscope.feed.binance.archive_klines import covers, read_klines
+from pairscope.feed.binance.archive_trades import FileReport, TradesFile
 from pairscope.live.importing import Brought, Importer, in_thread
 from pairscope.store.imports import ImportedFile, ImportList
 from pairscope.store.tape import Store
 
 Progress = Callable[[str, int, int], None]  # file, rows done, rows in all
 KEPT_ROWS = 5_000_000  # of a file, held in memory at 33 bytes each; reading a larger one twice costs half as much again
+SHORT_MS, PAUSES = 600_000, 20  # a pause at the ends of a file that is told: so long, and so many mean pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class History:
             StoreUnavailable: when the tape cannot be written.
         """
         sha256 = await asyncio.to_thread(verified_checksum, file.path)
-        if await self.has(file.name, sha256):
+        if await self.has(file.name, sha256) and await self._has_bars(file):
             return FileOutcome(file.name, 0, skipped=True)
         before = self._done.get(file.name)
         notes = ("the exchange has replaced it since it was imported",) if before and before.sha256 != sha256 else ()
@@ -88,6 +89,15 @@ class History:
             if not len(found):
                 return False
         return True
+
+    async def _has_bars(self, file: ArchiveFile) -> bool:
+        """Whether as many bars of its period are on the tape as a file of klines had; true of a file of trades."""
+        known = self._done.get(file.name)
+        if file.interval is None or known is None:
+            return True
+        read = partial(self._store.bars, file.symbol, file.interval, from_ms=file.from_ms, to_ms=file.to_ms)
+        stored = await asyncio.to_thread(read)
+        return int((stored["source"] != BarSource.UPLOAD).sum()) >= known.rows
 
     async def _take_trades(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
         trades = TradesFile(file, self._clock.now_ns(), KEPT_ROWS)
@@ -111,11 +121,14 @@ class History:
         )
 
     async def _take_klines(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
-        bars = await asyncio.to_thread(read_klines, file, self._store.symbols.add(file.symbol))
-        if not len(bars):
-            raise ArchiveError(f"{file.path.name} holds no bar with a trade")
-        put = await self._importer.put_klines(file.symbol, bars)
+        report = await asyncio.to_thread(read_klines, file, 0)
+        bars = report.bars
+        bars["symbol_id"] = self._store.symbols.add(file.symbol)  # only of a file that was found good
+        put, different = await self._importer.put_klines(file.symbol, bars)
         self._note(file, sha256, len(bars), 0, 0)
+        notes = (*notes, *report.notes)
+        if different:
+            notes = (*notes, f"{different:,} bars differ from those imported before, which stay as they are")
         return FileOutcome(file.name, len(bars), bars=put, notes=notes)
 
     def _note(self, file: ArchiveFile, sha256: str, rows: int, first_id: int, last_id: int) -> None:
@@ -145,4 +158,13 @@ def _oddities(file: ArchiveFile, report: FileReport, brought: Brought) -> list[s
         (report.bad, "lines cannot be read"),
         (len(brought.different), "trades differ from those on the tape, which stay as they are"),
     ]
-    return [f"{count:,} {what}" for count, what in counts if count]
+    return [*(f"{count:,} {what}" for count, what in counts if count), *_shortness(file, report)]
+
+
+def _shortness(file: ArchiveFile, report: FileReport) -> list[str]:
+    """That a file ends, or begins, long inside its period: longer than the pauses between its trades explain."""
+    usual_ms = (report.last_ms - report.first_ms) / max(1, report.trades)
+    pause_ms = max(SHORT_MS, PAUSES * usual_ms)
+    if report.first_ms - file.from_ms <= pause_ms and file.to_ms - report.last_ms <= pause_ms:
+        return []
+    return [covers(file, report.first_ms, report.last_ms)]

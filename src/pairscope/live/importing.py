@@ -174,10 +174,8 @@ class Importer:
         changed: BarArray = bars[keep]
         return changed
 
-    async def put_klines(self, symbol: str, bars: BarArray) -> int:
-        """Official bars where the tape has none made of trades; how many were put."""
-        if not len(bars):
-            return 0
+    async def put_klines(self, symbol: str, bars: BarArray) -> tuple[int, int]:
+        """Official bars where the tape has none; how many were put, and how many differ from those imported before."""
         interval = Interval(int(bars["interval_ms"][0]))
         from_ms, to_ms = int(bars["open_time_ms"][0]), int(bars["open_time_ms"][-1]) + 1
         stored = await asyncio.to_thread(self._store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms)
@@ -185,12 +183,13 @@ class Importer:
         imported = stored[(stored["source"] == BarSource.IMPORT) & ~made]
         bars = bars[~np.isin(bars["open_time_ms"], stored["open_time_ms"][made])]
         _, mine, theirs = np.intersect1d(bars["open_time_ms"], imported["open_time_ms"], return_indices=True)
-        bars = np.delete(bars, mine[same_bars(bars[mine], imported[theirs])])
+        different = int((~same_bars(bars[mine], imported[theirs])).sum())
+        bars = np.delete(bars, mine)
         for start in range(0, len(bars), BARS_AT_ONCE):
             while not self._store.put_bars(bars[start : start + BARS_AT_ONCE]):
                 await self._store.flushed()
         await self._store.flushed()
-        return len(bars)
+        return len(bars), different
 
 
 def _as_imported(trades: TradeBatch, before: Coverage) -> TradeBatch:

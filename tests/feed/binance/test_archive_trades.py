@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.model import BarSource, Origin, TradeBatch
+from pairscope.base.model import Origin, TradeBatch
 from pairscope.base.runs import run
 from pairscope.feed.binance.archive import archive_file
-from pairscope.feed.binance.archive_trades import FileReport, TradesFile, read_klines
+from pairscope.feed.binance.archive_trades import FileReport, TradesFile
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
@@ -108,36 +108,3 @@ def test_raw_trades_are_read_by_their_own_columns(tmp_path: Path) -> None:
     _, batch = read(TradesFile(file, 0))
     assert batch.price.tolist() == [105.5, 106.6]
     assert batch.time_ms.tolist() == [START_MS, START_MS + 1_000]
-
-
-def kline(open_ms: int, high: str = "12", trades: int = 3) -> str:
-    return f"{open_ms},10,{high},9,11,5.5,{open_ms + 59_999},60.5,{trades},2.5,27.5,0"
-
-
-def test_klines_become_imported_bars(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS + 60_000), kline(START_MS)], None)
-    file = archive_file(path)
-    assert file is not None
-    bars = read_klines(file, 4)
-    assert bars["open_time_ms"].tolist() == [START_MS, START_MS + 60_000]
-    bar = bars[0]
-    assert [float(bar[name]) for name in ("open", "high", "low", "close", "volume")] == [10, 12, 9, 11, 5.5]
-    assert (float(bar["quote_volume"]), float(bar["buy_volume"]), int(bar["trades"])) == (60.5, 2.5, 3)
-    assert (int(bar["symbol_id"]), int(bar["interval_ms"]), int(bar["source"])) == (4, 60_000, BarSource.IMPORT)
-
-
-def test_klines_without_trades_are_no_bars(tmp_path: Path) -> None:
-    path = write_zip(
-        tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS, trades=0), kline(START_MS + 60_000)], None
-    )
-    file = archive_file(path)
-    assert file is not None
-    assert read_klines(file, 0)["open_time_ms"].tolist() == [START_MS + 60_000]
-
-
-@pytest.mark.parametrize("line", [kline(START_MS + 1), kline(START_MS, high="8"), kline(0), "x" * 20 + "," * 11])
-def test_klines_that_cannot_be_are_refused(tmp_path: Path, line: str) -> None:
-    file = archive_file(write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [kline(START_MS + 60_000), line], None))
-    assert file is not None
-    with pytest.raises(ArchiveError, match="no bars of 1m"):
-        read_klines(file, 0)

@@ -24,6 +24,7 @@ import numpy as np
 from pairscope.base.errors import ArchiveError, PairscopeError
 from pairscope.base.interval import Interval
 from pairscope.base.model import IntArray, TradeKind, normal_symbol
+from pairscope.feed.binance.archive_identity import foreign, is_debris
 from pairscope.feed.binance.rows import FLAG, NUMBER, SKIP, WHOLE, Table, Text, read_rows
 
 _CHUNK = 8 << 20  # bytes of text read at once
@@ -31,7 +32,10 @@ _LONGEST_LINE = 4_096
 _NAME = re.compile(
     r"(?P<symbol>[^/]{1,40})-(?P<kind>aggTrades|trades|\d{1,2}(?:s|m|h|d))-(?P<date>\d{4}-\d{2}(?:-\d{2})?)\.(?:zip|csv)"
 )
-_FIRST_US = 10**14  # times from here on are in µs: as ms they would lie in the year 5138
+FIRST_US = 10**14  # times from here on are in µs: as ms they would lie in the year 5138
+
+
+_MARKET_NAME = re.compile(r".{1,80}-\d{4}-\d{2}(?:-\d{2})?\.(?:zip|csv)")
 
 
 class ArchiveKind(StrEnum):
@@ -52,7 +56,7 @@ FIELDS = {
     ArchiveKind.RAW: (WHOLE, NUMBER, NUMBER, SKIP, WHOLE, FLAG),
     ArchiveKind.KLINES: (
         *(WHOLE, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
-        *(SKIP, NUMBER, WHOLE, NUMBER, SKIP, SKIP),
+        *(WHOLE, NUMBER, WHOLE, NUMBER, SKIP, SKIP),
     ),
 }
 # The same files of the spot market: their ids are other sequences, and must never meet on one tape.
@@ -119,33 +123,59 @@ def day_ms(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
 
 
-def find_archives(paths: Iterable[Path]) -> list[ArchiveFile]:
+def find_archives(paths: Iterable[Path], refused: list[ArchiveError] | None = None) -> list[ArchiveFile]:
     """The official files among these paths and in these folders, newest period first; of a zip and its CSV the zip.
 
-    Newest first, because then no hole opens between what is there already and what is coming.
+    Newest first, because then no hole opens between what is there already and what is coming. Files of one name in
+    several folders are all of them considered, in the order of the paths.
+
+    Args:
+        refused: takes an error for each official file that is of another market or kind.
 
     Raises:
         ArchiveError: for a path that is not there, a file that is not called like an official one, or nothing found.
     """
-    found: dict[str, ArchiveFile] = {}
+    found: dict[Path, ArchiveFile] = {}
+    strangers = [] if refused is None else refused
     for path in paths:
         if not path.exists():
             raise ArchiveError(f"no file or folder {path}", cure="check the path")
-        files = [archive_file(each) for each in sorted(path.rglob("*"))] if path.is_dir() else [archive_file(path)]
-        if path.is_file() and files == [None]:
-            raise ArchiveError(
-                f"{path.name} is not called like an official file",
-                cure="keep the exchange's names, such as BTCUSDT-aggTrades-2024-08-08.zip",
-            )
-        for file in files:
-            if file is not None and (file.name not in found or file.path.suffix == ".zip"):
-                found[file.name] = file
-    if not found:
+        for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            file = None if is_debris(each) else _considered(each, strangers)
+            if file is None and each is path and not strangers:
+                raise ArchiveError(
+                    f"{path.name} is not called like an official file",
+                    cure="keep the exchange's names, such as BTCUSDT-aggTrades-2024-08-08.zip",
+                )
+            if file is not None and (each.with_suffix("") not in found or each.suffix == ".zip"):
+                found[each.with_suffix("")] = file
+    if not found and strangers and refused is None:
+        raise strangers[0]
+    if not found and not strangers:
         raise ArchiveError(
             f"no official files in {', '.join(str(path) for path in paths)}",
             cure="they are called like BTCUSDT-aggTrades-2024-08-08.zip",
         )
     return sorted(found.values(), key=lambda file: (file.symbol, file.kind, -file.to_ms, file.name))
+
+
+def _considered(path: Path, refused: list[ArchiveError]) -> ArchiveFile | None:
+    """What a path is by name; one of another market or kind is refused."""
+    what = foreign(path) if path.suffix in (".zip", ".csv") else None
+    file = archive_file(path)
+    if what is None or (file is None and _MARKET_NAME.fullmatch(path.name) is None):
+        return file
+    refused.append(
+        ArchiveError(f"{path} is {what}", cure="only aggTrades, trades and klines of USD-M futures can be imported")
+    )
+    return None
+
+
+def anew(path: Path) -> str:
+    """What to do about a file that cannot be used: nobody can download anew what is his own."""
+    if path.with_name(f"{path.name}.CHECKSUM").is_file():
+        return "download it again"
+    return "download it again if it is the exchange's, correct it if it is your own"
 
 
 def checksum(path: Path) -> str:
@@ -217,8 +247,34 @@ def read_tables(file: ArchiveFile) -> Iterator[Table]:
         yield table
 
 
+def read_numbered(file: ArchiveFile) -> Iterator[tuple[Table, IntArray, IntArray]]:
+    """As `read_tables`, times as they are written, with the line of each row and the lines that cannot be read.
+
+    Raises:
+        ArchiveError: when the file is damaged, or is not what its name says.
+    """
+    fields, line = FIELDS[file.kind], 1
+    for text in _texts(file.path):
+        rows = _without_header(file, text) if line == 1 else text
+        line += int((text[: len(text) - len(rows)] == ord("\n")).sum())
+        table = read_rows(rows, fields)
+        yield table, *_lines_of(rows, table, fields, line)
+        line += int((rows == ord("\n")).sum())
+
+
+def _lines_of(text: Text, table: Table, fields: tuple[int, ...], first: int) -> tuple[IntArray, IntArray]:
+    """The numbers of the lines of rows, and of the lines that are none; `first` is that of the first line."""
+    ends = np.flatnonzero(text == ord("\n"))
+    starts = np.append(0, ends[:-1] + 1)
+    written = np.flatnonzero((ends > starts + 1) | ((ends == starts + 1) & (text[starts] != ord("\r"))))
+    if len(written) == table.rows:
+        return written + first, np.empty(0, np.int64)
+    read = np.array([read_rows(text[starts[i] : ends[i] + 1], fields).rows == 1 for i in written.tolist()], np.bool_)
+    return written[read] + first, written[~read] + first
+
+
 def _to_ms(times: IntArray) -> None:
-    in_us = times >= _FIRST_US
+    in_us = times >= FIRST_US
     if in_us.any():
         times[in_us] //= 1_000
 
@@ -236,7 +292,7 @@ def _without_header(file: ArchiveFile, text: Text) -> Text:
     if count != len(FIELDS[file.kind]):
         raise ArchiveError(
             f"{file.path.name} is no file of {file.kind}: {count} fields instead of {len(FIELDS[file.kind])}",
-            cure="download it again",
+            cure=anew(file.path),
         )
     return text if line[:1].isdigit() else text[end:]
 
@@ -254,7 +310,7 @@ def _texts(path: Path) -> Iterator[Text]:
                 else:
                     tail += chunk
                 if len(tail) > _LONGEST_LINE:
-                    raise ArchiveError(f"{path.name} holds no lines of text", cure="download it again")
+                    raise ArchiveError(f"{path.name} holds no lines of text", cure=anew(path))
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _unreadable(path, error) from error
     if tail:
@@ -265,10 +321,10 @@ def _opened(path: Path) -> IO[bytes]:
     if path.suffix != ".zip":
         return path.open("rb")
     archive = zipfile.ZipFile(path)
-    members = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+    members = [info for info in archive.infolist() if info.filename.endswith(".csv") and not is_debris(info.filename)]
     if len(members) != 1:
         archive.close()
-        raise ArchiveError(f"{path.name} holds {len(members)} CSV files instead of one", cure="download it again")
+        raise ArchiveError(f"{path.name} holds {len(members)} CSV files instead of one", cure=anew(path))
     member = archive.open(members[0])
     archive.close()  # the member keeps the file open for as long as it is read
     return member
@@ -276,4 +332,4 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _unreadable(path: Path, error: Exception) -> ArchiveError:
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return ArchiveError(f"{path.name} cannot be read: {why}", cure="download it again")
+    return ArchiveError(f"{path.name} cannot be read: {why}", cure=anew(path))

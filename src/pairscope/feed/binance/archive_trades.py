@@ -1,4 +1,4 @@
-"""The trades and bars of official files.
+"""The trades of official files.
 
 A file of trades is read once to know what it holds, its last byte and its check sum included, before the first of its
 trades is used: a damaged file changes nothing. A file that fits into memory is not read a second time.
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.interval import DAY_MS
-from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, IntArray, Origin, TradeBatch
+from pairscope.base.model import BoolArray, IntArray, Origin, TradeBatch
 from pairscope.base.runs import Runs, contains, holes, no_runs, runs_of, size, subtract, union
-from pairscope.feed.binance.archive import ArchiveFile, read_tables
+from pairscope.feed.binance.archive import ArchiveFile, anew, read_tables
 from pairscope.feed.binance.rows import Table
 
 KEPT_ROWS = 2_000_000
@@ -89,7 +88,7 @@ class TradesFile:
             times = table.whole[1][trade]
             first_ms, last_ms = min(first_ms, int(times.min())), max(last_ms, int(times.max()))
         if last_ms < 0:
-            raise ArchiveError(f"{self.file.path.name} holds no trade of its period", cure="download it again")
+            raise ArchiveError(f"{self.file.path.name} holds no trade of its period", cure=anew(self.file.path))
         self._kept = kept
         blank = subtract(blank, ids)
         return FileReport(rows, ids, blank, doubles, unsorted, strays, bad, int(first_ms), last_ms)
@@ -132,43 +131,3 @@ def _is_trade(table: Table) -> BoolArray:
 def _copied(table: Table) -> Table:
     """Without the room that was left for more rows."""
     return Table(table.whole.copy(), table.number.copy(), table.flag.copy(), table.bad)
-
-
-def read_klines(file: ArchiveFile, symbol_id: int) -> BarArray:
-    """The bars of a file of klines, oldest first, each once; they know no trade ids (0).
-
-    A kline without a trade repeats the last price; such bars are left out, as bars of trades know none either.
-
-    Raises:
-        ArchiveError: when the file is damaged, is not what its name says, or holds a bar that cannot be.
-    """
-    if file.interval is None:
-        raise ArchiveError(f"{file.path.name} is no file of klines")
-    tables = list(read_tables(file))
-    bad = sum(table.bad for table in tables)
-    opens = np.concatenate([np.empty(0, np.int64), *(table.whole[0] for table in tables)])
-    _, places = np.unique(opens, return_index=True)
-    trades = np.concatenate([np.empty(0, np.int64), *(table.whole[1] for table in tables)])[places]
-    number = np.concatenate([np.empty((7, 0)), *(table.number for table in tables)], axis=1)[:, places]
-    bars = np.zeros(len(places), BAR)
-    bars["open_time_ms"], bars["trades"] = opens[places], trades
-    for name, values in zip(_KLINE_NUMBERS, number, strict=True):
-        bars[name] = values
-    bars = bars[bars["trades"] > 0]
-    if bad or not _possible(bars, file):
-        raise ArchiveError(f"{file.path.name} holds rows that are no bars of {file.interval}", cure="download it again")
-    bars["symbol_id"], bars["interval_ms"] = symbol_id, file.interval.ms
-    bars["status"], bars["source"] = BarStatus.CLOSED, BarSource.IMPORT
-    return bars
-
-
-_KLINE_NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume", "buy_volume")
-
-
-def _possible(bars: BarArray, file: ArchiveFile) -> bool:
-    assert file.interval is not None
-    on_grid = bars["open_time_ms"] % file.interval.ms == 0
-    inside = (bars["open_time_ms"] >= file.from_ms - DAY_MS) & (bars["open_time_ms"] < file.to_ms + DAY_MS)
-    low, high = bars["low"], bars["high"]
-    ordered = (low > 0) & (low <= np.minimum(bars["open"], bars["close"])) & (high >= low) & np.isfinite(high)
-    return bool((on_grid & inside & ordered & (high >= np.maximum(bars["open"], bars["close"]))).all())
