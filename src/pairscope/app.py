@@ -186,7 +186,18 @@ class System:
 
     def _watch_changed(self) -> None:
         self.live.pairs = list(self.watching.watched.pairs)
+        self._tell_pairs()
         self.backfill.rank(self.watching.watched.symbols)
+
+    def _tell_pairs(self) -> None:
+        computed, possible = len(self.live.pairs), self.watching.watched.possible_pairs
+        if computed < possible:
+            log.warning(
+                "pairs_limited",
+                computed=computed,
+                possible=possible,
+                cure="raise most_pairs, or name pairs; others are computed when somebody looks at them",
+            )
 
     def _may_store(self) -> bool:
         return self.store.counters().error is None
@@ -242,6 +253,7 @@ class System:
             await compiled("live")
             self.intake.restore()
             self.board.warm = True
+            self._tell_pairs()
             self.store.when_ids_are_lost(self._ids_lost)
             tasks.create_task(compile_apart("all"), name="compile")  # those of tests and scans, loaded when first used
             tasks.create_task(self._care_for_ever(), name="care")
@@ -332,7 +344,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     try:
         pairs = plan.pairs if settings.pairs else ()
         asked = settings.symbols if plan.gone else plan.symbols
-        watched = WatchList(path, plan.symbols, pairs, settings.most_symbols, asked).read(plan.instruments or ())
+        watched = WatchList(path, plan.symbols, pairs, settings.most_symbols, asked, settings.most_pairs)
+        watched.read(plan.instruments or ())
         plan = replace(plan, symbols=watched.symbols, pairs=watched.pairs)
         heads = await asyncio.to_thread(store.last_trades)
         had = {store.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}

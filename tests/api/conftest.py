@@ -209,6 +209,8 @@ STATUS: dict[str, Any] = {
     },
     "clients": {"clients": 0, "topics": 0, "sent": 0, "conflated": 0, "cut_off": 0},
     "symbols": [],
+    "pairs_computed": 3,
+    "pairs_possible": 3,
 }
 
 

@@ -225,3 +225,16 @@ async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choic
     assert method["choices"] == list(METHODS) == list(method["remarks"])
     assert (entries["rsi"]["parameters"][0]["low"], entries["rsi"]["cadence"]) == (1.0, "bar")
     assert entries["lead_lag"]["needs"] == "trades"
+
+
+async def test_an_answer_of_too_many_values_is_refused_with_the_limit_to_ask_for(server: Served) -> None:
+    metrics = ",".join(f"sma:period={period}" for period in range(2, 42))
+    path = f"/analytics/{X}/series?metrics={metrics}&limit="
+    answer = await server.http.get(f"{path}5000")
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert error["code"] == "too_many_values"
+    named = int(error["cure"].split("limit=")[1].split(",")[0])
+    assert named == 2_500
+    assert (await server.http.get(f"{path}{named + 1}")).status_code == 422
+    assert (await server.http.get(f"{path}{named}")).status_code == 200

@@ -10,7 +10,7 @@ from pairscope.api.pages import not_built_page, reference_page
 from pairscope.api.schema import openapi_document
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Served
+    from tests.api.conftest import Market, Serve, Served
 
 DOCUMENT = openapi_document()
 
@@ -65,3 +65,20 @@ async def test_the_page_and_its_stylesheet_are_served(server: Served) -> None:
     assert style.status_code == 200
     assert style.headers["content-type"].startswith("text/css")
     assert "url(" not in style.text
+
+
+async def test_constant_pages_are_built_before_the_first_request_and_only_once(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(market.app()) as server:
+
+        def built_again(*_: object) -> object:
+            raise AssertionError("built in a request")
+
+        monkeypatch.setattr("pairscope.api.server.pages.reference_page", built_again)
+        monkeypatch.setattr("pairscope.api.server.openapi_document", built_again)
+        for host in (f"127.0.0.1:{server.port}", f"localhost:{server.port}"):
+            page = await server.http.get("/docs", headers={"Host": host})
+            assert page.status_code == 200
+            assert f"http://{host}/ohlc" in html.unescape(page.text)
+        assert (await server.http.get("/openapi.json")).status_code == 200

@@ -113,3 +113,13 @@ def test_a_change_that_cannot_be_written_is_no_change(tape: Path, monkeypatch: p
         watched.add("XRPUSDT")
     monkeypatch.undo()
     assert watched.symbols == opened(tape).symbols == (*START, "SOLUSDT")
+
+
+def test_of_very_many_pairs_those_of_the_first_symbols_are_kept_computed(tape: Path) -> None:
+    names = tuple(f"S{i}" for i in range(300))
+    watched = WatchList(tape, names, (), 300, most_pairs=2_000)
+    assert len(watched.pairs) == 2_000
+    assert watched.possible_pairs == 44_850
+    assert {x for _, x in watched.pairs} == set(names[:7])
+    few = WatchList(tape, names[:3], (), 300, most_pairs=2_000)
+    assert len(few.pairs) == few.possible_pairs == 3

@@ -297,6 +297,8 @@ export interface Status {
   store: StoreStatus;
   clients: ClientsStatus;
   symbols: SymbolStatus[];
+  pairs_computed: number;
+  pairs_possible: number;
 }
 export interface StatusMessage {
   type: "status";

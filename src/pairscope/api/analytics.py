@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Sequence
 from typing import cast
 
@@ -38,7 +39,8 @@ from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.live.study import CorrelationOf, MatrixStudy
 
-MOST_IN_MATRIX = 600
+MOST_VALUES = 100_000  # in one answer: encoding more would hold up everybody for tens of milliseconds
+MOST_IN_MATRIX = 300  # symbols; their correlations are 90,000 values
 
 
 async def get_analytics(context: Context, query: Query) -> msgspec.Raw:
@@ -75,6 +77,8 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
     interval = _interval(context, query)
     window = _window(context, query, interval)
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
+    limit = query.integer("limit")
+    _check_size(len(wanted), limit)
     async with context.study.turn():
         series = await context.studies.symbol_series(
             symbol,
@@ -83,7 +87,7 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
             wanted,
             from_ms=query.time_ms("from"),
             to_ms=query.time_ms("to"),
-            limit=query.integer("limit"),
+            limit=limit,
         )
     return wire.SymbolSeriesAnswer(
         symbol=symbol,
@@ -163,8 +167,13 @@ async def get_clustering(context: Context, query: Query) -> wire.Clustering:
     )
 
 
-async def get_metric_catalogue(context: Context, query: Query) -> list[wire.MetricInfo]:
-    return [_info(metric) for metric in CATALOGUE.values()]
+async def get_metric_catalogue(context: Context, query: Query) -> msgspec.Raw:
+    return msgspec.Raw(_catalogue_json())
+
+
+@functools.cache
+def _catalogue_json() -> bytes:
+    return msgspec.json.encode([_info(metric) for metric in CATALOGUE.values()])
 
 
 def _info(metric: Metric) -> wire.MetricInfo:
@@ -215,6 +224,16 @@ def _window(context: Context, query: Query, interval: Interval) -> int:
 def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | None = None) -> Sequence[Wanted]:
     names = query.names("metrics")
     return want_all(names, scope, method) if names else usual
+
+
+def _check_size(metrics: int, rows: int) -> None:
+    """Refuse an answer of too many values, naming the rows that may be asked for."""
+    if metrics * rows > MOST_VALUES:
+        raise RequestError(
+            f"{metrics} metrics of {rows:,} bars are {metrics * rows:,} values, more than {MOST_VALUES:,}",
+            cure=f"ask for limit={MOST_VALUES // metrics}, or for fewer metrics",
+            code="too_many_values",
+        )
 
 
 def _on(query: Query) -> CorrelationOf:

@@ -5,6 +5,7 @@ Plain HTML with one stylesheet of our own: the Content-Security-Policy allows no
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -19,6 +20,7 @@ _CODE, _AS_CODE = re.compile("`([^`]+)`"), r"<code>\1</code>"
 Json = Mapping[str, Any]
 
 
+@functools.cache
 def style() -> bytes:
     return _STYLE.read_bytes()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from html import escape
 from pathlib import Path
 from typing import ClassVar
 
@@ -120,6 +122,7 @@ def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.Abstr
             asyncio.create_task(hub.run(), name="hub"),
             asyncio.create_task(studies.garch.run(), name="garch"),
         ]
+        await asyncio.to_thread(_build_constants)
         try:
             yield
         finally:
@@ -132,9 +135,25 @@ def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.Abstr
     return lifespan
 
 
+def _build_constants() -> None:
+    """Before the first request, that none has to wait for it."""
+    openapi_json()
+    _reference_page()
+    pages.style()
+
+
 async def _reference(request: Request) -> Response:
     address = str(request.base_url).rstrip("/")
-    return Response(pages.reference_page(openapi_document(), address), media_type="text/html")
+    return Response(_reference_page().replace(_ADDRESS, escape(address).encode()), media_type="text/html")
+
+
+_ADDRESS = b"http://address.of.this.server"
+
+
+@functools.cache
+def _reference_page() -> bytes:
+    """Built once; only the address it is asked at differs."""
+    return pages.reference_page(openapi_document(), _ADDRESS.decode()).encode()
 
 
 async def _style(request: Request) -> Response:

@@ -84,6 +84,8 @@ class StatusBoard:
             store=self._store_status(),
             clients=NO_CLIENTS,  # the hub fills them in
             symbols=[self._symbol(symbol) for symbol in self._watching.watched.symbols],
+            pairs_computed=len(self._live.pairs),
+            pairs_possible=self._watching.watched.possible_pairs,
         )
 
     def health(self) -> wire.Health:

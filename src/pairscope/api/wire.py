@@ -370,6 +370,8 @@ class Status(Wire, frozen=True, kw_only=True):
     store: StoreStatus
     clients: ClientsStatus
     symbols: list[SymbolStatus]
+    pairs_computed: int  # kept computed; others are computed when somebody looks at them
+    pairs_possible: int  # of the watched symbols, or those of the settings
 
 
 class TapeGap(Wire, frozen=True, kw_only=True):

@@ -60,6 +60,9 @@ class Settings(BaseModel):
     most_symbols: Annotated[int, Field(ge=1, le=2_000)] = Field(
         300, description="symbols that may be watched at once; each takes about 3 MB of memory"
     )
+    most_pairs: Annotated[int, Field(ge=1, le=50_000)] = Field(
+        2_000, description="pairs that are kept computed; others are computed when somebody looks at them"
+    )
     pairs: tuple[str, ...] = Field((), description="pairs Y/X to keep computed; empty means all of the symbols")
     intervals: tuple[str, ...] = Field(("1s", "5s", "1m", "5m"), description="bar intervals kept on disk")
     trade_kind: TradeKind = Field(TradeKind.AGG, description="trade stream to record: aggTrade or trade")
@@ -196,6 +199,11 @@ class Settings(BaseModel):
                 f"{len(self.symbols)} symbols are more than the {self.most_symbols} that may be watched",
                 cure="name fewer, or raise most_symbols",
             )
+        if len(self.pairs) > self.most_pairs:
+            raise SettingsError(
+                f"{len(self.pairs)} pairs are more than the {self.most_pairs} that may be kept computed",
+                cure="name fewer, or raise most_pairs",
+            )
         if self.source == "replay" and not self.replay_file:
             raise SettingsError("replay needs a recording", cure="name one: --source replay FILE")
         if self.metric_interval not in self.intervals:
@@ -236,7 +244,7 @@ class Settings(BaseModel):
         [('B', 'A'), ('C', 'A'), ('C', 'B')]
         """
         if not self.pairs:
-            return every_pair(self.symbols)
+            return every_pair(self.symbols, self.most_pairs)
         return [self._pair(text) for text in self.pairs]
 
     def _pair(self, text: str) -> tuple[str, str]:
@@ -258,9 +266,13 @@ def live_folder(kind: TradeKind) -> str:
     return f"live-{kind.value}"
 
 
-def every_pair(symbols: Sequence[str]) -> list[tuple[str, str]]:
-    """Every two symbols as (y, x), the later one regressed on the earlier."""
-    return [(y, x) for x, y in itertools.combinations(symbols, 2)]
+def every_pair(symbols: Sequence[str], most: int) -> list[tuple[str, str]]:
+    """Every two symbols as (y, x), the later one regressed on the earlier; of very many, those of the first symbols.
+
+    >>> every_pair(["A", "B", "C"], 2)
+    [('B', 'A'), ('C', 'A')]
+    """
+    return [(y, x) for x, y in itertools.islice(itertools.combinations(symbols, 2), most)]
 
 
 def load_settings(

@@ -52,12 +52,20 @@ class WatchList:
         pairs: those of the settings; none means every two symbols.
         asked: the symbols of the settings with those that are not listed, by which they are known again.
         most: as many symbols as may be watched.
+        most_pairs: as many pairs as are kept computed.
     """
 
     def __init__(
-        self, tape: Path, start: Sequence[str], pairs: Sequence[tuple[str, str]], most: int, asked: Sequence[str] = ()
+        self,
+        tape: Path,
+        start: Sequence[str],
+        pairs: Sequence[tuple[str, str]],
+        most: int,
+        asked: Sequence[str] = (),
+        most_pairs: int = 2_000,
     ) -> None:
         self.most = most
+        self._most_pairs = most_pairs
         self._path = tape.with_name(f"{tape.name}.symbols.json")
         self._start = tuple(start)
         self._asked = tuple(asked) or self._start
@@ -71,7 +79,12 @@ class WatchList:
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        return self._fixed_pairs or tuple(every_pair(self._symbols))
+        return self._fixed_pairs or tuple(every_pair(self._symbols, self._most_pairs))
+
+    @property
+    def possible_pairs(self) -> int:
+        """As many as would be kept computed without a limit."""
+        return len(self._fixed_pairs) or len(self._symbols) * (len(self._symbols) - 1) // 2
 
     def read(self, listed: Collection[str] = ()) -> WatchList:
         """Take in what was kept, but for symbols that are no longer `listed`, where that is known.
