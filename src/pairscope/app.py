@@ -232,7 +232,9 @@ class System:
             return "disconnected"
         if self.source.plan.kind == "replay":  # played on from where it was left: what is missing is missing in it
             return "recording"
-        return "restart" if just_connected else "skipped"
+        if not just_connected:
+            return "skipped"
+        return "restart" if self.store.kept_log is None else "log_damaged"
 
     def _keep_gap(self, gap: Gap) -> None:
         self.intake.keep_gaps([gap])

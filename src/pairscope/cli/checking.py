@@ -23,6 +23,7 @@ from pairscope.cli.published import verify_published
 from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
 from pairscope.feed.binance.archive_klines import read_klines
 from pairscope.store.folder import read_announcement
+from pairscope.store.log_file import kept_logs
 from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
@@ -45,6 +46,8 @@ def doctor(parsed: dict[str, Any]) -> int:
             print(f"tape {path}\n  {error}")
             continue
         print(f"tape {path}{where}")
+        for kept in kept_logs(path):
+            print(f"  a damaged log was set aside as {kept.name}; what was lost with it is fetched again")
         print("\n".join(_table(reports, VerifiedList(path).read())) if reports else "  no symbol yet")
     return EXIT_FOUND if failed else 0
 

@@ -15,14 +15,23 @@ from pathlib import Path
 
 import duckdb
 import psutil
+import structlog
 
 from pairscope.base import files
 from pairscope.base.errors import DataFolderError
+from pairscope.store import log_file
+from pairscope.store.log_file import LogState
+
+log = structlog.get_logger()
 
 Config = dict[str, str | bool | int | float | list[str]]
 Connect = Callable[[Path, Config], duckdb.DuckDBPyConnection]
 
 _ELSEWHERE = "choose another --data-dir"
+_SAVE = (
+    f"put a copy back, or {_ELSEWHERE}; to begin anew in this place move the file, its .wal and its .days away "
+    "together, for the sealed days can still be read"
+)
 _HEADERS_BYTES = 3 * 4096  # a DuckDB file starts with three headers
 
 
@@ -46,17 +55,110 @@ def database_config(path: Path, memory_limit_mb: int) -> Config:
     }
 
 
-def open_file(path: Path, connect: Connect, config: Config) -> duckdb.DuckDBPyConnection:
-    """Open the file of a tape, making its folder when needed.
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """The open file of a tape."""
+
+    connection: duckdb.DuckDBPyConnection
+    kept_log: Path | None = None  # the damaged log that was set aside at this opening
+
+
+def open_file(path: Path, connect: Connect, config: Config) -> OpenedFile:
+    """Open the file of a tape, making its folder when needed; a damaged log is set aside, and its whole part replayed.
 
     Raises:
-        DataFolderError: when the folder cannot be written or the file is held, damaged or no DuckDB file.
+        DataFolderError: when the folder cannot be written, the file is held, damaged or no DuckDB file, or there is
+            a log and no file it belongs to.
     """
     _make_folder(path)
+    state = log_file.read_log(path)
+    _refuse_log_without_file(path, state)
     try:
-        return _connected(path, connect, config)
+        opened = _opened_with(path, connect, config, state)
+        if state is not None and opened.kept_log is None:
+            opened = _replayed(path, connect, config, state, opened)
     except duckdb.Error as error:
         raise explained(path, error) from error
+    except OSError as error:
+        raise files.not_written(log_file.log_path(path), error) from error
+    _refuse_cut_file(path, opened.connection)
+    return opened
+
+
+def _refuse_log_without_file(path: Path, state: LogState | None) -> None:
+    """DuckDB would make a new file and delete the log."""
+    if state is not None and (not path.exists() or _is_unborn(path)):
+        what = "is empty" if path.exists() else "is missing"
+        raise DataFolderError(
+            f"the tape {path} {what}, and its log {log_file.log_path(path).name} is there",
+            cure=f"put the file back beside its log; to begin a new tape, move the log away, or {_ELSEWHERE}",
+        )
+
+
+def _refuse_cut_file(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    """What is behind the end of a file is only noticed when it is read."""
+    ((blocks, block_bytes),) = connection.execute(
+        "select total_blocks, block_size from pragma_database_size() where database_name = current_database()"
+    ).fetchall()
+    if path.stat().st_size < _HEADERS_BYTES + blocks * block_bytes:
+        connection.execute("pragma disable_checkpoint_on_shutdown")  # nothing more is to be lost by closing
+        connection.close()
+        raise DataFolderError(f"the tape {path} is damaged: the end of the file is missing", cure=_SAVE)
+
+
+def _opened_with(path: Path, connect: Connect, config: Config, state: LogState | None) -> OpenedFile:
+    if state is None or not state.lost_commits:
+        connection = _connected(path, connect, config)
+        if state is not None and state.torn_bytes:  # of a commit that was never acknowledged: a kill does that
+            log.warning("log_torn", path=str(path), torn_bytes=state.torn_bytes, commits=state.commits)
+        return OpenedFile(connection)
+    kept = log_file.set_aside(path)
+    try:
+        connection = connect(path, config)
+    except duckdb.Error as error:
+        if _is_lock(error):  # the log is another's, and was being written while we looked
+            kept.unlink()
+            raise
+        _cut_log(path, kept, state.good_bytes)
+        connection = connect(path, config)
+    else:  # it dropped the rest without a word, and would write on behind it
+        connection = _without_log(path, connect, config, connection)
+    log.error("log_damaged", path=str(path), kept=str(kept), commits=state.commits, commits_lost=state.lost_commits)
+    return OpenedFile(connection, kept)
+
+
+def _replayed(path: Path, connect: Connect, config: Config, state: LogState, opened: OpenedFile) -> OpenedFile:
+    """Whether the log was replayed: one whose header is damaged is passed over in silence."""
+    if not state.commits or _is_checkpointing(path):
+        return opened
+    try:
+        ((number,),) = opened.connection.execute("select commit_number from tape_format").fetchall()
+    except duckdb.CatalogException:
+        number = -1
+    if state.tells(number) or log_file.read_log(path) is None:
+        return opened
+    kept = log_file.set_aside(path)
+    log.error("log_damaged", path=str(path), kept=str(kept), commits=0, commits_lost=state.commits)
+    return OpenedFile(_without_log(path, connect, config, opened.connection), kept)
+
+
+def _is_checkpointing(path: Path) -> bool:
+    """Whether a kill came while DuckDB moved its log into the file: the log is then in two pieces."""
+    name = log_file.log_path(path).name
+    return any(path.with_name(f"{name}.{piece}").exists() for piece in ("checkpoint", "recovery"))
+
+
+def _without_log(
+    path: Path, connect: Connect, config: Config, connection: duckdb.DuckDBPyConnection
+) -> duckdb.DuckDBPyConnection:
+    """Open again with what was replayed in the file and no log; a copy of it was kept."""
+    connection.close()
+    log_file.log_path(path).unlink(missing_ok=True)
+    return connect(path, config)
+
+
+def _cut_log(path: Path, kept: Path, good_bytes: int) -> None:
+    files.write_whole(log_file.log_path(path), kept.read_bytes()[:good_bytes])
 
 
 def _connected(path: Path, connect: Connect, config: Config) -> duckdb.DuckDBPyConnection:
@@ -114,10 +216,12 @@ def explained(path: Path, error: duckdb.Error) -> DataFolderError:
         )
     if "Cannot open file" in text:
         return DataFolderError(f"the tape {path} cannot be opened: {text}", cure=_ELSEWHERE)
-    return DataFolderError(
-        f"the tape {path} is damaged: {text}",
-        cure=f"put a copy back, move it and its .wal away to start a new one, or {_ELSEWHERE}",
-    )
+    if "WAL" in text:
+        return DataFolderError(
+            f"the tape {path} and its log do not belong together: {text}",
+            cure="put the file back that belongs to the log, or move the log away to open the tape without it",
+        )
+    return DataFolderError(f"the tape {path} is damaged: {text}", cure=_SAVE)
 
 
 def _held(path: Path, text: str) -> DataFolderError:

@@ -128,7 +128,7 @@ def stored_kind(path: Path) -> TradeKind:
     """
     if not path.is_file():
         raise DataFolderError(f"there is no tape {path}", cure="check --data-dir, or record one: pairscope run")
-    connection = folder.open_file(path, folder.connect, folder.database_config(path, 64))
+    connection = folder.open_file(path, folder.connect, folder.database_config(path, 64)).connection
     try:
         ((kind,),) = connection.execute("select trade_kind from tape_format").fetchall()
         return TradeKind(kind)

@@ -65,6 +65,7 @@ class Store:
         self._days = days
         self._queue_rows = queue_rows
         self._closed = False
+        self.kept_log: Path | None = None  # the damaged log that was set aside when the tape was opened
 
     @classmethod
     def open(
@@ -88,10 +89,12 @@ class Store:
                 tape, of another format, or holds the other kind of trade, or when its sealed days are missing.
         """
         config = folder.database_config(path, memory_limit_mb)
-        connection = folder.open_file(path, connect, config)
+        opened = folder.open_file(path, connect, config)
+        connection = opened.connection
         try:
             state = prepare(connection, path, kind)
             vault, sealed = open_vault(connection, path, disk or Disk())
+            vault.keeps_unlisted = opened.kept_log is not None
         except duckdb.Error as error:
             connection.close()
             raise folder.explained(path, error) from error
@@ -106,7 +109,9 @@ class Store:
         writer.start()
         days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))
-        return cls(path, database, writer, days, state.symbols, queue_rows)
+        store = cls(path, database, writer, days, state.symbols, queue_rows)
+        store.kept_log = opened.kept_log
+        return store
 
     def announce(self, url: str) -> None:
         """Leave the address of the running server beside the tape until it closes, for a second process to show."""

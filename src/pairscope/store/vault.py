@@ -41,6 +41,7 @@ class Vault:
         self._damaged = {part.number for part in damaged}
         self._retired: list[tuple[int, Path]] = []  # with the last read that may still need it
         self._on_damage: Callable[[Part, str], object] = lambda part, damage: None
+        self.keeps_unlisted = False  # after a damaged log, whose lost part may have listed them
 
     def when_damaged(self, callback: Callable[[Part, str], object]) -> None:
         """Be told, in the thread that notices, of each part that can no longer be read."""
@@ -173,4 +174,7 @@ class Vault:
                 elif path in lost or (number is not None and number > highest_given):
                     self.quarantine(path)
                 elif number is not None and path not in listed:
-                    self.remove(path)
+                    if self.keeps_unlisted:
+                        self.quarantine(path)
+                    else:
+                        self.remove(path)
