@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -25,7 +26,9 @@ from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FileNotWritten, StoreUnavailable
 from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import Gap, TradeBatch, TradeKind
+from pairscope.base.saying import say
 from pairscope.base.settings import Settings
+from pairscope.base.threads import apart, opened_apart
 from pairscope.feed.binance import rows
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.backfill import Backfill
@@ -332,7 +335,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     path = settings.tape_path(plan.folder)
     if plan.kind == "replay":
         clear_replayed(path)
-    store = await asyncio.to_thread(
+    opening = partial(
         Store.open,
         path,
         kind=plan.trade_kind,
@@ -343,6 +346,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         keep_data_days=settings.keep_data_days,
         keep_bar_days=settings.keep_bar_days,
     )
+    store = await opened_apart(opening, Store.close)
     try:
         pairs = plan.pairs if settings.pairs else ()
         asked = settings.symbols if plan.gone else plan.symbols
@@ -354,7 +358,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         async with open_source(plan, settings, clock, had) as source:
             yield System(settings, source, store, watched, clock)
     finally:
-        await asyncio.to_thread(store.close)
+        await apart(store.close)
 
 
 async def serve(settings: Settings, clock: Clock | None = None) -> None:
@@ -371,7 +375,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> None:
             market.add_done_callback(lambda task: _stop_on_failure(task, server))
             page = asyncio.create_task(_tell(settings, system, server), name="page")
             try:
-                await server.serve(sockets=sockets)
+                await _served(server, sockets)
             finally:
                 for task in (page, market):
                     task.cancel()
@@ -388,10 +392,21 @@ async def _tell(settings: Settings, system: System, server: uvicorn.Server) -> N
     log.info("serving", url=url, source=label, tape=str(system.store.path))
     meaning = exposure(settings.host, settings.port, settings.names())
     if meaning is not None:
-        print(meaning, flush=True)
-    print(f"pairscope is on {url}  ({label})  stop it with Ctrl-C", flush=True)
+        say(meaning)
+    say(f"pairscope is on {url}  ({label})  stop it with Ctrl-C")
     if wants_browser(settings.open) and not await asyncio.to_thread(open_browser, url):
-        print(f"no browser could be opened: open {url} yourself", flush=True)
+        say(f"no browser could be opened: open {url} yourself")
+
+
+async def _served(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+    """Serve until cancelled; requests and sockets are let go of in good order then."""
+    serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
 
 
 def _stop_on_failure(task: asyncio.Task[None], server: uvicorn.Server) -> None:

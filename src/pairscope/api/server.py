@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -183,6 +183,13 @@ def _nothing_there(otherwise: ASGIApp) -> ASGIApp:
     return answer
 
 
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals belong to the program: uvicorn would raise a captured one again before anybody has cleaned up."""
+        yield
+
+
 def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Server:
     """The server of the application; to be run with ``serve(sockets=listening)``."""
     # asyncio does this only for sockets made with an explicit protocol number. Without it every short answer waits
@@ -205,4 +212,4 @@ def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Ser
         lifespan="on",
         timeout_graceful_shutdown=3,
     )
-    return uvicorn.Server(config)
+    return _Server(config)

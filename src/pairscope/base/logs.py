@@ -38,7 +38,8 @@ def set_up_logs(level: str, file: Path | None) -> None:
         cache_logger_on_first_use=True,
     )
     terminal = logging.StreamHandler(sys.stderr)
-    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+    colours = sys.stderr is not None and sys.stderr.isatty()  # None when it was closed before the start
+    renderer = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=28)
     terminal.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     handlers: list[logging.Handler] = [terminal]
     if file is not None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
 from typing import Any, TextIO
 
 from pairscope.base.errors import SettingsError
+from pairscope.base.saying import say
 from pairscope.base.settings import Settings, load_settings
 
 EXIT_FOUND = 1
 EXIT_CANNOT_START = 2
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130  # 128 + SIGINT
+EXIT_UNREAD = 141  # 128 + SIGPIPE
 
 
 def settings_from(parsed: dict[str, Any]) -> Settings:
@@ -47,8 +50,8 @@ class ProgressLine:
     _EVERY_S = 0.1
 
     def __init__(self, out: TextIO | None = None) -> None:
-        self._out = out or sys.stderr
-        self._shown = self._out.isatty()
+        self._out = out or sys.stderr  # None when it was closed before the start
+        self._shown = self._out is not None and self._out.isatty()
         self._next_s = 0.0
         self._width = 0
 
@@ -68,13 +71,14 @@ class ProgressLine:
     def say(self, text: str) -> None:
         """A line that stays, on the standard output."""
         self.clear()
-        print(text, flush=True)
+        say(text)
 
     def clear(self) -> None:
         if self._width:
             self._write("")
 
     def _write(self, text: str) -> None:
-        self._out.write(f"\r{text.ljust(self._width)}{'' if text else chr(13)}")
-        self._out.flush()
+        with contextlib.suppress(OSError):  # the terminal is gone
+            self._out.write(f"\r{text.ljust(self._width)}{'' if text else chr(13)}")
+            self._out.flush()
         self._width = len(text)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from pairscope.base.clock import SystemClock, now_ms
@@ -15,8 +16,11 @@ from pairscope.base.errors import ArchiveError, FeedUnavailable, SettingsError, 
 from pairscope.base.interval import DAY_MS
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import TradeKind
+from pairscope.base.saying import say
 from pairscope.base.settings import Settings, live_folder
-from pairscope.cli.common import EXIT_FOUND, EXIT_INTERRUPTED, ProgressLine, settings_from
+from pairscope.base.threads import apart, opened_apart
+from pairscope.cli.common import EXIT_FOUND, ProgressLine, settings_from
+from pairscope.cli.ending import Ended, run_until_told
 from pairscope.feed.access import Access
 from pairscope.feed.binance.archive import ArchiveFile, find_archives
 from pairscope.feed.binance.archive_site import ArchiveSite
@@ -46,7 +50,7 @@ class _Bench:
 @contextlib.asynccontextmanager
 async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -> AsyncIterator[_Bench]:
     clock, line = SystemClock(), ProgressLine()
-    store = await asyncio.to_thread(
+    opening = partial(
         Store.open,
         settings.tape_path(live_folder(kind)),
         kind=kind,
@@ -54,6 +58,7 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
         commit_ms=settings.commit_ms,
         queue_rows=max(settings.queue_rows, QUEUE_ROWS),
     )
+    store = await opened_apart(opening, Store.close)
     try:
         importer = Importer(store, settings.interval_list(), clock)
         done = await asyncio.to_thread(ImportList(store.path).read)
@@ -64,7 +69,7 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
             pass  # past days belong into files of their own
     finally:
         line.clear()
-        await asyncio.to_thread(store.close)
+        await apart(store.close)
 
 
 def bring(parsed: dict[str, Any]) -> int:
@@ -82,11 +87,10 @@ def bring(parsed: dict[str, Any]) -> int:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
     refused = len(strangers)
     for kind, group in groups.items():
-        try:
-            refused += asyncio.run(_import_files(settings, kind, group, again))
-        except KeyboardInterrupt:
-            print("stopped; the same command goes on where it stopped", file=sys.stderr)
-            return EXIT_INTERRUPTED
+        ended = run_until_told(_import_files(settings, kind, group, again))
+        if ended.result is None:
+            return _stopped(ended)
+        refused += ended.result
     _warn_of_retention(settings, min(file.to_ms for file in files))
     return EXIT_FOUND if refused else 0
 
@@ -134,13 +138,16 @@ def backfill(parsed: dict[str, Any]) -> int:
         raise SettingsError(f"--from {first} is not before --to {min(last, today)}", cure="swap them")
     settings = settings_from(parsed)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
-    try:
-        refused = asyncio.run(_fetch(settings, first, last))
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on where it stopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    ended = run_until_told(_fetch(settings, first, last))
+    if ended.result is None:
+        return _stopped(ended)
     _warn_of_retention(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
-    return EXIT_FOUND if refused else 0
+    return EXIT_FOUND if ended.result else 0
+
+
+def _stopped(ended: Ended[Any]) -> int:
+    say("stopped; the same command goes on where it stopped", sys.stderr)
+    return ended.exit_code()
 
 
 def _day(text: str) -> date:

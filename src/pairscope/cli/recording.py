@@ -8,8 +8,10 @@ from typing import Any
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
+from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.cli.common import ProgressLine, settings_from
+from pairscope.cli.ending import run_until_told
 from pairscope.feed.binance.lane import LaneOptions
 from pairscope.feed.binance.recorder import Recorder
 from pairscope.feed.recording import FrameWriter
@@ -23,10 +25,9 @@ def record(parsed: dict[str, Any]) -> int:
     settings = settings_from(parsed)
     set_up_logs("warning", None)
     with FrameWriter(file) as writer:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_run(settings, writer))
+        run_until_told(_run(settings, writer))
         frames = writer.frames
-    print(f"{frames:,} frames in {file}")
+    say(f"{frames:,} frames in {file}")
     return 0
 
 

@@ -1,12 +1,12 @@
-"""``pairscope run`` and ``pairscope simulator``."""
+"""``pairscope run`` and ``pairscope simulator``. To be stopped is their ordinary end: exit code 0, by any signal."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from pairscope.base.logs import set_up_logs
 from pairscope.cli.common import settings_from
+from pairscope.cli.ending import run_until_told
 
 
 def run(parsed: dict[str, Any]) -> int:
@@ -15,7 +15,7 @@ def run(parsed: dict[str, Any]) -> int:
     # Heavy: imported once it is known that there is something to run.
     from pairscope.app import serve
 
-    asyncio.run(serve(settings))
+    run_until_told(serve(settings))
     return 0
 
 
@@ -23,5 +23,5 @@ def simulator(parsed: dict[str, Any]) -> int:
     set_up_logs("info", None)
     from pairscope.feed.simulator.exchange import serve
 
-    asyncio.run(serve(**parsed))
+    run_until_told(serve(**parsed))
     return 0

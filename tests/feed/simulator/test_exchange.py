@@ -377,7 +377,7 @@ async def test_it_runs_alone_and_says_where() -> None:
         if len(said) == 2:
             ready.set()
 
-    task = asyncio.create_task(serve(port=0, rest_port=0, seed=3, rate=20, say=say))
+    task = asyncio.create_task(serve(port=0, rest_port=0, seed=3, rate=20, tell=say))
     async with asyncio.timeout(PATIENCE_S):
         await ready.wait()
         async with connect(said[0].split()[-1] + f"/market/ws/{BTC}") as client:

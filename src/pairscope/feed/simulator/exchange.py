@@ -27,6 +27,7 @@ from picows import (
 
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.errors import SettingsError
+from pairscope.base.saying import say
 from pairscope.feed.simulator.archive import ArchiveDoor
 from pairscope.feed.simulator.connection import Limits
 from pairscope.feed.simulator.faults import Door, Faults
@@ -223,13 +224,13 @@ async def serve(
     rate: float = 1.0,
     recordings: Sequence[Path] = (),
     times: Literal["kept", "now"] = "now",
-    say: Callable[[str], None] = print,
+    tell: Callable[[str], None] = say,
 ) -> None:
     """Run the exchange alone until cancelled, or until the recordings are played to the end."""
     clock = SystemClock()
     replay = RecordingSource(recordings, clock, speed=speed, times=times) if recordings else None
     source = replay or MarketSource(Market(seed, rate), clock, speed=speed)
     async with SimulatedExchange(source, clock=clock, port=port, rest_port=rest_port) as exchange:
-        say(f"streams  {exchange.ws_url}")
-        say(f"REST     {exchange.rest_url}")
+        tell(f"streams  {exchange.ws_url}")
+        tell(f"REST     {exchange.rest_url}")
         await (replay.finished if replay else asyncio.Event()).wait()
