@@ -47,8 +47,6 @@ $(VENV)/runtime: requirements/runtime.txt | $(VENV)/bin/python
 $(VENV)/installed: $(VENV)/runtime pyproject.toml hatch_build.py $(WEB)
 	@echo "· building the dashboard and installing pairscope"
 	@$(PIP) install --no-deps -e .
-	@echo "· compiling the numeric kernels (once)"
-	@$(BIN)/python -c "from pairscope.app import warm_up; warm_up('live'); warm_up('all')"
 	@touch $@
 
 $(VENV)/developing: requirements/dev.txt $(VENV)/installed

@@ -42,9 +42,9 @@ CONTESTS = (
 BAR_GOALS = {"bar_50": (50, 0.005), "bar_1000": (1_000, 0.05)}
 CPU_GOAL, COLD_GOAL, WARM_GOAL = 25.0, 500.0, 38.0
 STARTS = {
-    "cold": "from pairscope.app import warm_up; warm_up('live'); warm_up('all')",
+    "cold": "from pairscope.live.compiling import warm_up_all; warm_up_all()",
     "warm": "from pairscope.analytics.catalogue import warm_up_live; warm_up_live()",
-    "warm, all": "from pairscope.app import warm_up; warm_up('live'); warm_up('all')",
+    "warm, all": "from pairscope.live.compiling import warm_up_all; warm_up_all()",
 }
 STARTED = {
     "cold": "every kernel, none compiled yet",

@@ -5,31 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import structlog
 import uvicorn
 
-from pairscope.analytics import catalogue
 from pairscope.api.listening import address_of, exposure, listen, open_browser, wants_browser
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
-from pairscope.bars import warm as bars_warm
 from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FileNotWritten, StoreUnavailable
-from pairscope.base.kernel import is_compiled, remember_compiled
+from pairscope.base.kernel import watch_compiles
 from pairscope.base.model import Gap, TradeBatch, TradeKind
+from pairscope.base.pulse import Pulse
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.base.threads import apart, opened_apart
-from pairscope.feed.binance import rows
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.lane import LaneOptions
@@ -44,6 +40,7 @@ from pairscope.live.archive_fill import ArchiveFill
 from pairscope.live.book import BarBook
 from pairscope.live.catching_up import CatchUp
 from pairscope.live.intake import Intake
+from pairscope.live.kernels import LIVE, Kernels
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
 from pairscope.live.watchlist import WatchList
@@ -82,7 +79,9 @@ class System:
             store.symbols.add(symbol)
         self.tracker = ContinuityTracker(store.symbols)
         self.book = BarBook(settings.interval_list(), settings.history_bars)
-        self.live = Live(symbols=store.symbols, book=self.book, pairs=watched.pairs, reader=store)
+        self.kernels = Kernels(ready=())
+        self.pulse = Pulse(clock)
+        self.live = Live(symbols=store.symbols, book=self.book, pairs=watched.pairs, reader=store, kernels=self.kernels)
         self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=self.live, clock=clock)
         self.stream = TradeStream(
             base_url=source.ws_url,
@@ -94,6 +93,7 @@ class System:
             flush_s=settings.flush_ms / 1000,
             options=LaneOptions(stale_s=settings.stale_s),
             access=source.access,
+            awake_s=self.pulse.awake_s,
         )
         self.rest = BinanceRest(source.rest_url, clock, budget=source.budget, access=source.access)
         hasty = self.rest.within(PATIENCE_S)
@@ -154,6 +154,7 @@ class System:
             archive=self.archive,
             watching=self.watching,
             clock_check=self.clock_check,
+            pulse=self.pulse,
         )
         self.app = create_app(
             settings=settings,
@@ -181,7 +182,7 @@ class System:
             take=self._take_all,
             obstructed=self._keep_gap,
             may_store=self._may_store,
-            prepare=partial(compiled, "archive"),
+            prepare=partial(self.kernels.prepare, "files"),
             folder=self.store.path.parent / "downloads",
             keep_days=self.settings.keep_data_days,
             clock=self._clock,
@@ -254,13 +255,24 @@ class System:
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""
         self._loop = asyncio.get_running_loop()
+        stop_watching = watch_compiles(self._found_compiling)
+        try:
+            await self._run()
+        finally:
+            stop_watching()
+
+    def _found_compiling(self, function: str) -> None:
+        self._loop.call_soon_threadsafe(self.kernels.found_compiling, function)  # told in any thread
+
+    async def _run(self) -> None:
         async with self.rest, self._site or contextlib.nullcontext(), asyncio.TaskGroup() as tasks:
-            await compiled("live")
+            tasks.create_task(self.pulse.run(), name="pulse")
+            await self.kernels.prepare(*LIVE)
             self.intake.restore()
             self.board.warm = True
             self._tell_pairs()
             self.store.when_ids_are_lost(self._ids_lost)
-            tasks.create_task(compile_apart("all"), name="compile")  # those of tests and scans, loaded when first used
+            tasks.create_task(self.kernels.prepare_later(), name="compile")
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.kind != "replay":
@@ -290,42 +302,6 @@ class System:
             files.write_whole(self.store.path.with_name(f"{self.store.path.name}.{REPLAYED}"), b"")
         except FileNotWritten as error:
             log.warning("replay_not_marked", cause=error.message)
-
-
-Part = Literal["live", "all", "archive"]
-
-
-def warm_up(part: Part = "all") -> None:
-    """Compile kernels, or load them from the cache: those of every bar, all of the catalogue, or those of files."""
-    if part == "live":
-        bars_warm.warm_up()
-        catalogue.warm_up_live()
-    elif part == "archive":
-        rows.warm_up()
-    else:
-        catalogue.warm_up()
-    remember_compiled(part)
-
-
-async def compiled(part: Part) -> None:
-    """Have kernels compiled and loaded."""
-    await compile_apart(part)
-    await asyncio.to_thread(warm_up, part)
-
-
-async def compile_apart(part: Part) -> None:
-    """Fill a cold cache by a process of its own, whose memory goes away with it."""
-    if is_compiled(part):
-        return
-    log.info("compiling_kernels", part=part)
-    program = f"from pairscope.app import warm_up; warm_up({part!r})"
-    compiler = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-    try:
-        await compiler.wait()
-    finally:
-        if compiler.returncode is None:
-            compiler.kill()
-            await compiler.wait()
 
 
 @contextlib.asynccontextmanager

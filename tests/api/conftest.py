@@ -163,6 +163,8 @@ STATUS: dict[str, Any] = {
     "started_ms": START_MS,
     "uptime_s": 0.0,
     "warming_up": False,
+    "kernels": {"preparing": [], "compiled_here": 0},
+    "loop": {"lag_ms_p50": 0.1, "lag_ms_p99": 1.0, "lag_ms_longest": 2.0},
     "memory_bytes": 1,
     "source": {
         "kind": "simulator",

@@ -10,6 +10,7 @@ from pairscope.api import wire
 from pairscope.api.errors import Busy
 from pairscope.api.hub import Client, Hub, Limits
 from pairscope.base.clock import ManualClock
+from pairscope.live.kernels import Kernels, Part
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market
@@ -287,3 +288,38 @@ async def test_a_hub_that_runs_listens_and_ticks_and_stops_listening(market: Mar
     await read(client)
     market.trade(1_000)
     assert await read(client) == []
+
+
+async def test_a_topic_whose_code_is_being_compiled_says_so_and_begins_by_itself(
+    market: Market, clock: ManualClock
+) -> None:
+    market.live.kernels = Kernels(ready=["symbols"])
+    hub = hub_of(market, clock)
+    client = hub.connect()
+    pair, huber = "pair:ETHUSDT:BTCUSDT:1s:30:ols", "pair:ETHUSDT:BTCUSDT:1s:30:huber"
+    for topic in (BTC, pair, huber, "status"):
+        assert ask(hub, client, "sub", topic)
+    told = {message.topic: type(message) for message in await read(client)}
+    assert told == {
+        BTC: wire.SymbolSnapshot,
+        pair: wire.Preparing,
+        huber: wire.Preparing,
+        "status": wire.StatusMessage,
+    }
+    ask(hub, client, "unsub", huber)
+    parts: tuple[Part, ...] = ("pairs", "tests")
+    for part in parts:
+        market.live.kernels.add([part])
+    assert [(message.topic, type(message)) for message in await read(client)] == [(pair, wire.PairSnapshot)]
+
+
+async def test_what_waits_for_its_code_counts_as_followed(market: Market, clock: ManualClock) -> None:
+    market.live.kernels = Kernels(ready=["symbols"])
+    hub = hub_of(market, clock, topics_per_client=1)
+    client = hub.connect()
+    ask(hub, client, "sub", "pair:ETHUSDT:BTCUSDT:1s:30:ols")
+    ask(hub, client, "sub", BTC)
+    assert {type(message) for message in await read(client)} == {wire.Preparing, wire.ErrorMessage}
+    hub.disconnect(client)
+    market.live.kernels.add(["pairs"])
+    assert hub.counters().topics == 0

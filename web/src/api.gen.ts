@@ -153,6 +153,11 @@ export interface Health {
   version: string;
   problems: string[];
 }
+/** Compiled numeric code: made by other processes, in parts. */
+export interface KernelsStatus {
+  preparing: string[];
+  compiled_here: number;
+}
 export interface LatestTrades {
   symbol: string;
   trades: TradeColumns;
@@ -167,6 +172,12 @@ export interface LeadLagCurve {
   reason: string | null;
   lags_ms: number[];
   contrasts: (number | null)[];
+}
+/** How late this process came to its work within the last minute. */
+export interface LoopStatus {
+  lag_ms_p50: number;
+  lag_ms_p99: number;
+  lag_ms_longest: number;
 }
 export interface MetricInfo {
   name: string;
@@ -262,6 +273,11 @@ export interface Ping {
   type: "ping";
   now_ms: number;
 }
+/** What the topic needs is still being compiled; its snapshot comes when that is done. */
+export interface Preparing {
+  type: "preparing";
+  topic: string;
+}
 /** One metric: its value, or null with the reason, and what it was computed from. */
 export interface Quantity {
   value: number | string | null;
@@ -273,7 +289,7 @@ export interface Quantity {
   reason?: string | null;
   backfilled?: number;
 }
-export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | ErrorMessage;
+export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | Preparing | ErrorMessage;
 export interface SourceStatus {
   kind: "live" | "replay" | "simulator";
   requested: "auto" | "live" | "replay" | "simulator";
@@ -289,6 +305,8 @@ export interface Status {
   started_ms: number;
   uptime_s: number;
   warming_up: boolean;
+  kernels: KernelsStatus;
+  loop: LoopStatus;
   memory_bytes: number;
   source: SourceStatus;
   notices: string[];

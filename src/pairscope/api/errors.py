@@ -75,7 +75,7 @@ def retry_headers(error: PairscopeError) -> dict[str, str]:
     """When to come back, for those errors that pass."""
     if error.http_status != 503:
         return {}
-    return {"Retry-After": str(error.retry_after_s if isinstance(error, Busy) else RETRY_AFTER_S)}
+    return {"Retry-After": str(RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s)}
 
 
 def internal_error() -> PairscopeError:
@@ -87,7 +87,7 @@ def internal_error() -> PairscopeError:
 
 async def on_pairscope_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PairscopeError)
-    if error.http_status >= 500:
+    if error.http_status >= 500 and error.retry_after_s is None:
         log.warning("request_failed", path=request.url.path, code=error.code, error=str(error))
     return Response(error_json(error), error.http_status, headers=retry_headers(error), media_type=JSON)
 

@@ -23,6 +23,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
 from pairscope.base.reading import read_choice, read_integer, read_window
+from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.state import Live, LiveUpdate
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Client:
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
         self.topics: dict[str, Topic] = {}
+        self.waiting: dict[str, wire.Subscribe] = {}  # for a part of the compiled code, by topic
         self.bad_messages = 0
 
 
@@ -81,6 +83,7 @@ class Hub:
         self._cut_off = 0
         self._next_second_s = 0.0
         self._last_seq = 0
+        live.kernels.when_ready(self._prepared)
 
     def counters(self) -> wire.ClientsStatus:
         return wire.ClientsStatus(
@@ -119,6 +122,7 @@ class Hub:
         """Let a client go; its topics are kept for a while, so that it can resume."""
         for name in list(client.topics):
             self._leave(client, name)
+        client.waiting.clear()
         self._clients.discard(client)
         self._conflated += client.mailbox.conflated
 
@@ -130,18 +134,26 @@ class Hub:
 
     def receive(self, client: Client, text: str | bytes) -> bool:
         """Do what a client asks; False when it has sent so much nonsense that it should be let go."""
-        topic: str | None = None
         try:
             message = _decode(text, self.limits.message_characters)
-            topic = message.topic[:200]
+        except PairscopeError as error:
+            self._refuse(client, None, error)
+        else:
+            self._do(client, message)
+        return client.bad_messages < self.limits.bad_messages
+
+    def _do(self, client: Client, message: wire.Subscribe | wire.Unsubscribe) -> None:
+        try:
             if isinstance(message, wire.Subscribe):
                 self._subscribe(client, message)
             else:
                 self._unsubscribe(client, message)
         except PairscopeError as error:
-            client.bad_messages += 1
-            client.mailbox.post(topic or "", encode(wire.ErrorMessage(topic=topic, error=error_body(error))))
-        return client.bad_messages < self.limits.bad_messages
+            self._refuse(client, message.topic[:200], error)
+
+    def _refuse(self, client: Client, topic: str | None, error: PairscopeError) -> None:
+        client.bad_messages += 1
+        client.mailbox.post(topic or "", encode(wire.ErrorMessage(topic=topic, error=error_body(error))))
 
     def _subscribe(self, client: Client, message: wire.Subscribe) -> None:
         read_integer("limit", str(message.limit), 1, MOST_ROWS)
@@ -149,8 +161,13 @@ class Hub:
             raise Busy("too much waits to be read", cure="read the messages, then subscribe again")
         name, build = self._read_topic(message.topic)
         topic = self._topics.get(name)
-        if name not in client.topics and len(client.topics) >= self.limits.topics_per_client:
-            raise Busy(f"{len(client.topics)} topics are followed", cure="unsubscribe from one first", code="too_many")
+        followed = {*client.topics, *client.waiting}
+        if name not in followed and len(followed) >= self.limits.topics_per_client:
+            raise Busy(f"{len(followed)} topics are followed", cure="unsubscribe from one first", code="too_many")
+        if name != STATUS and not self._live.kernels.has(_part_of(name)):
+            client.waiting[name] = message
+            client.mailbox.keep(name, "preparing", encode(wire.Preparing(topic=name)))
+            return
         if topic is None:
             if len(self._topics) >= self.limits.topics:
                 raise Busy("too many topics are followed", cure="try again in a minute")
@@ -161,8 +178,17 @@ class Hub:
 
     def _unsubscribe(self, client: Client, message: wire.Unsubscribe) -> None:
         name, _ = self._read_topic(message.topic)
+        client.waiting.pop(name, None)
         if name in client.topics:
             self._leave(client, name)
+
+    def _prepared(self) -> None:
+        """One more part of the compiled code is there: what waited for it begins."""
+        for client in self._clients:
+            for name, message in list(client.waiting.items()):
+                if self._live.kernels.has(_part_of(name)):
+                    del client.waiting[name]
+                    self._do(client, message)
 
     def _leave(self, client: Client, name: str) -> None:
         topic = client.topics.pop(name)
@@ -265,6 +291,12 @@ def _each_once(pairs: list[tuple[str, object]]) -> None:
     for key in keys:
         if keys.count(key) > 1:
             raise RequestError(f"'{key[:40]}' is given more than once", cure="give it once")
+
+
+def _part_of(name: str) -> Part:
+    """The part of the compiled code that a topic needs."""
+    kind, *rest = name.split(":")
+    return part_of_pair(rest[-1]) if kind == "pair" else "symbols"
 
 
 _decoder: msgspec.json.Decoder[wire.Subscribe | wire.Unsubscribe] = msgspec.json.Decoder(wire.ClientMessage)

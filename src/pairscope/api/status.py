@@ -12,6 +12,7 @@ from pairscope.api import wire
 from pairscope.api.standing import Standing
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import OF_IMPORTS
+from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
@@ -50,6 +51,7 @@ class StatusBoard:
         archive: ArchiveFill | None,
         watching: Watching,
         clock_check: ClockCheck,
+        pulse: Pulse,
     ) -> None:
         self.warm = False
         self._settings = settings
@@ -66,6 +68,7 @@ class StatusBoard:
         self._archive = archive
         self._watching = watching
         self._standing = Standing(source, stream, budget, archive, watching, clock_check)
+        self._pulse = pulse
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
 
@@ -76,6 +79,11 @@ class StatusBoard:
             started_ms=self._started_ms,
             uptime_s=round(self._clock.monotonic_s() - self._started_s, 3),
             warming_up=not self.warm,
+            kernels=wire.KernelsStatus(
+                preparing=[part for part in self._live.kernels.missing if part != "files"],  # made when first needed
+                compiled_here=self._live.kernels.compiled_here,
+            ),
+            loop=self._loop(),
             memory_bytes=psutil.Process().memory_info().rss,
             source=self._source_status(),
             notices=self._standing.notices(),
@@ -96,6 +104,8 @@ class StatusBoard:
         state = self._stream.health.state
         if state in ("down", "stale"):
             problems.append(f"the feed is {state}: {self._stream.health.last_error or 'no trades'}")
+        if late := self._pulse.lag().problem:
+            problems.append(late)
         condition = "degraded" if problems else "ok" if self.warm and state != "connecting" else "starting"
         return wire.Health(status=condition, version=__version__, problems=problems)  # type: ignore[arg-type]
 
@@ -170,6 +180,10 @@ class StatusBoard:
             quarantined=[f"{part}: {part.damage}" for part in self._store.quarantined()],
             keep_data_days=self._settings.keep_data_days,
         )
+
+    def _loop(self) -> wire.LoopStatus:
+        lag = self._pulse.lag()
+        return wire.LoopStatus(lag_ms_p50=lag.p50_ms, lag_ms_p99=lag.p99_ms, lag_ms_longest=lag.longest_ms)
 
     def _source_status(self) -> wire.SourceStatus:
         plan = self._plan

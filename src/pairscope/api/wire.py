@@ -356,12 +356,29 @@ class SymbolsWatched(Wire, frozen=True, kw_only=True):
     most_symbols: int
 
 
+class KernelsStatus(Wire, frozen=True, kw_only=True):
+    """Compiled numeric code: made by other processes, in parts."""
+
+    preparing: list[str]  # parts that are not there yet
+    compiled_here: int  # functions this process had to compile itself: always 0, or a fault of pairscope
+
+
+class LoopStatus(Wire, frozen=True, kw_only=True):
+    """How late this process came to its work within the last minute."""
+
+    lag_ms_p50: float
+    lag_ms_p99: float
+    lag_ms_longest: float
+
+
 class Status(Wire, frozen=True, kw_only=True):
     version: str
     now_ms: int
     started_ms: int
     uptime_s: float
     warming_up: bool  # numeric kernels are still being compiled
+    kernels: KernelsStatus
+    loop: LoopStatus
     memory_bytes: int
     source: SourceStatus
     notices: list[str]  # that people should see on every page; empty when all is well
@@ -526,6 +543,12 @@ class Ping(Wire, frozen=True, kw_only=True, tag_field="type", tag="ping"):
     now_ms: int
 
 
+class Preparing(Wire, frozen=True, kw_only=True, tag_field="type", tag="preparing"):
+    """What the topic needs is still being compiled; its snapshot comes when that is done."""
+
+    topic: str
+
+
 class ErrorMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="error"):
     topic: str | None
     error: ErrorBody
@@ -540,5 +563,6 @@ ServerMessage = (
     | PairMetrics
     | StatusMessage
     | Ping
+    | Preparing
     | ErrorMessage
 )

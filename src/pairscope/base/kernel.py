@@ -9,8 +9,12 @@ index does not notice an edit to a callee in another file; in the folder that Nu
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,11 +23,14 @@ import numba
 import numpy as np
 import platformdirs
 from numba import njit
-from numba.core import config
+from numba.core import config, event
 from numpy.typing import NDArray
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T", bound=np.generic)
+_TOLD = "KERNEL_CACHE_DIR"  # by a process that has made a passing one to those it starts
+CACHES_KEPT = 3  # of other sources, beside the present one
+CACHE_IN_USE_S = 24 * 3600.0
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -37,14 +44,30 @@ def _sources_hash() -> str:
 
 
 def _cache_folder() -> Path | None:
+    told = os.environ.get(_TOLD)
+    if told is not None:
+        return Path(told)
     named = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(named) / "pairscope" if named else Path(platformdirs.user_cache_dir("pairscope"))
     folder = cache / "kernels" / _sources_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a read-only home: compile in memory at each start
+        if os.access(folder, os.W_OK) or (folder / "rest").exists():
+            return folder
+    except OSError:
+        pass
+    return _passing_folder()
+
+
+def _passing_folder() -> Path | None:
+    """In a read-only home: a cache for this process and those that compile for it."""
+    try:
+        folder = tempfile.mkdtemp(prefix="pairscope-kernels-")
+    except OSError:  # compile in memory
         return None
-    return folder
+    os.environ[_TOLD] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 _FOLDER = _cache_folder()
@@ -61,6 +84,47 @@ def remember_compiled(part: str) -> None:
     """Say that a part is in the cache now."""
     if _FOLDER is not None:
         (_FOLDER / part).touch()
+
+
+def forget_old_caches() -> None:
+    """Delete what was compiled of other sources, but for the newest few and what was used of late."""
+    if _FOLDER is None:
+        return
+    os.utime(_FOLDER)
+    others = sorted((each for each in _FOLDER.parent.iterdir() if each != _FOLDER), key=_used_s, reverse=True)
+    for each in others[CACHES_KEPT:]:
+        if time.time() - _used_s(each) > CACHE_IN_USE_S:
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _used_s(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # another process has deleted it
+        return 0.0
+
+
+class CompileWatch(event.Listener):
+    """Told of each function that is compiled in this process, and not loaded from the cache."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self._told = told
+
+    def on_start(self, event: event.Event) -> None:
+        dispatcher = (event.data or {}).get("dispatcher")
+        function = getattr(dispatcher, "py_func", None)
+        self._told(f"{function.__module__}.{function.__qualname__}" if function else str(dispatcher))
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+def watch_compiles(told: Callable[[str], None]) -> Callable[[], None]:
+    """Be told of each compilation in this process from now on, in its thread; returns the way to stop it."""
+    listener = CompileWatch(told)
+    register, unregister = cast(Any, event.register), cast(Any, event.unregister)
+    register("numba:compile", listener)
+    return lambda: unregister("numba:compile", listener)
 
 
 def kernel(function: _F) -> _F:

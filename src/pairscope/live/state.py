@@ -15,6 +15,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, SymbolTable
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW
 from pairscope.live.book import BarBook
+from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
 from pairscope.live.windows import (
     Measured,
     PairSeries,
@@ -69,12 +70,14 @@ class Live:
         book: BarBook,
         pairs: Sequence[tuple[str, str]],
         reader: BarReader,
+        kernels: Kernels | None = None,
     ) -> None:
         self.symbols = symbols
         self.intervals = book.intervals
         self.pairs = list(pairs)
         self.reads = Workers("read", READS_AT_ONCE)
         self._book = book
+        self.kernels = kernels or Kernels()
         self._reader = reader
         self._listeners: list[Callable[[LiveUpdate], None]] = []
 
@@ -98,12 +101,14 @@ class Live:
     ) -> dict[str, Measured]:
         """Metrics of a symbol over the newest `window` bars, the open one included."""
         check_window(window)
+        self.kernels.need(part_of_symbol(wanted))
         at_ms = self._book.newest_open_ms(self._kept(interval))
         return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms, wanted)
 
     def pair_metrics(self, y: str, x: str, interval: Interval, window: int, method: str = "ols") -> dict[str, Measured]:
         """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
         self.check_pair(y, x, window)
+        self.kernels.need(part_of_pair(method))
         at_ms = self._book.newest_open_ms(self._kept(interval))
         legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
         return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[method])
@@ -113,6 +118,7 @@ class Live:
     ) -> PairSeries:
         """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
         self.check_pair(y, x, window)
+        self.kernels.need(part_of_pair(method))
         span = self.newest([y, x], interval, window, limit)
         return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, method)
 

@@ -27,6 +27,7 @@ from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch
 from pairscope.live.garch import GarchDesk
+from pairscope.live.kernels import part_of_pair, part_of_symbol
 from pairscope.live.state import Live, Span, check_window
 from pairscope.live.windows import (
     Fitted,
@@ -116,6 +117,9 @@ class Studies:
     ) -> PairStudy:
         """Rows of a pair and its metrics at the last of them; with `tests` also the curves of its trades."""
         self._live.check_pair(y, x, window)
+        self._live.kernels.need(
+            "tests" if tests and part_of_pair(method, wanted) != "rest" else part_of_pair(method, wanted)
+        )
         span = await self._live.span([y, x], interval, window, from_ms, to_ms, limit)
         ticks = None
         if tests or any(each.metric.needs == "trades" for each in wanted):
@@ -130,6 +134,7 @@ class Studies:
     ) -> dict[str, Measured]:
         """The present metrics of a symbol, the open bar included."""
         check_window(window)
+        self._live.kernels.need(part_of_symbol(wanted))
         garch = None
         if any(each.metric.needs == "fit" for each in wanted):
             garch = await self._fitted(symbol, interval)
@@ -156,6 +161,7 @@ class Studies:
             RequestError: for metrics that have no past, because they are fitted in the background.
         """
         check_window(window)
+        self._live.kernels.need("rest")
         for each in wanted:
             if each.metric.needs == "fit":
                 raise RequestError(f"{each.name} has no series", cure="ask for its present value", code="no_series")
@@ -169,6 +175,7 @@ class Studies:
     ) -> MatrixStudy:
         """Correlations over the newest window, or the one that ends before `to_ms`."""
         check_window(window)
+        self._live.kernels.need("rest")
         if on == "hy" and len(symbols) > MOST_BY_TRADES:
             raise RequestError(
                 f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"

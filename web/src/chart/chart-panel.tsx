@@ -76,6 +76,13 @@ export function ChartPanel(props: Props) {
           </Notice>
         </Cover>
       ) : null}
+      {phase === "preparing" && !isPending ? (
+        <Cover>
+          <Notice title="Being prepared">
+            The numeric code for this is compiled once after an installation or an upgrade. It comes by itself.
+          </Notice>
+        </Cover>
+      ) : null}
       {refusal ? (
         <Cover>
           <Notice title={refusal.message} action={<HomeButton />}>

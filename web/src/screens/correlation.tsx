@@ -143,7 +143,9 @@ function Matrix({ polled, isOld, onOpen }: MatrixProps) {
           <Heatmap clustering={polled.data} size={size} onOpen={onOpen} />
         </div>
       ) : null}
-      {!polled.data && polled.failure ? <Notice title="No correlations">{polled.failure}</Notice> : null}
+      {!polled.data && polled.failure ? (
+        <Notice title={polled.isPreparing ? "Being prepared" : "No correlations"}>{polled.failure}</Notice>
+      ) : null}
       {polled.data || polled.failure ? null : <TableSkeleton />}
     </div>
   );

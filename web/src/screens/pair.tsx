@@ -175,7 +175,7 @@ function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent }: St
   );
 }
 
-function HealthCell({ tests: { data, failure, isOther } }: { tests: Polled<PairAnswer> }) {
+function HealthCell({ tests: { data, failure, isOther, isPreparing } }: { tests: Polled<PairAnswer> }) {
   const info = useCatalogue("pair").get("health");
   const health = data?.tests?.health;
   const isKnown = health !== undefined && !failure && !isOther;
@@ -186,7 +186,9 @@ function HealthCell({ tests: { data, failure, isOther } }: { tests: Polled<PairA
       tone={isKnown ? CONDITIONS[health.condition].tone : "text-dim"}
       detail={
         failure
-          ? "not refreshed"
+          ? isPreparing
+            ? "being prepared"
+            : "not refreshed"
           : health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`
       }
       info={info}

@@ -136,7 +136,16 @@ function ServerCard({ status }: { status: Status }) {
         ["started", dateTime(status.started_ms, zone)],
         ["up for", duration(status.uptime_s)],
         ["memory", bytes(status.memory_bytes)],
-        ["numerical kernels", status.warming_up ? "being prepared" : "ready"],
+        [
+          "numerical kernels",
+          status.kernels.preparing.length ? `being prepared: ${status.kernels.preparing.join(", ")}` : "ready",
+          status.kernels.compiled_here > 0,
+        ],
+        [
+          "late to its work",
+          `${fixed(status.loop.lag_ms_p50, 0)} · ${fixed(status.loop.lag_ms_p99, 0)} ms (p50 · p99)`,
+        ],
+        ["longest standstill", `${fixed(status.loop.lag_ms_longest, 0)} ms`, status.loop.lag_ms_longest > 2_000],
         ["browsers", `${fixed(clients.clients, 0)}, ${fixed(clients.topics, 0)} topics`],
         ["messages sent", fixed(clients.sent, 0)],
         ["merged", fixed(clients.conflated, 0)],

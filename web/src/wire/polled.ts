@@ -2,12 +2,18 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
+import { Refused } from "./client";
 import { useCloses } from "./closes";
+
+const ASK_AGAIN_MS = 2_000;
+
+const isWarmingUp = (cause: unknown) => cause instanceof Refused && cause.body.code === "warming_up";
 
 export interface Polled<T> {
   data: T | undefined;
   isOther: boolean; // `data` was asked for with other parameters: the new answer is on its way
   failure: string | undefined; // the newest request was refused or lost; `data` is of an earlier one
+  isPreparing: boolean; // it was refused because the server still compiles what it needs; it is asked for again
   receivedMs: number; // when `data` arrived, on the browser's clock
 }
 
@@ -23,17 +29,20 @@ interface Asked<T> {
 export function usePolled<T>({ picture, key, ask, stepMs, leastMs, isWanted = true }: Asked<T>): Polled<T> {
   const closes = useCloses(stepMs, leastMs);
   const about = picture.join(" ");
-  const { data, error, isPlaceholderData, dataUpdatedAt, refetch } = useQuery<T>({
+  const { data, error, failureReason, isPlaceholderData, dataUpdatedAt, refetch } = useQuery<T>({
     queryKey: [about, ...key],
     queryFn: ({ signal }) => ask(signal),
     placeholderData: (previous, query) => (query?.queryKey[0] === about ? keepPreviousData(previous) : undefined),
     enabled: isWanted,
-    retry: false, // the next bar is soon enough
+    retry: (_, cause) => isWarmingUp(cause), // otherwise the next bar is soon enough
+    retryDelay: ASK_AGAIN_MS,
     staleTime: leastMs,
     gcTime: 60_000,
   });
   useEffect(() => {
     if (closes > 0 && isWanted) refetch({ cancelRefetch: false });
   }, [closes, refetch, isWanted]);
-  return { data, isOther: isPlaceholderData, failure: error?.message, receivedMs: dataUpdatedAt };
+  const isPreparing = isWarmingUp(failureReason);
+  const failure = isPreparing ? failureReason?.message : error?.message;
+  return { data, isOther: isPlaceholderData, failure, isPreparing, receivedMs: dataUpdatedAt };
 }

@@ -28,7 +28,7 @@ export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
 
 /** Everything known of a topic. The tables are changed in place; the counters say when. */
 export interface TopicState {
-  phase: "loading" | "ready" | "refused";
+  phase: "loading" | "preparing" | "ready" | "refused"; // preparing: the server still compiles what it needs
   seq: number | undefined;
   bars: BarColumns | undefined; // of the symbol, or of y in a pair
   pair: PairColumns | undefined;
@@ -95,6 +95,10 @@ export function applyMessage(state: TopicState, message: TopicMessage): Verdict 
       }
       return verdict;
     }
+    case "preparing":
+      state.phase = state.bars ? state.phase : "preparing";
+      state.version++;
+      return "apply";
     case "error":
       state.phase = state.bars ? state.phase : "refused";
       state.error = message.error;

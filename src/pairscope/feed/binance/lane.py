@@ -46,6 +46,7 @@ class Lane:
         flush: called when the buffer is full.
         changed: called when the state, the error or the number of connections changed.
         is_quiet: asked before a silent connection is given up: whether the exchange had nothing to deliver.
+        awake_s: a time that stands still when this process does; silence is counted by it.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Lane:
         options: LaneOptions,
         rng: random.Random | None = None,
         is_quiet: Callable[[Lane], Awaitable[bool]] | None = None,
+        awake_s: Callable[[], float] | None = None,
     ) -> None:
         self.streams = list(streams)
         self.frames = Frames(clock, lambda: flush(self))
@@ -72,6 +74,7 @@ class Lane:
         self._connect = connect
         self._changed = changed
         self._clock = clock
+        self._awake_s = awake_s or clock.monotonic_s  # while this process stood still, nobody was silent
         self._options = options
         self._backoff = Backoff(rng=rng)
         self._is_quiet = is_quiet
@@ -129,7 +132,7 @@ class Lane:
         except asyncio.CancelledError:
             connection.close()
             raise
-        self.subscribed_s = self._clock.monotonic_s()
+        self.subscribed_s = self._awake_s()
         log.info("feed_subscribed", streams=len(self.streams))
         self._changed()
         return connection
@@ -189,7 +192,7 @@ class Lane:
 
     def _stalled(self) -> str | None:
         """Whether the connection has been silent for longer than these symbols together ever are."""
-        now_s = self._clock.monotonic_s()
+        now_s = self._awake_s()
         if not self.streams or now_s < self._quiet_until_s:
             return None
         if self._heard_s is None:
@@ -208,7 +211,7 @@ class Lane:
         """Whether the silence is that of the market; an answer holds for a while."""
         if self._is_quiet is None or not await self._is_quiet(self):
             return False
-        self._quiet_until_s = self._clock.monotonic_s() + QUIET_S
+        self._quiet_until_s = self._awake_s() + QUIET_S
         if self.state != "live":
             self._become("live", None)
         return True

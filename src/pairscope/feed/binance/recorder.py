@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FileNotWritten
 from pairscope.base.model import TradeKind
+from pairscope.base.pulse import Pulse
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import Connection, Frames, connect
 from pairscope.feed.binance.lane import Lane, LaneOptions
@@ -42,6 +43,7 @@ class Recorder:
         self._options = options or LaneOptions()
         self._tls = tls
         self._access = access or Access.direct(clock)
+        self._pulse = Pulse(clock)
         names = [stream_name(symbol, kind) for symbol in watch]
         groups = [names[i : i + STREAMS_PER_CONNECTION] for i in range(0, len(names), STREAMS_PER_CONNECTION)]
         self._lanes = [self._lane(group) for group in groups]
@@ -59,6 +61,7 @@ class Recorder:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._pulse.run(), name="record-pulse")
                 for lane in self._lanes:
                     tasks.create_task(lane.run(), name="record-lane")
                 while True:
@@ -89,7 +92,7 @@ class Recorder:
                 trades += 1
         self.frames += trades
         if trades:
-            lane.heard(trades, self._clock.monotonic_s())
+            lane.heard(trades, self._pulse.awake_s())
 
     def _lane(self, names: Sequence[str]) -> Lane:
         return Lane(
@@ -99,6 +102,7 @@ class Recorder:
             changed=lambda: None,
             clock=self._clock,
             options=self._options,
+            awake_s=self._pulse.awake_s,
         )
 
     async def _connect(self, frames: Frames) -> Connection:

@@ -61,6 +61,7 @@ class TradeStream:
         tls: ssl.SSLContext | None = None,
         access: Access | None = None,
         rng: random.Random | None = None,
+        awake_s: Callable[[], float] | None = None,
     ) -> None:
         self.health = FeedHealth(since_ms=now_ms(clock))
         self.options = options or LaneOptions()
@@ -68,6 +69,7 @@ class TradeStream:
         self._kind = kind
         self._symbols = symbols
         self._clock = clock
+        self._awake_s = awake_s or clock.monotonic_s  # silence is counted by it
         self._sink = sink
         self._flush_s = flush_s
         self._per_connection = per_connection
@@ -98,7 +100,7 @@ class TradeStream:
     def subscribed_for_s(self) -> float | None:
         """How long ago the newest connection subscribed; None before the first."""
         since = [lane.subscribed_s for lane in self._lanes if lane.subscribed_s is not None]
-        return self._clock.monotonic_s() - max(since) if since else None
+        return self._awake_s() - max(since) if since else None
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
@@ -122,7 +124,7 @@ class TradeStream:
         symbol_id = self._symbols.add(symbol)
         if symbol_id in self._expected:
             return
-        self._expected[symbol_id] = Expectation(self._clock.monotonic_s())
+        self._expected[symbol_id] = Expectation(self._awake_s())
         name = stream_name(symbol, self._kind)
         room = next((lane for lane in self._lanes if len(lane.streams) < self._per_connection), None)
         if room is not None:
@@ -163,7 +165,7 @@ class TradeStream:
 
         Silence counts from the subscription on: why a lane without a connection is silent is known.
         """
-        now_s = self._clock.monotonic_s()
+        now_s = self._awake_s()
         silent = []
         for lane in self._lanes:
             if not lane.connections or lane.subscribed_s is None:
@@ -183,7 +185,7 @@ class TradeStream:
             return None
         symbol_id = self._symbols.index(symbol)
         since_s = max(lane.subscribed_s, self._expected[symbol_id].since_s, self._renewed_s.get(symbol_id, 0.0))
-        return self._clock.monotonic_s() - since_s
+        return self._awake_s() - since_s
 
     async def listen_anew(self, symbol: str, cause: str) -> None:
         """The exchange traded, and it was not heard: subscribe anew, and if that was done before, elsewhere.
@@ -194,7 +196,7 @@ class TradeStream:
         if lane is None:
             return
         name, again = stream_name(symbol, self._kind), symbol_id in self._renewed_s
-        self._renewed_s[symbol_id] = self._clock.monotonic_s()
+        self._renewed_s[symbol_id] = self._awake_s()
         if len(lane.streams) == 1:
             lane.leave(cause)
         elif not again:
@@ -226,6 +228,7 @@ class TradeStream:
             options=self.options,
             rng=self._rng,
             is_quiet=self._is_quiet,
+            awake_s=self._awake_s,
         )
 
     async def _connect(self, frames: Frames) -> Connection:
@@ -268,7 +271,7 @@ class TradeStream:
             self._sink(decoded)
 
     def _heard(self, lane: Lane, decoded: Decoded) -> None:
-        now_s = self._clock.monotonic_s()
+        now_s = self._awake_s()
         trades, count = decoded.trades, len(decoded.trades)
         symbol_ids, from_end = np.unique(trades.symbol_id[::-1], return_index=True)
         lags_ms = (trades.received_ns / 1e6 - trades.time_ms)[count - 1 - from_end]
@@ -278,7 +281,7 @@ class TradeStream:
                 self._renewed_s.pop(symbol_id, None)
                 self._lags.setdefault(symbol_id, deque(maxlen=LAGS_KEPT)).append(lag_ms)
         lane.heard(count, now_s)
-        self.health.rate.add(count, now_s)
+        self.health.rate.add(count, self._clock.monotonic_s())
         self.health.lag_ms.append(trades.received_ns[-1] / 1e6 - decoded.event_ms)
 
     def _take_note(self, lane: Lane, item: Note) -> None:

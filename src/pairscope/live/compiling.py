@@ -1,0 +1,157 @@
+"""The parts of the compiled code: each is made by calling what a server calls, in a process of its own.
+
+``python -m pairscope.live.compiling symbols pairs`` fills the cache; with `apart` it ends when what started it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from pairscope.analytics import catalogue
+from pairscope.analytics.clusters import cluster, distances
+from pairscope.analytics.ticks import PairTicks, Tape, tape_of
+from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.bars import warm
+from pairscope.base.interval import Interval
+from pairscope.base.kernel import is_compiled, remember_compiled
+from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable, TradeBatch
+from pairscope.feed.binance import rows
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.live import windows
+from pairscope.live.kernels import PARTS, Part
+from pairscope.live.state import Span
+from pairscope.live.study import _matrix_of_bars, _matrix_of_trades, _study_pair
+
+NICENESS = 10
+
+
+def end_with_parent() -> None:
+    """End when the standard input does: the process that started this one holds its other end."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def warm_up(part: Part) -> None:
+    """Compile a part, or load it from the cache, by calling what a server calls."""
+    for work in _WORK[part]:
+        work()
+    remember_compiled(part)
+
+
+def _symbols() -> None:
+    warm.warm_up()
+    ContinuityTracker(SymbolTable(["A"])).check(_trades(), 0, "")
+    windows.measure_symbol(_bars(1.0), _SECOND, _WINDOW, _LAST_MS, SYMBOL_BAR)
+
+
+def _pairs() -> None:
+    _rows_and_metrics("ols")
+
+
+def _tests() -> None:
+    for method in PAIR_BAR:
+        _rows_and_metrics(method)
+    legs = [_bars(1.0), _bars(2.0)]
+    tape = _tape()
+    for method, wanted in PAIR_TESTS.items():
+        span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
+        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), tests=True)
+
+
+def _rest() -> None:
+    legs = [_bars(1.0), _bars(2.0), _bars(3.0)]
+    usual = want_all(["all"], "symbol")
+    fitted = [each for each in usual if each.metric.needs != "fit"]
+    windows.measure_symbol(legs[0], _SECOND, _WINDOW, _LAST_MS, usual)
+    windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, fitted)
+    span = Span(_LAST_MS, _LAST_MS, legs)
+    _matrix_of_bars(span, _SECOND, _WINDOW, "levels")
+    cluster(distances(_matrix_of_bars(span, _SECOND, _WINDOW, "returns")[0]))
+    _matrix_of_trades([_tape(), _tape()])
+    catalogue.warm_up()
+
+
+def _rows_and_metrics(method: str) -> None:
+    y, x = _bars(1.0), _bars(2.0)
+    windows.pair_series(y, x, _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, method)
+    windows.measure_pair(y, x, _SECOND, _WINDOW, _LAST_MS, PAIR_BAR[method])
+
+
+_WORK: dict[Part, tuple[Callable[[], None], ...]] = {
+    "symbols": (_symbols,),
+    "pairs": (_pairs,),
+    "tests": (_tests,),
+    "rest": (_rest,),
+    "files": (rows.warm_up,),
+}
+
+_SECOND = Interval(1_000)
+_WINDOW = 128
+_COUNT = 300
+_LAST_MS = (_COUNT - 1) * 1_000
+
+
+def _bars(phase: float) -> BarArray:
+    """A closed bar each second, of a price that goes up and down."""
+    bars = np.zeros(_COUNT, BAR)
+    bars["interval_ms"] = 1_000
+    bars["open_time_ms"] = np.arange(_COUNT) * 1_000
+    price = 100 + np.sin(np.arange(_COUNT) * phase) + np.cos(np.arange(_COUNT) * 0.1 * phase)
+    for name in ("open", "high", "low", "close"):
+        bars[name] = price
+    bars["volume"] = bars["trades"] = 1
+    bars["quote_volume"] = price
+    bars["buy_volume"] = 0.5
+    bars["status"] = BarStatus.CLOSED
+    return bars
+
+
+def _trades() -> TradeBatch:
+    one = np.ones(1)
+    return TradeBatch(
+        symbol_id=np.zeros(1, np.int32),
+        id=np.ones(1, np.int64),
+        time_ms=np.zeros(1, np.int64),
+        price=one,
+        size=one,
+        buyer_is_maker=np.zeros(1, np.bool_),
+        received_ns=np.zeros(1, np.int64),
+    )
+
+
+def _tape() -> Tape:
+    line = np.arange(1, _COUNT + 1)
+    return tape_of(line * 1_000, 100 + np.sin(line))
+
+
+def warm_up_all() -> None:
+    """Everything that a server may need."""
+    for part in PARTS:
+        warm_up(part)
+
+
+def main(*arguments: str) -> None:
+    """Compile parts in this process, in their order; `apart` and `gently` are for the server that has started it."""
+    if "apart" in arguments:
+        end_with_parent()
+    if "gently" in arguments:
+        with contextlib.suppress(AttributeError, OSError):  # there is no os.nice on Windows
+            os.nice(NICENESS)
+    for part in PARTS:
+        if part in arguments and not is_compiled(part):
+            warm_up(part)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
