@@ -27,6 +27,7 @@ from pairscope.live import windows
 from pairscope.live.kernels import PARTS, Part
 from pairscope.live.state import Span
 from pairscope.live.study import _matrix_of_bars, _matrix_of_trades, _study_pair
+from pairscope.live.workers import never_abandoned
 
 NICENESS = 10
 
@@ -66,7 +67,7 @@ def _tests() -> None:
     tape = _tape()
     for method, wanted in PAIR_TESTS.items():
         span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
-        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), tests=True)
+        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), True, never_abandoned)
 
 
 def _rest() -> None:
