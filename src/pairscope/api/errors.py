@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
@@ -75,7 +76,7 @@ def retry_headers(error: PairscopeError) -> dict[str, str]:
     """When to come back, for those errors that pass."""
     if error.http_status != 503:
         return {}
-    return {"Retry-After": str(RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s)}
+    return {"Retry-After": str(math.ceil(RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s))}
 
 
 def internal_error() -> PairscopeError:

@@ -43,7 +43,7 @@ class PairscopeError(Exception):
         "not_found": ("nothing is served at the address", "see `/docs`; the cure names the nearest address"),
         "http_error": ("a request that is no valid HTTP or WebSocket request", "see `/docs` for what is served"),
     }
-    retry_after_s: int | None = None  # for those that go away by themselves
+    retry_after_s: float | None = None  # for those that go away by themselves
 
     def __init__(self, message: str, *, cure: str = "", code: str | None = None) -> None:
         super().__init__(message)
