@@ -33,13 +33,10 @@ HOMES = {  # of data, settings and caches, on every system; below the folder of 
 }
 KERNELS = "NUMBA_CACHE_DIR"
 WARM_UP = """
-from typing import get_args
-from pairscope import app
-from pairscope.base.kernel import is_compiled, remember_compiled
-for part in get_args(app.Part):
-    if not is_compiled(part):
-        app.warm_up(part)
-remember_compiled("tests")
+from pairscope.base.kernel import remember_compiled
+from pairscope.live.compiling import PARTS, main
+main(*PARTS)
+remember_compiled("for-pytest")
 """
 
 
@@ -85,7 +82,7 @@ def compile_kernels() -> None:
     from pairscope.base.kernel import is_compiled
 
     with _alone(Path(vars(config)["CACHE_DIR"]) / "tests.lock"):
-        if not is_compiled("tests"):
+        if not is_compiled("for-pytest"):
             subprocess.run([sys.executable, "-c", WARM_UP], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
