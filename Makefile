@@ -4,16 +4,17 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 VENV := .venv
 BIN := $(VENV)/bin
 WEB := $(shell find web/src -type f 2>/dev/null) $(wildcard web/*.json web/*.ts web/*.html web/.npmrc)
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+INSTALL := $(BIN)/python tools/install.py
+COMPILE := $(BIN)/python -m pairscope.live.compiling
 AT_ONCE := -n logical --dist loadfile
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: run test test-all check bench lock types clean
+.PHONY: run test test-all check bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
 
 run: $(VENV)/installed
 	@$(BIN)/python -m pairscope run $(ARGS)
 
-test: $(VENV)/developing
+test: ready-to-test
 	$(BIN)/python tools/browser.py
 	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE)
 	$(BIN)/python tools/npm.py test
@@ -40,29 +41,47 @@ $(VENV)/bin/python:
 
 $(VENV)/runtime: requirements/runtime.txt | $(VENV)/bin/python
 	@echo "· installing what pairscope runs on"
-	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(INSTALL) --require-hashes -r requirements/runtime.txt
 	@touch $@
 
 # The dashboard is built by the package's own build; Node comes along from the Python index when there is none.
-$(VENV)/installed: $(VENV)/runtime pyproject.toml hatch_build.py $(WEB)
+$(VENV)/page: pyproject.toml hatch_build.py $(WEB) | $(VENV)/bin/python
 	@echo "· building the dashboard and installing pairscope"
-	@$(PIP) install --no-deps -e .
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+# The two have nothing to do with each other. The server compiles the numeric kernels while its page is there already.
+$(VENV)/installed: requirements/runtime.txt requirements/uv.txt pyproject.toml hatch_build.py $(WEB) | $(VENV)/bin/python
+	@# an interrupted run may have left an environment without pip
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(INSTALL) uv
+	@$(MAKE) --no-print-directory -j2 $(VENV)/runtime $(VENV)/page
 	@touch $@
 
 $(VENV)/developing: requirements/dev.txt $(VENV)/installed
 	@echo "· installing what tests and checks need"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# Kernels are compiled once for all test processes, by two of their own, while packages are installed.
+ready-to-test: $(VENV)/installed
+	@$(MAKE) --no-print-directory -j3 $(VENV)/developing kernels-of-symbols kernels-of-pairs
+
+kernels-of-symbols:
+	@$(COMPILE) symbols rest files
+
+kernels-of-pairs:
+	@$(COMPILE) pairs tests
 
 $(VENV)/benchmarking: requirements/bench.txt $(VENV)/developing
 	@echo "· installing what benchmarks compare with"
-	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@$(INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # Needs uv. Hashes are kept, addresses are not: any index serves the same files.
 lock:
-	cd requirements && for f in dev runtime bench; do uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-header $$f.in -o $$f.txt $$([ $$f = dev ] || echo -c dev.txt); done
+	cd requirements && for f in dev runtime bench uv; do uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header $$f.in -o $$f.txt $$([ $$f = dev ] || [ $$f = uv ] || echo -c dev.txt); done
 
 types: $(VENV)/installed
 	$(BIN)/python tools/gen_ts.py
