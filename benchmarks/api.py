@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exchange import SEED
+from benchmarks.judged import good
 from benchmarks.processes import BenchmarkError, Child, Server, free_port, pairscope
 from benchmarks.report import Goal, Section, Spread, Table
 from pairscope.bars.builder import build_bars
@@ -84,7 +85,7 @@ def fill_tape(path: Path) -> None:
         buyer_is_maker=past.buyer_is_maker,
         received_ns=past.time_ms * 1_000_000,
     )
-    store.put_trades(trades)
+    store.put_trades(good(trades))
     store.put_bars(build_bars(trades, INTERVAL)[:-1])  # the last one is still open
     store.close()
 

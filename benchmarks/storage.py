@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from benchmarks.clients.tape_client import SEALED_DAYS, SEED
 from benchmarks.frames import NAMES, START_MS, make_tape
+from benchmarks.judged import good
 from benchmarks.processes import Child, Message
 from benchmarks.report import Goal, Section, Spread, Table, number
 from benchmarks.yardstick import in_yardsticks, yardstick_s
@@ -121,10 +122,10 @@ def _recorded(path: Path) -> tuple[int, int]:
         decoded = Decoder(TradeKind.RAW, store.symbols).decode(
             [frame.payload for frame in frames], np.array([frame.received_ns for frame in frames])
         )
-        assert store.put_trades(decoded.trades.take(decoded.keep))
-        last = decoded.trades.take(np.array([-1]))
+        assert store.put_trades(good(decoded.rows.trades))
+        last = decoded.rows.trades.take(np.array([-1]))
         last.id[0], last.time_ms[0] = last.id[0] + 10**6, last.time_ms[0] + DAY_MS  # ends the day
-        assert store.put_trades(last)
+        assert store.put_trades(good(last))
         asyncio.run(store.flushed())
         store.seal(10**15)
         parts = [part for part in store.days() if part.kind == "trades"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.clients.watch import Watch
+from benchmarks.judged import good
 from benchmarks.processes import BenchmarkError, say
 from pairscope.bars.rebuild import rebuild_bars
 from pairscope.base.clock import SystemClock
@@ -53,7 +54,7 @@ def recorded(market: Market, store: Store, from_ms: int, to_ms: int) -> Iterator
 async def put(store: Store, trades: TradeBatch) -> None:
     """Trades, and the bars of their time."""
     for start in range(0, len(trades), BATCH):
-        while not store.put_trades(trades.take(np.arange(start, min(start + BATCH, len(trades))))):
+        while not store.put_trades(good(trades.take(np.arange(start, min(start + BATCH, len(trades)))))):
             await store.flushed()
     bars = rebuild_bars([trades], load_settings({}, environment={}).interval_list(), [])
     bars["symbol_id"], bars["status"] = trades.symbol_id[0], BarStatus.CLOSED

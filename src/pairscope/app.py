@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import structlog
 import uvicorn
 
@@ -21,7 +20,7 @@ from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FileNotWritten, StoreUnavailable
 from pairscope.base.kernel import watch_compiles
-from pairscope.base.model import Gap, TradeBatch, TradeKind
+from pairscope.base.model import Gap, TradeKind
 from pairscope.base.pulse import Pulse
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
@@ -29,12 +28,12 @@ from pairscope.base.threads import apart, opened_apart
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.lane import LaneOptions
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.quiet import QuietWatch
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judge, Judged
 from pairscope.feed.source import Source, open_source, plan_source
 from pairscope.live.archive_fill import ArchiveFill
 from pairscope.live.book import BarBook
@@ -78,24 +77,30 @@ class System:
         for symbol in watched.symbols:
             store.symbols.add(symbol)
         self.tracker = ContinuityTracker(store.symbols)
+        self.judge = Judge(store.symbols, source.now_ms)
+        if plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
+            self.judge.learn(source.instruments.values())
         self.book = BarBook(settings.interval_list(), settings.history_bars)
         self.kernels = Kernels(ready=())
         self.pulse = Pulse(clock)
         self.live = Live(symbols=store.symbols, book=self.book, pairs=watched.pairs, reader=store, kernels=self.kernels)
-        self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=self.live, clock=clock)
+        self.intake = Intake(
+            store=store, tracker=self.tracker, judge=self.judge, book=self.book, live=self.live, clock=clock
+        )
         self.stream = TradeStream(
             base_url=source.ws_url,
             kind=plan.trade_kind,
             watch=watched.symbols,
             symbols=store.symbols,
             clock=clock,
+            judge=self.judge,
             sink=self._sink,
             flush_s=settings.flush_ms / 1000,
             options=LaneOptions(stale_s=settings.stale_s),
             access=source.access,
             awake_s=self.pulse.awake_s,
         )
-        self.rest = BinanceRest(source.rest_url, clock, budget=source.budget, access=source.access)
+        self.rest = BinanceRest(source.rest_url, clock, judge=self.judge, budget=source.budget, access=source.access)
         hasty = self.rest.within(PATIENCE_S)
         self.clock_check = ClockCheck(hasty.server_time_ms, clock)
         self.backfill = Backfill(
@@ -103,7 +108,7 @@ class System:
             tracker=self.tracker,
             symbols=store.symbols,
             watched=watched.symbols,
-            take=self._take_all,
+            take=self.intake.take,
             obstructed=self._obstructed,
             may_store=self._may_store,
         )
@@ -121,6 +126,7 @@ class System:
             history_ms=settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0,
             clock=clock,
             changed=self._watch_changed,
+            learned=self.judge.learn if plan.kind == "live" else lambda _: None,
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.quiet_watch = QuietWatch(
@@ -137,7 +143,7 @@ class System:
             tracker=self.tracker,
             symbols=store.symbols,
             watched=lambda: self.watching.watched.symbols,
-            take=self._take_all,
+            take=self.intake.take,
             clock=clock,
         )
         self.board = StatusBoard(
@@ -179,7 +185,8 @@ class System:
             site=site,
             tracker=self.tracker,
             symbols=self.store.symbols,
-            take=self._take_all,
+            judge=self.judge,
+            take=self.intake.take,
             obstructed=self._keep_gap,
             may_store=self._may_store,
             prepare=partial(self.kernels.prepare, "files"),
@@ -206,9 +213,9 @@ class System:
     def _may_store(self) -> bool:
         return self.store.counters().error is None
 
-    def _sink(self, decoded: Decoded) -> None:
+    def _sink(self, judged: Judged) -> None:
         self.intake.hole_reason = self._hole_reason()
-        self.intake.take(decoded.trades, decoded.keep)
+        self.intake.take(judged)
 
     async def _care_for_ever(self) -> None:
         """Seal days that are over, delete those too old, and look for rot in the sealed ones."""
@@ -248,9 +255,6 @@ class System:
         self._keep_gap(gap)
         if self.archive is not None:
             self.archive.wake()
-
-    def _take_all(self, trades: TradeBatch) -> bool:
-        return self.intake.take(trades, np.ones(len(trades), np.bool_))
 
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled."""

@@ -26,6 +26,7 @@ from pairscope.base.settings import Settings
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
+from tests.judged import good
 from tests.patience import ANSWER_S, EVENT_S
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
@@ -77,7 +78,7 @@ class Market:
             received_ns=(times_ms + 20) * 1_000_000,
         )
         change = self.book.add(trades, np.zeros(len(ids), np.int64))
-        self.store.put_trades(trades)
+        self.store.put_trades(good(trades))
         self.store.put_bars(change.closed)
         self.live.publish(LiveUpdate(change.touched))
 
@@ -203,7 +204,10 @@ STATUS: dict[str, Any] = {
         "lag_ms_p50": None,
         "lag_ms_p95": None,
         "duplicates": 0,
+        "conflicting": 0,
         "rejected": {},
+        "rejected_by_origin": {},
+        "noted": {},
         "frames_waiting": 0,
         "frames_limit": 1,
         "silent": [],

@@ -26,6 +26,7 @@ from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series
 from pairscope.store.tape import Store
+from tests.judged import judge, judged
 from tests.patience import EVENT_S
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -96,7 +97,8 @@ class Room:
         self.book = BarBook(INTERVALS, 6_000)
         self.live = Live(symbols=self.store.symbols, book=self.book, pairs=[(Y, X)], reader=self.store)
         tracker = ContinuityTracker(self.store.symbols)
-        self.intake = Intake(store=self.store, tracker=tracker, book=self.book, live=self.live, clock=clock)
+        own = judge(self.store.symbols)
+        self.intake = Intake(store=self.store, tracker=tracker, judge=own, book=self.book, live=self.live, clock=clock)
         self.hub = Hub(live=self.live, status=lambda: pytest.fail("nobody asks"), clock=clock, window=WINDOW)
         self.live.listen(self.hub.on_update)
         self.client: Client = self.hub.connect()
@@ -145,7 +147,7 @@ async def play(room: Room, day: TradeBatch, rng: np.random.Generator) -> AsyncIt
     while done < len(order):
         count = int(rng.choice([1, 3, 40, 200, 600]))
         trades = day.take(order[done : done + count])
-        room.intake.take(trades, np.ones(len(trades), np.bool_))
+        room.intake.take(judged(trades))
         done += count
         if rng.random() < SETTLING_SHARE:
             await room.settled()

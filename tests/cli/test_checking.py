@@ -14,6 +14,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.cli import main
 from pairscope.store.tape import Store
+from tests.judged import good
 
 START_MS = 20_000 * DAY_MS
 
@@ -43,7 +44,7 @@ def lay(folder: Path, trades: TradeBatch, name: str = "live-aggTrade") -> Path:
     store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
     store.symbols.add("BTCUSDT")
     store.symbols.add("ETHUSDT")
-    store.put_trades(trades)
+    store.put_trades(good(trades))
     for text in ("1s", "5s", "1m", "5m"):
         store.put_bars(build_bars(trades, Interval.parse(text)))
     asyncio.run(store.flushed())

@@ -17,6 +17,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store.tape import Store
 from tests.archives import START_MS, agg_lines, raw_lines, rows, write_zip
+from tests.judged import good
 from tests.patience import STOP_S
 from tests.test_cli import Running, assert_refused, clean_environment, free_port, pairscope
 
@@ -138,14 +139,16 @@ async def tape_without(missing: int, folder: Path) -> None:
     ids = np.setdiff1d(np.arange(1, 200), [missing])
     count = len(ids)
     store.put_trades(
-        TradeBatch(
-            symbol_id=np.full(count, store.symbols.add("BTCUSDT"), np.int32),
-            id=ids,
-            time_ms=START_MS + 1_000 * ids,
-            price=np.full(count, 10.0),
-            size=np.ones(count),
-            buyer_is_maker=np.zeros(count, np.bool_),
-            received_ns=ids,
+        good(
+            TradeBatch(
+                symbol_id=np.full(count, store.symbols.add("BTCUSDT"), np.int32),
+                id=ids,
+                time_ms=START_MS + 1_000 * ids,
+                price=np.full(count, 10.0),
+                size=np.ones(count),
+                buyer_is_maker=np.zeros(count, np.bool_),
+                received_ns=ids,
+            )
         )
     )
     await store.flushed()

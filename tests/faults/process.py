@@ -11,16 +11,18 @@ import numpy as np
 
 from pairscope.base.clock import Clock
 from pairscope.base.interval import Interval
-from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.model import TradeKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from tests.faults.tape import MemoryTape
+from tests.judged import judge
 
 INTERVALS = [Interval.parse(text) for text in ("5s", "1m")]
 BARS_KEPT = 2_000
@@ -36,8 +38,11 @@ class Process:
         self.tracker = ContinuityTracker(symbols)
         self.book = BarBook(INTERVALS, BARS_KEPT)
         live = Live(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
-        self.intake = Intake(store=tape.as_store(), tracker=self.tracker, book=self.book, live=live, clock=clock)
-        self.rest = BinanceRest("http://exchange", clock, transport=exchange)
+        self._judge = judge(symbols, clock)
+        self.intake = Intake(
+            store=tape.as_store(), tracker=self.tracker, judge=self._judge, book=self.book, live=live, clock=clock
+        )
+        self.rest = BinanceRest("http://exchange", clock, judge=self._judge, transport=exchange)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -62,14 +67,14 @@ class Process:
         """A burst from the socket."""
         received_ns = np.full(len(frames), self._clock.now_ns(), np.int64)
         decoded = self._decoder.decode(frames, received_ns)
-        assert decoded.frames == len(decoded.trades) + len(decoded.notes)
-        if len(decoded.trades):
-            self.given += len(decoded.trades)
-            self.intake.take(decoded.trades, decoded.keep)
+        assert decoded.frames == len(decoded.rows) + len(decoded.notes)
+        if len(decoded.rows):
+            self.given += len(decoded.rows)
+            self.intake.take(self._judge.judge(decoded.rows))
 
-    def _take_all(self, trades: TradeBatch) -> bool:
-        self.given += len(trades)
-        return self.intake.take(trades, np.ones(len(trades), np.bool_))
+    def _take_all(self, rows: Judged) -> bool:
+        self.given += len(rows)
+        return self.intake.take(rows)
 
     async def kill(self) -> None:
         for task in self._tasks:

@@ -14,20 +14,21 @@ import numpy as np
 from pairscope.bars.rebuild import VALUES, rebuild_bars
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarStatus, TradeBatch, TradeKind
+from pairscope.base.model import BarStatus, TradeKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.lane import LaneOptions
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from pairscope.feed.simulator.market import Market
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.store.tape import Store
+from tests.judged import judge
 from tests.patience import within
 
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m")]
@@ -58,19 +59,21 @@ class Recorder:
         self.tracker = ContinuityTracker(store.symbols)
         self.book = BarBook(INTERVALS, 20_000)
         live = Live(symbols=store.symbols, book=self.book, pairs=[], reader=store)
-        self.intake = Intake(store=store, tracker=self.tracker, book=self.book, live=live, clock=clock)
+        own = judge(store.symbols, clock)
+        self.intake = Intake(store=store, tracker=self.tracker, judge=own, book=self.book, live=live, clock=clock)
         self.stream = TradeStream(
             base_url=ws_url,
             kind=TradeKind.AGG,
             watch=symbols,
             symbols=store.symbols,
             clock=clock,
+            judge=own,
             sink=self._sink,
             options=LaneOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1),
             rng=random.Random(1),
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
-        self.rest = BinanceRest(rest_url, clock, timeout_s=1.0, budget=budget)
+        self.rest = BinanceRest(rest_url, clock, judge=own, timeout_s=1.0, budget=budget)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -83,13 +86,12 @@ class Recorder:
         )
         self.intake.when_gaps_change(self.backfill.wake)
 
-    def _sink(self, decoded: Decoded) -> None:
-        self.given += len(decoded.trades)
-        self.intake.take(decoded.trades, decoded.keep)
+    def _sink(self, rows: Judged) -> None:
+        self._take_all(rows)
 
-    def _take_all(self, trades: TradeBatch) -> bool:
-        self.given += len(trades)
-        return self.intake.take(trades, np.ones(len(trades), np.bool_))
+    def _take_all(self, rows: Judged) -> bool:
+        self.given += len(rows)
+        return self.intake.take(rows)
 
     @contextlib.asynccontextmanager
     async def running(self, *, backfill: bool = True) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from pairscope.live.state import Live
 from tests.faults.process import INTERVALS
 from tests.faults.tape import MemoryTape
 from tests.faults.truth import Truth, invented
+from tests.judged import judge, judged
 
 START_MS = 1_790_000_000_000
 BURSTS = 1_000
@@ -27,7 +28,9 @@ def recorded(truth: Truth, jumps: random.Random | None) -> tuple[list[BarArray],
     clock, book = ManualClock(START_MS), BarBook(INTERVALS, 5_000)
     live = Live(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
     tracker = ContinuityTracker(tape.symbols)
-    intake = Intake(store=tape.as_store(), tracker=tracker, book=book, live=live, clock=clock)
+    intake = Intake(
+        store=tape.as_store(), tracker=tracker, judge=judge(tape.symbols), book=book, live=live, clock=clock
+    )
     ids = np.arange(truth.first_id, truth.last_id + 1)
     for number, part in enumerate(np.array_split(ids, BURSTS)):
         clock.advance(3.6)
@@ -35,7 +38,7 @@ def recorded(truth: Truth, jumps: random.Random | None) -> tuple[list[BarArray],
             clock.set_wall(clock.now_ns() // 1_000_000 + jumps.randint(-3_600_000, 3_600_000))
         if number % 50 != 7:  # these are lost
             batch = truth.without(np.empty((0, 2), np.int64), 0, int(part[0]), int(part[-1]) + 1)
-            assert intake.take(batch, np.ones(len(batch), np.bool_))
+            assert intake.take(judged(batch))
     return [book.series(0, interval).tail(5_000).copy() for interval in INTERVALS], tape.gaps()
 
 

@@ -23,6 +23,7 @@ from tests.faults.fuzz import hostile
 from tests.faults.process import INTERVALS
 from tests.faults.recorder import Recorder, opened
 from tests.faults.tape import MemoryTape
+from tests.judged import judge
 
 START_MS = 1_790_000_000_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -41,15 +42,16 @@ async def assert_accounted(kind: TradeKind, count: int, seed: int) -> Counter[st
     book = BarBook(INTERVALS, 2_000)
     live = Live(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
     tracker, clock = ContinuityTracker(tape.symbols), ManualClock(START_MS)
-    intake = Intake(store=tape.as_store(), tracker=tracker, book=book, live=live, clock=clock)
+    own = judge(tape.symbols, clock)
+    intake = Intake(store=tape.as_store(), tracker=tracker, judge=own, book=book, live=live, clock=clock)
     decoder = Decoder(kind, SymbolTable(SYMBOLS))
     frames = hostile(real_frames(kind), count, seed)
     fates: Counter[str] = Counter()
     while burst := list(islice(frames, BURST)):
         decoded = decoder.decode(burst, np.zeros(len(burst), np.int64))
-        intake.take(decoded.trades, decoded.keep)
+        intake.take(own.judge(decoded.rows))
         fates["frames"] += len(burst)
-        fates["trades"] += len(decoded.trades)
+        fates["trades"] += len(decoded.rows)
         fates["strangers"] += decoded.rejected.get("unknown_symbol", 0)  # type: ignore[call-overload]
         for note in decoded.notes:
             fates[str(note.reason) if isinstance(note, Rejected) else "control"] += 1

@@ -20,14 +20,15 @@ from pairscope.feed.access import Access
 from pairscope.feed.binance import connection
 from pairscope.feed.binance.archive import ArchiveKind
 from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.judge import Judged
 from pairscope.feed.limits import Limits
 from pairscope.feed.proxy import Proxies, parse_proxy
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from tests.judged import judge
 from tests.proxies import ConnectProxy, listening
 
 STREAM, REST = "stream.example", "rest.example"
@@ -61,7 +62,7 @@ async def heard(access: Access) -> TradeStream:
     """A stream that brought a trade."""
     came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def sink(decoded: Decoded) -> None:
+    def sink(judged: Judged) -> None:
         if not came.done():
             came.set_result(None)
 
@@ -71,6 +72,7 @@ async def heard(access: Access) -> TradeStream:
         watch=["BTCUSDT"],
         symbols=SymbolTable(["BTCUSDT"]),
         clock=SystemClock(),
+        judge=judge(),
         sink=sink,
         access=access,
     )

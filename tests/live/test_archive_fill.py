@@ -28,6 +28,7 @@ from pairscope.live.intake import Intake
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 from pairscope.store.verify import verify_symbol
+from tests.judged import judge, judged
 from tests.patience import EVENT_S
 
 HOUR_MS = 3_600_000
@@ -54,14 +55,16 @@ class Running:
         live = Live(symbols=store.symbols, book=book, pairs=[], reader=store)
         live.listen(self._note)
         self.tracker = ContinuityTracker(store.symbols)
-        self.intake = Intake(store=store, tracker=self.tracker, book=book, live=live, clock=clock)
-        self.rest = BinanceRest(exchange.rest_url, clock)
+        own = judge(store.symbols, clock)
+        self.intake = Intake(store=store, tracker=self.tracker, judge=own, book=book, live=live, clock=clock)
+        self.rest = BinanceRest(exchange.rest_url, clock, judge=own)
         self.site = ArchiveSite(url)
         self.fill = ArchiveFill(
             site=self.site,
             tracker=self.tracker,
             symbols=store.symbols,
-            take=self._take,
+            judge=own,
+            take=self.intake.take,
             obstructed=self._keep,
             may_store=lambda: True,
             prepare=ready,
@@ -74,16 +77,13 @@ class Running:
             tracker=self.tracker,
             symbols=store.symbols,
             watched=[SYMBOL],
-            take=self._take,
+            take=self.intake.take,
             obstructed=self._obstructed,
         )
         self.intake.when_gaps_change(self.backfill.wake)
 
     def _note(self, update: LiveUpdate) -> None:
         self.revised += update.bars["open_time_ms"][update.bars["status"] == BarStatus.REVISED].tolist()
-
-    def _take(self, trades: TradeBatch) -> bool:
-        return self.intake.take(trades, np.ones(len(trades), np.bool_))
 
     def _keep(self, gap: Gap) -> None:
         self.intake.keep_gaps([gap])
@@ -96,15 +96,17 @@ class Running:
         """What the socket brought of a time."""
         told = self.market.trades(SYMBOL, from_ms, to_ms)
         n = len(told)
-        self._take(
-            TradeBatch(
-                symbol_id=np.zeros(n, np.int32),
-                id=told.id.astype(np.int64),
-                time_ms=told.time_ms.astype(np.int64),
-                price=np.round(told.price, 4),
-                size=np.round(told.size, 1),
-                buyer_is_maker=told.buyer_is_maker.astype(np.bool_),
-                received_ns=told.time_ms.astype(np.int64) * 1_000_000,
+        self.intake.take(
+            judged(
+                TradeBatch(
+                    symbol_id=np.zeros(n, np.int32),
+                    id=told.id.astype(np.int64),
+                    time_ms=told.time_ms.astype(np.int64),
+                    price=np.round(told.price, 4),
+                    size=np.round(told.size, 1),
+                    buyer_is_maker=told.buyer_is_maker.astype(np.bool_),
+                    received_ns=told.time_ms.astype(np.int64) * 1_000_000,
+                )
             )
         )
 

@@ -10,8 +10,10 @@ import numpy as np
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable, TradeBatch
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from pairscope.live.catching_up import GRACE_S, CatchUp
 from tests.faults.virtual import run_virtually
+from tests.judged import judged
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 HIGHEST = 100
@@ -62,16 +64,15 @@ class World:
     def subscribed_for_s(self) -> float | None:
         return None if self.subscribed_s is None else self.clock.monotonic_s() - self.subscribed_s
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> TradeBatch:
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> Judged:
         self.asked.append((symbol, from_id))
         await asyncio.sleep(0.1)
         if self.fails:
             raise FeedUnavailable("gone", code="unreachable")
-        return trades(symbol_id, from_id, min(limit, max(0, self.newest + 1 - from_id)))
+        return judged(trades(symbol_id, from_id, min(limit, max(0, self.newest + 1 - from_id))))
 
-    def take(self, batch: TradeBatch) -> bool:
-        judged = self.tracker.check(batch, 0, "test")
-        assert not judged.opened
+    def take(self, rows: Judged) -> bool:
+        assert not self.tracker.check(rows.rows, 0, "test").opened
         return True
 
     async def subscribed(self, *heard: str) -> None:

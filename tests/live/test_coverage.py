@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pairscope.base import gaps as reasons
 from pairscope.base.model import Gap
 from pairscope.base.runs import Runs, no_runs, run, runs_of, subtract
+from pairscope.feed.judge import Refusal
 from pairscope.live import coverage
 from pairscope.live.coverage import Coverage, announce, conclude
 
@@ -58,7 +59,10 @@ def test_every_id_is_on_the_tape_or_in_an_open_gap_at_any_moment(
     assert ids_of(still_open(during)) == whole - has
 
     came = {i for i in brings if i < arrives}  # all of them, or as far as it got
-    after = written(during, conclude(still_open(during), runs(came), runs(blank), runs(brings | blank), now_ms=6))
+    after = written(
+        during,
+        conclude(still_open(during), runs(came), {Refusal.NOT_POSITIVE: runs(blank)}, runs(brings | blank), now_ms=6),
+    )
     assert ids_of(still_open(after)) == whole - has - came - blank
     assert coverage.IMPORTING not in {row.obstacle for row in after.values()}
     no_trades = [row for row in after.values() if row.reason == reasons.NOT_A_TRADE]
@@ -77,7 +81,7 @@ def test_what_lies_between_an_import_and_the_tape_is_a_gap_with_its_reason() -> 
 
 def test_a_gap_of_the_feed_keeps_its_story_when_part_of_it_is_imported() -> None:
     tape = Coverage("BTCUSDT", run(1, 99), [gap(10, 30)])
-    rows = conclude(announce(tape, run(15, 20), now_ms=5), run(15, 20), no_runs(), run(15, 20), now_ms=6)
+    rows = conclude(announce(tape, run(15, 20), now_ms=5), run(15, 20), {}, run(15, 20), now_ms=6)
     assert [(row.first_id, row.last_id, row.closed_ms, row.obstacle, row.reason) for row in rows] == [
         (10, 14, None, None, "start"),
         (15, 20, 6, None, "start"),

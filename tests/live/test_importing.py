@@ -22,6 +22,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource, BarStatus, Gap, Origin, TradeBatch, TradeKind
 from pairscope.base.runs import no_runs, run
 from pairscope.feed.binance.archive import archive_file
+from pairscope.feed.judge import GoodTrades
 from pairscope.live import coverage
 from pairscope.live.history import FileOutcome, History
 from pairscope.live.importing import Importer
@@ -30,6 +31,7 @@ from pairscope.store.report import report_symbols
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
+from tests.judged import good
 from tests.patience import COMMAND_S
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
@@ -78,7 +80,7 @@ class Tape:
             buyer_is_maker=maker,
             received_ns=times * 1_000_000,
         )
-        assert self.store.put_trades(batch)
+        assert self.store.put_trades(good(batch))
         for interval in INTERVALS:
             self.store.put_bars(build_bars(batch, interval))
         await self.store.flushed()
@@ -303,15 +305,15 @@ async def test_a_damaged_file_changes_nothing(tape: Tape, tmp_path: Path) -> Non
 
 
 async def test_a_file_that_ends_in_the_middle_leaves_the_rest_to_others(tape: Tape) -> None:
-    async def breaks() -> AsyncGenerator[TradeBatch, None]:
-        yield next(iter([batch(range(10, 20))]))
+    async def breaks() -> AsyncGenerator[GoodTrades, None]:
+        yield next(iter([good(batch(range(10, 20)))]))
         raise ArchiveError("torn")
 
     await tape.bring(rows(5, 1))
     await tape.bring(rows(40, 1))
     tape.store.put_gaps([Gap("BTCUSDT", 6, 39, 1, "reconnect")])
     with pytest.raises(ArchiveError):
-        await tape.importer.bring("BTCUSDT", breaks(), run(10, 30), no_runs(), no_runs())
+        await tape.importer.bring("BTCUSDT", breaks(), run(10, 30), {}, no_runs())
     assert tape.open_gaps() == [(6, 9, "reconnect", None), (20, 30, "reconnect", None), (31, 39, "reconnect", None)]
     assert tape.verdict().ids_missing == 24
 

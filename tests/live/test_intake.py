@@ -17,16 +17,17 @@ import pytest
 from pairscope.bars.builder import build_bars
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch, TradeKind
-from pairscope.feed.binance.protocol import Decoded
+from pairscope.base.model import BarArray, BarStatus, TradeBatch, TradeKind
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.replay import RecordingSource
 from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake, _carried
+from pairscope.live.intake import Intake
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
+from tests.judged import judge, judged
 from tests.patience import EVENT_S
 
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
@@ -45,7 +46,7 @@ class Room:
     published: list[LiveUpdate]
 
     def take(self, trades: TradeBatch) -> None:
-        self.intake.take(trades, np.ones(len(trades), np.bool_))
+        self.intake.take(judged(trades))
 
     def lost(self) -> dict[int, int]:
         """Missing ids of the first symbol's 1-second bars, where there are any."""
@@ -71,7 +72,8 @@ async def room(path: Path, symbols: Sequence[str], kind: TradeKind = TradeKind.A
     book = BarBook(INTERVALS, 6000)
     live = Live(symbols=store.symbols, book=book, pairs=[], reader=store)
     tracker = ContinuityTracker(store.symbols)
-    intake = Intake(store=store, tracker=tracker, book=book, live=live, clock=clock)
+    own = judge(store.symbols)
+    intake = Intake(store=store, tracker=tracker, judge=own, book=book, live=live, clock=clock)
     published: list[LiveUpdate] = []
     live.listen(published.append)
     intake.restore()
@@ -90,8 +92,8 @@ async def replayed(path: Path, symbols: Sequence[str], kind: TradeKind, here: Ro
     source = RecordingSource(path, SystemClock(), speed=0, wait_for=wait_for)
     arrived = asyncio.Event()
 
-    def sink(decoded: Decoded) -> None:
-        here.intake.take(decoded.trades, decoded.keep)
+    def sink(rows: Judged) -> None:
+        here.intake.take(rows)
         arrived.set()
 
     async with SimulatedExchange(source) as exchange:
@@ -101,6 +103,7 @@ async def replayed(path: Path, symbols: Sequence[str], kind: TradeKind, here: Ro
             watch=symbols,
             symbols=here.store.symbols,
             clock=SystemClock(),
+            judge=judge(here.store.symbols),
             sink=sink,
         )
         task = asyncio.create_task(stream.run())
@@ -271,25 +274,19 @@ async def test_what_a_full_queue_refuses_is_a_gap_not_a_silence(tmp_path: Path) 
     book = BarBook(INTERVALS, 6000)
     live = Live(symbols=store.symbols, book=book, pairs=[], reader=store)
     tracker = ContinuityTracker(store.symbols)
-    intake = Intake(store=store, tracker=tracker, book=book, live=live, clock=clock)
+    own = judge(store.symbols)
+    intake = Intake(store=store, tracker=tracker, judge=own, book=book, live=live, clock=clock)
     try:
         big = trades(range(1, 901), range(1, 901))
         more = trades(range(901, 1_101), range(901, 1_101))
-        assert intake.take(big, np.ones(900, np.bool_))
-        assert not intake.take(more, np.ones(200, np.bool_))
+        assert intake.take(judged(big))
+        assert not intake.take(judged(more))
         assert intake.counters.refused == 200
         await store.flushed()
-        assert intake.take(trades([1_150], [1_150]), np.ones(1, np.bool_))
+        assert intake.take(judged(trades([1_150], [1_150])))
         await store.flushed()
         assert [(g.first_id, g.last_id, g.reason) for g in store.gaps()] == [(901, 1_149, "disk_queue_full")]
         counters = intake.counters
         assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused
     finally:
         store.close()
-
-
-def test_lost_ids_before_a_dropped_trade_move_to_the_next_kept_one() -> None:
-    lost: IntArray = np.array([0, 5, 0, 0], np.int64)
-    wanted = np.array([True, False, True, True])
-    symbols = np.array([0, 0, 1, 0], np.int32)
-    assert _carried(lost, wanted, symbols).tolist() == [0, 0, 0, 5]

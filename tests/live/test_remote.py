@@ -14,9 +14,10 @@ from pairscope.base import gaps as reasons
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import Origin, TradeBatch, TradeKind
+from pairscope.base.model import Origin, TradeKind
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import PAGE_ROWS, BinanceRest
+from pairscope.feed.judge import Judged
 from pairscope.feed.simulator.archive import ArchiveDoor
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.faults import Door
@@ -196,7 +197,7 @@ async def test_an_exchange_that_bans_in_the_middle_loses_nothing_and_the_next_tr
 class Imprecise(BinanceRest):
     """Answers with a few trades more than were asked for, at both ends."""
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch:
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged:
         return await super().agg_trades(symbol, symbol_id, max(1, from_id - 3), min(PAGE_ROWS, limit + 6))
 
 

@@ -20,6 +20,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.store.parts import Part
 from pairscope.store.tape import Store
+from tests.judged import good
 from tests.patience import EVENT_S
 
 OpenStore = Callable[..., Store]
@@ -32,7 +33,7 @@ LATER_MS = 21_000 * DAY_MS
 
 async def put(store: Store, *batches: TradeBatch) -> None:
     for batch in batches:
-        assert store.put_trades(batch)
+        assert store.put_trades(good(batch))
     await store.flushed()
 
 

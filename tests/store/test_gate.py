@@ -17,6 +17,7 @@ from pairscope.base.model import BarSource, TradeBatch
 from pairscope.store import reads
 from pairscope.store.gate import LARGE, SMALL, Gate, TapeBusy
 from pairscope.store.tape import Store
+from tests.judged import good
 
 SECOND = Interval.parse("1s")
 START_MS = 20_000 * DAY_MS
@@ -46,7 +47,7 @@ async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[
         for symbol_id in (0, 1):
             batch = rough_trades(day * 300_000, 300_000, START_MS + day * DAY_MS, DAY_MS, symbol_id)
             put += len(batch)
-            assert store.put_trades(batch)
+            assert store.put_trades(good(batch))
             assert store.put_bars(build_bars(batch, SECOND))
             await store.flushed()
     sealed = store.seal(START_MS + 2 * DAY_MS + DAY_MS // 2)
@@ -75,7 +76,7 @@ async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[
         for number in range(COMMITS):
             batch = rough_trades(900_000 + 500 * number, 500, START_MS + 3 * DAY_MS + 500 * number, 500, number % 2)
             put += len(batch)
-            assert store.put_trades(batch)
+            assert store.put_trades(good(batch))
             assert store.put_bars(build_bars(batch, SECOND))
             await store.flushed()
         stop.set()
@@ -96,7 +97,7 @@ async def test_a_long_answer_is_the_same_in_pages(
         bars = build_bars(batch, SECOND)
         twice = bars.copy()
         twice["source"] = BarSource.IMPORT
-        store.put_trades(batch)
+        store.put_trades(good(batch))
         store.put_bars(bars)
         store.put_bars(twice)
         await store.flushed()

@@ -24,7 +24,11 @@ from pathlib import Path
 import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import BAR, TradeBatch, TradeKind
+from pairscope.feed.judge import Judged
 from pairscope.store.tape import Store
+
+def good(trades):
+    return Judged(trades, np.zeros(len(trades), np.uint8)).good()
 
 async def main():
     store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
@@ -37,7 +41,8 @@ async def main():
         count = 1 + first * 7919 % 3_000
         ids = np.arange(first, first + count)
         prices = ids * 0.1
-        store.put_trades(TradeBatch(np.full(count, symbol, np.int32), ids, ids, prices, prices, ids % 2 == 0, ids))
+        trades = TradeBatch(np.full(count, symbol, np.int32), ids, ids, prices, prices, ids % 2 == 0, ids)
+        store.put_trades(good(trades))
         bars["open_time_ms"], bars["last_id"] = first % 50 * 1_000, ids[-1]
         store.put_bars(bars.copy())
         await store.flushed()
@@ -56,7 +61,11 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, TradeBatch, TradeKind
+from pairscope.feed.judge import Judged
 from pairscope.store.tape import Store
+
+def good(trades):
+    return Judged(trades, np.zeros(len(trades), np.uint8)).good()
 
 IDS_A_DAY = 4_000
 FAR_MS = 10**15
@@ -84,7 +93,7 @@ async def main():
         count = 2 + first * 7919 % 3_000
         ids = np.arange(first, first + count)
         late = ids % 97 == 0  # these come one batch, and often one sealed day, later
-        store.put_trades(batch(symbol, np.concatenate([missing, ids[~late]])))
+        store.put_trades(good(batch(symbol, np.concatenate([missing, ids[~late]]))))
         missing = ids[late]
         last_id = ids[~late][-1]
         bars["open_time_ms"], bars["last_id"] = last_id * (DAY_MS // IDS_A_DAY) // 1_000 * 1_000, last_id

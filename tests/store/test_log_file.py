@@ -15,6 +15,7 @@ from pairscope.base.errors import DataFolderError
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store.log_file import judge, kept_logs, log_path
 from pairscope.store.tape import Store
+from tests.judged import good
 
 MakeTrades = Callable[..., TradeBatch]
 COMMITS = 5
@@ -47,7 +48,7 @@ def killed(tmp_path: Path, trades: MakeTrades) -> Killed:
     store = open_(path)
     store.symbols.add("BTCUSDT")
     for number in range(COMMITS):
-        store.put_trades(trades(10 * number, 10))
+        store.put_trades(good(trades(10 * number, 10)))
         asyncio.run(store.flushed())
     found = Killed(tmp_path, path.read_bytes(), log_path(path).read_bytes())
     store.close()
@@ -104,7 +105,7 @@ def test_what_comes_after_a_damaged_log_is_there_after_the_next_kill(killed: Kil
     path = killed.lay(killed.file, bytes(changed))
     store = open_(path)
     store.symbols.add("BTCUSDT")
-    store.put_trades(trades(100, 10))
+    store.put_trades(good(trades(100, 10)))
     asyncio.run(store.flushed())
     again = killed.folder / "again.duckdb"
     shutil.copyfile(path, again)

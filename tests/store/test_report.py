@@ -12,13 +12,14 @@ from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.store.holdings import Holding
 from pairscope.store.report import SymbolReport, Verified, VerifiedList, backfilled, report_symbols, stored_kind
 from pairscope.store.tape import Store
+from tests.judged import good
 
 
 async def test_a_report_counts_trades_and_gaps(
     open_store: Callable[..., Store], trades: Callable[..., TradeBatch]
 ) -> None:
     store = open_store()
-    store.put_trades(trades(10, 5))
+    store.put_trades(good(trades(10, 5)))
     store.put_gaps([Gap("BTCUSDT", 15, 17, 1, "start"), Gap("BTCUSDT", 11, 12, 1, "start", closed_ms=2)])
     await store.flushed()
     btc, eth = report_symbols(store)

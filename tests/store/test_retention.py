@@ -9,6 +9,7 @@ import pytest
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.store.tape import Store
+from tests.judged import good
 
 OpenStore = Callable[..., Store]
 DayTrades = Callable[..., TradeBatch]
@@ -24,7 +25,7 @@ async def ten_days(open_store: OpenStore, day_trades: DayTrades, hour_bars: Hour
     """Ten days of 100 trades and 24 bars; nothing is sealed. Two days of trades are kept, four of bars."""
     store = open_store(commit_ms=1, keep_data_days=2, keep_bar_days=4)
     for day in range(10):
-        assert store.put_trades(day_trades(day, 100 * day, 100))
+        assert store.put_trades(good(day_trades(day, 100 * day, 100)))
         assert store.put_bars(hour_bars(day))
     await store.flushed()
     return store

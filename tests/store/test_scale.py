@@ -22,7 +22,11 @@ from pathlib import Path
 import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.feed.judge import Judged
 from pairscope.store.tape import Store
+
+def good(trades):
+    return Judged(trades, np.zeros(len(trades), np.uint8)).good()
 
 rows, batch_rows, rows_between_flushes = map(int, sys.argv[2:])
 chance = np.random.default_rng(1)
@@ -43,7 +47,7 @@ async def main():
     store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     store.symbols.add("BTCUSDT"), store.symbols.add("ETHUSDT")
     for first in range(0, rows, batch_rows):
-        assert store.put_trades(batch(first, batch_rows))
+        assert store.put_trades(good(batch(first, batch_rows)))
         if (first + batch_rows) % rows_between_flushes == 0:
             await store.flushed()
     print(json.dumps({"grown_mb": rss_mb() - start_mb, "bytes": store.counters().database_bytes}), flush=True)
@@ -85,7 +89,11 @@ import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.feed.judge import Judged
 from pairscope.store.tape import Store
+
+def good(trades):
+    return Judged(trades, np.zeros(len(trades), np.uint8)).good()
 
 days, rows = map(int, sys.argv[2:])  # rows of each of two symbols in a day
 chance = np.random.default_rng(1)
@@ -108,7 +116,7 @@ async def day(store, number, length_ms, count):
         times = first_ms + number * DAY_MS + np.sort(chance.integers(0, length_ms, count))
         batch = trades(symbol, number * rows, times)
         for first in range(0, count, 20_000):
-            while not store.put_trades(batch.take(np.arange(first, min(first + 20_000, count)))):
+            while not store.put_trades(good(batch.take(np.arange(first, min(first + 20_000, count))))):
                 await asyncio.sleep(0.01)
     await store.flushed()
 
@@ -119,7 +127,7 @@ async def measured(store, seal):
     async def puts():
         first, at_ms = days * rows + 50_000, first_ms + days * DAY_MS + 3 * 3_600_000
         while not over.is_set():
-            store.put_trades(trades(0, first, np.full(200, at_ms)))
+            store.put_trades(good(trades(0, first, np.full(200, at_ms))))
             first, at_ms, began = first + 200, at_ms + 10, time.perf_counter()
             await store.flushed()
             waits.append(time.perf_counter() - began)

@@ -17,6 +17,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, TradeBatch, TradeKind
 from pairscope.store.sealing import GRACE_MS
 from pairscope.store.tape import Store
+from tests.judged import good
 
 OpenStore = Callable[..., Store]
 DayTrades = Callable[..., TradeBatch]
@@ -29,7 +30,7 @@ HOUR = Interval(3_600_000)
 
 async def put(store: Store, *batches: TradeBatch) -> None:
     for batch in batches:
-        assert store.put_trades(batch)
+        assert store.put_trades(good(batch))
     await store.flushed()
 
 
@@ -193,7 +194,7 @@ async def test_trades_that_come_while_their_day_is_sealed_make_it_wait(
 
     def one_more_before_the_rename(number: int, name: str) -> bool:
         if name == "rename":
-            store.put_trades(day_trades(0, 0, 1))
+            store.put_trades(good(day_trades(0, 0, 1)))
             asyncio.run_coroutine_threadsafe(store.flushed(), loop).result()
         return False
 
@@ -320,7 +321,7 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_writer(
 ) -> None:
     monkeypatch.setattr(stumble, "free_bytes", lambda folder: 64_000_000)
     store = open_store(disk=stumble)
-    store.put_trades(TradeBatch.concatenate([day_trades(0, 0, 100), day_trades(1, 100, 1, hours=(2, 3))]))
+    store.put_trades(good(TradeBatch.concatenate([day_trades(0, 0, 100), day_trades(1, 100, 1, hours=(2, 3))])))
     asyncio.run(store.flushed())
     report = store.seal(LATER_MS)
     assert report is not None
@@ -359,7 +360,7 @@ async def test_the_tape_equals_a_dictionary_after_any_puts_seals_and_restarts(
             fresh, holes[symbol_id] = holes[symbol_id][:count], holes[symbol_id][count:]
         if act in ("trades", "fill"):
             ids[symbol_id].update(fresh)
-            store.put_trades(every[symbol_id].take(np.array(fresh, np.int64)))
+            store.put_trades(good(every[symbol_id].take(np.array(fresh, np.int64))))
         elif act == "bars":
             new = hour_bars(count % 5, symbol_id=symbol_id, close=float(count))
             bars |= {(symbol_id, int(bar["open_time_ms"])): float(count) for bar in new}

@@ -20,6 +20,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, TradeBatch
 from pairscope.store import writer
 from pairscope.store.tape import Store
+from tests.judged import good
 from tests.patience import COMMAND_S, EVENT_S
 
 OpenStore = Callable[..., Store]
@@ -43,7 +44,7 @@ def prepared(open_store: OpenStore, day_trades: DayTrades, hour_bars: HourBars, 
     store = open_store()
 
     def put(batch: TradeBatch) -> None:
-        store.put_trades(batch)
+        store.put_trades(good(batch))
         asyncio.run(store.flushed())
 
     for symbol_id in (0, 1):
@@ -230,8 +231,8 @@ def batch(first, count, times):
 async def main():
     store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     store.symbols.add("BTCUSDT")
-    store.put_trades(batch(0, 200_000, np.arange(200_000)))
-    store.put_trades(batch(200_000, 10, np.full(10, DAY_MS + 2 * 3_600_000)))
+    store.put_trades(good(batch(0, 200_000, np.arange(200_000))))
+    store.put_trades(good(batch(200_000, 10, np.full(10, DAY_MS + 2 * 3_600_000))))
     await store.flushed()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -240,7 +241,7 @@ async def main():
     print("full:", report.failed[0], flush=True)
     assert [file for file in store.path.with_suffix(".days").rglob("*") if file.is_file()] == []
     assert store.trades("BTCUSDT").id.tolist() == list(range(200_010))
-    assert store.put_trades(batch(200_010, 10, np.full(10, DAY_MS + 3 * 3_600_000)))
+    assert store.put_trades(good(batch(200_010, 10, np.full(10, DAY_MS + 3 * 3_600_000))))
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     report = await asyncio.to_thread(store.seal, 10**15)
     assert (report.files, report.failed) == (1, ())

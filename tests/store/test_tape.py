@@ -25,6 +25,7 @@ from pairscope.base.model import (
     no_bars,
 )
 from pairscope.store.tape import Store
+from tests.judged import good
 
 OpenStore = Callable[..., Store]
 MakeTrades = Callable[..., TradeBatch]
@@ -42,7 +43,7 @@ def bar(open_time_ms: int, close: float = 1.0, **fields: int) -> BarArray:
 async def test_what_was_put_is_read_back_in_every_column(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
     put = trades(10, 500, origin=Origin.REST)
-    assert store.put_trades(put)
+    assert store.put_trades(good(put))
     await store.flushed()
     got = store.trades("BTCUSDT")
     for name in TRADE_COLUMNS:
@@ -55,8 +56,8 @@ async def test_ranges_are_half_open_and_limits_take_the_first_or_the_newest(
     open_store: OpenStore, trades: MakeTrades
 ) -> None:
     store = open_store()
-    store.put_trades(trades(0, 100))
-    store.put_trades(trades(0, 100, symbol_id=1))
+    store.put_trades(good(trades(0, 100)))
+    store.put_trades(good(trades(0, 100, symbol_id=1)))
     await store.flushed()
 
     def ids(**bounds: Any) -> list[int]:
@@ -73,9 +74,9 @@ async def test_ranges_are_half_open_and_limits_take_the_first_or_the_newest(
 
 async def test_back_filled_trades_stand_in_their_place(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
-    store.put_trades(trades(50, 50))
+    store.put_trades(good(trades(50, 50)))
     await store.flushed()
-    store.put_trades(trades(0, 50, origin=Origin.REST))
+    store.put_trades(good(trades(0, 50, origin=Origin.REST)))
     await store.flushed()
     got = store.trades("BTCUSDT")
     assert got.id.tolist() == list(range(100))
@@ -99,15 +100,15 @@ async def test_a_symbol_without_rows_reads_as_nothing(open_store: OpenStore) -> 
 async def test_symbols_keep_their_integers_over_a_restart(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
     solana = store.symbols.add("SOLUSDT")
-    store.put_trades(trades(7, 2, symbol_id=solana))
+    store.put_trades(good(trades(7, 2, symbol_id=solana)))
     await store.flushed()
-    store.put_trades(trades(9, 1, symbol_id=solana))
+    store.put_trades(good(trades(9, 1, symbol_id=solana)))
     store.close()
     store = open_store()
     assert list(store.symbols) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     assert store.trades("SOLUSDT").id.tolist() == [7, 8, 9]
     cardano = store.symbols.add("ADAUSDT")
-    store.put_trades(trades(1, 1, symbol_id=cardano))
+    store.put_trades(good(trades(1, 1, symbol_id=cardano)))
     store.close()
     assert list(open_store().symbols) == ["BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT"]
 
@@ -117,7 +118,7 @@ async def test_rows_of_a_symbol_nobody_named_are_a_mistake_of_the_caller(
 ) -> None:
     store = open_store()
     with pytest.raises(ValueError, match="no symbol has the integer 2"):
-        store.put_trades(trades(0, 1, symbol_id=2))
+        store.put_trades(good(trades(0, 1, symbol_id=2)))
     with pytest.raises(ValueError, match="no symbol has the integer 5"):
         store.put_bars(bar(0, symbol_id=5))
 
@@ -126,9 +127,9 @@ async def test_the_newest_trade_of_each_symbol_is_the_one_with_the_highest_id(
     open_store: OpenStore, trades: MakeTrades
 ) -> None:
     store = open_store()
-    store.put_trades(trades(100, 20))
-    store.put_trades(trades(50, 10, origin=Origin.REST))
-    store.put_trades(trades(5, 1, symbol_id=1))
+    store.put_trades(good(trades(100, 20)))
+    store.put_trades(good(trades(50, 10, origin=Origin.REST)))
+    store.put_trades(good(trades(5, 1, symbol_id=1)))
     await store.flushed()
     assert store.last_trades() == {0: (119, 1_000_119), 1: (5, 1_000_005)}
 
@@ -201,7 +202,7 @@ async def test_a_gap_is_kept_until_it_is_changed_and_found_by_symbol_and_by_stat
 
 async def test_nothing_put_is_nothing_done(open_store: OpenStore) -> None:
     store = open_store()
-    assert store.put_trades(TradeBatch.empty())
+    assert store.put_trades(good(TradeBatch.empty()))
     assert store.put_bars(no_bars())
     assert store.put_gaps([])
     await store.flushed()
@@ -226,7 +227,7 @@ async def test_readers_in_other_threads_see_whole_transactions_in_order(
 
     readers = [asyncio.create_task(read_until_done()) for _ in range(3)]
     for first in range(0, 2_000, 10):
-        assert store.put_trades(trades(first, 10))
+        assert store.put_trades(good(trades(first, 10)))
         if first % 100 == 0:
             await store.flushed()
     await store.flushed()
@@ -240,9 +241,9 @@ async def test_counters_tell_what_was_committed_and_when(open_store: OpenStore, 
     before = store.counters()
     assert (before.trades_committed, before.last_commit_ms, before.rows_limit) == (0, None, 1_000)
     assert np.isnan(before.commit_ms_p50)
-    store.put_trades(trades(0, 1_000))
+    store.put_trades(good(trades(0, 1_000)))
     await store.flushed()
-    assert not store.put_trades(trades(1_000, 1_001))
+    assert not store.put_trades(good(trades(1_000, 1_001)))
     after = store.counters()
     assert (after.trades_committed, after.rows_waiting, after.rows_refused) == (1_000, 0, 1_001)
     assert (after.last_commit_ms, after.commit_ms_p99, after.error) == (5_000, 0.0, None)
@@ -254,7 +255,7 @@ async def test_closing_writes_what_waits_and_leaves_one_file(
 ) -> None:
     store = open_store(commit_ms=60_000)
     store.announce("http://localhost:8000")
-    store.put_trades(trades(0, 100))
+    store.put_trades(good(trades(0, 100)))
     store.close()
     store.close()
     assert [file.name for file in path.parent.iterdir()] == ["tape.duckdb"]
@@ -263,10 +264,10 @@ async def test_closing_writes_what_waits_and_leaves_one_file(
 
 async def test_a_closed_tape_refuses_by_name(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
-    store.put_trades(trades(0, 1))
+    store.put_trades(good(trades(0, 1)))
     store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
-        store.put_trades(trades(1, 1))
+        store.put_trades(good(trades(1, 1)))
     with pytest.raises(StoreUnavailable, match="closed"):
         store.put_bars(bar(0))
     with pytest.raises(StoreUnavailable, match="closed"):
@@ -308,7 +309,7 @@ async def test_the_tape_equals_a_dictionary_after_any_puts_flushes_and_restarts(
         if kind == "trades":
             first = len(ids[symbol_id])
             ids[symbol_id] += range(first, first + value)
-            store.put_trades(trades(first, value, symbol_id=symbol_id))
+            store.put_trades(good(trades(first, value, symbol_id=symbol_id)))
         elif kind == "bar":
             bars[symbol_id, key * 1_000] = float(value)
             store.put_bars(bar(key * 1_000, close=float(value), symbol_id=symbol_id))

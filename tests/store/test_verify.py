@@ -13,6 +13,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
+from tests.judged import good
 
 SECOND, MINUTE = Interval.parse("1s"), Interval.parse("1m")
 START_MS = 20_000 * DAY_MS
@@ -38,7 +39,7 @@ class Tape:
         self.store = store
 
     async def put(self, trades: TradeBatch, *, bars_of: TradeBatch | None = None) -> None:
-        self.store.put_trades(trades)
+        self.store.put_trades(good(trades))
         for interval in (SECOND, MINUTE):
             self.store.put_bars(build_bars(trades if bars_of is None else bars_of, interval))
         await self.store.flushed()
@@ -99,7 +100,7 @@ async def test_a_closed_gap_explains_nothing_unless_its_ids_are_no_trades(tape: 
 
 async def test_a_doubled_trade_is_found(tape: Tape) -> None:
     await tape.put(trades_of(range(1, 100)))
-    tape.store.put_trades(trades_of([7]))
+    tape.store.put_trades(good(trades_of([7])))
     await tape.store.flushed()
     assert tape.differs() == "BTCUSDT: trade 7 is on the tape more than once"
 
@@ -147,7 +148,7 @@ async def test_one_bit_of_a_bar_is_found(tape: Tape, name: str) -> None:
 
 async def test_a_bar_that_is_not_stored_is_found_but_not_those_a_start_will_make(tape: Tape) -> None:
     trades = trades_of(range(1, 1_000))
-    tape.store.put_trades(trades)
+    tape.store.put_trades(good(trades))
     minutes = build_bars(trades, MINUTE)
     await tape.put_bars(np.concatenate([minutes[:4], minutes[5:-1]]))
     assert f"1m bar of {int(minutes['open_time_ms'][4])} is not stored" in tape.differs()

@@ -17,6 +17,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
 from pairscope.store import folder, transaction, writer
 from pairscope.store.tape import Store
+from tests.judged import good
 from tests.patience import COMMAND_S
 
 OpenStore = Callable[..., Store]
@@ -115,7 +116,7 @@ def some_bars(close: float = 1.0) -> BarArray:
 
 def put_one_of_each(store: Store, batch: TradeBatch) -> None:
     store.symbols.add("SOLUSDT")
-    assert store.put_trades(batch)
+    assert store.put_trades(good(batch))
     assert store.put_bars(some_bars())
     assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, "test")])
 
@@ -194,12 +195,12 @@ async def test_while_the_disk_fails_nothing_is_acknowledged_and_when_it_heals_no
 
     fault = Fault(plan)
     store = open_store(connect=fault, queue_rows=1_000)
-    store.put_trades(trades(0, 100))
+    store.put_trades(good(trades(0, 100)))
     await store.flushed()
     fault.arm()
     for first in range(100, 1_100, 100):
-        assert store.put_trades(trades(first, 100))
-    assert not store.put_trades(trades(1_100, 100))
+        assert store.put_trades(good(trades(first, 100)))
+    assert not store.put_trades(good(trades(1_100, 100)))
     assert store.put_bars(some_bars())
     flush = asyncio.create_task(store.flushed())
     await asyncio.to_thread(failed_again.wait)
@@ -211,7 +212,7 @@ async def test_while_the_disk_fails_nothing_is_acknowledged_and_when_it_heals_no
     await flush
     counters = store.counters()
     assert (counters.error, counters.trades_committed, counters.rows_waiting) == (None, 1_100, 0)
-    assert store.put_trades(trades(1_100, 100))
+    assert store.put_trades(good(trades(1_100, 100)))
     await store.flushed()
     assert store.trades("BTCUSDT").id.tolist() == list(range(1_200))
 
@@ -221,10 +222,10 @@ async def test_closing_on_a_failing_disk_ends_and_tells_how_much_is_lost(
 ) -> None:
     fault = Fault(lambda _, statement: "before" if statement == "commit" else "")
     store = open_store(connect=fault)
-    store.put_trades(trades(0, 100))
+    store.put_trades(good(trades(0, 100)))
     await store.flushed()
     fault.arm()
-    store.put_trades(trades(100, 50))
+    store.put_trades(good(trades(100, 50)))
     store.put_bars(some_bars())
     flush = asyncio.create_task(store.flushed())
     await asyncio.sleep(0)
@@ -248,17 +249,17 @@ async def test_a_full_queue_refuses_trades_whole_and_still_takes_bars_and_gaps(
     fault = Fault(hold)
     store = open_store(connect=fault, queue_rows=1_000)
     fault.arm()
-    assert store.put_trades(trades(0, 990))
-    assert not store.put_trades(trades(990, 20))
-    assert store.put_trades(trades(990, 10))
-    assert not store.put_trades(trades(1_000, 1))
+    assert store.put_trades(good(trades(0, 990)))
+    assert not store.put_trades(good(trades(990, 20)))
+    assert store.put_trades(good(trades(990, 10)))
+    assert not store.put_trades(good(trades(1_000, 1)))
     assert store.put_bars(some_bars())
     assert not store.put_bars(np.zeros(writer.BARS_LIMIT, BAR))
     assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, "test")])
     assert store.counters().rows_refused == 21 + writer.BARS_LIMIT
     released.set()
     await store.flushed()
-    assert store.put_trades(trades(1_000, 1))
+    assert store.put_trades(good(trades(1_000, 1)))
     await store.flushed()
     assert store.trades("BTCUSDT").id.tolist() == list(range(1_001))
 
@@ -275,12 +276,12 @@ async def test_batches_that_wait_go_to_the_disk_in_one_transaction(open_store: O
     store = open_store(connect=fault, commit_ms=60_000)
     fault.arm()
     for first in range(0, 1_000, 10):
-        store.put_trades(trades(first, 10))
+        store.put_trades(good(trades(first, 10)))
     await store.flushed()
     assert commits == 1
-    store.put_trades(trades(1_000, 10))
+    store.put_trades(good(trades(1_000, 10)))
     await asyncio.sleep(0.02)  # time enough for a writer that forgets to wait after a flush
-    store.put_trades(trades(1_010, 10))
+    store.put_trades(good(trades(1_010, 10)))
     await store.flushed()
     assert commits == 2
     assert len(store.trades("BTCUSDT")) == 1_020
@@ -288,11 +289,11 @@ async def test_batches_that_wait_go_to_the_disk_in_one_transaction(open_store: O
 
 async def test_a_flush_given_up_by_its_caller_disturbs_nobody(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store(commit_ms=60_000)
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     flush = asyncio.create_task(store.flushed())
     await asyncio.sleep(0)
     flush.cancel()
-    store.put_trades(trades(10, 10))
+    store.put_trades(good(trades(10, 10)))
     await store.flushed()
     assert len(store.trades("BTCUSDT")) == 20
 
@@ -310,7 +311,7 @@ async def test_a_failure_that_is_no_failure_of_the_disk_is_shown_and_survived_to
 
     monkeypatch.setattr(writer, "write", write)
     store = open_store()
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     await store.flushed()
     assert len(store.trades("BTCUSDT")) == 10
 
@@ -336,7 +337,7 @@ async def main():
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
     first = 0
     while store.counters().error is None:
-        store.put_trades(batch(first, 2_000))
+        store.put_trades(good(batch(first, 2_000)))
         first += 2_000
         await asyncio.sleep(0.002)
     print("full:", store.counters().error, flush=True)

@@ -16,6 +16,7 @@ from pairscope.base.model import TradeBatch
 from pairscope.store import writer as module
 from pairscope.store.tape import Store
 from pairscope.store.writer import JobRefused, JobUnsettled
+from tests.judged import good
 
 OpenStore = Callable[..., Store]
 MakeTrades = Callable[..., TradeBatch]
@@ -52,7 +53,7 @@ async def done(future: Future[Any]) -> Any:
 
 async def test_a_job_is_committed_and_gives_its_result(open_store: OpenStore, trades: MakeTrades) -> None:
     store = open_store()
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     assert await done(submit(store, take_a_number)) == 1
     assert numbers_given(store) == 1
     await store.flushed()
@@ -64,7 +65,7 @@ async def test_jobs_and_rows_take_turns(open_store: OpenStore, trades: MakeTrade
     store = open_store(commit_ms=1)
     futures = []
     for first in range(0, 500, 10):
-        store.put_trades(trades(first, 10))
+        store.put_trades(good(trades(first, 10)))
         futures.append(submit(store, take_a_number))
     await store.flushed()
     assert [await done(future) for future in futures] == list(range(1, 51))
@@ -86,7 +87,7 @@ async def test_a_job_that_refuses_leaves_nothing_and_blames_nobody(open_store: O
         await done(submit(store, refuse))
     assert numbers_given(store) == 0
     assert store.counters().error is None
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     await store.flushed()
 
 
@@ -95,7 +96,7 @@ async def test_a_job_whose_commit_fails_is_known_to_be_on_the_disk_or_not(
     after: bool, open_store: OpenStore, trades: MakeTrades, stumble: Any
 ) -> None:
     store = open_store(connect=stumble.connect, commit_ms=1)
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     await store.flushed()
     stumble.arm(lambda number, name: name == "commit" and stumble.strikes == 0, after=after)
     future = submit(store, take_a_number)
@@ -106,7 +107,7 @@ async def test_a_job_whose_commit_fails_is_known_to_be_on_the_disk_or_not(
             await done(future)
     assert numbers_given(store) == after
     assert store.counters().error is None
-    store.put_trades(trades(10, 10))
+    store.put_trades(good(trades(10, 10)))
     await store.flushed()
     assert store.trades("BTCUSDT").id.tolist() == list(range(20))
 
@@ -117,7 +118,7 @@ async def test_a_mistake_in_a_job_is_told_to_who_asked_and_rows_go_on(
     store = open_store(commit_ms=1)
     with pytest.raises(StoreUnavailable, match="division by zero"):
         await done(submit(store, lambda connection: 1 / 0))
-    store.put_trades(trades(0, 10))
+    store.put_trades(good(trades(0, 10)))
     await store.flushed()
     assert len(store.trades("BTCUSDT")) == 10
 
@@ -127,7 +128,7 @@ async def test_rows_put_while_a_job_is_in_doubt_are_written_though_it_took_their
 ) -> None:
     """The job is on the disk, but the tape is closed before that could be seen: the rows get another number."""
     store = open_store(connect=stumble.connect, commit_ms=1)
-    store.put_trades(trades(0, 1))
+    store.put_trades(good(trades(0, 1)))
     await store.flushed()
     failing, committed = threading.Event(), threading.Event()
     jobs: list[Future[Any]] = []
@@ -144,7 +145,7 @@ async def test_rows_put_while_a_job_is_in_doubt_are_written_though_it_took_their
     stumble.arm(commit_then_no_opening, after=True)
     jobs.append(submit(store, take_a_number))
     assert await asyncio.to_thread(failing.wait, 10)
-    store.put_trades(trades(1, 10))
+    store.put_trades(good(trades(1, 10)))
     waiting = submit(store, take_a_number)
     await asyncio.to_thread(store.close)
     with pytest.raises(JobUnsettled):

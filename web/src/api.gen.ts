@@ -137,7 +137,10 @@ export interface FeedStatus {
   lag_ms_p50: number | null;
   lag_ms_p95: number | null;
   duplicates: number;
+  conflicting: number;
   rejected: Record<string, number>;
+  rejected_by_origin: Record<string, Record<string, number>>;
+  noted: Record<string, number>;
   frames_waiting: number;
   frames_limit: number;
   silent: string[];

@@ -198,7 +198,7 @@ class StatusBoard:
         )
 
     def _feed(self) -> wire.FeedStatus:
-        health, counters = self._stream.health, self._intake.counters
+        health, counters, tally = self._stream.health, self._intake.counters, self._intake.tally
         return wire.FeedStatus(
             state=health.state,
             since_ms=health.since_ms,
@@ -213,7 +213,13 @@ class StatusBoard:
             lag_ms_p50=None if self._plays_past else health.lag_percentile(50),
             lag_ms_p95=None if self._plays_past else health.lag_percentile(95),
             duplicates=counters.duplicates,
-            rejected=dict(health.rejected),
+            conflicting=sum(tally.conflicting.values()),
+            rejected=dict(tally.by_reason() + health.rejected),
+            rejected_by_origin={
+                "frames": dict(health.rejected),
+                **{origin: dict(counts) for origin, counts in tally.refused.items()},
+            },
+            noted=dict(tally.oddities()),
             frames_waiting=self._stream.waiting,
             frames_limit=BATCH_FRAMES,
             silent=self._stream.silent_streams(),

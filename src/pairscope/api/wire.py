@@ -284,7 +284,10 @@ class FeedStatus(Wire, frozen=True, kw_only=True):
     lag_ms_p50: Number  # receive time less exchange event time
     lag_ms_p95: Number
     duplicates: int
-    rejected: dict[str, int]  # reason -> frames or trades not taken
+    conflicting: int  # of the duplicates, contradict what came first
+    rejected: dict[str, int]  # reason -> frames or rows not taken
+    rejected_by_origin: dict[str, dict[str, int]]  # socket, rest, archive; frames: those that hold no row
+    noted: dict[str, int]  # reason -> rows that are odd and kept
     frames_waiting: int
     frames_limit: int
     silent: list[str]  # streams acknowledged and not heard

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,7 @@ class TradeBatch:
     def __len__(self) -> int:
         return len(self.id)
 
-    def take(self, selection: BoolArray | IntArray) -> TradeBatch:
+    def take(self, selection: BoolArray | IntArray) -> Self:
         """The trades at a mask or at positions."""
         columns: dict[str, Any] = {name: getattr(self, name)[selection] for name in TRADE_COLUMNS}
         return replace(self, **columns)
@@ -166,6 +166,18 @@ class TradeBatch:
 
 
 TRADE_COLUMNS = tuple(column.name for column in fields(TradeBatch))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What an origin told, as it told it: a number that could not be read is NaN, such a time -1."""
+
+    trades: TradeBatch
+    side_unreadable: BoolArray | None = None  # None: every side could be read
+    not_market: BoolArray | None = None  # None: every row is of the market
+
+    def __len__(self) -> int:
+        return len(self.trades)
 
 
 # One bar. `lost` counts the trade ids that fell into the bar and are not on the tape, `backfilled` its trades that came
@@ -238,3 +250,4 @@ class Instrument:
     step_size: float
     status: str = "TRADING"
     contract: str = "PERPETUAL"
+    listed_ms: int | None = None  # since when it trades

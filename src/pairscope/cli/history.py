@@ -25,6 +25,7 @@ from pairscope.feed.access import Access
 from pairscope.feed.binance.archive import ArchiveFile, find_archives
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.judge import Judge
 from pairscope.feed.source import cure_unlisted
 from pairscope.live.history import FileOutcome, History
 from pairscope.live.importing import Importer
@@ -163,9 +164,9 @@ async def _fetch(settings: Settings, first: date, last: date) -> int:
     async with (
         _opened(settings, settings.trade_kind) as bench,
         ArchiveSite(settings.archive_url, bench.clock, access=access) as site,
-        BinanceRest(settings.exchange_rest_url, bench.clock, access=access) as rest,
+        BinanceRest(settings.exchange_rest_url, bench.clock, judge=bench.importer.judge, access=access) as rest,
     ):
-        listed = await _listed(rest)
+        listed = await _listed(rest, bench.importer.judge)
         remote = RemoteHistory(
             store=bench.store,
             kind=settings.trade_kind,
@@ -202,13 +203,15 @@ async def _bring(
     return False
 
 
-async def _listed(rest: BinanceRest) -> Collection[str] | None:
+async def _listed(rest: BinanceRest, judge: Judge) -> Collection[str] | None:
     """What the exchange lists, to know a misspelt symbol from one without trades; None when it cannot be asked."""
     try:
-        return await rest.within(LISTING_PATIENCE_S).instruments()
+        listed = await rest.within(LISTING_PATIENCE_S).instruments()
     except FeedUnavailable as error:
         print(f"note: {error.message}: official files only", file=sys.stderr)
         return None
+    judge.learn(listed.values())
+    return listed
 
 
 def _unknown(symbol: str, listed: Iterable[str]) -> UnknownName:

@@ -3,69 +3,58 @@
 The exchange numbers the trades of a symbol without holes, so a skipped id is a lost trade. The highest id seen
 decides, not the last one: after 1, 3, 2 nothing is missing. State survives reconnects, and restarts through
 `restore`. A late id inside an open hole is welcome and shrinks it; any other old id is a duplicate.
+
+A refused row proves that its id exists: the id is a hole with the refusal as its obstacle, or, when the exchange itself
+says that there was no trade, a closed row.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.gaps import NOT_A_TRADE, REFUSED
+from pairscope.base.kernel import plain
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
+from pairscope.feed.judge import REFUSALS, Refusal, Verdicts
+from pairscope.feed.sequence import AFTER_HOLE, IMPLAUSIBLE, LARGEST_HOLE, OLD, scan
 
-_AFTER_HOLE, _OLD, _IMPLAUSIBLE = 1, 2, 3
+__all__ = ["LARGEST_HOLE", "Continuity", "ContinuityTracker"]
+
 _UNKNOWN = -1
-# Twenty days of the busiest symbol. An id further ahead may be a damaged frame: believed, it would make every
-# later trade look old. It is believed when another one soon after it says the same.
-LARGEST_HOLE = 25_000_000
-_SOON_AFTER = 1_000
-
-
-@kernel
-def _scan(
-    symbol_id: NDArray[np.int32],
-    ids: IntArray,
-    time_ms: IntArray,
-    highest: IntArray,
-    newest_ms: IntArray,
-    doubtful: IntArray,
-    verdict: NDArray[np.uint8],
-    lost: IntArray,
-    after_ms: IntArray,
-) -> int:
-    """Compare each id with the highest of its symbol so far; returns how many are not simply the next.
-
-    Verdicts: 0 next, 1 after a hole, 2 old, 3 implausibly far ahead.
-    """
-    odd = 0
-    for i in range(len(ids)):
-        symbol = symbol_id[i]
-        last = highest[symbol]
-        verdict[i] = 0
-        lost[i] = 0
-        if ids[i] == last + 1 or last == -1:
-            highest[symbol] = ids[i]
-            newest_ms[symbol] = time_ms[i]
-            continue
-        odd += 1
-        if ids[i] < last + 1:
-            verdict[i] = 2
-        elif ids[i] - last > LARGEST_HOLE and not (0 < ids[i] - doubtful[symbol] <= _SOON_AFTER):
-            verdict[i] = 3
-            doubtful[symbol] = ids[i]
-        else:
-            verdict[i] = 1
-            lost[i] = ids[i] - last - 1
-            after_ms[i] = newest_ms[symbol]
-            highest[symbol] = ids[i]
-            newest_ms[symbol] = time_ms[i]
-    return odd
+_BLANKS_REMEMBERED = 1_000
 
 
 _Holes = dict[int, tuple[Gap, ...]]
+_NONE_REFUSED: Verdicts = np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Ids that are being judged; `lost` is corrected while they are."""
+
+    trades: TradeBatch
+    refusals: Verdicts
+    verdict: NDArray[np.uint8]
+    skipped: IntArray  # ids between each one and the one before it
+    lost: IntArray
+    after_ms: IntArray
+    now_ms: int
+
+    @property
+    def odd(self) -> BoolArray:
+        """New ids that show something; a raw id that was no trade does not."""
+        tells = (self.refusals > 0) & (self.refusals != Refusal.NOT_MARKET.code)
+        shows: BoolArray = (self.verdict < OLD) & (tells | (self.verdict == AFTER_HOLE))
+        return shows
+
+    def refusal(self, place: int) -> Refusal | None:
+        code = int(self.refusals[place])
+        return REFUSALS[code - 1] if code else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +64,28 @@ class _Memory:
     highest: IntArray
     newest_ms: IntArray
     holes: _Holes
+    unended: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Continuity:
     """What a batch of ids means for the tape."""
 
-    fresh: BoolArray  # false: a duplicate, or an id nobody can believe
-    lost: IntArray  # ids missing right before each one
+    fresh: BoolArray  # false: refused, a duplicate, or an id nobody can believe
+    lost: IntArray  # ids missing right before each fresh one
+    repeated_at: IntArray  # places of rows that are not refused and whose id was had before
+    implausible_at: IntArray  # places of rows whose id is too far from its neighbours
     opened: list[Gap]  # holes found by this batch, as they were found
     gaps: list[Gap]  # opened, shrunk or closed by this batch; the newest state of each
-    duplicates: int
-    implausible: int
     before: _Memory
+
+    @property
+    def duplicates(self) -> int:
+        return len(self.repeated_at)
+
+    @property
+    def implausible(self) -> int:
+        return len(self.implausible_at)
 
 
 class ContinuityTracker:
@@ -99,6 +97,10 @@ class ContinuityTracker:
         self._newest_ms: IntArray = np.zeros(len(self._highest), np.int64)
         self._doubtful: IntArray = np.full(len(self._highest), _UNKNOWN, np.int64)
         self._holes: _Holes = {}
+        # The first id after the newest trade, of symbols whose newest ids were refused: how long those holes last is
+        # known when the next trade comes.
+        self._unended: dict[int, int] = {}
+        self._blank: dict[int, deque[int]] = {}  # the newest ids that came without a price or a size
         self._reasons: dict[int, str] = {}  # why the next trade of a symbol may come after a hole
 
     def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> list[Gap]:
@@ -110,6 +112,7 @@ class ContinuityTracker:
         self._grow(symbol_id)
         holes = sorted(open_gaps, key=lambda gap: gap.first_id)
         shown: list[Gap] = []
+        head = highest_id
         for hole in holes:
             if hole.last_id > highest_id:
                 if _UNKNOWN < highest_id < hole.first_id - 1:
@@ -118,6 +121,9 @@ class ContinuityTracker:
         self._highest[symbol_id] = highest_id
         self._newest_ms[symbol_id] = time_ms
         self._holes[symbol_id] = tuple(sorted([*holes, *shown], key=lambda gap: gap.first_id))
+        beyond = [hole.first_id for hole in holes if hole.first_id > head and hole.before_ms is None]
+        if beyond:
+            self._unended[symbol_id] = min(beyond)
         return shown
 
     def highest(self, symbol_id: int) -> int | None:
@@ -136,51 +142,159 @@ class ContinuityTracker:
         """Every open hole of every symbol."""
         return [gap for holes in self._holes.values() for gap in holes]
 
-    def check(self, trades: TradeBatch, now_ms: int, reason: str) -> Continuity:
-        """Judge trades in order of arrival and remember their ids; new holes get ``reason``."""
+    def check(self, trades: TradeBatch, now_ms: int, reason: str, refusals: Verdicts | None = None) -> Continuity:
+        """Judge ids in order of arrival and remember them; new holes get ``reason``.
+
+        Args:
+            refusals: the code of a `Refusal` for each row that is no trade, else 0; None: all are trades.
+        """
         symbol_id, ids, time_ms = plain(trades.symbol_id), plain(trades.id), plain(trades.time_ms)
         if len(symbol_id):
             self._grow(int(symbol_id.max()))
+        told = _NONE_REFUSED if refusals is None else plain(refusals)
         verdict = np.empty(len(ids), np.uint8)
         lost = np.empty(len(ids), np.int64)
         after_ms = np.zeros(len(ids), np.int64)
-        fresh = np.ones(len(ids), np.bool_)
-        before = _Memory(self._highest.copy(), self._newest_ms.copy(), dict(self._holes))
+        before = _Memory(self._highest.copy(), self._newest_ms.copy(), dict(self._holes), dict(self._unended))
         seen = (self._highest, self._newest_ms, self._doubtful)
-        odd = _scan(symbol_id, ids, time_ms, *seen, verdict, lost, after_ms)
+        odd = scan(symbol_id, ids, time_ms, told, Refusal.ID.code, *seen, verdict, lost, after_ms)
         reasons = self._expected(symbol_id, verdict)
-        if not odd:
-            return Continuity(fresh, lost, [], [], 0, 0, before)
+        fresh = np.ones(len(ids), np.bool_)
+        none = np.empty(0, np.int64)
+        going_on = set(np.unique(symbol_id).tolist()) & self._unended.keys() if self._unended else set()
+        if not odd and not going_on:
+            return Continuity(fresh, lost, none, none, [], [], before)
+        told = told if len(told) else np.zeros(len(ids), np.uint8)
+        batch = _Batch(trades, told, verdict, lost.copy(), lost, after_ms, now_ms)
         opened: list[Gap] = []
-        for i in np.flatnonzero(verdict == _AFTER_HOLE).tolist():
-            hole = Gap(
-                self._symbols.name(int(symbol_id[i])),
-                int(ids[i] - lost[i]),
-                int(ids[i] - 1),
-                now_ms,
-                reasons.pop(int(symbol_id[i]), reason),
-                after_ms=int(after_ms[i]) or None,
-                before_ms=int(time_ms[i]),
-            )
-            self._open(int(symbol_id[i]), hole)
-            opened.append(hole)
-        fresh[verdict >= _OLD] = False
-        changed = list(opened)
-        for symbol in np.unique(symbol_id[verdict == _OLD]).tolist():
-            places = np.flatnonzero((verdict == _OLD) & (symbol_id == symbol))
-            changed += self._fill(symbol, trades, places, fresh, now_ms)
-        implausible = int((verdict == _IMPLAUSIBLE).sum())
-        newest = {(gap.symbol, gap.first_id): gap for gap in changed}
-        duplicates = int((~fresh).sum()) - implausible
-        return Continuity(fresh, lost, opened, list(newest.values()), duplicates, implausible, before)
+        changed: list[Gap] = []
+        odd_rows = batch.odd
+        for symbol in sorted(going_on | set(symbol_id[odd_rows].tolist())):
+            new, old = self._new_ids(symbol, batch, odd_rows, [reasons[symbol]] if symbol in reasons else [], reason)
+            opened += new
+            changed += old
+        fresh[(verdict >= OLD) | (batch.refusals > 0)] = False
+        for symbol in np.unique(symbol_id[verdict == OLD]).tolist():
+            places = np.flatnonzero((verdict == OLD) & (symbol_id == symbol))
+            changed += self._old_ids(symbol, batch, places, fresh)
+        newest = {(gap.symbol, gap.first_id): gap for gap in [*opened, *changed]}
+        repeated = np.flatnonzero((verdict == OLD) & (batch.refusals == 0) & ~fresh)
+        implausible = np.flatnonzero((verdict == IMPLAUSIBLE) & (batch.refusals == 0))
+        return Continuity(fresh, lost, repeated, implausible, opened, list(newest.values()), before)
+
+    def _new_ids(
+        self, symbol: int, batch: _Batch, odd_rows: BoolArray, expected: list[str], reason: str
+    ) -> tuple[list[Gap], list[Gap]]:
+        """Open the holes that the new ids of a symbol show; also what is known now of holes that had no end."""
+        mine = np.flatnonzero((batch.trades.symbol_id == symbol) & (batch.verdict < OLD))
+        trades = mine[batch.refusals[mine] == 0]
+        ended: list[Gap] = []
+        if len(trades) and symbol in self._unended:
+            ended = self._end(symbol, batch, int(trades[0]))
+        opened: list[Gap] = []
+        odd = mine[odd_rows[mine]]
+        after = np.append(trades, -1)[np.searchsorted(trades, odd)]
+        for place, next_place in zip(odd.tolist(), after.tolist(), strict=True):
+            why = expected.pop() if expected and batch.skipped[place] else reason
+            for gap in self._shown(symbol, batch, place, next_place, why):
+                if opened and _joins(opened[-1], gap):
+                    self._forget(symbol, opened[-1])
+                    gap = replace(gap, first_id=opened.pop().first_id)
+                opened.append(gap)
+                if gap.closed_ms is None:
+                    self._open(symbol, gap)
+                    if next_place < 0:
+                        self._unended[symbol] = min(self._unended.get(symbol, gap.first_id), gap.first_id)
+        return opened, ended
+
+    def _shown(self, symbol: int, batch: _Batch, place: int, next_place: int, reason: str) -> list[Gap]:
+        """What one id shows: a hole before it, and that it is itself missing when its row was refused."""
+        trade_id, lost = int(batch.trades.id[place]), int(batch.skipped[place])
+        hole = Gap(
+            self._symbols.name(symbol),
+            trade_id - lost,
+            trade_id - 1,
+            batch.now_ms,
+            reason,
+            after_ms=int(batch.after_ms[place]) or None,
+            before_ms=int(batch.trades.time_ms[next_place]) if next_place >= 0 else None,
+        )
+        shown = [hole] if lost else []
+        refusal = batch.refusal(place)
+        if refusal is not None and refusal.is_no_trade:
+            shown += self._without_trade(symbol, hole, trade_id, refusal)
+        elif refusal is not None:
+            shown.append(replace(hole, first_id=trade_id, last_id=trade_id, reason=REFUSED, obstacle=refusal.value))
+        if next_place != place:
+            missing = sum(gap.ids for gap in shown if gap.closed_ms is None)
+            batch.lost[place] -= lost
+            if next_place >= 0:
+                batch.lost[next_place] += missing
+        return shown
+
+    def _without_trade(self, symbol: int, hole: Gap, trade_id: int, refusal: Refusal) -> list[Gap]:
+        """An id that the exchange gave to no trade; raw ids are used so as a matter of course and leave no trace."""
+        if refusal is Refusal.NOT_MARKET:
+            return []
+        self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
+        closed = replace(hole, first_id=trade_id, last_id=trade_id, reason=NOT_A_TRADE, closed_ms=hole.found_ms)
+        return [closed]
+
+    def _end(self, symbol: int, batch: _Batch, place: int) -> list[Gap]:
+        """The first trade after ids that were refused: the holes at the end lie before it."""
+        first_id = self._unended.pop(symbol)
+        ended: list[Gap] = []
+        holes: list[Gap] = []
+        for hole in self._holes.get(symbol, ()):
+            if hole.first_id >= first_id and hole.before_ms is None:
+                hole = replace(hole, before_ms=int(batch.trades.time_ms[place]))
+                batch.lost[place] += hole.ids
+                ended.append(hole)
+            holes.append(hole)
+        self._holes[symbol] = tuple(holes)
+        return ended
+
+    def _old_ids(self, symbol: int, batch: _Batch, places: IntArray, fresh: BoolArray) -> list[Gap]:
+        """Ids that are not new: those that lie in holes fill them, or say why they cannot be filled."""
+        refused = batch.refusals[places] > 0
+        changed: list[Gap] = []
+        if not refused.all():
+            self._reopen(symbol, batch, places[~refused])
+            changed += self._fill(symbol, batch.trades, places[~refused], fresh, batch.now_ms)
+        for place in places[refused].tolist():
+            refusal, trade_id = batch.refusal(place), int(batch.trades.id[place])
+            if refusal is not None and refusal.is_no_trade:
+                changed += self._close_without_trade(symbol, trade_id, refusal, batch.now_ms)
+            elif refusal is not None:
+                changed += self.obstruct(symbol, trade_id, trade_id, refusal.value)
+        return changed
+
+    def _reopen(self, symbol: int, batch: _Batch, places: IntArray) -> None:
+        """An id that came without a price, and now comes with one."""
+        blank = self._blank.get(symbol, ())
+        found = [int(i) for i in np.unique(batch.trades.id[places]).tolist() if i in blank]
+        for trade_id in found:
+            self._blank[symbol].remove(trade_id)
+            self._open(symbol, Gap(self._symbols.name(symbol), trade_id, trade_id, batch.now_ms, REFUSED))
+
+    def _close_without_trade(self, symbol: int, trade_id: int, refusal: Refusal, now_ms: int) -> list[Gap]:
+        holes = self._holes.get(symbol, ())
+        hole = next((hole for hole in holes if hole.first_id <= trade_id <= hole.last_id), None)
+        if hole is None:
+            return []
+        left = _part(hole, hole.first_id, trade_id - 1)
+        right = _part(hole, trade_id + 1, hole.last_id)
+        place = holes.index(hole)
+        self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
+        self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
+        closed = replace(hole, first_id=trade_id, last_id=trade_id, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)
+        return [*left, closed, *right]
 
     def rewind(self, judged: Continuity, trades: TradeBatch, reason: str) -> None:
         """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
-        self._highest, self._newest_ms, self._holes = (
-            judged.before.highest,
-            judged.before.newest_ms,
-            judged.before.holes,
-        )
+        before = judged.before
+        self._highest, self._newest_ms = before.highest, before.newest_ms
+        self._holes, self._unended = before.holes, before.unended
         for symbol_id in np.unique(trades.symbol_id).tolist():
             self.expect(symbol_id, reason)
 
@@ -212,11 +326,14 @@ class ContinuityTracker:
         """The reasons of symbols that go on now, hole or not; they are used up by this."""
         if not self._reasons:
             return {}
-        going_on = np.unique(symbol_id[verdict < _OLD]).tolist()
+        going_on = np.unique(symbol_id[verdict < OLD]).tolist()
         return {symbol: self._reasons.pop(symbol) for symbol in going_on if symbol in self._reasons}
 
     def _open(self, symbol: int, hole: Gap) -> None:
         self._holes[symbol] = (*self._holes.get(symbol, ()), hole)
+
+    def _forget(self, symbol: int, gap: Gap) -> None:
+        self._holes[symbol] = tuple(hole for hole in self._holes.get(symbol, ()) if hole is not gap)
 
     def _fill(self, symbol: int, trades: TradeBatch, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
         """Take late ids out of the holes that hold them and mark those fresh; returns every row this changes."""
@@ -265,3 +382,9 @@ class ContinuityTracker:
 
 def _part(hole: Gap, first_id: int, last_id: int) -> list[Gap]:
     return [replace(hole, first_id=first_id, last_id=last_id)] if first_id <= last_id else []
+
+
+def _joins(before: Gap, after: Gap) -> bool:
+    """Whether two rows that follow one another say the same of their ids."""
+    same = replace(after, first_id=before.first_id, last_id=before.last_id) == before
+    return same and before.last_id + 1 == after.first_id

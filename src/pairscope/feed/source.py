@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from pairscope.base.clock import Clock
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
 from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.reading import ascii_upper
@@ -82,6 +83,7 @@ class Source:
     instruments: Mapping[str, Instrument]
     budget: WeightBudget  # of REST requests, those before the start included
     access: Access
+    now_ms: Callable[[], int]  # the clock that the times of trades follow
     finished: asyncio.Event  # set when a replay has played to its end; never otherwise
 
 
@@ -275,6 +277,7 @@ async def open_source(
             instruments=plan.instruments or {},
             budget=plan.budget or WeightBudget(clock),
             access=plan.access or Access.of(settings, clock),
+            now_ms=partial(now_ms, clock),
             finished=asyncio.Event(),
         )
         return
@@ -301,5 +304,6 @@ async def open_source(
             instruments=instruments,
             budget=rest.budget,
             access=Access.direct(clock),
+            now_ms=recording.latest_ms if plan.kind == "replay" else partial(now_ms, clock),
             finished=finished,
         )

@@ -20,7 +20,7 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import ArchiveError, DataFolderError, FeedUnavailable, StoreUnavailable
 from pairscope.base.interval import DAY_MS
-from pairscope.base.model import Gap, SymbolTable, TradeBatch
+from pairscope.base.model import Gap, SymbolTable
 from pairscope.base.runs import intersect, run, union
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file
@@ -28,6 +28,7 @@ from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.archive_trades import TradesFile
 from pairscope.feed.binance.backfill import DISK_PAUSE_S, NOT_SERVED, TOO_OLD
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import REFUSALS, Judge, Judged
 from pairscope.live.coverage import NOT_IN_ARCHIVE
 from pairscope.live.importing import in_thread
 
@@ -65,7 +66,7 @@ class ArchiveFill:
     """Looks for the files of days that lack trades, until cancelled.
 
     Args:
-        take: receives missing trades, in order of id; false when the tape is full.
+        take: receives the rows of missing trades, in order of id; false when the tape is full.
         obstructed: told of each gap whose obstacle changed.
         may_store: whether the tape takes trades at present.
         prepare: awaited before the first file is read.
@@ -79,7 +80,8 @@ class ArchiveFill:
         site: ArchiveSite,
         tracker: ContinuityTracker,
         symbols: SymbolTable,
-        take: Callable[[TradeBatch], bool],
+        judge: Judge,
+        take: Callable[[Judged], bool],
         obstructed: Callable[[Gap], None],
         may_store: Callable[[], bool],
         prepare: Callable[[], Awaitable[None]],
@@ -91,6 +93,7 @@ class ArchiveFill:
         self._site = site
         self._tracker = tracker
         self._symbols = symbols
+        self._judge = judge
         self._take = take
         self._obstructed = obstructed
         self._may_store = may_store
@@ -198,11 +201,11 @@ class ArchiveFill:
                 self._obstruct(gap, f"{NO_FILE} {looked:%Y-%m-%dT%H:%M:%SZ}")
 
     async def _fill(self, file: ArchiveFile, wanted: Wanted) -> None:
-        trades = TradesFile(file, self._clock.now_ns(), kept_rows=0)
+        trades = TradesFile(file, self._clock.now_ns(), self._judge, kept_rows=0)
         report = await asyncio.to_thread(trades.examine)
         symbol_id = self._symbols.index(wanted.symbol)
         missing = union(*(run(gap.first_id, gap.last_id) for gap in self._gaps(wanted.symbol)))
-        batches = in_thread(trades.batches(symbol_id, intersect(report.ids, missing)))
+        batches = in_thread(trades.judged(symbol_id, intersect(report.known, missing)))
         brought = await self._bring(batches)
         self.counters.files += 1
         self.counters.trades += brought
@@ -212,20 +215,20 @@ class ArchiveFill:
             if all(Wanted(day_ms, gap.symbol) in self._read for day_ms in days_of(gap)):
                 self._obstruct(gap, NOT_IN_ARCHIVE)
 
-    async def _bring(self, batches: AsyncGenerator[TradeBatch, None]) -> int:
+    async def _bring(self, batches: AsyncGenerator[Judged, None]) -> int:
         brought = 0
         async with contextlib.aclosing(batches):
             async for batch in batches:
                 for start in range(0, len(batch), ROWS_AT_ONCE):
                     part = batch.take(np.arange(start, min(start + ROWS_AT_ONCE, len(batch))))
                     await self._put(part)
-                    brought += len(part)
+                    brought += int(part.keep.sum())
                     await asyncio.sleep(BREATH_S)
         return brought
 
-    async def _put(self, trades: TradeBatch) -> None:
+    async def _put(self, rows: Judged) -> None:
         while True:
-            if self._may_store() and self._take(trades):
+            if self._may_store() and self._take(rows):
                 return
             await asyncio.sleep(DISK_PAUSE_S)
 
@@ -237,7 +240,7 @@ class ArchiveFill:
 
 
 def _is_for_archive(gap: Gap) -> bool:
-    return gap.obstacle in (TOO_OLD, NOT_SERVED) or (gap.obstacle or "").startswith(NO_FILE)
+    return gap.obstacle in (TOO_OLD, NOT_SERVED, *REFUSALS) or (gap.obstacle or "").startswith(NO_FILE)
 
 
 def days_of(gap: Gap) -> Iterable[int]:

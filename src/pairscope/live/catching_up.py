@@ -14,10 +14,11 @@ import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable
-from pairscope.base.model import SymbolTable, TradeBatch
+from pairscope.base.model import SymbolTable
 from pairscope.feed.binance.backfill import Pages
 from pairscope.feed.binance.rest import PAGE_ROWS
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 
 log = structlog.get_logger()
 
@@ -38,7 +39,7 @@ class CatchUp:
 
     Args:
         watched: the symbols to ask about, those that matter most first.
-        take: receives trades in order of id; false when the tape is full.
+        take: receives rows in order of id; false when the tape is full.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class CatchUp:
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         watched: Callable[[], Sequence[str]],
-        take: Callable[[TradeBatch], bool],
+        take: Callable[[Judged], bool],
         clock: Clock,
     ) -> None:
         self.trades = 0  # that came this way
@@ -99,10 +100,10 @@ class CatchUp:
                 except FeedUnavailable as error:  # the next trade will show what is missing
                     log.warning("catching_up_failed", symbol=symbol, cause=error.message)
                     return
-            page = page.take(page.id > highest)
+            page = page.take(page.rows.id > highest)
             if not len(page) or not self._take(page):
                 return
             self.trades += len(page)
-            highest = int(page.id[-1])
+            highest = int(page.rows.id[-1])
             if len(page) < PAGE_ROWS:
                 return

@@ -20,9 +20,10 @@ from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_al
 from pairscope.bars import warm
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import is_compiled, remember_compiled
-from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable, TradeBatch
+from pairscope.base.model import BAR, BarArray, BarStatus, Rows, SymbolTable, TradeBatch
 from pairscope.feed.binance import rows
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judge
 from pairscope.live import windows
 from pairscope.live.kernels import PARTS, Part
 from pairscope.live.state import Span
@@ -52,8 +53,13 @@ def warm_up(part: Part) -> None:
 
 def _symbols() -> None:
     warm.warm_up()
+    _judged()
     ContinuityTracker(SymbolTable(["A"])).check(_trades(), 0, "")
     windows.measure_symbol(_bars(1.0), _SECOND, _WINDOW, _LAST_MS, SYMBOL_BAR)
+
+
+def _judged() -> None:
+    Judge(SymbolTable(["A"]), lambda: _LAST_MS).judge(Rows(_trades()))
 
 
 def _pairs() -> None:
@@ -94,7 +100,7 @@ _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
     "pairs": (_pairs,),
     "tests": (_tests,),
     "rest": (_rest,),
-    "files": (rows.warm_up,),
+    "files": (rows.warm_up, _judged),
 }
 
 _SECOND = Interval(1_000)

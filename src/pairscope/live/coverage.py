@@ -7,12 +7,15 @@ that keeps others from fetching them too, then puts the trades, then closes the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS
+from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS, REFUSED
 from pairscope.base.model import Gap
 from pairscope.base.runs import Runs, holes, intersect, no_runs, run, subtract, union
+from pairscope.feed.judge import Refusal
+
+RefusedIds = Mapping[Refusal, Runs]  # ids that exist and whose rows are no trades, by the reason
 
 # Obstacles: why they are not fetched for now.
 IMPORTING = "importing"
@@ -62,27 +65,33 @@ def _gap(coverage: Coverage, ends: list[int], now_ms: int, reason: str, obstacle
     return Gap(coverage.symbol, first_id, last_id, now_ms, reason, obstacle=obstacle)
 
 
-def conclude(gaps: Iterable[Gap], brought: Runs, blank: Runs, brings: Runs, now_ms: int) -> list[Gap]:
+def conclude(gaps: Iterable[Gap], brought: Runs, refused: RefusedIds, brings: Runs, now_ms: int) -> list[Gap]:
     """The gaps after: what came is closed, what was announced and did not come can be fetched by others.
 
     Args:
         gaps: the open gaps as they stand on the tape.
         brought: ids that are on the tape now.
-        blank: ids known to be no trades.
+        refused: ids whose rows are no trades: closed where the exchange says so itself, else open for that reason.
         brings: what had been announced.
     """
     rows: list[Gap] = []
     for gap in gaps:
         parts = _split(gap, brought, lambda part: replace(part, closed_ms=now_ms, obstacle=None)) or [gap]
-        parts = [row for part in parts for row in _closed_as_blank(part, blank, now_ms)]
+        for refusal, ids in refused.items():
+            parts = [row for part in parts for row in _refused(part, refusal, ids, now_ms)]
         rows += [row for part in parts for row in _released(part, brings)]
     return rows
 
 
-def _closed_as_blank(part: Gap, blank: Runs, now_ms: int) -> list[Gap]:
+def _refused(part: Gap, refusal: Refusal, ids: Runs, now_ms: int) -> list[Gap]:
     if part.closed_ms is not None:
         return [part]
-    return _split(part, blank, lambda row: replace(row, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)) or [part]
+    if refusal.is_no_trade:
+        return _split(part, ids, lambda row: replace(row, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)) or [
+            part
+        ]
+    reason = REFUSED if part.reason == IMPORTED else part.reason
+    return _split(part, ids, lambda row: replace(row, reason=reason, obstacle=refusal.value)) or [part]
 
 
 def _released(part: Gap, brings: Runs) -> list[Gap]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.model import BarSource, TradeBatch, TradeKind
-from pairscope.base.runs import holes, no_runs, union
+from pairscope.base.model import BarSource, TradeKind
+from pairscope.base.runs import holes, no_runs, size
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, verified_checksum
 from pairscope.feed.binance.archive_klines import covers, read_klines
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
+from pairscope.feed.judge import GoodTrades, Refusal
 from pairscope.live.importing import Brought, Importer, in_thread
 from pairscope.store.imports import ImportedFile, ImportList
 from pairscope.store.tape import Store
@@ -100,15 +101,15 @@ class History:
         return int((stored["source"] != BarSource.UPLOAD).sum()) >= known.rows
 
     async def _take_trades(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
-        trades = TradesFile(file, self._clock.now_ns(), KEPT_ROWS)
+        trades = TradesFile(file, self._clock.now_ns(), self._importer.judge, KEPT_ROWS)
         self._progress(file.name, 0, 0)
         report = await asyncio.to_thread(trades.examine)
-        # Raw trades use ids that are no trades as a matter of course, and the official files leave those rows out.
-        unused = holes(union(report.ids, report.blank)) if file.kind.trade_kind is TradeKind.RAW else no_runs()
         symbol_id = self._store.symbols.add(file.symbol)
+        # Raw trades use ids that are no trades as a matter of course, and the official files leave those rows out.
+        unused = holes(report.known) if file.kind.trade_kind is TradeKind.RAW else no_runs()
         batches = in_thread(trades.batches(symbol_id, report.ids))
         counted = _counted(batches, partial(self._progress, file.name), report.trades)
-        brought = await self._importer.bring(file.symbol, counted, report.ids, report.blank, unused)
+        brought = await self._importer.bring(file.symbol, counted, report.ids, report.refused, unused)
         first_id, last_id = int(report.ids[0, 0]), int(report.ids[-1, 1])
         self._note(file, sha256, report.trades, first_id, last_id)
         return FileOutcome(
@@ -137,13 +138,23 @@ class History:
 
 
 async def _counted(
-    batches: AsyncGenerator[TradeBatch, None], progress: Callable[[int, int], None], total: int
-) -> AsyncGenerator[TradeBatch, None]:
+    batches: AsyncGenerator[GoodTrades, None], progress: Callable[[int, int], None], total: int
+) -> AsyncGenerator[GoodTrades, None]:
     done = 0
     async for batch in batches:
         yield batch
         done += len(batch)
         progress(done, total)
+
+
+_REFUSED_AS = {
+    Refusal.NOT_POSITIVE: "rows have no price or no size",
+    Refusal.NOT_FINITE: "rows have a price or size that is no number",
+    Refusal.TOO_SMALL: "rows have a size below 1e-8",
+    Refusal.TIME: "rows have a time that cannot be",
+    Refusal.SIDE: "rows do not say who was the maker",
+    Refusal.NOT_MARKET: "rows are not of the market",
+}
 
 
 def _oddities(file: ArchiveFile, report: FileReport, brought: Brought) -> list[str]:
@@ -153,7 +164,9 @@ def _oddities(file: ArchiveFile, report: FileReport, brought: Brought) -> list[s
         (report.missing, missing),
         (report.doubles, "rows are doubled"),
         (report.unsorted, "rows are out of order"),
-        (sum(last - first + 1 for first, last in report.blank.tolist()), "rows have no price or no size"),
+        (report.conflicting, "doubled rows contradict the first of their id, which stands"),
+        *((size(ids), _REFUSED_AS[refusal]) for refusal, ids in report.refused.items()),
+        (report.far, "rows have an id far from all others"),
         (report.strays, "rows are of another day"),
         (report.bad, "lines cannot be read"),
         (len(brought.different), "trades differ from those on the tape, which stay as they are"),

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +18,15 @@ from pairscope.bars.rebuild import rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import OF_IMPORTS
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, TradeBatch, of_trades
+from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, of_trades
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
+from pairscope.feed.judge import GoodTrades, Judge, conflicting
 from pairscope.live import coverage
-from pairscope.live.coverage import Coverage
+from pairscope.live.coverage import Coverage, RefusedIds
 from pairscope.store.stretches import read_stretches
 from pairscope.store.tape import Store
+
+T = TypeVar("T")
 
 BARS_AT_ONCE = 50_000
 GAPS_AT_ONCE = 5_000
@@ -46,9 +50,11 @@ class Importer:
 
     Args:
         intervals: of the bars that are rebuilt.
+        judge: of every row that is brought.
     """
 
-    def __init__(self, store: Store, intervals: Sequence[Interval], clock: Clock) -> None:
+    def __init__(self, store: Store, intervals: Sequence[Interval], clock: Clock, judge: Judge | None = None) -> None:
+        self.judge = judge or Judge(store.symbols, lambda: now_ms(clock))
         self._store = store
         self._intervals = tuple(sorted(intervals))
         self._clock = clock
@@ -66,19 +72,19 @@ class Importer:
         return Coverage(symbol, span, self._store.gaps(symbol, open_only=True))
 
     async def bring(
-        self, symbol: str, batches: AsyncGenerator[TradeBatch, None], ids: Runs, blank: Runs, unused: Runs
+        self, symbol: str, batches: AsyncGenerator[GoodTrades, None], ids: Runs, refused: RefusedIds, unused: Runs
     ) -> Brought:
         """Put trades that are not there yet, close the gaps they fill, and rebuild the bars of their days.
 
         Args:
             batches: trades of this symbol, none twice, each batch sorted by id.
             ids: all that `batches` will give.
-            blank: ids besides those that are known to be no trades; they are written down as such.
+            refused: ids besides those whose rows are no trades; complete when the last batch was given.
             unused: ids that the exchange uses for no trade as a matter of course; they leave no trace.
         """
         symbol_id = self._store.symbols.add(symbol)
         before = await self.coverage(symbol)
-        everything = union(ids, blank, unused)
+        everything = union(ids, unused, *refused.values())
         announced = coverage.announce(before, everything, now_ms(self._clock))
         await self._put_gaps(announced)
         brought, landed, days = Brought(), no_runs(), np.empty(0, np.int64)
@@ -96,11 +102,11 @@ class Importer:
             # Also after a failure: what came is on the tape, and what did not is left for others.
             if len(landed):
                 landed = union(landed, intersect(unused, run(int(landed[0, 0]), int(landed[-1, 1]))))
-            days = np.union1d(days, await self._conclude(symbol, landed, blank, everything, times, brought))
+            days = np.union1d(days, await self._conclude(symbol, landed, refused, everything, times, brought))
         brought.bars = await self._rebuild(symbol, symbol_id, days)
         return brought
 
-    async def _put(self, symbol: str, before: Coverage, batch: TradeBatch, brought: Brought) -> None:
+    async def _put(self, symbol: str, before: Coverage, batch: GoodTrades, brought: Brought) -> None:
         """The trades of a batch that are not on the tape; those that are get compared."""
         first_id, last_id = int(batch.id[0]), int(batch.id[-1])
         if not len(before.span) or last_id < before.span[0, 0] or first_id > before.span[0, 1]:
@@ -111,20 +117,22 @@ class Importer:
             fresh = batch.take(~there)
             brought.already += int(there.sum())
             if there.any():
+                places = np.flatnonzero(conflicting(batch, stored))
+                self.judge.conflict(batch, places)
                 room = Brought._DIFFERENT_KEPT - len(brought.different)
-                brought.different += different_trades(batch.take(there), stored)[:room]
+                brought.different += batch.id[places].tolist()[:room]
         brought.added += len(fresh)
         fresh = _as_imported(fresh, before)
         while not self._store.put_trades(fresh):
             await self._store.flushed()
 
     async def _conclude(
-        self, symbol: str, landed: Runs, blank: Runs, announced: Runs, times: dict[int, int], brought: Brought
+        self, symbol: str, landed: Runs, refused: RefusedIds, announced: Runs, times: dict[int, int], brought: Brought
     ) -> IntArray:
         """Write what is missing now; the days of bars whose count of missing ids this changes."""
         await self._store.flushed()
         gaps = await asyncio.to_thread(self._store.gaps, symbol, open_only=True)
-        parts = coverage.conclude(gaps, landed, blank, announced, now_ms(self._clock))
+        parts = coverage.conclude(gaps, landed, refused, announced, now_ms(self._clock))
         unknown = subtract(coverage.edges(parts), runs_of(np.array(list(times), np.int64)))
         for first_id, last_id in unknown.tolist():
             found = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
@@ -192,26 +200,13 @@ class Importer:
         return len(bars), different
 
 
-def _as_imported(trades: TradeBatch, before: Coverage) -> TradeBatch:
+def _as_imported(trades: GoodTrades, before: Coverage) -> GoodTrades:
     """Trades called imported, but for those that had been listened for and fill a hole of that."""
     origin = np.where(contains(before.missed, trades.id), trades.origin, np.uint8(Origin.IMPORT))
     return replace(trades, origin=origin)
 
 
-def different_trades(given: TradeBatch, stored: TradeBatch) -> list[int]:
-    """Ids of given trades that the tape tells otherwise; both sorted by id, and all given ones on the tape."""
-    places = np.searchsorted(stored.id, given.id)
-    same = (
-        (stored.price[places] == given.price)
-        & (stored.size[places] == given.size)
-        & (stored.time_ms[places] == given.time_ms)
-        & (stored.buyer_is_maker[places] == given.buyer_is_maker)
-    )
-    ids: list[int] = given.id[~same].tolist()
-    return ids
-
-
-async def in_thread(batches: Iterator[TradeBatch]) -> AsyncGenerator[TradeBatch, None]:
+async def in_thread(batches: Iterator[T]) -> AsyncGenerator[T, None]:
     """Batches that are made in a thread, the next one while this one is being used."""
     coming = asyncio.create_task(asyncio.to_thread(next, batches, None))
     try:

@@ -1,7 +1,7 @@
 """The one way in: every trade passes here, from its id to the tape, to its bars, to whoever watches.
 
-Order matters and is the same for live trades, back-fills and replays: ids are judged first (a rejected trade
-still proves that its id exists), then the trade goes to the tape, then to the bars.
+Order matters and is the same for live trades, back-fills and replays: rows are judged, then ids are compared (a refused
+row still proves that its id exists), then the trade goes to the tape, then to the bars.
 
 The process may be killed between any two puts, so the rows of gaps may say too much and never too little: a hole is
 put before the trade that shows it, and closed only once its trades are on the disk and their bars are rebuilt. What a
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +24,9 @@ from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, BoolArray, Gap, IntArray, TradeBatch, no_bars
+from pairscope.base.model import BarArray, BarStatus, Gap, IntArray, TradeBatch, no_bars
 from pairscope.feed.continuity import Continuity, ContinuityTracker
+from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
 from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
@@ -35,6 +37,7 @@ LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
 LATE_MS = 300_000  # a bar that ended so long before a kill has all its trades, but for those of holes
 RETRY_S = 1.0
 DISK_QUEUE_FULL = "disk_queue_full"
+RECENT_ROWS = 20_000  # a few seconds of a busy market: what two connections of a rotation both deliver
 LONGEST_STRETCH = 12  # bars of the coarsest interval read at once to rebuild what late trades belong to
 
 
@@ -61,11 +64,16 @@ class Newest:
 class Intake:
     """Judges ids, keeps trades, builds bars, publishes changes. Lives on the event loop."""
 
-    def __init__(self, *, store: Store, tracker: ContinuityTracker, book: BarBook, live: Live, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, tracker: ContinuityTracker, judge: Judge, book: BarBook, live: Live, clock: Clock
+    ) -> None:
         self.counters = IntakeCounters()
         self.hole_reason = "start"
         self._store = store
         self._tracker = tracker
+        self._judge = judge
+        self._recent: deque[TradeBatch] = deque()  # what repeated rows are compared with
+        self._recent_rows = 0
         self._book = book
         self._live = live
         self._clock = clock
@@ -76,26 +84,43 @@ class Intake:
         self._revising = False
         self._on_gaps: Callable[[], None] = lambda: None
 
-    def take(self, trades: TradeBatch, keep: BoolArray) -> bool:
-        """Take a burst: `keep` is false where only the id counts. False when the tape is full: nothing was taken."""
-        judged = self._tracker.check(trades, now_ms(self._clock), self.hole_reason)
-        wanted = judged.fresh & keep
+    def take(self, judged: Judged) -> bool:
+        """Take a burst, of a refused row only the id. False when the tape is full: nothing was taken."""
+        rows = judged.rows
+        ids = self._tracker.check(rows, now_ms(self._clock), self.hole_reason, judged.verdict)
+        kept = judged.good(ids.fresh)
         counters = self.counters
-        counters.received += len(trades)
-        counters.duplicates += judged.duplicates
-        counters.rejected += judged.implausible + int((judged.fresh & ~keep).sum())
-        kept = trades if wanted.all() else trades.take(wanted)
+        counters.received += len(rows)
+        counters.duplicates += ids.duplicates
+        counters.rejected += ids.implausible + int(np.count_nonzero(judged.verdict))
+        self._judge.refuse(rows, ids.implausible_at, Refusal.ID)
         self._remember(kept)
-        if not (self._open(judged.opened, len(kept)) and self._store.put_trades(kept)):
+        if not (self._open(ids.opened, len(kept)) and self._store.put_trades(kept)):
             counters.refused += len(kept)
-            self._tracker.rewind(judged, trades, DISK_QUEUE_FULL)
+            self._tracker.rewind(ids, rows, DISK_QUEUE_FULL)
             return False
         counters.stored += len(kept)
-        lost = _carried(judged.lost, wanted, trades.symbol_id)
-        self._to_bars(kept, lost if wanted.all() else lost[wanted])
-        if judged.gaps:
-            self._changed(judged)
+        self._compare(rows, ids.repeated_at, kept)
+        self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
+        if ids.gaps:
+            self._changed(ids)
         return True
+
+    def _compare(self, rows: TradeBatch, repeated_at: IntArray, kept: GoodTrades) -> None:
+        """Tell rows that come once more and say the same from those that contradict what was taken lately."""
+        if len(kept):
+            self._recent.append(kept)
+            self._recent_rows += len(kept)
+            while self._recent_rows - len(self._recent[0]) >= RECENT_ROWS:
+                self._recent_rows -= len(self._recent.popleft())
+        if len(repeated_at):
+            differs = conflicting(rows.take(repeated_at), TradeBatch.concatenate(list(self._recent)))
+            self._judge.conflict(rows, repeated_at[differs])
+
+    @property
+    def tally(self) -> Tally:
+        """What the judge refused and noted."""
+        return self._judge.tally
 
     @property
     def unsettled(self) -> bool:
@@ -113,11 +138,13 @@ class Intake:
             if store.rows_waiting + trades > store.rows_limit or not self._store.put_gaps(gaps):
                 return False
         for gap in gaps:
+            if gap.closed_ms is not None or gap.obstacle is not None:  # a refused row, which the judge tells of
+                continue
             log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
         return True
 
-    def _changed(self, judged: Continuity) -> None:
-        changed = [gap for gap in judged.gaps if gap not in judged.opened]
+    def _changed(self, ids: Continuity) -> None:
+        changed = [gap for gap in ids.gaps if gap not in ids.opened]
         for gap in changed:
             self._late.update(self._charge(gap))
             if gap.closed_ms is not None:
@@ -314,17 +341,3 @@ def runs(times: IntArray, step: int, longest: int) -> list[IntArray]:
     """
     pieces = np.split(times, np.flatnonzero(np.diff(times) != step) + 1)
     return [piece[i : i + longest] for piece in pieces for i in range(0, len(piece), longest)]
-
-
-def _carried(lost: IntArray, wanted: BoolArray, symbol_id: np.ndarray[tuple[int], np.dtype[np.int32]]) -> IntArray:
-    """Move what was lost before a trade that is dropped to the next one of its symbol that is kept."""
-    dropped = np.flatnonzero((lost > 0) & ~wanted)
-    if not len(dropped):
-        return lost
-    moved = lost.copy()
-    for i in dropped.tolist():
-        later = np.flatnonzero(wanted[i:] & (symbol_id[i:] == symbol_id[i]))
-        if len(later):
-            moved[i + int(later[0])] += moved[i]
-        moved[i] = 0
-    return moved

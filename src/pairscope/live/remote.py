@@ -13,12 +13,13 @@ from typing import Protocol, TypeVar
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.interval import DAY_MS
-from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.base.runs import Runs, contains, no_runs, run, size
+from pairscope.base.model import TradeKind
+from pairscope.base.runs import Runs, contains, no_runs, run, runs_of, size, subtract, union
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.archive import ArchiveKind, archive_file, archive_name, day_ms
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import PAGE_ROWS
+from pairscope.feed.judge import REFUSALS, GoodTrades, Judged, Refusal
 from pairscope.live.history import FileOutcome, History, Progress
 from pairscope.live.importing import Importer
 from pairscope.store.stretches import absent_ids
@@ -35,7 +36,7 @@ T = TypeVar("T")
 class RestHistory(Protocol):
     """What is needed of the exchange's REST API."""
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch: ...
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged: ...
 
     async def first_id_from(self, symbol: str, time_ms: int) -> int | None: ...
 
@@ -146,9 +147,11 @@ class RemoteHistory:
             return FileOutcome(name, 0, notes=(*notes, "no trades"))
         absent = await asyncio.to_thread(absent_ids, self._store, symbol, ids)
         symbol_id = self._store.symbols.add(symbol)
-        pages = self._pages(symbol, symbol_id, absent, name)
-        brought = await self._importer.bring(symbol, pages, absent, no_runs(), no_runs())
-        unserved = size(absent) - brought.added
+        refused: dict[Refusal, Runs] = {}
+        pages = self._pages(symbol, symbol_id, absent, name, refused)
+        brought = await self._importer.bring(symbol, pages, absent, refused, no_runs())
+        unserved = size(subtract(absent, union(*refused.values()))) - brought.added
+        notes = (*notes, *(f"{size(found):,} rows were refused: {why}" for why, found in refused.items()))
         notes = (*notes, f"{unserved:,} ids were not served") if unserved else notes
         return FileOutcome(name, size(ids), added=brought.added, bars=brought.bars, notes=notes)
 
@@ -182,22 +185,29 @@ class RemoteHistory:
             page = await self._patiently(partial(self._rest.agg_trades, symbol, 0, first_id))
             if not len(page):
                 return first_id
-            first_id = int(page.id[-1])
+            first_id = int(page.rows.id[-1])
             if len(page) < PAGE_ROWS:
                 return first_id
 
-    async def _pages(self, symbol: str, symbol_id: int, wanted: Runs, name: str) -> AsyncGenerator[TradeBatch, None]:
+    async def _pages(
+        self, symbol: str, symbol_id: int, wanted: Runs, name: str, refused: dict[Refusal, Runs]
+    ) -> AsyncGenerator[GoodTrades, None]:
+        """The trades of some ids; those of rows that are none are put into `refused`."""
         done, total = 0, size(wanted)
         for first_id, last_id in wanted.tolist():
             next_id = first_id
             while next_id <= last_id:
                 limit = min(PAGE_ROWS, last_id - next_id + 1)
                 page = await self._patiently(partial(self._rest.agg_trades, symbol, symbol_id, next_id, limit))
-                page = page.take(contains(run(next_id, last_id), page.id))
+                page = page.take(contains(run(next_id, last_id), page.rows.id))
                 if not len(page):  # no longer there, or not yet
                     break
-                yield page
-                next_id = int(page.id[-1]) + 1
+                for refusal in REFUSALS:
+                    if len(told := page.refused(refusal)):
+                        refused[refusal] = union(refused.get(refusal, no_runs()), runs_of(told))
+                if len(good := page.good()):
+                    yield good
+                next_id = int(page.rows.id.max()) + 1
                 done += len(page)
                 self._progress(name, done, total)
 

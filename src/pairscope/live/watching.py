@@ -33,6 +33,7 @@ class Watching:
         history_ms: how far back a symbol without a tape is fetched; 0 where that cannot be done.
         changed: called after each change.
         gone: symbols that were asked for at the start and are not listed.
+        learned: told what the exchange lists when it was asked once more.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class Watching:
         clock: Clock,
         changed: Callable[[], None],
         gone: Sequence[Gone] = (),
+        learned: Callable[[Iterable[Instrument]], None] = lambda _: None,
     ) -> None:
         self.instruments = dict(instruments)
+        self._learned = learned
         self.watched = watched
         self._stream = stream
         self._rest = rest
@@ -171,6 +174,7 @@ class Watching:
         now_s = self._clock.monotonic_s()
         if symbol not in self.instruments and now_s - self._listed_s >= LIST_AGE_S:
             self.instruments = await self._rest.instruments()
+            self._learned(self.instruments.values())
             self._listed_s = now_s
         if symbol not in self.instruments:
             raise UnknownName(

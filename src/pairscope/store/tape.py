@@ -14,6 +14,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, TradeKind
+from pairscope.feed.judge import GoodTrades
 from pairscope.store import folder, reads
 from pairscope.store.database import Database
 from pairscope.store.days import Days, DiskUse, open_vault
@@ -120,8 +121,8 @@ class Store:
         except FileNotWritten as error:
             log.warning("announcement_failed", cause=error.message)
 
-    def put_trades(self, batch: TradeBatch) -> bool:
-        """Hand over trades whose ids have been checked; False when the queue is full, and none of them is taken.
+    def put_trades(self, batch: GoodTrades) -> bool:
+        """Hand over judged trades whose ids have been checked; False when the queue is full, and none of them is taken.
 
         Raises:
             StoreUnavailable: after close.

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
+from pairscope.feed.judge import GoodTrades
 from pairscope.store.database import Database
 from pairscope.store.schema import TapeState, commit_number
 from pairscope.store.transaction import Work, carry_out, write
@@ -104,7 +105,7 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def put_trades(self, batch: TradeBatch) -> bool:
+    def put_trades(self, batch: GoodTrades) -> bool:
         with self._changed:
             if not self._accepts(batch.symbol_id, self._trades_waiting, self._queue_rows):
                 return False

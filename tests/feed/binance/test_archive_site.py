@@ -18,6 +18,7 @@ from pairscope.feed.binance.archive_trades import TradesFile
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from tests.judged import judge
 
 DAY, DAY_START_MS = date(2026, 11, 18), 20_775 * DAY_MS
 AGG = ArchiveKind.AGG
@@ -48,7 +49,7 @@ async def test_a_day_comes_whole_and_holds_what_was_traded(site: ArchiveSite, tm
     assert names(path.parent) == ["XRPUSDT-aggTrades-2026-11-18.zip"]
     file = archive_file(path)
     assert file is not None
-    trades = TradesFile(file, 0)
+    trades = TradesFile(file, 0, judge())
     report = trades.examine()
     truth = Market(seed=3, rate=0.01).trades("XRPUSDT", DAY_START_MS, DAY_START_MS + DAY_MS)
     (batch,) = trades.batches(0, report.ids)

@@ -12,7 +12,9 @@ from pairscope.base.model import Origin, TradeBatch
 from pairscope.base.runs import run
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
+from pairscope.feed.judge import Refusal
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
+from tests.judged import judge
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
 
@@ -20,7 +22,7 @@ NAME = "BTCUSDT-aggTrades-2024-08-08"
 def file_of(folder: Path, trades: list[Row]) -> TradesFile:
     file = archive_file(write_zip(folder / f"{NAME}.zip", agg_lines(trades)))
     assert file is not None
-    return TradesFile(file, received_ns=77)
+    return TradesFile(file, 77, judge())
 
 
 def read(trades: TradesFile) -> tuple[FileReport, TradeBatch]:
@@ -59,7 +61,7 @@ def test_rows_without_a_size_are_no_trades_but_their_ids_are_known(tmp_path: Pat
     trades = rows(5, 4)
     trades[1] = (6, "101.0", "0", START_MS, True)
     report, batch = read(file_of(tmp_path, trades))
-    assert report.blank.tolist() == [[6, 6]]
+    assert {why: ids.tolist() for why, ids in report.refused.items()} == {Refusal.NOT_POSITIVE: [[6, 6]]}
     assert report.missing == 0
     assert batch.id.tolist() == [5, 7, 8]
 
@@ -88,7 +90,7 @@ def test_a_file_too_large_to_keep_is_read_again_with_the_same_result(
     shuffled = [trades[i] for i in np.random.default_rng(1).permutation(500)]
     monkeypatch.setattr("pairscope.feed.binance.archive._CHUNK", 1_000)
     small = read(file_of(tmp_path, shuffled))
-    large = read(TradesFile(file_of(tmp_path, shuffled).file, 0, kept_rows=100))
+    large = read(TradesFile(file_of(tmp_path, shuffled).file, 0, judge(), kept_rows=100))
     assert np.sort(small[1].id).tolist() == np.sort(large[1].id).tolist() == list(range(5, 505))
     assert small[0].unsorted == large[0].unsorted > 400
 
@@ -105,6 +107,6 @@ def test_raw_trades_are_read_by_their_own_columns(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(rows(5, 2)), None)
     file = archive_file(path)
     assert file is not None
-    _, batch = read(TradesFile(file, 0))
+    _, batch = read(TradesFile(file, 0, judge()))
     assert batch.price.tolist() == [105.5, 106.6]
     assert batch.time_ms.tolist() == [START_MS, START_MS + 1_000]

@@ -14,7 +14,9 @@ from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.backfill import NOT_SERVED, TOO_OLD, Backfill
 from pairscope.feed.binance.rest import RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from tests.faults.virtual import run_virtually
+from tests.judged import judged
 
 Asked = tuple[str, int, int]  # symbol, first id, how many
 
@@ -53,15 +55,15 @@ class Desk:
             backoff=Backoff(first_s=0.25, cap_s=60, rng=random.Random(1)),
         )
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> TradeBatch:
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> Judged:
         self.asked.append((symbol, from_id, limit))
         self.asked_s.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.01)
-        return page(symbol_id, self.answer(symbol, from_id, limit))
+        return judged(page(symbol_id, self.answer(symbol, from_id, limit)))
 
-    def _take(self, trades: TradeBatch) -> bool:
+    def _take(self, rows: Judged) -> bool:
         if not self.full:
-            self.tracker.check(trades, 0, "test")
+            self.tracker.check(rows.rows, 0, "test")
         return not self.full
 
     def hole(self, symbol_id: int, first_id: int, last_id: int, found_ms: int = 0) -> None:

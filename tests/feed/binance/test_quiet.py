@@ -12,15 +12,16 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.binance import lane, quiet
 from pairscope.feed.binance.lane import LaneOptions
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.quiet import QuietWatch
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource, Query
 from pairscope.feed.simulator.wire import Frame
+from tests.judged import judge
 
 
 class Watched:
@@ -36,14 +37,15 @@ class Watched:
             watch=symbols,
             symbols=table,
             clock=clock,
+            judge=judge(),
             sink=self.sink,
             options=LaneOptions(never_heard_s=2.0),
         )
         self.rest = BinanceRest(exchange.rest_url, clock)
         self.watch = QuietWatch(stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=table, clock=clock)
 
-    def sink(self, decoded: Decoded) -> None:
-        self.tracker.check(decoded.trades, 0, "test")
+    def sink(self, judged: Judged) -> None:
+        self.tracker.check(judged.rows, 0, "test")
 
 
 @pytest.fixture

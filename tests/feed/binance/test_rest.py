@@ -38,7 +38,7 @@ def saying(status: int, content: object, **headers: str) -> BinanceRest:
 
 
 async def test_a_page_is_columns_and_tells_that_it_came_by_rest() -> None:
-    page = await saying(200, [ROW]).agg_trades("BTCUSDT", 3, 7)
+    page = (await saying(200, [ROW]).agg_trades("BTCUSDT", 3, 7)).rows
     assert (page.id.tolist(), page.price.tolist(), page.symbol_id.tolist(), page.origin.tolist()) == (
         [7],
         [1.5],

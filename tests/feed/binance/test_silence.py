@@ -13,6 +13,7 @@ from pairscope.feed.binance.stream import TradeStream
 from tests.faults.truth import invented
 from tests.faults.virtual import VirtualClock, run_virtually
 from tests.faults.wire import Switchboard
+from tests.judged import judge
 
 START_MS = 1_790_000_000_000
 
@@ -38,7 +39,8 @@ class Pond:
             watch=list(self.speaking),
             symbols=SymbolTable(list(self.speaking)),
             clock=VirtualClock(START_MS),
-            sink=lambda decoded: None,
+            judge=judge(),
+            sink=lambda rows: None,
             options=LaneOptions(),
             rng=random.Random(1),
         )

@@ -14,12 +14,13 @@ import trustme
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.binance.lane import LaneOptions
-from pairscope.feed.binance.protocol import Decoded
 from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.judge import Judged
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.faults import Door
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from tests.judged import judge
 from tests.patience import EVENT_S
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -32,8 +33,8 @@ class Listener:
         self.ids: dict[int, list[int]] = {}
         self._arrived = asyncio.Event()
 
-    def sink(self, decoded: Decoded) -> None:
-        for symbol, trade_id in zip(decoded.trades.symbol_id.tolist(), decoded.trades.id.tolist(), strict=True):
+    def sink(self, judged: Judged) -> None:
+        for symbol, trade_id in zip(judged.rows.symbol_id.tolist(), judged.rows.id.tolist(), strict=True):
             self.ids.setdefault(symbol, []).append(trade_id)
         self._arrived.set()
 
@@ -67,6 +68,7 @@ async def streaming(
         watch=watch,
         symbols=SymbolTable(watch),
         clock=SystemClock(),
+        judge=judge(),
         sink=listener.sink,
         options=LaneOptions(**lane_options),
         **options,

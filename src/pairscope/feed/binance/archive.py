@@ -243,7 +243,8 @@ def read_tables(file: ArchiveFile) -> Iterator[Table]:
             text = _without_header(file, text)
             first = False
         table = read_rows(text, fields)
-        _to_ms(table.whole[0 if file.kind is ArchiveKind.KLINES else 1])
+        if file.kind is ArchiveKind.KLINES:
+            _to_ms(table.whole[0])
         yield table
 
 

@@ -6,19 +6,33 @@ trades is used: a damaged file changes nothing. A file that fits into memory is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.model import BoolArray, IntArray, Origin, TradeBatch
-from pairscope.base.runs import Runs, contains, holes, no_runs, runs_of, size, subtract, union
-from pairscope.feed.binance.archive import ArchiveFile, anew, read_tables
+from pairscope.base.model import BoolArray, IntArray, Origin, Rows, TradeBatch
+from pairscope.base.runs import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
+from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew, read_tables
 from pairscope.feed.binance.rows import Table
+from pairscope.feed.judge import (
+    FARTHEST_ID,
+    REFUSALS,
+    GoodTrades,
+    Judge,
+    Judged,
+    Refusal,
+    Verdicts,
+    conflicting,
+)
+from pairscope.feed.loose import LooseRow, loose_row
 
 KEPT_ROWS = 2_000_000
 STRAY_MS = 3_600_000  # a row this far outside the period of its file belongs to another file
+BELIEVED_IDS = 1_000  # so many ids far from the others of a file are no damaged rows
+COMPARED_ROWS = 1_000_000  # doubled rows of a file that are compared with one another
+_STRAY = 255  # beside the codes of refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +41,12 @@ class FileReport:
 
     rows: int  # that could be read
     ids: Runs  # of its trades
-    blank: Runs  # ids whose row is no trade: no price, no size
+    refused: Mapping[Refusal, Runs]  # ids that exist and whose rows are no trades, by the reason
     doubles: int
+    conflicting: int  # of these, contradict the first one
     unsorted: int  # rows that came after a higher id
     strays: int  # rows of another period, left out
+    far: int  # rows whose id is too far from those of the others, left out
     bad: int  # lines nobody can read, left out
     first_ms: int
     last_ms: int
@@ -40,9 +56,38 @@ class FileReport:
         return size(self.ids)
 
     @property
+    def known(self) -> Runs:
+        """All ids the file tells of."""
+        return union(self.ids, *self.refused.values())
+
+    @property
     def missing(self) -> int:
         """Ids between the first and the last that the file does not have."""
-        return size(holes(union(self.ids, self.blank)))
+        return size(holes(self.known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some rows of a file, and what the judge says of them."""
+
+    table: Table
+    verdict: Verdicts
+
+    @property
+    def ids(self) -> IntArray:
+        ids: IntArray = self.table.whole[0]
+        return ids
+
+    @property
+    def good(self) -> BoolArray:
+        kept: BoolArray = self.verdict == 0
+        return kept
+
+    def without(self, far: Runs) -> _Piece:
+        """The same with ids refused that are too far from the others."""
+        if not len(far):
+            return self
+        return _Piece(self.table, np.where(contains(far, self.ids), np.uint8(Refusal.ID.code), self.verdict))
 
 
 class TradesFile:
@@ -52,11 +97,15 @@ class TradesFile:
         kept_rows: a file with more rows is read twice, and not held in memory meanwhile.
     """
 
-    def __init__(self, file: ArchiveFile, received_ns: int, kept_rows: int = KEPT_ROWS) -> None:
+    def __init__(self, file: ArchiveFile, received_ns: int, judge: Judge, kept_rows: int = KEPT_ROWS) -> None:
         self.file = file
         self._received_ns = received_ns
+        self._judge = judge
         self._kept_rows = kept_rows
-        self._kept: list[Table] | None = None
+        self._kept: list[_Piece] | None = None
+        self._far = no_runs()  # ids that are too far from the others
+        self._good = no_runs()  # ids of trades
+        self._bad = 0
 
     def examine(self) -> FileReport:
         """Read the whole file and tell what it holds.
@@ -64,45 +113,72 @@ class TradesFile:
         Raises:
             ArchiveError: when it is damaged, is not what its name says, or holds no trade of its period.
         """
-        kept: list[Table] | None = []
-        rows = bad = doubles = unsorted = strays = 0
-        ids, blank = no_runs(), no_runs()
-        highest, first_ms, last_ms = -1, np.iinfo(np.int64).max, -1
-        for table in read_tables(self.file):
-            rows, bad = rows + table.rows, bad + table.bad
-            kept = [*kept, _copied(table)] if kept is not None and rows <= self._kept_rows else None
-            inside = self._of_period(table)
-            trade = inside & _is_trade(table)
-            strays += int((~inside).sum())
-            own = table.whole[0][trade]
-            if not len(own):
-                blank = union(blank, runs_of(table.whole[0][inside & ~trade]))
-                continue
-            tops = np.maximum.accumulate(np.append(highest, own))
-            unsorted += int((own < tops[:-1]).sum())
-            highest = int(tops[-1])
-            together = union(ids, runs_of(own))
-            doubles += len(own) - (size(together) - size(ids))
-            ids = together
-            blank = union(blank, runs_of(table.whole[0][inside & ~trade]))
-            times = table.whole[1][trade]
-            first_ms, last_ms = min(first_ms, int(times.min())), max(last_ms, int(times.max()))
-        if last_ms < 0:
-            raise ArchiveError(f"{self.file.path.name} holds no trade of its period", cure=anew(self.file.path))
+        kept: list[_Piece] | None = []
+        found = _Found()
+        for piece in self._judged(count=True):
+            kept = [*kept, piece] if kept is not None and found.rows + len(piece.ids) <= self._kept_rows else None
+            found.add(piece)
         self._kept = kept
-        blank = subtract(blank, ids)
-        return FileReport(rows, ids, blank, doubles, unsorted, strays, bad, int(first_ms), last_ms)
+        bad = self._bad
+        self._far = _far_from_the_rest(union(found.ids, *found.refused.values()))
+        far = 0
+        if len(self._far):
+            far = self._count_far()
+            found = _Found()
+            for piece in self._pieces():
+                found.add(piece)
+        self._good = found.ids
+        if found.last_ms < 0:
+            raise ArchiveError(f"{self.file.path.name} holds no trade of its period", cure=anew(self.file.path))
+        return FileReport(
+            rows=found.rows,
+            ids=found.ids,
+            refused={reason: subtract(runs, found.ids) for reason, runs in found.refused.items()},
+            doubles=found.doubles,
+            conflicting=self._count_conflicts(found.doubled) if found.doubles else 0,
+            unsorted=found.unsorted,
+            strays=found.strays,
+            far=far,
+            bad=bad,
+            first_ms=found.first_ms,
+            last_ms=found.last_ms,
+        )
 
-    def batches(self, symbol_id: int, wanted: Runs) -> Iterator[TradeBatch]:
+    def batches(self, symbol_id: int, wanted: Runs) -> Iterator[GoodTrades]:
         """The trades of these ids, each once, in batches that are sorted by id."""
-        for table in self._kept if self._kept is not None else read_tables(self.file):
-            ids = table.whole[0]
-            places = np.flatnonzero(self._of_period(table) & _is_trade(table) & contains(wanted, ids))
+        for judged in self.judged(symbol_id, wanted):
+            if len(good := judged.good()):
+                yield good
+
+    def judged(self, symbol_id: int, wanted: Runs) -> Iterator[Judged]:
+        """The rows of these ids, each id once, refused ones only for ids that come as no trade."""
+        for piece in self._pieces():
+            ids = piece.ids
+            real = piece.good | (piece.verdict <= len(REFUSALS)) & ~contains(self._good, ids)
+            places = np.flatnonzero(real & (piece.verdict != Refusal.ID.code) & contains(wanted, ids))
             if not (np.diff(ids[places]) > 0).all():
                 places = places[np.unique(ids[places], return_index=True)[1]]
             if len(places):
                 wanted = subtract(wanted, runs_of(ids[places]))
-                yield self._batch(table, symbol_id, places)
+                yield Judged(self._batch(piece.table, symbol_id, places), piece.verdict[places])
+
+    def _pieces(self) -> Iterator[_Piece]:
+        """All rows once more; nothing is counted again."""
+        for piece in self._kept if self._kept is not None else self._judged(count=False):
+            yield piece.without(self._far)
+
+    def _judged(self, *, count: bool) -> Iterator[_Piece]:
+        symbol_id = self._judge.symbol_id(self.file.symbol)
+        self._bad = 0
+        for raw in read_tables(self.file):
+            table, unreadable, bad = _with_loose_rows(raw, self.file.kind)
+            self._bad += bad
+            rows = Rows(self._batch(table, symbol_id, np.arange(table.rows)), unreadable)
+            verdict = self._judge.judge(rows, count=count).verdict
+            times = table.whole[1]
+            inside = (times >= self.file.from_ms - STRAY_MS) & (times < self.file.to_ms + STRAY_MS)
+            verdict[~inside & self._judge.times_possible(times) & (verdict != Refusal.ID.code)] = _STRAY
+            yield _Piece(table, verdict)
 
     def _batch(self, table: Table, symbol_id: int, places: IntArray) -> TradeBatch:
         return TradeBatch(
@@ -116,18 +192,101 @@ class TradesFile:
             origin=np.full(len(places), Origin.ARCHIVE, np.uint8),
         )
 
-    def _of_period(self, table: Table) -> BoolArray:
-        times = table.whole[1]
-        inside: BoolArray = (times >= self.file.from_ms - STRAY_MS) & (times < self.file.to_ms + STRAY_MS)
-        return inside
+    def _rows(self, of: Runs) -> TradeBatch:
+        """The good rows of some ids, in the order of the file; not more than are worth comparing."""
+        symbol_id = self._judge.symbol_id(self.file.symbol)
+        found: list[TradeBatch] = []
+        for piece in self._pieces():
+            places = np.flatnonzero(piece.good & contains(of, piece.ids))
+            found.append(self._batch(piece.table, symbol_id, places))
+            if sum(map(len, found)) > COMPARED_ROWS:
+                break
+        return TradeBatch.concatenate(found)
+
+    def _count_conflicts(self, doubled: Runs) -> int:
+        rows = self._rows(doubled)
+        places = np.flatnonzero(conflicting(rows, rows))
+        self._judge.conflict(rows, places)
+        return len(places)
+
+    def _count_far(self) -> int:
+        far, self._far = self._far, no_runs()
+        rows = self._rows(far)
+        self._judge.refuse(rows, np.arange(len(rows)), Refusal.ID)
+        self._far = far
+        return len(rows)
 
 
-def _is_trade(table: Table) -> BoolArray:
-    price, quantity = table.number
-    good: BoolArray = (price > 0) & (quantity > 0) & np.isfinite(price) & np.isfinite(quantity)
-    return good
+class _Found:
+    """What reading found so far."""
+
+    def __init__(self) -> None:
+        self.rows = self.doubles = self.unsorted = self.strays = 0
+        self.ids, self.doubled = no_runs(), no_runs()
+        self.refused: dict[Refusal, Runs] = {}
+        self.first_ms, self.last_ms = int(np.iinfo(np.int64).max), -1
+        self._highest = -1
+
+    def add(self, piece: _Piece) -> None:
+        self.rows += len(piece.ids)
+        self.strays += int((piece.verdict == _STRAY).sum())
+        for refusal in REFUSALS:
+            if refusal is not Refusal.ID and (piece.verdict == refusal.code).any():
+                told = runs_of(piece.ids[piece.verdict == refusal.code])
+                self.refused[refusal] = union(self.refused.get(refusal, no_runs()), told)
+        own = piece.ids[piece.good]
+        if not len(own):
+            return
+        tops = np.maximum.accumulate(np.append(self._highest, own))
+        self.unsorted += int((own < tops[:-1]).sum())
+        self._highest = int(tops[-1])
+        here = runs_of(own)
+        together = union(self.ids, here)
+        doubles = len(own) - (size(together) - size(self.ids))
+        if doubles:
+            ids, counts = np.unique(own, return_counts=True)
+            self.doubled = union(self.doubled, intersect(self.ids, here), runs_of(ids[counts > 1]))
+        self.doubles += doubles
+        self.ids = together
+        times = piece.table.whole[1][piece.good]
+        self.first_ms, self.last_ms = min(self.first_ms, int(times.min())), max(self.last_ms, int(times.max()))
 
 
-def _copied(table: Table) -> Table:
-    """Without the room that was left for more rows."""
-    return Table(table.whole.copy(), table.number.copy(), table.flag.copy(), table.bad)
+def _far_from_the_rest(ids: Runs) -> Runs:
+    """Ids further than can be believed from the others of their file, unless there are many of them."""
+    if len(ids) < 2 or ids[-1, 1] - ids[0, 0] <= FARTHEST_ID:
+        return no_runs()
+    groups = np.split(ids, np.flatnonzero(ids[1:, 0] - ids[:-1, 1] > FARTHEST_ID) + 1)
+    sizes = [size(group) for group in groups]
+    largest = sizes.index(max(sizes))
+    few = [group for place, group in enumerate(groups) if place != largest and sizes[place] < BELIEVED_IDS]
+    return union(*few)
+
+
+# Where the id, the price, the size, the time and the side stand in a line.
+_COLUMNS = {ArchiveKind.AGG: (0, 1, 2, 5, 6), ArchiveKind.RAW: (0, 1, 2, 4, 5)}
+
+
+def _with_loose_rows(table: Table, kind: ArchiveKind) -> tuple[Table, BoolArray | None, int]:
+    """A table with the rows the quick reader could not take; whose sides are unreadable; how many have no id."""
+    if not table.bad:
+        return Table(table.whole.copy(), table.number.copy(), table.flag.copy(), ()), None, 0
+    loose = [(place, _loose_line(line, kind)) for place, line in table.bad]
+    found = [(place, row) for place, row in loose if row is not None]
+    at = np.array([place for place, _ in found], np.int64)
+    whole = np.array([(row.id, row.time_ms) for _, row in found], np.int64).reshape(-1, 2)
+    number = np.array([(row.price, row.size) for _, row in found], np.float64).reshape(-1, 2)
+    sides = [row.buyer_is_maker for _, row in found]
+    merged = Table(
+        np.insert(table.whole, at, whole.T, axis=1),
+        np.insert(table.number, at, number.T, axis=1),
+        np.insert(table.flag, at, [[bool(side) for side in sides]], axis=1),
+        (),
+    )
+    unreadable = np.insert(np.zeros(table.rows, np.bool_), at, [side is None for side in sides])
+    return merged, unreadable, len(loose) - len(found)
+
+
+def _loose_line(line: bytes, kind: ArchiveKind) -> LooseRow | None:
+    fields = line.decode("utf-8", "replace").strip().split(",")
+    return loose_row(*(fields[place] if place < len(fields) else None for place in _COLUMNS[kind]))

@@ -15,10 +15,11 @@ from typing import Protocol
 import structlog
 
 from pairscope.base.errors import FeedUnavailable
-from pairscope.base.model import Gap, SymbolTable, TradeBatch
+from pairscope.base.model import Gap, SymbolTable
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.rest import PAGE_ROWS, RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ TOO_OLD, NOT_SERVED = "too_old_for_rest", "not_served_by_rest"
 class Pages(Protocol):
     """What a back-fill needs of the exchange."""
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch: ...
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged: ...
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Backfill:
     """Asks for missing trades until none is left that can be had.
 
     Args:
-        take: receives trades of one page, in order of id; false when the tape is full.
+        take: receives rows of one page, in order of id; false when the tape is full.
         obstructed: told of a gap that REST cannot fill, with the reason now in it.
         may_store: whether the tape takes trades at present.
     """
@@ -71,7 +72,7 @@ class Backfill:
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         watched: Sequence[str],
-        take: Callable[[TradeBatch], bool],
+        take: Callable[[Judged], bool],
         obstructed: Callable[[Gap], None],
         may_store: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
@@ -152,7 +153,7 @@ class Backfill:
             self._failed(page, error)
             return True
         # Asked for an id it no longer has, or not yet, an exchange may answer with other ones.
-        inside = batch.take((batch.id >= page.first_id) & (batch.id <= page.last_id))
+        inside = batch.take((batch.rows.id >= page.first_id) & (batch.rows.id <= page.last_id))
         self.counters.pages += 1
         self.counters.trades += len(inside)
         if len(inside) and not self._take(inside):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, SymbolTable, TradeBatch, TradeKind
+from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, Rows, SymbolTable, TradeBatch, TradeKind
 from pairscope.base.reading import ascii_lower
+from pairscope.feed.loose import LooseRow, loose_row
 
 # An acknowledged subscription on the wrong route stays silent for ever: the exchange sends no error.
 ROUTES = {TradeKind.AGG: "/market", TradeKind.RAW: "/public"}
@@ -30,12 +31,10 @@ _Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Rejection(enum.StrEnum):
-    """Why a frame or a trade was not taken."""
+    """Why a frame was not taken; trades are judged by `feed.judge`."""
 
     UNDECODABLE = "undecodable"
     UNKNOWN_SYMBOL = "unknown_symbol"
-    NOT_MARKET = "not_market"
-    NOT_POSITIVE = "not_positive"
     OTHER_EVENT = "other_event"
 
 
@@ -68,6 +67,20 @@ class RawTrade(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
 
 
 TradeEvent = AggTrade | RawTrade
+_ID_KEYS = {TradeKind.AGG: "a", TradeKind.RAW: "t"}
+
+
+class _LooseTrade(NamedTuple):
+    """A trade event that has a readable id, and something that could not be read."""
+
+    symbol: str
+    id: int
+    price: float
+    size: float
+    time_ms: int
+    event_ms: int
+    buyer_is_maker: bool | None
+    execution: str
 
 
 class _WrappedAgg(msgspec.Struct, gc=False):
@@ -79,11 +92,11 @@ class _WrappedRaw(msgspec.Struct, gc=False):
 
 
 class _RestAggTrade(msgspec.Struct, gc=False):
-    a: _Id
-    p: float
-    q: float
-    T: _Ms
-    m: bool
+    id: _Id = msgspec.field(name="a")
+    price: float = msgspec.field(name="p")
+    size: float = msgspec.field(name="q")
+    time_ms: _Ms = msgspec.field(name="T")
+    buyer_is_maker: bool = msgspec.field(name="m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +136,11 @@ Note = Acknowledged | Refused | ServerShutdown | Rejected
 class Decoded:
     """What a burst of frames held.
 
-    `trades` are in order of arrival and include those whose id counts though the trade does not: ``keep`` is false
-    there. Continuity must be checked on all of them, before the filter.
+    `rows` are trades in order of arrival, as they were told: nothing is judged yet.
     """
 
-    trades: TradeBatch
-    keep: BoolArray
-    rejected: dict[Rejection, int]  # trades, by reason; equals the number of false in `keep`
+    rows: Rows
+    rejected: dict[Rejection, int]  # trades of symbols nobody asked for
     notes: list[Note]
     frames: int
     event_ms: int  # the exchange's clock in the newest event; 0 without one
@@ -180,24 +191,50 @@ class Decoder:
     def decode(self, frames: Sequence[bytes], received_ns: IntArray) -> Decoded:
         """Decode frames in the order they arrived; `received_ns` has one entry for each."""
         notes: list[Note] = []
+        unreadable: BoolArray | None = None
         try:
             events = [envelope.data for envelope in map(self._wrapped.decode, frames)]
         except _UNREADABLE:
             events, places = self._one_by_one(frames, notes)
             received_ns = received_ns[places]
-        return self._columns(events, received_ns, notes, len(frames))
+            unreadable = np.array([event.buyer_is_maker is None for event in events], np.bool_)
+        return self._columns(events, received_ns, unreadable, notes, len(frames))
 
     def _one_by_one(self, frames: Sequence[bytes], notes: list[Note]) -> tuple[list[Any], IntArray]:
         events: list[Any] = []
         places: list[int] = []
         for place, frame in enumerate(frames):
-            event = self._trade(frame)
+            event = self._trade(frame) or self._loose(frame)
             if event is None:
                 notes.append(note(frame))
             else:
                 events.append(event)
                 places.append(place)
         return events, np.array(places, np.int64)
+
+    def _loose(self, frame: bytes) -> _LooseTrade | None:
+        """A trade of the kind that was asked for, and that is not as it should be; its id counts."""
+        try:
+            message = msgspec.json.decode(frame)
+        except _UNREADABLE:
+            return None
+        data = message.get("data", message) if isinstance(message, dict) else None
+        if not isinstance(data, dict) or data.get("e") != self._kind.value or not isinstance(data.get("s"), str):
+            return None
+        row = loose_row(*(data.get(key) for key in (_ID_KEYS[self._kind], "p", "q", "T", "m")))
+        if row is None:
+            return None
+        event_ms = data.get("E")
+        return _LooseTrade(
+            data["s"],
+            row.id,
+            row.price,
+            row.size,
+            row.time_ms,
+            event_ms if isinstance(event_ms, int) and 0 <= event_ms <= 2**53 else 0,
+            row.buyer_is_maker,
+            str(data.get("X", "MARKET")),
+        )
 
     def _trade(self, frame: bytes) -> TradeEvent | None:
         try:
@@ -209,7 +246,9 @@ class Decoder:
         except _UNREADABLE:
             return None
 
-    def _columns(self, events: list[Any], received_ns: IntArray, notes: list[Note], frames: int) -> Decoded:
+    def _columns(
+        self, events: list[Any], received_ns: IntArray, unreadable: BoolArray | None, notes: list[Note], frames: int
+    ) -> Decoded:
         index = self._symbols.get
         trades = TradeBatch(
             symbol_id=np.array([index(e.symbol) for e in events], np.int32),
@@ -226,22 +265,12 @@ class Decoder:
             rejected[Rejection.UNKNOWN_SYMBOL] = int((~known).sum())
             trades = trades.take(known)
             events = [event for event, kept in zip(events, known.tolist(), strict=True) if kept]
-        keep = (trades.price > 0) & (trades.size > 0) & np.isfinite(trades.price) & np.isfinite(trades.size)
+            unreadable = None if unreadable is None else unreadable[known]
+        not_market = None
         if self._kind is TradeKind.RAW:
-            market = np.array([e.execution == "MARKET" for e in events], np.bool_)
-            _count(rejected, Rejection.NOT_MARKET, ~market)
-            _count(rejected, Rejection.NOT_POSITIVE, market & ~keep)
-            keep &= market
-        else:
-            _count(rejected, Rejection.NOT_POSITIVE, ~keep)
+            not_market = np.array([e.execution != "MARKET" for e in events], np.bool_)
         event_ms = events[-1].event_ms if events else 0
-        return Decoded(trades, keep, rejected, notes, frames, event_ms)
-
-
-def _count(rejected: dict[Rejection, int], reason: Rejection, where: BoolArray) -> None:
-    number = int(where.sum())
-    if number:
-        rejected[reason] = number
+        return Decoded(Rows(trades, unreadable, not_market), rejected, notes, frames, event_ms)
 
 
 def note(frame: bytes) -> Note:
@@ -297,25 +326,40 @@ def _integer(value: object) -> int | None:
 _rest_page = msgspec.json.Decoder(list[_RestAggTrade], strict=False)
 
 
-def decode_agg_trades(body: bytes, symbol_id: int, received_ns: int) -> TradeBatch:
-    """A page of REST ``aggTrades``; rows have neither symbol nor event time.
+def decode_agg_trades(body: bytes, symbol_id: int, received_ns: int) -> Rows:
+    """A page of REST ``aggTrades``, as it was told; rows have neither symbol nor event time.
 
     ``[{"a":3477868380,"p":"83084.30","q":"0.002","nq":"0.002","f":8153634282,"l":8153634282,"T":1791382990569,"m":true}]``
 
     Raises:
-        msgspec.DecodeError: when the body is no such page.
+        msgspec.MsgspecError: when the body is no such page.
     """
-    rows = _rest_page.decode(body)
-    return TradeBatch(
+    rows: Sequence[LooseRow | _RestAggTrade]
+    try:
+        rows = _rest_page.decode(body)
+    except msgspec.ValidationError:
+        rows = _loose_page(body)
+    page = TradeBatch(
         symbol_id=np.full(len(rows), symbol_id, np.int32),
-        id=np.array([r.a for r in rows], np.int64),
-        time_ms=np.array([r.T for r in rows], np.int64),
-        price=np.array([r.p for r in rows], np.float64),
-        size=np.array([r.q for r in rows], np.float64),
-        buyer_is_maker=np.array([r.m for r in rows], np.bool_),
+        id=np.array([r.id for r in rows], np.int64),
+        time_ms=np.array([r.time_ms for r in rows], np.int64),
+        price=np.array([r.price for r in rows], np.float64),
+        size=np.array([r.size for r in rows], np.float64),
+        buyer_is_maker=np.array([r.buyer_is_maker for r in rows], np.bool_),
         received_ns=np.full(len(rows), received_ns, np.int64),
         origin=np.full(len(rows), Origin.REST, np.uint8),
     )
+    return Rows(page, side_unreadable=np.array([r.buyer_is_maker is None for r in rows], np.bool_))
+
+
+def _loose_page(body: bytes) -> list[LooseRow]:
+    """A page with rows that are not as they should be; rows without a readable id are left out."""
+    page = msgspec.json.decode(body, type=list[dict[str, Any]])
+    rows = [loose_row(*(row.get(key) for key in ("a", "p", "q", "T", "m"))) for row in page]
+    found = [row for row in rows if row is not None]
+    if page and not found:
+        raise msgspec.ValidationError("no row of the page has an id")
+    return found
 
 
 def decode_instruments(body: bytes) -> dict[str, Instrument]:
@@ -331,5 +375,6 @@ def decode_instruments(body: bytes) -> dict[str, Instrument]:
             step_size=float(filters["LOT_SIZE"]["stepSize"]),
             status=row.get("status", ""),
             contract=row.get("contractType", ""),
+            listed_ms=_integer(row.get("onboardDate")),
         )
     return instruments

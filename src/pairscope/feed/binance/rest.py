@@ -13,10 +13,11 @@ import msgspec
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, Meanings
-from pairscope.base.model import Instrument, TradeBatch
+from pairscope.base.model import Instrument, SymbolTable
 from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
+from pairscope.feed.judge import Judge, Judged, Refusal
 from pairscope.feed.retry_after import retry_after_s
 
 PAGE_ROWS = 1_000
@@ -60,6 +61,7 @@ class BinanceRest:
         base_url: str,
         clock: Clock,
         *,
+        judge: Judge | None = None,
         timeout_s: float = 6.0,
         budget: WeightBudget | None = None,
         access: Access | None = None,
@@ -69,6 +71,7 @@ class BinanceRest:
         self.budget = budget or WeightBudget(clock, door=self._access.limits.door(base_url))
         self._url = base_url
         self._clock = clock
+        self._judge = judge or Judge(SymbolTable(), lambda: now_ms(clock))
         self._patience_s = math.inf
         self._client = http_client(base_url, self._access, timeout_s=timeout_s, transport=transport)
 
@@ -101,8 +104,8 @@ class BinanceRest:
         self.budget.limit = _read(body, weight_limit) or self.budget.limit
         return _read(body, decode_instruments)
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> TradeBatch:
-        """Trades from an id on, at most `limit`; empty when the newest id is older than that.
+    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged:
+        """Rows from an id on, at most `limit`; empty when the newest id is older than that.
 
         Pages go by id: by time, trades of one millisecond would be lost between two pages.
 
@@ -113,7 +116,8 @@ class BinanceRest:
         """
         parameters: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": limit}
         body = await self._get("/fapi/v1/aggTrades", parameters, weight=AGG_TRADES_WEIGHT)
-        return _read(body, lambda page: decode_agg_trades(page, symbol_id, self._clock.now_ns()))
+        rows = _read(body, lambda page: decode_agg_trades(page, symbol_id, self._clock.now_ns()))
+        return self._judge.judge(rows)
 
     async def first_id_from(self, symbol: str, time_ms: int) -> int | None:
         """The id of the first trade at or after a time of the last two days; None when none came within an hour.
@@ -125,8 +129,8 @@ class BinanceRest:
         body = await self._get(
             "/fapi/v1/aggTrades", {**parameters, "endTime": time_ms + HOUR_MS}, weight=AGG_TRADES_WEIGHT
         )
-        page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
-        return int(page.id[0]) if len(page) else None
+        page = self._told(body)
+        return int(page.rows.id[0]) if len(page) else None
 
     async def server_time_ms(self) -> int:
         """The exchange's clock.
@@ -147,8 +151,15 @@ class BinanceRest:
             body = await self._get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, weight=AGG_TRADES_WEIGHT)
         except RequestRefusedError:  # no such symbol
             return None
-        page = _read(body, lambda page: decode_agg_trades(page, 0, 0))
-        return (int(page.id[-1]), int(page.time_ms[-1])) if len(page) else None
+        page = self._told(body)
+        if not len(page) or page.verdict[-1] == Refusal.TIME.code:
+            return None
+        return int(page.rows.id[-1]), int(page.rows.time_ms[-1])
+
+    def _told(self, body: bytes) -> Judged:
+        """Rows of a page nothing is stored of, without those whose ids cannot be believed."""
+        judged = self._judge.judge(_read(body, lambda page: decode_agg_trades(page, 0, 0)), count=False)
+        return judged.take(judged.verdict != Refusal.ID.code)
 
     async def _get(self, path: str, parameters: Mapping[str, str | int] | None = None, *, weight: int) -> bytes:
         async with self.budget.spend(weight, patience_s=self._patience_s):

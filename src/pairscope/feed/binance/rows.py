@@ -34,7 +34,7 @@ class Table:
     whole: IntArray  # (fields, rows)
     number: FloatArray
     flag: BoolArray
-    bad: int  # lines that could not be read and are left out
+    bad: tuple[tuple[int, bytes], ...]  # lines of another form: how many rows come before each, and its text
 
     @property
     def rows(self) -> int:
@@ -42,11 +42,11 @@ class Table:
 
 
 def read_rows(text: Text, fields: tuple[int, ...]) -> Table:
-    """Read whole lines; ``fields`` says what each of their fields is. A line of another form is left out and counted.
+    """Read whole lines; ``fields`` says what each of their fields is. A line of another form is handed back as text.
 
     >>> table = read_rows(np.frombuffer(b"7,0.1,true\\n8,1e-3,False\\nnonsense\\n", np.uint8), (WHOLE, NUMBER, FLAG))
     >>> table.whole.tolist(), table.number.tolist(), table.flag.tolist(), table.bad
-    ([[7, 8]], [[0.1, 0.001]], [[True, False]], 1)
+    ([[7, 8]], [[0.1, 0.001]], [[True, False]], ((2, b'nonsense'),))
     """
     kinds = np.array(fields, np.int64)
     most = len(text) // min(_SHORTEST_ROW, 2 * len(fields)) + 1
@@ -54,10 +54,12 @@ def read_rows(text: Text, fields: tuple[int, ...]) -> Table:
     number = np.empty((int((kinds == NUMBER).sum()), most))
     flag = np.empty((int((kinds == FLAG).sum()), most), np.bool_)
     hard = np.empty((most * max(1, len(number)), 4), np.int64)  # untouched pages cost nothing
-    rows, bad, hards = _read(text, kinds, whole, number, flag, hard)
+    bad = np.empty((len(text) // 2 + 2, 3), np.int64)  # the shortest line is one byte and its end
+    rows, bads, hards = _read(text, kinds, whole, number, flag, hard, bad)
     for place, row, start, stop in hard[:hards].tolist():
         number[place, row] = float(text[start:stop].tobytes())
-    return Table(whole[:, :rows], number[:, :rows], flag[:, :rows], bad)
+    lines = tuple((row, text[start:stop].tobytes()) for row, start, stop in bad[:bads].tolist())
+    return Table(whole[:, :rows], number[:, :rows], flag[:, :rows], lines)
 
 
 def warm_up() -> None:
@@ -67,27 +69,35 @@ def warm_up() -> None:
 
 @kernel
 def _read(
-    text: Text, kinds: IntArray, whole: IntArray, number: FloatArray, flag: BoolArray, hard: IntArray
+    text: Text,
+    kinds: IntArray,
+    whole: IntArray,
+    number: FloatArray,
+    flag: BoolArray,
+    hard: IntArray,
+    bad: IntArray,
 ) -> tuple[int, int, int]:
     """Fill the columns; the number of rows, of bad lines, and of floats left to Python."""
     rows = 0
-    bad = 0
+    bads = 0
     hards = 0
     at = 0
     while at < len(text):
         if text[at] == _NEWLINE or text[at] == _RETURN:  # an empty line
             at += 1
             continue
+        start = at
         good, at, hards_of_row = _read_row(text, at, kinds, whole, number, flag, rows, hard, hards)
         if good:
             rows += 1
             hards += hards_of_row
         else:
-            bad += 1
             while at < len(text) and text[at] != _NEWLINE:
                 at += 1
+            bad[bads] = (rows, start, at)
+            bads += 1
             at += 1
-    return rows, bad, hards
+    return rows, bads, hards
 
 
 @kernel

@@ -19,7 +19,6 @@ from pairscope.feed.binance.expectation import Expectation
 from pairscope.feed.binance.lane import Lane, LaneOptions
 from pairscope.feed.binance.protocol import (
     Acknowledged,
-    Decoded,
     Decoder,
     Note,
     Refused,
@@ -29,6 +28,7 @@ from pairscope.feed.binance.protocol import (
     stream_url,
 )
 from pairscope.feed.health import FeedHealth, StateName
+from pairscope.feed.judge import Judge, Judged
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ __all__ = ["BATCH_FRAMES", "TradeStream"]
 class TradeStream:
     """The watched symbols, spread over lanes of at most `per_connection` streams.
 
-    ``sink`` is called on the event loop with each decoded burst, at the latest `flush_s` after it arrived.
+    ``sink`` is called on the event loop with each judged burst, at the latest `flush_s` after it arrived.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class TradeStream:
         watch: Sequence[str],
         symbols: SymbolTable,
         clock: Clock,
-        sink: Callable[[Decoded], None],
+        judge: Judge,
+        sink: Callable[[Judged], None],
         flush_s: float = 0.04,
         options: LaneOptions | None = None,
         per_connection: int = STREAMS_PER_CONNECTION,
@@ -70,6 +71,7 @@ class TradeStream:
         self._symbols = symbols
         self._clock = clock
         self._awake_s = awake_s or clock.monotonic_s  # silence is counted by it
+        self._judge = judge
         self._sink = sink
         self._flush_s = flush_s
         self._per_connection = per_connection
@@ -259,7 +261,8 @@ class TradeStream:
     def _flush(self, lane: Lane) -> None:
         frames, received_ns = lane.frames.take()
         decoded = self._decoder.decode(frames, received_ns)
-        health, count = self.health, len(decoded.trades)
+        judged = self._judge.judge(decoded.rows)
+        health, count = self.health, len(judged)
         health.frames += decoded.frames
         health.trades += count
         health.last_frame_ns = int(received_ns[-1])
@@ -267,22 +270,26 @@ class TradeStream:
         for item in decoded.notes:
             self._take_note(lane, item)
         if count:
-            self._heard(lane, decoded)
-            self._sink(decoded)
+            self._heard(lane, judged, decoded.event_ms)
+            self._sink(judged)
 
-    def _heard(self, lane: Lane, decoded: Decoded) -> None:
+    def _heard(self, lane: Lane, judged: Judged, event_ms: int) -> None:
         now_s = self._awake_s()
-        trades, count = decoded.trades, len(decoded.trades)
-        symbol_ids, from_end = np.unique(trades.symbol_id[::-1], return_index=True)
-        lags_ms = (trades.received_ns / 1e6 - trades.time_ms)[count - 1 - from_end]
-        for symbol_id, lag_ms in zip(symbol_ids.tolist(), lags_ms.tolist(), strict=True):
+        rows, count = judged.rows, len(judged)
+        symbol_ids, from_end = np.unique(rows.symbol_id[::-1], return_index=True)
+        newest = count - 1 - from_end
+        lags_ms = (rows.received_ns / 1e6 - rows.time_ms)[newest]
+        kept = judged.keep[newest]
+        for symbol_id, lag_ms, is_kept in zip(symbol_ids.tolist(), lags_ms.tolist(), kept.tolist(), strict=True):
             if symbol_id in self._expected:
                 self._expected[symbol_id].heard(now_s)
                 self._renewed_s.pop(symbol_id, None)
-                self._lags.setdefault(symbol_id, deque(maxlen=LAGS_KEPT)).append(lag_ms)
+                if is_kept:  # the time of a refused row is worth nothing
+                    self._lags.setdefault(symbol_id, deque(maxlen=LAGS_KEPT)).append(lag_ms)
         lane.heard(count, now_s)
         self.health.rate.add(count, self._clock.monotonic_s())
-        self.health.lag_ms.append(trades.received_ns[-1] / 1e6 - decoded.event_ms)
+        if judged.verdict[-1] == 0:
+            self.health.lag_ms.append(rows.received_ns[-1] / 1e6 - event_ms)
 
     def _take_note(self, lane: Lane, item: Note) -> None:
         match item:

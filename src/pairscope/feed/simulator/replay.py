@@ -27,6 +27,8 @@ _LOOK_AHEAD = 20_000  # frames read before the start, to learn what the recordin
 _REST_ROWS = 100_000  # trades of each symbol REST remembers
 _BATCH = 256
 _POLL_S = 0.02
+_FIRST_MS = 1_567_296_000_000  # 2019-09-01: a recording of USD-M futures is not older
+_CLOCK_MS = 86_400_000  # that a recorder's clock may be wrong
 _EVENT_TIMES = re.compile(rb'"([ET])":(\d{13})(?=[,}])')
 _KLINE_TIMES = re.compile(rb'"([ETt])":(\d{13})(?=[,}])')
 
@@ -122,6 +124,7 @@ class RecordingSource:
         self._rows: dict[str, deque[_Row]] = {}
         self._shift_ms: int | None = 0 if times == "kept" else None
         self._played_ms = 0
+        self._received_ms = 0
         self._pieces: Iterator[_Piece] = iter(())
 
     def start(self) -> None:
@@ -140,6 +143,17 @@ class RecordingSource:
     def now_ms(self) -> int:
         """The time of the frame played last when times are kept, else the clock's."""
         return self._played_ms if self._times == "kept" else now_ms(self._clock)
+
+    def latest_ms(self) -> int:
+        """The time that no recorded trade can be later than.
+
+        With times kept it is when the newest frame played was received, not what any frame says; a day more, because a
+        recorder's clock may have told local time. A recording without such a time is held against our own clock.
+        """
+        ours_ms = now_ms(self._clock)
+        if self._times == "now" or not _FIRST_MS <= self._received_ms <= ours_ms:
+            return ours_ms
+        return min(ours_ms, self._received_ms + _CLOCK_MS)
 
     def instruments(self) -> list[Instrument]:
         return list(self._instruments.values())
@@ -236,6 +250,7 @@ class RecordingSource:
         return Frame(piece.frame.stream, _shifted(piece, self._shift_ms))
 
     def _remember(self, piece: _Piece) -> None:
+        self._received_ms = piece.received_ns // 1_000_000
         self._played_ms = piece.event.event_ms or self._played_ms
         if piece.event.trade_id is not None and piece.event.e == "aggTrade":
             try:

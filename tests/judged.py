@@ -1,0 +1,26 @@
+"""Trades as the judge would let them through, for tests of what comes after it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pairscope.base.clock import Clock, SystemClock, now_ms
+from pairscope.base.model import BoolArray, SymbolTable, TradeBatch
+from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal
+
+
+def judged(trades: TradeBatch, keep: BoolArray | None = None, refusal: Refusal = Refusal.NOT_POSITIVE) -> Judged:
+    """Rows of which those that are not kept were refused, whatever they hold."""
+    keep = np.ones(len(trades), np.bool_) if keep is None else keep
+    return Judged(trades, np.where(keep, 0, refusal.code).astype(np.uint8))
+
+
+def good(trades: TradeBatch) -> GoodTrades:
+    """Trades that may be put to a tape, whatever they hold."""
+    return judged(trades).good()
+
+
+def judge(symbols: SymbolTable | None = None, clock: Clock | None = None) -> Judge:
+    """A judge that knows nothing of listings."""
+    known = clock or SystemClock()
+    return Judge(symbols if symbols is not None else SymbolTable(), lambda: now_ms(known))
