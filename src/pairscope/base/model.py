@@ -43,6 +43,26 @@ class BarStatus(enum.IntEnum):
     OPEN = 0
     CLOSED = 1
     REVISED = 2
+    PARTIAL = 3  # over, and not heard from its beginning to its end
+
+
+class Continuity(enum.IntEnum):
+    """What is known of the trades that a bar misses. A higher one is worse, and of a whole its worst counts."""
+
+    PROVED = 0  # the venue numbers its trades without holes: how many are missing is counted
+    SAMPLED = 1  # polled: what lies between two answers that overlap
+    UNPROVED = 2  # nothing tells: official bars without ids, uploads
+    PARTIAL = 3  # proved but for its beginning or its end, where trades may be missing that nobody counted
+
+
+class Cut(enum.IntFlag):
+    """Where a bar is not whole. Holes of known ids are counted in the bar after them, but may lie in the one before."""
+
+    NONE = 0
+    BEGIN = 1  # listening began inside it
+    END = 2  # listening ended inside it
+    HOLE_AFTER = 4  # an open gap begins in it and ends in a later bar
+    HOLE_BEFORE = 8  # an open gap began in an earlier bar and ends in it
 
 
 class BarSource(enum.IntEnum):
@@ -182,7 +202,8 @@ class Rows:
 
 # One bar. `lost` counts the trade ids that fell into the bar and are not on the tape, `backfilled` its trades that came
 # later than by the socket into what was listened to; `first_id` and `last_id` are the ids of its first and last trade,
-# 0 in a kline. vwap is quote_volume / volume and is never stored.
+# 0 in a kline. `lost` is the whole truth only where `continuity` is PROVED; `cut` says where a PARTIAL one is cut. vwap
+# is quote_volume / volume and is never stored.
 BAR = np.dtype(
     [
         ("symbol_id", np.int32),
@@ -202,6 +223,8 @@ BAR = np.dtype(
         ("backfilled", np.int64),
         ("status", np.uint8),
         ("source", np.uint8),
+        ("continuity", np.uint8),
+        ("cut", np.uint8),
     ]
 )
 BarArray = np.ndarray[tuple[int], np.dtype[np.void]]

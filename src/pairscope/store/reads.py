@@ -16,7 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, IntArray, SymbolTable, TradeBatch
+from pairscope.base.model import (
+    BAR,
+    TRADE_COLUMNS,
+    BarArray,
+    BarSource,
+    Continuity,
+    Cut,
+    Gap,
+    IntArray,
+    SymbolTable,
+    TradeBatch,
+)
 from pairscope.store.gate import LARGE, SMALL
 from pairscope.store.parts import Part, PartKind, select_parts
 from pairscope.store.transaction import same_bar
@@ -51,6 +62,13 @@ BARS = Shape(
     "last_id",
     ("open_time_ms", "source"),
 )
+
+# The last columns of bars that were written before there were such; those that are cut were marked in the migration.
+BARS_OF_FORMAT_2 = f"""
+    coalesce(
+        continuity, case source when {BarSource.LIVE:d} then {Continuity.PROVED:d} else {Continuity.UNPROVED:d} end
+    )::utinyint as continuity, coalesce(cut, {Cut.NONE:d})::utinyint as cut
+"""
 
 # What a bound of rows means for a part, and the lowest and the highest value of its column there.
 _PART_COLUMNS = {
@@ -137,7 +155,7 @@ def _newest(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], c
     parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit, opened[place])
     if not parts:
         return _reversed(opened)
-    highest = _highest(cursor, vault, place, condition, parts)
+    highest = _highest(cursor, vault, shape, condition, parts)
     if len(opened[place]):
         highest = max(highest, int(opened[place][0]))
     step = given.get("interval_ms =", 1)
@@ -149,10 +167,10 @@ def _newest(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], c
     return _reversed(_fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} {last}", parts))
 
 
-def _highest(cursor: Cursor, vault: Vault, place: str, condition: str, parts: list[Part]) -> int:
+def _highest(cursor: Cursor, vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> int:
     """The highest place among the rows of parts, 0 when none fulfils the condition."""
-    rows = file_rows([vault.path(part) for part in parts])
-    query = f"select coalesce(max({place}), 0) as highest from {rows} where {condition}"
+    rows = file_rows([vault.path(part) for part in parts], shape)
+    query = f"select coalesce(max({shape.order[0]}), 0) as highest from {rows} where {condition}"
     return int(_fetch(cursor, vault, query, parts)["highest"][0])
 
 
@@ -187,7 +205,9 @@ def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> s
     opened = f"select {shape.columns} from {shape.kind} where {condition}"
     if not parts:
         return opened
-    sealed = f"select {shape.columns} from {file_rows([vault.path(part) for part in parts])} sealed where {condition}"
+    sealed = (
+        f"select {shape.columns} from {file_rows([vault.path(part) for part in parts], shape)} sealed where {condition}"
+    )
     if shape is BARS:
         last_ms = max(part.last_ms for part in parts)
         sealed += f"""
@@ -199,10 +219,14 @@ def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> s
     return f"select * from ({sealed} union all {opened})"
 
 
-def file_rows(paths: list[Path]) -> str:
+def file_rows(paths: list[Path], shape: Shape = TRADES) -> str:
     """Parquet files as something to select from."""
     names = ", ".join(quoted(str(path)) for path in paths)
-    return f"read_parquet([{names}], hive_partitioning = false)"
+    if shape is TRADES:
+        return f"read_parquet([{names}], hive_partitioning = false)"
+    # Files of version 0.1.0 do not have the last two columns.
+    files = f"select * from read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
+    return f"(select * replace ({BARS_OF_FORMAT_2}) from (select * from bars where false union all by name {files}))"
 
 
 def quoted(text: str) -> str:

@@ -13,37 +13,52 @@ import duckdb
 
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.store.migration import OLDEST, migrate
 
-FORMAT = 2
+FORMAT = 3
 
-_TABLES = """
-create table tape_format (
-    format integer not null, trade_kind varchar not null, commit_number bigint not null, part_number bigint not null
-);
-create table symbols (symbol_id integer not null, name varchar not null);
-create table trades (
-    symbol_id integer not null, id bigint not null, time_ms bigint not null, price double not null,
-    size double not null, buyer_is_maker boolean not null, received_ns bigint not null, origin utinyint not null
-);
-create table bars (
-    symbol_id integer not null, interval_ms integer not null, open_time_ms bigint not null,
-    "open" double not null, high double not null, low double not null, "close" double not null,
-    volume double not null, quote_volume double not null, buy_volume double not null,
-    trades bigint not null, first_id bigint not null, last_id bigint not null, lost bigint not null,
-    backfilled bigint not null, status utinyint not null, source utinyint not null
-);
-create table gaps (
-    symbol_id integer not null, first_id bigint not null, last_id bigint not null,
-    found_ms bigint not null, reason varchar not null, after_ms bigint, before_ms bigint, closed_ms bigint,
-    obstacle varchar
-);
-create table parts (
-    number bigint not null, kind varchar not null, symbol_id integer not null, interval_ms integer not null,
-    day_ms bigint not null, row_count bigint not null, first_id bigint not null, last_id bigint not null,
-    first_ms bigint not null, last_ms bigint not null, last_id_ms bigint not null, byte_count bigint not null,
-    sha256 varchar not null, damage varchar, damaged_ms bigint
-);
-"""
+_TABLES = {
+    "tape_format": """
+        create table tape_format (
+            format integer not null, trade_kind varchar not null,
+            commit_number bigint not null, part_number bigint not null
+        )
+    """,
+    "symbols": """
+        create table symbols (symbol_id integer not null, name varchar not null)
+    """,
+    "trades": """
+        create table trades (
+            symbol_id integer not null, id bigint not null, time_ms bigint not null, price double not null,
+            size double not null, buyer_is_maker boolean not null, received_ns bigint not null, origin utinyint not null
+        )
+    """,
+    "bars": """
+        create table bars (
+            symbol_id integer not null, interval_ms integer not null, open_time_ms bigint not null,
+            "open" double not null, high double not null, low double not null, "close" double not null,
+            volume double not null, quote_volume double not null, buy_volume double not null,
+            trades bigint not null, first_id bigint not null, last_id bigint not null, lost bigint not null,
+            backfilled bigint not null, status utinyint not null, source utinyint not null,
+            continuity utinyint not null, cut utinyint not null
+        )
+    """,
+    "gaps": """
+        create table gaps (
+            symbol_id integer not null, first_id bigint not null, last_id bigint not null,
+            found_ms bigint not null, reason varchar not null, after_ms bigint, before_ms bigint, closed_ms bigint,
+            obstacle varchar
+        )
+    """,
+    "parts": """
+        create table parts (
+            number bigint not null, kind varchar not null, symbol_id integer not null, interval_ms integer not null,
+            day_ms bigint not null, row_count bigint not null, first_id bigint not null, last_id bigint not null,
+            first_ms bigint not null, last_ms bigint not null, last_id_ms bigint not null, byte_count bigint not null,
+            sha256 varchar not null, damage varchar, damaged_ms bigint
+        )
+    """,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class TapeState:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) -> TapeState:
-    """Lay the tables in a new file, or check those of an old one.
+    """Lay the tables in a new file, or check those of an old one and bring it to the present format.
 
     Raises:
         DataFolderError: when the file is no tape, of another format, or holds the other kind of trade.
@@ -74,6 +89,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
             f"the tape {path} holds {stored_kind} trades, and {kind} trades were asked for",
             cure=f"set trade_kind to {stored_kind}, or choose another --data-dir: their ids are different sequences",
         )
+    if format_ < FORMAT:
+        migrate(connection, path, format_, _TABLES)
     return TapeState(_symbols(connection, path), commit_number(connection))
 
 
@@ -96,18 +113,19 @@ def commit_number(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _create(connection: duckdb.DuckDBPyConnection, kind: TradeKind) -> None:
     connection.execute("begin")
-    connection.execute(_TABLES)
+    for table in _TABLES.values():
+        connection.execute(table)
     connection.execute("insert into tape_format values (?, ?, 0, 0)", [FORMAT, str(kind)])
     connection.execute("commit")
 
 
 def _check_format(path: Path, found: int) -> None:
-    if found == FORMAT:
+    if OLDEST <= found <= FORMAT:
         return
     age, cure = (
         ("newer", "upgrade pairscope") if found > FORMAT else ("older", "open it with the pairscope that wrote it")
     )
     raise DataFolderError(
-        f"the tape {path} was written by a {age} pairscope (format {found}, this one reads {FORMAT})",
+        f"the tape {path} was written by a {age} pairscope (format {found}, this one reads {OLDEST} to {FORMAT})",
         cure=f"{cure}, or choose another --data-dir",
     )

@@ -172,7 +172,7 @@ class Sealer:
             order = ", ".join(day.shape.order)
             cursor.execute(f"copy ({source} order by {order}) to {quoted(str(draft))} ({_FORMAT})").fetchall()
             cursor.execute("rollback")
-            if _digest(cursor, day.shape, file_rows([draft])) != expected:
+            if _digest(cursor, day.shape, file_rows([draft], day.shape)) != expected:
                 raise StoreUnavailable("the file does not hold the rows it was made of", cure="look at its disk")
             part = _described(cursor, part, day.shape, draft)
         disk.sync(draft)
@@ -246,7 +246,7 @@ def _described(cursor: duckdb.DuckDBPyConnection, part: Part, shape: Shape, path
     (facts,) = cursor.execute(
         f"""
         select count(*), min({shape.first_id}), max({shape.last_id}), min({shape.time}), max({shape.time}),
-            max_by({shape.time}, {shape.last_id}) from {file_rows([path])}
+            max_by({shape.time}, {shape.last_id}) from {file_rows([path], shape)}
         """
     ).fetchall()
     names = ("row_count", "first_id", "last_id", "first_ms", "last_ms", "last_id_ms")
