@@ -127,8 +127,10 @@ class System:
             clock=clock,
             changed=self._watch_changed,
             learned=self.judge.learn if plan.kind == "live" else lambda _: None,
+            ended=self.intake.cut,
         )
         self.intake.when_gaps_change(self.backfill.wake)
+        self.intake.unheard = self.stream.unheard
         self.quiet_watch = QuietWatch(
             stream=self.stream,
             rest=hasty,
@@ -145,6 +147,7 @@ class System:
             watched=lambda: self.watching.watched.symbols,
             take=self.intake.take,
             clock=clock,
+            nothing_since=self.intake.nothing_since,
         )
         self.board = StatusBoard(
             settings=settings,
@@ -257,13 +260,14 @@ class System:
             self.archive.wake()
 
     async def run(self) -> None:
-        """Warm up, go on from the tape, then follow the market until cancelled."""
+        """Warm up, go on from the tape, then follow the market until cancelled; bars that are open then are partial."""
         self._loop = asyncio.get_running_loop()
         stop_watching = watch_compiles(self._found_compiling)
         try:
             await self._run()
         finally:
             stop_watching()
+            self.intake.end()
 
     def _found_compiling(self, function: str) -> None:
         self._loop.call_soon_threadsafe(self.kernels.found_compiling, function)  # told in any thread
@@ -296,6 +300,7 @@ class System:
             await asyncio.sleep(FRAMES_UNDER_WAY_S)
             stream.cancel()
             self.stream.finish()
+            self.intake.end()
             await self.store.flushed()
             self._mark_replayed()
             log.info("replay_finished", trades=self.intake.counters.received)

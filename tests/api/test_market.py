@@ -338,4 +338,4 @@ async def test_nothing_is_computed_for_nobody(market: Market, monkeypatch: pytes
 
 
 def test_the_status_of_every_bar_is_known() -> None:
-    assert [status.name.lower() for status in BarStatus] == ["open", "closed", "revised"]
+    assert [status.name.lower() for status in BarStatus] == ["open", "closed", "revised", "partial"]

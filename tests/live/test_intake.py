@@ -7,7 +7,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from pairscope.bars.builder import build_bars
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, TradeBatch, TradeKind
+from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, TradeBatch, TradeKind
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
@@ -27,6 +27,7 @@ from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
+from pairscope.store.verify import verify_symbol
 from tests.judged import judge, judged
 from tests.patience import EVENT_S
 
@@ -290,3 +291,94 @@ async def test_what_a_full_queue_refuses_is_a_gap_not_a_silence(tmp_path: Path) 
         assert counters.received == counters.stored + counters.duplicates + counters.rejected + counters.refused
     finally:
         store.close()
+
+
+def cuts(here: Room, interval: str) -> dict[int, Cut]:
+    """The bars of the first symbol that are cut, by their open time; each must say that it is partial, or open."""
+    bars = here.shown(here.store.symbols.name(0), Interval.parse(interval))
+    bars = bars[bars["cut"] > 0]
+    assert np.isin(bars["status"], [BarStatus.PARTIAL, BarStatus.OPEN]).all()
+    assert (bars["continuity"] == Continuity.PARTIAL).all()
+    return {int(bar["open_time_ms"]): Cut(int(bar["cut"])) for bar in bars}
+
+
+async def test_the_first_bars_of_a_tape_are_partial(tmp_path: Path) -> None:
+    async with room(tmp_path / "t.duckdb", ["A"]) as here:
+        here.take(trades([5, 6, 7], [100_500, 101_500, 160_000]))
+        assert cuts(here, "1s") == {100_000: Cut.BEGIN}
+        assert cuts(here, "1m") == {60_000: Cut.BEGIN}
+
+
+async def test_bars_beside_a_hole_are_partial_until_it_is_filled(tmp_path: Path) -> None:
+    async with room(tmp_path / "t.duckdb", ["A"]) as here:
+        here.take(trades([1, 2, 3], [0, 100_500, 101_500]))
+        here.take(trades([8], [170_000]))
+        assert cuts(here, "1s") == {101_000: Cut.HOLE_AFTER, 170_000: Cut.HOLE_BEFORE}
+        assert cuts(here, "1m") == {60_000: Cut.HOLE_AFTER, 120_000: Cut.HOLE_BEFORE}
+        here.take(trades([4, 5, 6, 7], [102_000, 103_000, 104_000, 105_000]))
+        await here.until(lambda: cuts(here, "1s") == {})
+        await here.until(lambda: not here.intake.unsettled)
+        await here.store.flushed()
+        stored = here.store.bars("A", Interval.parse("1s"))
+        assert set(stored["continuity"].tolist()) == {Continuity.PROVED}
+        assert stored[stored["open_time_ms"] == 101_000]["status"].tolist() == [BarStatus.REVISED]
+
+
+async def test_a_symbol_that_is_not_heard_any_more_leaves_a_partial_bar(tmp_path: Path) -> None:
+    async with room(tmp_path / "t.duckdb", ["A", "B"]) as here:
+        here.take(trades([1, 2], [0, 60_100]))
+        here.intake.cut(0)
+        other = trades([1, 2], [60_200, 200_000])
+        here.take(replace(other, symbol_id=np.ones(2, np.int32)))
+        assert cuts(here, "1s") == {60_000: Cut.END}
+        assert here.shown("A", MINUTE)["status"].tolist() == [BarStatus.CLOSED, BarStatus.PARTIAL]
+        here.take(trades([3], [201_000]))
+        assert cuts(here, "1s") == {}, "the next id proves that nothing was missing"
+
+
+async def test_a_connection_that_is_down_cuts_the_bars_of_its_symbols_only(tmp_path: Path) -> None:
+    async with room(tmp_path / "t.duckdb", ["A", "B"]) as here:
+        here.take(trades([1, 2], [0, 60_100]))
+        here.intake.unheard = lambda: [0]
+        here.take(replace(trades([1, 2], [60_000, 65_000]), symbol_id=np.ones(2, np.int32)))
+        assert cuts(here, "1s") == {60_000: Cut.END}
+        assert here.shown("B", Interval.parse("1s"))["cut"].tolist() == [Cut.BEGIN, 0]
+        here.intake.unheard = lambda: []
+        here.intake.nothing_since(0)
+        assert cuts(here, "1s") == {}
+
+
+async def test_what_is_open_when_all_ends_is_stored_as_partial_and_goes_on_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    async with room(path, ["A"]) as here:
+        here.take(trades([1, 2, 3], [0, 61_000, 61_500]))
+        here.intake.end()
+        await here.store.flushed()
+        stored = here.store.bars("A", MINUTE)
+        assert stored["status"].tolist() == [BarStatus.CLOSED, BarStatus.PARTIAL]
+        assert verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told == []
+    async with room(path, ["A"]) as here:
+        assert cuts(here, "1m") == {60_000: Cut.END}
+        here.take(trades([4], [62_000]))
+        assert cuts(here, "1m") == {}
+        here.take(trades([5], [122_000]))
+        await here.store.flushed()
+        stored = here.store.bars("A", MINUTE)
+        assert stored["trades"].tolist() == [1, 3]
+        assert stored["status"].tolist() == [BarStatus.CLOSED, BarStatus.CLOSED]
+
+
+async def test_verify_finds_a_partial_bar_that_claims_to_be_whole(tmp_path: Path) -> None:
+    async with room(tmp_path / "t.duckdb", ["A"]) as here:
+        here.take(trades([1, 2, 3], [0, 100_500, 101_500]))
+        here.take(trades([8, 9], [170_000, 260_000]))
+        here.intake.end()
+        await here.store.flushed()
+        assert verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told == []
+        bar = here.store.bars("A", MINUTE, from_ms=60_000, to_ms=120_000)
+        assert bar["cut"].tolist() == [Cut.HOLE_AFTER]
+        bar["cut"] = bar["continuity"] = 0
+        here.store.put_bars(bar)
+        await here.store.flushed()
+        (told,) = verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told
+        assert "continuity 0 instead of 3" in told

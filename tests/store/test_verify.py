@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pairscope.bars.builder import build_bars
+from pairscope.bars.rebuild import charged
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind
 from pairscope.store.tape import Store
@@ -156,12 +157,11 @@ async def test_a_bar_that_is_not_stored_is_found_but_not_those_a_start_will_make
 
 async def test_a_bar_without_trades_is_found(tape: Tape) -> None:
     trades = trades_of([*range(1, 100), *range(500, 600)])
-    await tape.put_gap(100, 499, before_ms=int(trades.time_ms[99]))
+    after_ms, before_ms = trades.time_ms[98:100].tolist()
+    await tape.put_gap(100, 499, after_ms=after_ms, before_ms=before_ms)
     await tape.put(trades)
-    made = build_bars(trades, MINUTE)
-    made["lost"][made["open_time_ms"] == trades.time_ms[99] // 60_000 * 60_000] = 400
-    seconds = build_bars(trades, SECOND)
-    seconds["lost"][seconds["open_time_ms"] == trades.time_ms[99] // 1_000 * 1_000] = 400
+    gap = Gap("BTCUSDT", 100, 499, 1, "start", after_ms=after_ms, before_ms=before_ms)
+    made, seconds = (charged(build_bars(trades, interval), [gap]) for interval in (MINUTE, SECOND))
     extra = made[-1:].copy()
     extra["open_time_ms"] = START_MS + 3 * 60_000
     await tape.put_bars(np.concatenate([made, extra, seconds]))

@@ -33,9 +33,11 @@ export interface BarColumns {
   buy_volume: number[];
   vwap: (number | null)[];
   trades: number[];
-  missing: number[];
+  missing: (number | null)[];
   status: string[];
   source: string[];
+  continuity?: string[];
+  missing_reason?: (string | null)[];
   backfilled?: number[];
 }
 export type ClientMessage = Subscribe | Unsubscribe;
@@ -77,7 +79,8 @@ export interface CorrelationMatrix {
   correlation: ((number | null)[])[];
   n: number[][];
   reason: ((string | null)[])[];
-  missing: number[];
+  missing: (number | null)[];
+  missing_reason: (string | null)[];
 }
 export interface DiskStatus {
   open_bytes: number;
@@ -288,8 +291,9 @@ export interface Quantity {
   window: number;
   n: number;
   as_of_ms: number | null;
-  missing: number;
+  missing: number | null;
   reason?: string | null;
+  missing_reason?: string | null;
   backfilled?: number;
 }
 export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | Preparing | ErrorMessage;

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 
 from pairscope.api import wire
-from pairscope.base.model import BarArray, BarSource, BarStatus, IntArray, Origin, TradeBatch
+from pairscope.bars.cuts import unknown
+from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, IntArray, Origin, TradeBatch
 from pairscope.live.study import MatrixStudy, PairStudy
 from pairscope.live.windows import Measured, PairSeries
 
 STATUS_NAMES = np.array([status.name.lower() for status in BarStatus], dtype=object)
+CONTINUITY_NAMES = np.array([one.name.lower() for one in Continuity], dtype=object)
+# Why the share of missing trades is unknown, by continuity and cut.
+UNKNOWNS = np.array([[unknown(one, Cut(cut)) for cut in range(16)] for one in Continuity], dtype=object)
 ORIGIN_NAMES = np.array([origin.name.lower() for origin in Origin], dtype=object)
 SOURCE_NAMES = np.array([source.name.lower() for source in BarSource], dtype=object)
 
@@ -26,6 +30,7 @@ def bar_columns(bars: BarArray) -> wire.BarColumns:
     """Bars as columns; ``vwap`` is null for a bar without volume."""
     volume, quote_volume = bars["volume"], bars["quote_volume"]
     trades, lost = bars["trades"], bars["lost"]
+    known = bars["continuity"] == Continuity.PROVED
     with np.errstate(divide="ignore", invalid="ignore"):
         vwap = quote_volume / volume
     return wire.BarColumns(
@@ -39,9 +44,11 @@ def bar_columns(bars: BarArray) -> wire.BarColumns:
         buy_volume=bars["buy_volume"].tolist(),
         vwap=vwap.tolist(),
         trades=trades.tolist(),
-        missing=(lost / np.maximum(trades + lost, 1)).tolist(),
+        missing=np.where(known, lost / np.maximum(trades + lost, 1), np.nan).tolist(),
         status=STATUS_NAMES[bars["status"]].tolist(),
         source=SOURCE_NAMES[bars["source"]].tolist(),
+        continuity=CONTINUITY_NAMES[bars["continuity"]].tolist(),
+        missing_reason=UNKNOWNS[bars["continuity"], bars["cut"]].tolist(),
         backfilled=(bars["backfilled"] / np.maximum(trades, 1)).tolist(),
     )
 
@@ -77,6 +84,7 @@ def quantity(measured: Measured) -> wire.Quantity:
         n=measured.n,
         as_of_ms=measured.as_of_ms,
         missing=measured.missing,
+        missing_reason=measured.unknown,
         reason=reason,
         backfilled=measured.backfilled,
     )
@@ -121,7 +129,8 @@ def correlation_rows(study: MatrixStudy, rows: IntArray, **about: Any) -> wire.C
         correlation=study.matrix[np.ix_(rows, rows)].tolist(),
         n=study.n[np.ix_(rows, rows)].tolist(),
         reason=[[study.reasons[i][j] for j in order] for i in order],
-        missing=[study.missing[i] for i in order],
+        missing=[study.shares[i].missing for i in order],
+        missing_reason=[study.shares[i].unknown for i in order],
         **about,
     )
 

@@ -46,7 +46,8 @@ class MarketTopic(Topic):
             return
         self._snapshots.clear()
         self._bar_waits = self._metrics_wait = True
-        self._closed |= any(bool((leg["status"] == BarStatus.CLOSED).any()) for leg in legs)
+        over = (BarStatus.CLOSED, BarStatus.PARTIAL)
+        self._closed |= any(bool(np.isin(leg["status"], over).any()) for leg in legs)
         if not self._had_bars:  # who came before there was anything, such as during a warm start
             self._had_bars = True
             self.start_over()

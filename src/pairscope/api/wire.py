@@ -44,8 +44,9 @@ class Quantity(Wire, frozen=True, kw_only=True):
     window: int  # bars asked for
     n: int  # observations used
     as_of_ms: int | None  # open time of the last bar used
-    missing: float  # share of the window's trade ids that are not on the tape
+    missing: Number  # share of the window's trade ids that are not on the tape; null when it is not known
     reason: str | None = None
+    missing_reason: str | None = None  # why missing is null
     backfilled: float = 0.0  # share of its trades that came later than by the socket
 
 
@@ -62,9 +63,11 @@ class BarColumns(Wire, frozen=True, kw_only=True):
     buy_volume: list[float]
     vwap: list[Number]
     trades: list[int]
-    missing: list[float]
-    status: list[str]  # open, closed, revised
+    missing: list[Number]  # share of the bar's trade ids that are not on the tape; null when it is not known
+    status: list[str]  # open, closed, revised, partial: not heard from its beginning to its end
     source: list[str]  # live, upload, import
+    continuity: list[str] = []  # proved, sampled, unproved, partial; missing is a number only where it is proved
+    missing_reason: list[str | None] = []  # why missing is null
     backfilled: list[float] = []  # share of the trades that came later than by the socket
 
 
@@ -179,7 +182,8 @@ class CorrelationMatrix(Wire, frozen=True, kw_only=True):
     correlation: list[list[Number]]
     n: list[list[int]]  # observations of each pair
     reason: list[list[str | None]]
-    missing: list[float]  # of each symbol, the share of the window's trade ids that are not on the tape
+    missing: list[Number]  # of each symbol, the share of the window's trade ids not on the tape; null when unknown
+    missing_reason: list[str | None]  # why missing is null
 
 
 class Clustering(Wire, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pairscope.bars.cuts import settle
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import (
@@ -20,6 +21,7 @@ from pairscope.base.model import (
     BarSource,
     BarStatus,
     BoolArray,
+    Cut,
     FloatArray,
     IntArray,
     Origin,
@@ -29,6 +31,7 @@ from pairscope.base.sums import add_exactly, decimal
 
 _SUMS = ("volume", "quote_volume", "buy_volume")
 _NO_LOSSES = np.zeros(0, np.int64)
+_HOLE_AFTER, _HOLE_BEFORE = int(Cut.HOLE_AFTER), int(Cut.HOLE_BEFORE)
 _END_OF_TIME_MS = np.iinfo(np.int64).max
 # For the kernel, which takes integers.
 _REST, _ARCHIVE, _IMPORTED = int(Origin.REST), int(Origin.ARCHIVE), int(Origin.IMPORT)
@@ -111,15 +114,21 @@ class BarBuilder:
         places = [place for place in symbol_ids if place < len(present) and present[place]]
         return self._copy(np.array(places, np.int64), BarStatus.OPEN)
 
-    def set_lost(self, symbol_id: int, open_time_ms: int, lost: int) -> bool:
-        """Correct how many ids are missing in a bar after some were found; False when that bar is not open."""
+    def set_lost(self, symbol_id: int, open_time_ms: int, lost: int, cut: int) -> bool:
+        """Correct how many ids are missing in a bar, and where it is cut; False when that bar is not open."""
         if symbol_id >= len(self._rows):
             return False
         row = self._rows[symbol_id]
         if row["trades"] == 0 or row["open_time_ms"] != open_time_ms:
             return False
-        row["lost"] = lost
+        row["lost"], row["cut"] = lost, cut
         return True
+
+    def cut_open(self) -> BarArray:
+        """Close all open bars, though their ends were not heard."""
+        is_open = self._rows["trades"] > 0
+        self._rows["cut"][is_open] |= np.uint8(Cut.END)
+        return self.close_until(_END_OF_TIME_MS)
 
     def skip_before(self, symbol_id: int, time_ms: int) -> None:
         """Bars of a symbol that open before ``time_ms`` are closed already: their trades are late from now on."""
@@ -160,6 +169,7 @@ def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = No
 
 def _finished(bars: BarArray, status: BarStatus) -> BarArray:
     bars["status"] = status
+    settle(bars)
     if len(bars):
         # A bar of trade 0 alone: by its ids it could not be told from a kline.
         bars["source"][bars["last_id"] == 0] = BarSource.LIVE
@@ -200,10 +210,15 @@ def _apply(
                 late[late_count, 1] = open_ms
                 late_count += 1
                 continue
+            after_hole = len(lost) > 0 and lost[i] > 0
             if row["trades"] > 0:
+                if after_hole:
+                    row["cut"] |= _HOLE_AFTER
                 _close(row, carry[symbol], closed, closed_count)
                 closed_count += 1
             _open(row, carry[symbol], symbol, interval_ms, open_ms, trade_id[i], price[i])
+            if after_hole:
+                row["cut"] |= _HOLE_BEFORE
             earliest[symbol] = open_ms
         _count(row, carry[symbol], trade_id[i], price[i], size[i], buyer_is_maker[i])
         if len(lost) > 0:
@@ -227,6 +242,7 @@ def _open(
     row["volume"] = row["quote_volume"] = row["buy_volume"] = 0.0
     row["trades"] = row["lost"] = row["backfilled"] = 0
     row["source"] = _OF_IMPORT  # until a trade is counted that was not imported
+    row["cut"] = row["continuity"] = 0
     carry[:] = 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pairscope.bars.cuts import merged_continuity, merged_cuts
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, IntArray, no_bars
@@ -14,8 +15,9 @@ from pairscope.base.sums import decimal
 def merge_bars(bars: BarArray, interval: Interval) -> BarArray:
     """Bars of ``interval`` from bars of one finer interval, sorted by symbol and then time; several symbols welcome.
 
-    A merged bar is open when one of its parts is open, else revised when one is revised, else closed. Whether
-    its last part has come is not known here: the newest merged bar of a symbol may still be growing.
+    A merged bar is open when one of its parts is open, else partial when it is not whole, else revised when one is
+    revised, else closed. Whether its last part has come is not known here: the newest merged bar of a symbol may still
+    be growing.
 
     Raises:
         RequestError: when the bars are of several intervals or of one that does not divide ``interval``.
@@ -48,8 +50,12 @@ def merge_bars(bars: BarArray, interval: Interval) -> BarArray:
         merged[name] = decimal(np.add.reduceat(bars[name], first))
     for name in ("trades", "lost", "backfilled"):
         merged[name] = np.add.reduceat(bars[name], first)
+    merged["cut"] = merged_cuts(bars, first)
+    merged["continuity"] = merged_continuity(bars, first, merged["cut"])
     any_open = np.minimum.reduceat(bars["status"], first) == BarStatus.OPEN
-    merged["status"] = np.where(any_open, BarStatus.OPEN, np.maximum.reduceat(bars["status"], first))
+    of_parts = np.where(bars["status"] == BarStatus.PARTIAL, BarStatus.CLOSED, bars["status"])
+    over = np.where(merged["cut"] != 0, BarStatus.PARTIAL, np.maximum.reduceat(of_parts, first))
+    merged["status"] = np.where(any_open, BarStatus.OPEN, over)
     merged["source"] = _sources(bars["source"], first)
     return merged
 

@@ -7,18 +7,27 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pairscope.bars.builder import BarBuilder
+from pairscope.bars.cuts import ends_with_the_day, settle
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarArray, Gap, TradeBatch, no_bars
+from pairscope.base.model import BAR, BarArray, Cut, Gap, IntArray, TradeBatch, no_bars
 
 # What a bar is, apart from when it was written and where it came from.
 VALUES = tuple(name for name in BAR.names or () if name not in ("status", "source"))
 _END_OF_TIME_MS = np.iinfo(np.int64).max
 
 
-def rebuild_bars(stretches: Iterable[TradeBatch], intervals: Sequence[Interval], gaps: Sequence[Gap]) -> BarArray:
+def rebuild_bars(
+    stretches: Iterable[TradeBatch],
+    intervals: Sequence[Interval],
+    gaps: Sequence[Gap],
+    ends_ms: Sequence[int] | None = None,
+) -> BarArray:
     """The bars of all intervals from trades of one symbol, in stretches of time that follow one another.
 
     A hole is charged to the bar that holds the trade right after it, as it is in live bars: ``gaps`` are the open ones.
+
+    Args:
+        ends_ms: times of the first and the last trade of all, where listening began and ended; left out, it went on.
 
     Returns:
         Bars sorted by interval and open time.
@@ -35,22 +44,42 @@ def rebuild_bars(stretches: Iterable[TradeBatch], intervals: Sequence[Interval],
     found = [
         np.concatenate([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)
     ]
-    return charged(np.concatenate([no_bars(), *found]), gaps)
+    return charged(np.concatenate([no_bars(), *found]), gaps, ends_ms)
 
 
-def charged(bars: BarArray, gaps: Sequence[Gap]) -> BarArray:
-    """Bars of one symbol with the ids that are missing right before a trade of theirs counted as lost."""
+def charged(bars: BarArray, gaps: Sequence[Gap], ends_ms: Sequence[int] | None = None) -> BarArray:
+    """Bars of one symbol with the ids that are missing right before a trade of theirs counted as lost.
+
+    Bars that are not whole are marked: where a hole crosses their borders, where listening began or ended.
+    """
     bars["lost"] = 0
+    bars["cut"] = 0
     for interval_ms in np.unique(bars["interval_ms"]).tolist():
         places = np.flatnonzero(bars["interval_ms"] == interval_ms)
         opens = bars["open_time_ms"][places]
         for gap in gaps:
-            if gap.before_ms is None or gap.closed_ms is not None:
+            if gap.closed_ms is not None:
                 continue
-            place = int(np.searchsorted(opens, gap.before_ms, side="right")) - 1
-            if place >= 0 and gap.before_ms < opens[place] + interval_ms:
-                bars["lost"][places[place]] += gap.ids
-    return bars
+            after, before = (_holds(opens, interval_ms, at_ms) for at_ms in (gap.after_ms, gap.before_ms))
+            if before is not None:
+                bars["lost"][places[before]] += gap.ids
+            if after is None or after != before:
+                for place, cut in ((after, Cut.HOLE_AFTER), (before, Cut.HOLE_BEFORE)):
+                    if place is not None:
+                        bars["cut"][places[place]] |= cut
+        for at_ms, cut in zip(ends_ms or (), (Cut.BEGIN, Cut.END), strict=False):
+            place = _holds(opens, interval_ms, at_ms)
+            if place is not None and not ends_with_the_day(int(opens[place]), interval_ms, cut):
+                bars["cut"][places[place]] |= cut
+    return settle(bars)
+
+
+def _holds(opens: IntArray, interval_ms: int, at_ms: int | None) -> int | None:
+    """The place of the bar that holds a time."""
+    if at_ms is None:
+        return None
+    place = int(np.searchsorted(opens, at_ms, side="right")) - 1
+    return place if place >= 0 and at_ms < opens[place] + interval_ms else None
 
 
 def same_bars(one: BarArray, other: BarArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -72,13 +72,19 @@ class BarBook:
         self.put(change.touched)
         return change
 
-    def set_lost(self, symbol_id: int, interval: Interval, open_time_ms: int, lost: int) -> bool:
-        """Correct the missing ids of an open bar; False when it is closed, and has to be rebuilt."""
+    def set_lost(self, symbol_id: int, interval: Interval, open_time_ms: int, lost: int, cut: int) -> bool:
+        """Correct the missing ids and the cuts of an open bar; False when it is closed, and has to be rebuilt."""
         builder = self._builders[interval]
-        if not builder.set_lost(symbol_id, open_time_ms, lost):
+        if not builder.set_lost(symbol_id, open_time_ms, lost, cut):
             return False
         self.put(builder.open_bars([symbol_id]))
         return True
+
+    def cut_open(self) -> BarArray:
+        """Close all open bars, whose ends nobody heard."""
+        bars = np.concatenate([no_bars(), *(builder.cut_open() for builder in self._builders.values())])
+        self.put(bars)
+        return bars
 
     def put(self, bars: BarArray) -> None:
         """Show bars in the series; used for revised ones too."""
@@ -90,6 +96,10 @@ class BarBook:
         for first, end in pairwise([0, *ends]):
             own = bars[first:end]
             self.series(int(own["symbol_id"][0]), Interval(int(own["interval_ms"][0]))).put(own)
+
+    def open_bars(self, symbol_ids: Sequence[int]) -> BarArray:
+        """The bars of some symbols that are not over, of all intervals."""
+        return np.concatenate([no_bars(), *(builder.open_bars(symbol_ids) for builder in self._builders.values())])
 
     def newest_open_ms(self, interval: Interval) -> int:
         """Open time of the bar that holds the newest trade of any symbol."""

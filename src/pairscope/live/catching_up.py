@@ -40,6 +40,7 @@ class CatchUp:
     Args:
         watched: the symbols to ask about, those that matter most first.
         take: receives rows in order of id; false when the tape is full.
+        nothing_since: told of a symbol that has not traded since its newest trade.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class CatchUp:
         watched: Callable[[], Sequence[str]],
         take: Callable[[Judged], bool],
         clock: Clock,
+        nothing_since: Callable[[int], None] = lambda symbol_id: None,
     ) -> None:
         self.trades = 0  # that came this way
         self._stream = stream
@@ -61,6 +63,7 @@ class CatchUp:
         self._watched = watched
         self._take = take
         self._clock = clock
+        self._nothing_since = nothing_since
         self._turn = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def run(self) -> None:
@@ -101,6 +104,8 @@ class CatchUp:
                     log.warning("catching_up_failed", symbol=symbol, cause=error.message)
                     return
             page = page.take(page.rows.id > highest)
+            if not len(page):
+                self._nothing_since(symbol_id)
             if not len(page) or not self._take(page):
                 return
             self.trades += len(page)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import OF_IMPORTS
@@ -84,6 +85,7 @@ class Importer:
         """
         symbol_id = self._store.symbols.add(symbol)
         before = await self.coverage(symbol)
+        ends = await asyncio.to_thread(self._ends_ms, symbol)  # bars there may become whole
         everything = union(ids, unused, *refused.values())
         announced = coverage.announce(before, everything, now_ms(self._clock))
         await self._put_gaps(announced)
@@ -103,6 +105,7 @@ class Importer:
             if len(landed):
                 landed = union(landed, intersect(unused, run(int(landed[0, 0]), int(landed[-1, 1]))))
             days = np.union1d(days, await self._conclude(symbol, landed, refused, everything, times, brought))
+        days = np.union1d(days, np.array(ends, np.int64) // DAY_MS)
         brought.bars = await self._rebuild(symbol, symbol_id, days)
         return brought
 
@@ -166,9 +169,9 @@ class Importer:
     def _changed_bars(self, symbol: str, day_ms: int) -> BarArray:
         """The bars of a day that are over and not on the tape as its trades make them."""
         gaps = self._store.gaps(symbol, open_only=True)
-        bars = rebuild_bars(read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS), self._intervals, gaps)
+        stretches = read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS)
+        bars = rebuild_bars(stretches, self._intervals, gaps, self._ends_ms(symbol))
         bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= now_ms(self._clock)]
-        bars["status"] = BarStatus.CLOSED
         keep = np.ones(len(bars), np.bool_)
         for interval in self._intervals:
             places = np.flatnonzero(bars["interval_ms"] == interval.ms)
@@ -179,8 +182,13 @@ class Importer:
             equal &= bars["source"][places[mine]] == stored["source"][theirs]
             keep[places[mine[equal]]] = False
             bars["status"][places[mine[~equal]]] = BarStatus.REVISED
-        changed: BarArray = bars[keep]
+        changed: BarArray = settle(bars[keep])
         return changed
+
+    def _ends_ms(self, symbol: str) -> list[int]:
+        """Times of the first and of the last trade on the tape; none without trades."""
+        ends = [self._store.trades(symbol, limit=1, newest=newest) for newest in (False, True)]
+        return [int(end.time_ms[0]) for end in ends if len(end)]
 
     async def put_klines(self, symbol: str, bars: BarArray) -> tuple[int, int]:
         """Official bars where the tape has none; how many were put, and how many differ from those imported before."""

@@ -13,18 +13,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import structlog
 
 from pairscope.bars.builder import build_bars
+from pairscope.bars.cuts import cut_by_gaps, ends_with_the_day, settle
 from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, Gap, IntArray, TradeBatch, no_bars
+from pairscope.base.model import BarArray, BarStatus, Cut, Gap, IntArray, TradeBatch, no_bars
 from pairscope.feed.continuity import Continuity, ContinuityTracker
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
 from pairscope.live.book import BarBook
@@ -79,6 +80,9 @@ class Intake:
         self._clock = clock
         self._newest: dict[int, Newest] = {}
         self._late: set[tuple[int, Interval, int]] = set()
+        self._first_ms: dict[int, tuple[int, int]] = {}  # lowest id of each symbol, and its time: listening began there
+        self._ends: dict[int, set[tuple[Interval, int]]] = {}  # bars of symbols that are not heard since
+        self.unheard: Callable[[], Iterable[int]] = tuple  # symbols whose connection is down
         self._rows: dict[tuple[str, int], Gap] = {}  # of gaps, to be written once no late bar is left
         self._unsettled = asyncio.Event()
         self._revising = False
@@ -101,7 +105,10 @@ class Intake:
             return False
         counters.stored += len(kept)
         self._compare(rows, ids.repeated_at, kept)
+        for symbol_id in self.unheard():
+            self.cut(symbol_id)
         self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
+        self._mark_edges(kept, ids.opened)
         if ids.gaps:
             self._changed(ids)
         return True
@@ -166,18 +173,77 @@ class Intake:
         closed = []
         for interval in self._book.intervals:
             open_ms = interval.floor(gap.before_ms)
-            lost = self._lost_in(symbol_id, interval, open_ms)
-            if not self._book.set_lost(symbol_id, interval, open_ms, lost):
+            if not self._book.set_lost(symbol_id, interval, open_ms, *self._state_of(symbol_id, interval, open_ms)):
                 closed.append((symbol_id, interval, open_ms))
+            if gap.after_ms is not None and interval.floor(gap.after_ms) != open_ms:
+                closed.append((symbol_id, interval, interval.floor(gap.after_ms)))
         return closed
 
-    def _lost_in(self, symbol_id: int, interval: Interval, open_ms: int) -> int:
-        """Ids of open gaps right before a trade of this bar: a hole is charged to the bar that follows it."""
-        return sum(
-            gap.ids
-            for gap in self._tracker.open_gaps(symbol_id)
-            if gap.before_ms is not None and interval.floor(gap.before_ms) == open_ms
-        )
+    def _state_of(self, symbol_id: int, interval: Interval, open_ms: int) -> tuple[int, Cut]:
+        """Ids that are missing right before a trade of a bar, and where the bar is cut."""
+        lost, cut = cut_by_gaps(self._tracker.open_gaps(symbol_id), interval.ms, open_ms)
+        first = self._first_ms.get(symbol_id)
+        begins = first is not None and interval.floor(first[1]) == open_ms
+        if begins and not ends_with_the_day(open_ms, interval.ms, Cut.BEGIN):
+            cut |= Cut.BEGIN
+        if (interval, open_ms) in self._ends.get(symbol_id, ()):
+            cut |= Cut.END
+        return lost, cut
+
+    def _mark_edges(self, trades: TradeBatch, opened: Sequence[Gap]) -> None:
+        """Tell the bars where listening began, those before a new hole, and those whose end is heard of now."""
+        marks: set[tuple[int, Interval, int]] = set()
+        for gap in opened:
+            if gap.after_ms is not None:
+                symbol_id = self._live.symbols.index(gap.symbol)
+                marks.update((symbol_id, interval, interval.floor(gap.after_ms)) for interval in self._book.intervals)
+        symbols, places = np.unique(trades.symbol_id, return_index=True)
+        for symbol_id, place in zip(symbols.tolist(), places.tolist(), strict=True):
+            trade_id, time_ms = int(trades.id[place]), int(trades.time_ms[place])
+            if symbol_id not in self._first_ms or trade_id < self._first_ms[symbol_id][0]:
+                self._first_ms[symbol_id] = trade_id, time_ms
+                marks.update((symbol_id, interval, interval.floor(time_ms)) for interval in self._book.intervals)
+            marks.update((symbol_id, *bar) for bar in self._ends.pop(symbol_id, ()))
+        for mark in marks:
+            self._mark(*mark)
+
+    def _mark(self, symbol_id: int, interval: Interval, open_ms: int) -> None:
+        """Have a bar say what is known of its missing trades now."""
+        lost, cut = self._state_of(symbol_id, interval, open_ms)
+        if self._book.set_lost(symbol_id, interval, open_ms, lost, cut):
+            return
+        bar = self._book.series(symbol_id, interval).since(open_ms)[:1].copy()
+        if not len(bar) or bar["open_time_ms"][0] != open_ms or (bar["lost"][0], bar["cut"][0]) == (lost, cut):
+            return
+        bar["lost"], bar["cut"] = lost, cut
+        bar["status"] = BarStatus.REVISED
+        self._book.put(settle(bar))
+        self._put_bars(bar)
+        self._live.publish(LiveUpdate(bar))
+
+    def cut(self, symbol_id: int) -> None:
+        """A symbol is not heard from here on: its open bars will not be whole, unless it turns out that they are."""
+        if symbol_id in self._ends:
+            return
+        self._ends[symbol_id] = self._open_ones(self._book.open_bars([symbol_id]))
+        for interval, open_ms in self._ends[symbol_id]:
+            self._mark(symbol_id, interval, open_ms)
+
+    def end(self) -> None:
+        """Nothing more will be heard of any symbol: what is open is over, and not whole."""
+        bars = self._book.cut_open()
+        self._put_bars(bars)
+        self._live.publish(LiveUpdate(bars))
+
+    @staticmethod
+    def _open_ones(bars: BarArray) -> set[tuple[Interval, int]]:
+        opens = zip(bars["interval_ms"].tolist(), bars["open_time_ms"].tolist(), strict=True)
+        return {(Interval(interval_ms), open_ms) for interval_ms, open_ms in opens}
+
+    def nothing_since(self, symbol_id: int) -> None:
+        """The exchange says that a symbol has not traded since its newest trade: what ended there is whole."""
+        for interval, open_ms in self._ends.pop(symbol_id, set()):
+            self._mark(symbol_id, interval, open_ms)
 
     def lose(self, gaps: Sequence[Gap]) -> None:
         """Trades that were on the tape cannot be read any more; they are fetched again where that can be done."""
@@ -274,9 +340,10 @@ class Intake:
             return
         for bar in bars:
             interval, open_ms = Interval(int(bar["interval_ms"])), int(bar["open_time_ms"])
-            bar["lost"] = self._lost_in(symbol_id, interval, open_ms)
+            bar["lost"], bar["cut"] = self._state_of(symbol_id, interval, open_ms)
             known = self._book.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
             bar["status"] = BarStatus.REVISED if open_ms in known else BarStatus.CLOSED
+        settle(bars)
         if not self._store.put_bars(bars):
             raise StoreUnavailable("the queue of bars is full")
         self.counters.revised_bars += len(bars)
@@ -291,9 +358,14 @@ class Intake:
             holes = [gap for gap in gaps if gap.symbol == symbol]
             if symbol_id in heads or holes:
                 head = heads.get(symbol_id, (-1, 0))
+                first = self._store.trades(symbol, limit=1)
+                if len(first):
+                    self._first_ms[symbol_id] = int(first.id[0]), int(first.time_ms[0])
                 self._open(self._tracker.restore(symbol_id, *head, holes), trades=0)
                 filled_ms = self._close_filled(symbol, holes)
                 self._restore_bars(symbol_id, symbol, head[1], filled_ms)
+        for symbol_id in range(len(self._live.symbols)):  # a stop came before the end of what is open
+            self.cut(symbol_id)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
 
     def _close_filled(self, symbol: str, holes: Sequence[Gap]) -> set[int]:
@@ -322,7 +394,8 @@ class Intake:
         change = self._book.add(trades.take(order), np.zeros(len(trades), np.int64))
         gaps = self._tracker.open_gaps(symbol_id)
         own = change.closed["symbol_id"] == symbol_id  # the bars of others may be over by now
-        change.closed[own] = charged(change.closed[own], gaps)
+        first = self._first_ms.get(symbol_id)
+        change.closed[own] = charged(change.closed[own], gaps, first and first[1:])
         self._book.put(change.closed)
         self._put_bars(change.closed)
         for gap in gaps:

@@ -33,6 +33,7 @@ from pairscope.live.windows import (
     Fitted,
     Measured,
     PairSeries,
+    Shares,
     SymbolSeries,
     garch_returns,
     measure_pair,
@@ -84,7 +85,7 @@ class MatrixStudy:
     as_of_ms: int
     matrix: FloatArray  # float64[k, k]
     n: IntArray  # int64[k, k]
-    missing: Sequence[float]  # of each symbol
+    shares: Sequence[Shares]  # of each symbol
     reasons: Sequence[Sequence[str | None]]
 
 
@@ -182,13 +183,13 @@ class Studies:
             )
         span = _own(await self._live.span(symbols, interval, window, None, to_ms, 1))
         start_ms = span.last_ms - (window - 1) * interval.ms
-        missing = [share_of_ids(bars, start_ms, span.last_ms)[0] for bars in span.legs]
+        shares = [share_of_ids(bars, start_ms, span.last_ms) for bars in span.legs]
         if on == "hy":
             tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols]
             found = await self.workers.run(lambda check: _matrix_of_trades(tapes, check))
         else:
             found = await self.workers.run(lambda _: _matrix_of_bars(span, interval, window, on))
-        return MatrixStudy(symbols, span.last_ms, *found[:2], missing, found[2])
+        return MatrixStudy(symbols, span.last_ms, *found[:2], shares, found[2])
 
     async def _tape(self, symbol: str, span: Span, interval: Interval, window: int) -> Tape:
         """The trades of the window that ends at the last row."""

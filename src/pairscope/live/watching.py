@@ -34,6 +34,7 @@ class Watching:
         changed: called after each change.
         gone: symbols that were asked for at the start and are not listed.
         learned: told what the exchange lists when it was asked once more.
+        ended: told of a symbol that is heard no longer.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Watching:
         changed: Callable[[], None],
         gone: Sequence[Gone] = (),
         learned: Callable[[Iterable[Instrument]], None] = lambda _: None,
+        ended: Callable[[int], None] = lambda symbol_id: None,
     ) -> None:
         self.instruments = dict(instruments)
         self._learned = learned
@@ -61,6 +63,7 @@ class Watching:
         self._history_ms = history_ms
         self._clock = clock
         self._changed = changed
+        self._ended = ended
         self._listed_s = float("-inf")
         self._turn = asyncio.Lock()
         self._gone_at_start = tuple(gone)
@@ -146,6 +149,7 @@ class Watching:
         async with self._turn:
             self.watched.remove(symbol)
             await self._stream.unwatch(symbol)
+            self._ended(self._symbols.index(symbol))
             self._changed()
         log.info("symbol_removed", symbol=symbol, watched=len(self.watched.symbols))
 

@@ -19,6 +19,7 @@ from pairscope.analytics.rolling import rolling_pair
 from pairscope.analytics.ticks import PairTicks
 from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.align import align_closes, stale_limit_ms
+from pairscope.bars.cuts import missing_share
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
@@ -34,9 +35,10 @@ class Measured:
     window: int
     n: int
     as_of_ms: int | None
-    missing: float
+    missing: float | None
     reason: str | None
     backfilled: float = 0.0
+    unknown: str | None = None  # why missing is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,8 @@ def measure_pair(
     """Metrics of the window of a pair that ends at the bar `at_ms`."""
     values = _values(pair_window(y, x, interval, window, at_ms, ticks), wanted, check)
     start_ms = at_ms - (window - 1) * interval.ms
-    shares = [share_of_ids(bars, start_ms, at_ms) for bars in (y, x)]
-    worse = (max(missing for missing, _ in shares), max(backfilled for _, backfilled in shares))
-    return dict(_measured(wanted, values, window, at_ms, worse))
+    shares = _worse(*(share_of_ids(bars, start_ms, at_ms) for bars in (y, x)))
+    return dict(_measured(wanted, values, window, at_ms, shares))
 
 
 def measure_symbol(
@@ -198,12 +199,26 @@ def garch_returns(bars: BarArray, interval: Interval, at_ms: int) -> FloatArray:
     return np.diff(np.log(closes[0]))
 
 
-def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> tuple[float, float]:
-    """Share of the trade ids of these bars that are not on the tape, and of its trades that were back-filled."""
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the trade ids of a window's bars those that are not on the tape, and of its trades those back-filled."""
+
+    missing: float | None
+    backfilled: float
+    unknown: str | None  # why it cannot be told how many are missing
+
+
+def _worse(y: Shares, x: Shares) -> Shares:
+    missing = None if y.missing is None or x.missing is None else max(y.missing, x.missing)
+    return Shares(missing, max(y.backfilled, x.backfilled), y.unknown or x.unknown)
+
+
+def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> Shares:
+    """What is missing in the bars of a window."""
     first, last = np.searchsorted(bars["open_time_ms"], [start_ms, at_ms + 1])
     inside = bars[first:last]
-    lost, trades = int(inside["lost"].sum()), int(inside["trades"].sum())
-    return lost / max(1, lost + trades), int(inside["backfilled"].sum()) / max(1, trades)
+    missing, unknown = missing_share(inside)
+    return Shares(missing, int(inside["backfilled"].sum()) / max(1, int(inside["trades"].sum())), unknown)
 
 
 def _symbol_windows(
@@ -235,9 +250,8 @@ def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted], check: 
 
 
 def _measured(
-    wanted: Sequence[Wanted], values: Mapping[str, Value], window: int, at_ms: int, shares: tuple[float, float]
+    wanted: Sequence[Wanted], values: Mapping[str, Value], window: int, at_ms: int, shares: Shares
 ) -> Iterator[tuple[str, Measured]]:
-    missing, backfilled = shares
     for each in wanted:
         value = values[each.name]
         yield (
@@ -248,9 +262,10 @@ def _measured(
                 window=window,
                 n=value.n,
                 as_of_ms=at_ms,
-                missing=missing,
+                missing=shares.missing,
                 reason=value.reason,
-                backfilled=backfilled,
+                backfilled=shares.backfilled,
+                unknown=shares.unknown,
             ),
         )
 

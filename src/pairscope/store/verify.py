@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
 from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, BarSource, BoolArray, Gap, TradeBatch, TradeKind, of_trades
+from pairscope.base.model import BarArray, BarSource, BoolArray, Cut, Gap, TradeBatch, TradeKind, of_trades
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.store.klines import KlineCheck
 from pairscope.store.stretches import absent_ids, read_stretches
@@ -80,7 +81,7 @@ def verify_symbol(
     every = tuple(sorted({*intervals, *store.intervals(symbol)}))
     checked = tuple(sorted({*every, *(Interval(int(bars["interval_ms"][0])) for bars in klines)}))
     ids = _IdCheck(verdict)
-    bars = _BarCheck(store, verdict, every)
+    bars = _BarCheck(store, verdict, every, _ends_ms(store, symbol))
     official = KlineCheck(klines, exact=kind is TradeKind.RAW)
     all_with_trades = store.days_with("trades", symbol)
     with_trades = {day for day in all_with_trades if _overlaps(day, from_ms, to_ms)}
@@ -106,6 +107,12 @@ def verify_symbol(
 
 def _overlaps(day_ms: int, from_ms: int | None, to_ms: int | None) -> bool:
     return (from_ms is None or day_ms + DAY_MS > from_ms) and (to_ms is None or day_ms < to_ms)
+
+
+def _ends_ms(store: Store, symbol: str) -> list[int | None]:
+    """Times of the first and of the last trade of a symbol."""
+    ends = [store.trades(symbol, limit=1, newest=newest) for newest in (False, True)]
+    return [int(end.time_ms[0]) if len(end) else None for end in ends]
 
 
 class _IdCheck:
@@ -183,11 +190,14 @@ class _IdCheck:
 class _BarCheck:
     """Every stored bar equal to the bit to the one its trades make."""
 
-    def __init__(self, store: Store, verdict: Verdict, intervals: Sequence[Interval]) -> None:
+    def __init__(
+        self, store: Store, verdict: Verdict, intervals: Sequence[Interval], ends_ms: Sequence[int | None]
+    ) -> None:
         self._store = store
         self._verdict = verdict
         self._newest = {interval: store.last_bars(interval) for interval in intervals}
         self._first_ms: dict[Interval, int] = {}
+        self._ends_ms = ends_ms
 
     def check(self, symbol: str, made: BarArray, day_ms: int) -> None:
         """Compare the bars of a day."""
@@ -225,14 +235,25 @@ class _BarCheck:
         if len(np.unique(keys)) < len(keys):
             verdict.differs(f"some {interval} bars are stored more than once")
 
+    def _as_far_as_known(self, interval: Interval, stored: BarArray, made: BarArray) -> tuple[BarArray, BarArray]:
+        """Whether listening went on before the first and after the last trade, trades do not tell: the bar does."""
+        stored, made = stored.copy(), made.copy()
+        for at_ms, cut in zip(self._ends_ms, (Cut.BEGIN, Cut.END), strict=True):
+            if at_ms is None:
+                continue
+            at_the_end = stored["open_time_ms"] == interval.floor(at_ms)
+            made["cut"][at_the_end] |= stored["cut"][at_the_end] & np.uint8(cut)
+        return stored, settle(made)
+
     def _compare(self, interval: Interval, stored: BarArray, made: BarArray, newest_ms: int) -> None:
         verdict = self._verdict
         opens, theirs, mine = np.intersect1d(stored["open_time_ms"], made["open_time_ms"], return_indices=True)
         verdict.bars += len(opens)
         if len(stored) > len(np.unique(stored["open_time_ms"])):
             verdict.differs(f"some {interval} bars are stored more than once")
-        for place in np.flatnonzero(~same_bars(stored[theirs], made[mine])).tolist():
-            verdict.differs(_bar_difference(interval, stored[theirs[place]], made[mine[place]]))
+        stored_ones, made_ones = self._as_far_as_known(interval, stored[theirs], made[mine])
+        for place in np.flatnonzero(~same_bars(stored_ones, made_ones)).tolist():
+            verdict.differs(_bar_difference(interval, stored_ones[place], made_ones[place]))
         for open_ms in np.setdiff1d(stored["open_time_ms"], opens).tolist():
             verdict.differs(f"the {interval} bar of {open_ms} has no trades")
         for open_ms in np.setdiff1d(made["open_time_ms"], opens).tolist():

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import type { BarColumns, PairColumns } from "../api.gen";
-import { basisPoints, compact, DASH, fixed, missingShare, signed } from "../lib/format";
+import { basisPoints, compact, DASH, fixed, missingOf, missingShare, signed } from "../lib/format";
 import { useSignal } from "../lib/signal";
 import { lowerBound } from "../wire/columns";
 import { useTopicState } from "../wire/context";
@@ -107,12 +107,15 @@ function Candle({ bars, bar, decimals }: { bars: BarColumns; bar: number; decima
   );
 }
 
-/** Said only of bars of which trades are missing, or came after the bar had been closed. */
+/** Said only of bars of which trades are missing or may be, or came after the bar had been closed. */
 function Doubts({ bars, bar }: { bars: BarColumns; bar: number }) {
   const missing = bars.missing[bar] ?? 0;
+  const unknown = bars.missing_reason?.[bar];
   return (
     <>
       {bars.status[bar] === "revised" ? <span className="text-replay">revised</span> : null}
+      {unknown && bars.status[bar] === "partial" ? <span className="text-fault">partial</span> : null}
+      {unknown ? <Figure name="missing">{missingOf(null, unknown)}</Figure> : null}
       {missing > 0 ? (
         <Figure name="missing" tone="text-fault">
           {missingShare(missing)}

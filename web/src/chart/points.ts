@@ -69,10 +69,12 @@ export const volumes = (bars: BarColumns, from = 0): HistogramData<UTCTimestamp>
 export const buyVolumes = (bars: BarColumns, from = 0): HistogramData<UTCTimestamp>[] =>
   rows(bars.open_time_ms, from, (time, row) => ({ time, value: bars.buy_volume[row] as number }));
 
-/** A full-height mark at each bar of which trades are missing. */
+/** A full-height mark at each bar of which trades are missing, or that was not heard to its end. */
 export const lostMarks = (bars: BarColumns, from = 0): Point<HistogramData<UTCTimestamp>>[] =>
   rows(bars.open_time_ms, from, (time, row) =>
-    (bars.missing[row] as number) > 0 ? { time, value: 1, color: COLORS.lost } : { time },
+    (bars.missing[row] ?? 0) > 0 || bars.continuity?.[row] === "partial"
+      ? { time, value: 1, color: COLORS.lost }
+      : { time },
   );
 
 export type PairColumn = Exclude<keyof PairColumns, "open_time_ms">;

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "react";
 import type { BarColumns, PairColumns } from "../api.gen";
-import { basisPoints, compact, fixed, missingShare, percent, signed } from "../lib/format";
+import { basisPoints, compact, fixed, missingOf, percent, signed } from "../lib/format";
 import { dateTime } from "../lib/time";
 import type { Topic } from "../wire/hub";
 import type { TopicState } from "../wire/topic";
@@ -29,7 +29,7 @@ export function symbolTable(decimals: number): Table {
       ["Volume", of((bars, row) => compact(bars.volume[row]))],
       ["Bought", of((bars, row) => percent((bars.buy_volume[row] ?? 0) / (bars.volume[row] || Number.NaN), 0))],
       ["Trades", of((bars, row) => fixed(bars.trades[row], 0))],
-      ["Missing", of((bars, row) => missingShare(bars.missing[row]))],
+      ["Missing", of((bars, row) => missingOf(bars.missing[row], bars.missing_reason?.[row]))],
       ["State", of((bars, row) => bars.status[row] ?? "")],
     ],
   };

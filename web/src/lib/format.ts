@@ -75,6 +75,21 @@ export function missingShare(share: Maybe): string {
   return share < 0.001 ? "<0.1 %" : percent(share);
 }
 
+const UNKNOWN: Record<string, string> = {
+  no_trade_ids: "these bars know no trade ids",
+  sampled: "trades were polled",
+  listening_began: "listening began inside a bar",
+  listening_ended: "listening ended inside a bar",
+  gap_across_bars: "a gap that is not filled yet crosses its borders",
+  no_trades: "there are no trades",
+};
+
+/** A share that is missing, or that it is not known and why. */
+export function missingOf(share: Maybe, reason: string | null | undefined): string {
+  if (!absent(share) || !reason) return missingShare(share);
+  return `unknown: ${UNKNOWN[reason] ?? reason}`;
+}
+
 const BYTES = ["B", "kB", "MB", "GB", "TB"];
 
 export function bytes(value: Maybe): string {

@@ -24,6 +24,7 @@ const matrix: CorrelationMatrix = {
     ["too_few_observations", null, null],
   ],
   missing: [0, 0, 0],
+  missing_reason: [null, null, null],
 };
 
 describe("walking through the matrix", () => {

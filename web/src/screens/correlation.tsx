@@ -5,7 +5,7 @@ import type { Clustering } from "../api.gen";
 import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
 import { Heatmap } from "../chart/heatmap";
 import { carried } from "../lib/destinations";
-import { fixed, missingShare } from "../lib/format";
+import { fixed, missingOf, missingShare } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { type Cell, routeOf, STRENGTH, shortNames } from "../lib/matrix";
 import { clock, intervalMs } from "../lib/time";
@@ -165,6 +165,7 @@ function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
   const groups = clusters.filter((names) => names.length > 1);
   const alone = clusters.filter((names) => names.length === 1).flat();
   const lost = matrix.symbols.flatMap((name, i) => (matrix.missing[i] ? [[name, matrix.missing[i]] as const] : []));
+  const unknown = matrix.symbols.flatMap((name, i) => (matrix.missing_reason[i] ? [name] : []));
   return (
     <>
       <section aria-label="Tree" className="border-line border-b px-3 py-2">
@@ -208,6 +209,16 @@ function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
         {lost.length ? (
           <p className="pt-2 text-short">
             Trades are missing: {lost.map(([name, share]) => `${short.get(name)} ${missingShare(share)}`).join(", ")}
+          </p>
+        ) : null}
+        {unknown.length ? (
+          <p className="pt-2 text-dim">
+            Not known how many trades are missing: {unknown.length === matrix.symbols.length ? "all" : list(unknown)} (
+            {missingOf(
+              null,
+              matrix.missing_reason.find((reason) => reason !== null),
+            )}
+            )
           </p>
         ) : null}
       </section>

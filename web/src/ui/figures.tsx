@@ -1,7 +1,7 @@
 // Figures with their names, for columns that are narrow: each explained by the catalogue, each with its reason when absent.
 
 import type { Quantity } from "../api.gen";
-import { missingShare } from "../lib/format";
+import { missingOf } from "../lib/format";
 import { baseName, quantityText, restsOn, titleOf } from "../lib/quantity";
 import type { Group, Line, Metrics } from "../lib/statistics";
 import { clock } from "../lib/time";
@@ -82,7 +82,7 @@ export function Footing<T>({ polled, quantity }: { polled: Polled<T>; quantity: 
         <p>
           {restsOn(quantity, "bars")}
           {quantity.as_of_ms === null ? "" : `, as of ${clock(quantity.as_of_ms, zone)}`}, missing{" "}
-          {missingShare(quantity.missing)}
+          {missingOf(quantity.missing, quantity.missing_reason)}
         </p>
       ) : null}
       {polled.isOther ? <p role="status">Recomputing…</p> : null}

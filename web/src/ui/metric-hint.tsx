@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
-import { missingShare } from "../lib/format";
+import { missingOf } from "../lib/format";
 import { reasonText, restsOn } from "../lib/quantity";
 import { dateTime } from "../lib/time";
 import { request } from "../wire/client";
@@ -49,7 +49,7 @@ export function MetricHint({ info, quantity, more }: Props) {
               , as of <span className="num">{dateTime(quantity.as_of_ms, zone)}</span>
             </>
           )}
-          , missing <span className="num">{missingShare(quantity.missing)}</span>
+          , missing <span className="num">{missingOf(quantity.missing, quantity.missing_reason)}</span>
         </p>
       ) : null}
     </div>

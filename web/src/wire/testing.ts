@@ -19,6 +19,8 @@ export function barsAt(times: readonly number[], status = "closed"): BarColumns 
     vwap: [...times],
     trades: filled(times, 1),
     missing: filled(times, 0),
+    continuity: filled(times, "proved"),
+    missing_reason: filled(times, null),
     status: filled(times, status),
     source: filled(times, "live"),
   };

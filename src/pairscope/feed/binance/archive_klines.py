@@ -14,7 +14,7 @@ import numpy as np
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.interval import DAY_MS
-from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, FloatArray, IntArray
+from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, Continuity, FloatArray, IntArray
 from pairscope.feed.binance.archive import FIRST_US, ArchiveFile, anew, read_numbered
 
 BAD_SHARE = 0.01  # of rows that may be no bars
@@ -67,6 +67,7 @@ def read_klines(file: ArchiveFile, symbol_id: int, *, last_stands: bool = False)
     bars = good.bars
     bars["symbol_id"], bars["interval_ms"] = symbol_id, file.interval.ms
     bars["status"], bars["source"] = BarStatus.CLOSED, BarSource.IMPORT
+    bars["continuity"] = Continuity.UNPROVED
     notes = [*_named(faults), *conflicts]
     notes += [f"{doubled:,} rows are doubled"] if doubled else []
     notes += [f"{empty:,} bars without a trade left out"] if empty else []

@@ -157,6 +157,11 @@ class TradeStream:
             running.cancel()
         self._refresh()
 
+    def unheard(self) -> list[int]:
+        """The symbols whose connection is down."""
+        down = [lane for lane in self._lanes if not lane.connections]
+        return [self._symbols.index(name.partition("@")[0]) for lane in down for name in lane.streams]
+
     def lag_ms(self, symbol: str) -> float | None:
         """Median receive time less the exchange's trade time, over the newest trades of this symbol's bursts."""
         lags = self._lags.get(self._symbols.get(symbol))

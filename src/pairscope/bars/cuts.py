@@ -1,0 +1,104 @@
+"""Which bars are whole: where trades may be missing that nobody counted, and what is known of a row of bars.
+
+The ids of a hole are counted in the bar that holds the trade after it. When the hole lies within one bar this is the
+whole truth; when it reaches over the border of bars, nobody knows how many belong to which, until it is filled.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import numpy as np
+
+from pairscope.base.interval import DAY_MS
+from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, Gap, IntArray
+
+_HOLES = Cut.HOLE_AFTER | Cut.HOLE_BEFORE
+
+
+class Unknown(enum.StrEnum):
+    """Why the share of missing trades cannot be given."""
+
+    NO_IDS = "no_trade_ids"  # bars that were not made of numbered trades
+    SAMPLED = "sampled"  # trades that were polled
+    BEGIN = "listening_began"  # inside a bar
+    END = "listening_ended"  # inside a bar
+    HOLE = "gap_across_bars"  # of known ids, and nobody knows how many belong to these bars
+    NO_TRADES = "no_trades"  # no bar at all
+
+
+def cut_by_gaps(gaps: Iterable[Gap], interval_ms: int, open_ms: int) -> tuple[int, Cut]:
+    """Ids of open gaps that are charged to a bar, and whether a gap reaches over its borders."""
+    lost, cut = 0, Cut.NONE
+    for gap in gaps:
+        if gap.closed_ms is not None:
+            continue
+        after, before = (None if at is None else at - at % interval_ms for at in (gap.after_ms, gap.before_ms))
+        if before == open_ms:
+            lost += gap.ids
+        if after != before:
+            cut |= Cut.HOLE_AFTER if after == open_ms else Cut.HOLE_BEFORE if before == open_ms else Cut.NONE
+    return lost, cut
+
+
+def ends_with_the_day(open_ms: int, interval_ms: int, cut: Cut) -> bool:
+    """Whether the cut end of a bar is the end of an UTC day: an official file, or what is kept, reaches just so far."""
+    return (open_ms if cut is Cut.BEGIN else open_ms + interval_ms) % DAY_MS == 0
+
+
+def settle(bars: BarArray) -> BarArray:
+    """Bars over, made of numbered trades, with continuity and status as their cuts say."""
+    is_cut = bars["cut"] != 0
+    bars["continuity"] = np.where(is_cut, Continuity.PARTIAL, Continuity.PROVED)
+    was_cut = bars["status"] == BarStatus.PARTIAL
+    bars["status"][was_cut & ~is_cut] = BarStatus.CLOSED
+    bars["status"][is_cut & (bars["status"] != BarStatus.OPEN)] = BarStatus.PARTIAL
+    return bars
+
+
+def merged_cuts(bars: BarArray, first: IntArray) -> IntArray:
+    """The cut of each row of bars, which begin at the places `first`: a hole inside a row does not cut it."""
+    cut = bars["cut"].astype(np.int64)
+    places = np.arange(len(cut))
+    by_hole = (cut & _HOLES) != 0
+    earliest = np.minimum.reduceat(np.where(by_hole, places, len(cut)), first)
+    latest = np.maximum.reduceat(np.where(by_hole, places, -1), first)
+    begins = np.where(earliest < len(cut), cut[np.minimum(earliest, len(cut) - 1)] & Cut.HOLE_BEFORE, 0)
+    ends = np.where(latest >= 0, cut[np.maximum(latest, 0)] & Cut.HOLE_AFTER, 0)
+    others = np.bitwise_or.reduceat(cut & ~int(_HOLES), first)
+    merged: IntArray = np.asarray(others | begins | ends, np.int64)
+    return merged
+
+
+def merged_continuity(bars: BarArray, first: IntArray, cut: IntArray) -> IntArray:
+    """The worst continuity of the bars of each row, but for holes that lie inside of it."""
+    of_parts = np.where(bars["continuity"] == Continuity.PARTIAL, Continuity.PROVED, bars["continuity"])
+    worst: IntArray = np.where(cut != 0, Continuity.PARTIAL, np.maximum.reduceat(of_parts, first))
+    return worst
+
+
+def missing_share(bars: BarArray) -> tuple[float | None, Unknown | None]:
+    """Share of the trade ids of a row of bars that are not on the tape; None with the reason when it is not known."""
+    if not len(bars):
+        return None, Unknown.NO_TRADES
+    first = np.zeros(1, np.int64)
+    cut = merged_cuts(bars, first)
+    continuity = int(merged_continuity(bars, first, cut)[0])
+    reason = unknown(Continuity(continuity), Cut(int(cut[0])))
+    if reason is not None:
+        return None, reason
+    lost, trades = int(bars["lost"].sum()), int(bars["trades"].sum())
+    return lost / max(1, lost + trades), None
+
+
+def unknown(continuity: Continuity, cut: Cut) -> Unknown | None:
+    """Why a share of missing trades cannot be given; None when it can."""
+    match continuity:
+        case Continuity.PROVED:
+            return None
+        case Continuity.SAMPLED:
+            return Unknown.SAMPLED
+        case Continuity.UNPROVED:
+            return Unknown.NO_IDS
+    return Unknown.BEGIN if cut & Cut.BEGIN else Unknown.END if cut & Cut.END else Unknown.HOLE

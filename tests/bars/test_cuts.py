@@ -1,0 +1,97 @@
+"""Which bars are whole, and what is known of a row of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pairscope.bars.cuts import Unknown, missing_share
+from pairscope.bars.merge import merge_bars
+from pairscope.bars.rebuild import rebuild_bars
+from pairscope.base.interval import DAY_MS, Interval
+from pairscope.base.model import BAR, BarArray, BarStatus, Continuity, Cut, Gap, TradeBatch
+
+SECOND, FIVE = Interval(1_000), Interval(5_000)
+START_MS = 20_000 * DAY_MS + 3_600_000
+
+
+def trades_at(*times_ms: int) -> TradeBatch:
+    count = len(times_ms)
+    return TradeBatch(
+        symbol_id=np.zeros(count, np.int32),
+        id=np.arange(1, count + 1),
+        time_ms=START_MS + np.array(times_ms),
+        price=np.ones(count),
+        size=np.ones(count),
+        buyer_is_maker=np.zeros(count, np.bool_),
+        received_ns=np.zeros(count, np.int64),
+    )
+
+
+def gap(after_ms: int | None, before_ms: int | None, ids: int = 10) -> Gap:
+    after_ms, before_ms = (None if at is None else START_MS + at for at in (after_ms, before_ms))
+    return Gap("A", 1_000, 999 + ids, 0, "skipped", after_ms=after_ms, before_ms=before_ms)
+
+
+def seconds(gaps: list[Gap], ends: bool = False) -> BarArray:
+    """Bars of a trade in the middle of each of twelve seconds."""
+    times = [1_000 * i + 500 for i in range(12)]
+    ends_ms = [START_MS + times[0], START_MS + times[-1]] if ends else None
+    return rebuild_bars([trades_at(*times)], [SECOND], gaps, ends_ms)
+
+
+def test_a_hole_within_a_bar_is_counted_and_cuts_nothing() -> None:
+    bars = seconds([gap(3_400, 3_500)])
+    assert bars["lost"].tolist() == [0, 0, 0, 10] + 8 * [0]
+    assert set(bars["continuity"].tolist()) == {Continuity.PROVED}
+    assert missing_share(bars) == (10 / 22, None)
+
+
+def test_bars_on_both_sides_of_a_hole_are_partial_until_it_is_filled() -> None:
+    bars = seconds([gap(3_500, 6_500)])
+    assert {i: Cut(c) for i, c in enumerate(bars["cut"].tolist()) if c} == {3: Cut.HOLE_AFTER, 6: Cut.HOLE_BEFORE}
+    assert bars["status"][3] == bars["status"][6] == BarStatus.PARTIAL
+    assert missing_share(bars[:4]) == missing_share(bars[6:]) == (None, Unknown.HOLE)
+    assert missing_share(bars) == (10 / 22, None), (
+        "the hole lies in this row of bars, whatever bar its trades belong to"
+    )
+    assert missing_share(bars[7:]) == (0.0, None)
+
+
+def test_where_listening_began_and_ended_inside_a_bar_nobody_counts() -> None:
+    bars = seconds([], ends=True)
+    assert (bars["cut"][0], bars["cut"][-1]) == (Cut.BEGIN, Cut.END)
+    assert missing_share(bars) == (None, Unknown.BEGIN)
+    assert missing_share(bars[1:]) == (None, Unknown.END)
+    assert missing_share(bars[1:-1]) == (0.0, None)
+    assert missing_share(bars[:0]) == (None, Unknown.NO_TRADES)
+
+
+def test_what_reaches_to_the_end_of_a_day_is_whole() -> None:
+    trades = trades_at(0, 1_000)
+    bars = rebuild_bars([trades], [Interval(DAY_MS)], [], [int(trades.time_ms[0]), int(trades.time_ms[1])])
+    assert bars["cut"].tolist() == [0]
+
+
+def test_a_coarser_bar_is_partial_unless_the_hole_lies_inside_of_it() -> None:
+    inside = merge_bars(seconds([gap(6_500, 8_500)]), FIVE)
+    assert inside["cut"].tolist() == [0, 0, 0]
+    assert inside["status"].tolist() == 3 * [BarStatus.CLOSED]
+    assert inside["lost"].tolist() == [0, 10, 0]
+    across = merge_bars(seconds([gap(3_500, 6_500), gap(8_400, 9_400)], ends=True), FIVE)
+    assert [Cut(c) for c in across["cut"].tolist()] == [Cut.BEGIN | Cut.HOLE_AFTER, Cut.HOLE_BEFORE, Cut.END]
+    assert set(across["status"].tolist()) == {BarStatus.PARTIAL}
+    assert set(across["continuity"].tolist()) == {Continuity.PARTIAL}
+
+
+@pytest.mark.parametrize("worse", [Continuity.SAMPLED, Continuity.UNPROVED])
+def test_of_a_merged_bar_the_worst_part_counts(worse: Continuity) -> None:
+    bars = seconds([])
+    bars["continuity"][7] = worse
+    assert merge_bars(bars, FIVE)["continuity"].tolist() == [Continuity.PROVED, worse, Continuity.PROVED]
+    reason = {Continuity.SAMPLED: Unknown.SAMPLED, Continuity.UNPROVED: Unknown.NO_IDS}[worse]
+    assert missing_share(bars) == (None, reason)
+
+
+def test_bars_of_format_2_and_new_ones_are_whole_unless_told_otherwise() -> None:
+    assert np.zeros(1, BAR)["continuity"][0] == Continuity.PROVED
