@@ -330,6 +330,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         memory_limit_mb=DATABASE_MB,
         keep_data_days=settings.keep_data_days,
         keep_bar_days=settings.keep_bar_days,
+        keep_imported_days=settings.keep_imported_days,
     )
     store = await opened_apart(opening, Store.close)
     try:

@@ -156,6 +156,8 @@ TAPE: dict[str, Any] = {
         "sealed_days": 0,
         "quarantined": [],
         "keep_data_days": 7,
+        "keep_bar_days": 365,
+        "keep_imported_days": None,
     },
 }
 STATUS: dict[str, Any] = {

@@ -52,9 +52,11 @@ def test_a_folder_is_imported_once_and_proved(tmp_path: Path) -> None:
     first = pairscope("import", str(files), *place)
     assert first.returncode == 0, first.stderr
     assert f"{NAME}: 2,000 trades added" in first.stdout
-    assert "--keep-data-days" in first.stderr
-    second = pairscope("import", str(files), *place)
+    assert first.stderr == ""
+    (tmp_path / "limit.toml").write_text("keep_imported_days = 30\n")
+    second = pairscope("import", str(files), *place, "--settings", str(tmp_path / "limit.toml"))
     assert (second.returncode, second.stdout.count("imported before")) == (0, 2)
+    assert "what is of 2024-08-08 goes when a server records trades of 2024-09-08 or later" in second.stderr
 
     told = pairscope("doctor", *place)
     assert told.returncode == 0, told.stderr

@@ -90,6 +90,8 @@ export interface DiskStatus {
   sealed_days: number;
   quarantined: string[];
   keep_data_days: number;
+  keep_bar_days: number;
+  keep_imported_days: number | null;
 }
 /** Correlation of returns by the length of the bars, beside the one of the trades themselves. */
 export interface EppsColumns {
@@ -439,6 +441,9 @@ export interface TapeSymbol {
   last_ms: number | null;
   trades: number;
   backfilled: number;
+  imported: number | null;
+  imported_bars: number | null;
+  imported_goes_ms: number | null;
   ids_missing: number;
   gaps_open: number;
   gaps_closed: number;

@@ -11,7 +11,7 @@ from pairscope import __version__
 from pairscope.api import wire
 from pairscope.api.standing import Standing
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.gaps import OF_IMPORTS
+from pairscope.base.gaps import LET_GO, OF_IMPORTS
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.backfill import Backfill
@@ -25,6 +25,7 @@ from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
 from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_tape
+from pairscope.store.retention import ImportedShare
 from pairscope.store.tape import Store
 
 MOST_BARS = 5_000
@@ -125,22 +126,31 @@ class StatusBoard:
         """Reads the disk: for a thread."""
         gaps = self._store.gaps()
         open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
-        closed = [gap for gap in gaps if gap.closed_ms is not None and gap.reason not in OF_IMPORTS]
+        closed = [gap for gap in gaps if gap.closed_ms is not None and gap.reason not in (LET_GO, *OF_IMPORTS)]
         closed.sort(key=lambda gap: -(gap.closed_ms or 0))
         shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
         verified = VerifiedList(self._store.path).read()
         reports = report_tape(self._live.symbols, self._store.holdings(), gaps)
+        shares = self._store.imported()
+        imported = None if shares is None else {self._live.symbols.name(each.symbol_id): each for each in shares}
         return wire.TapeStatus(
-            symbols=[self._tape_symbol(report, verified.get(report.symbol)) for report in reports],
+            symbols=[self._tape_symbol(report, verified.get(report.symbol), imported) for report in reports],
             gaps=[wire.TapeGap(ids=gap.ids, **asdict(gap)) for gap in shown],
             backfill=self._backfill_status(),
             disk=self._disk_status(),
         )
 
-    def _tape_symbol(self, report: SymbolReport, verified: Verified | None) -> wire.TapeSymbol:
+    def _tape_symbol(
+        self, report: SymbolReport, verified: Verified | None, imported: dict[str, ImportedShare] | None
+    ) -> wire.TapeSymbol:
+        share = imported.get(report.symbol) if imported else None
+        none = None if imported is None else 0
         lag_ms = None if self._plays_past else self._stream.lag_ms(report.symbol)
         return wire.TapeSymbol(
             **asdict(replace(report, lag_ms=lag_ms)),
+            imported=share.trades if share else none,
+            imported_bars=share.bars if share else none,
+            imported_goes_ms=share.goes_ms if share else None,
             verified_ms=verified.verified_ms if verified else None,
             verified_differences=verified.differences if verified else None,
         )
@@ -179,6 +189,8 @@ class StatusBoard:
             sealed_days=len({part.day_ms for part in self._store.days() if part.kind == "trades"}),
             quarantined=[f"{part}: {part.damage}" for part in self._store.quarantined()],
             keep_data_days=self._settings.keep_data_days,
+            keep_bar_days=self._settings.keep_bar_days,
+            keep_imported_days=self._settings.keep_imported_days,
         )
 
     def _loop(self) -> wire.LoopStatus:

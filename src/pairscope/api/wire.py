@@ -421,6 +421,9 @@ class TapeSymbol(Wire, frozen=True, kw_only=True):
     last_ms: int | None
     trades: int
     backfilled: int  # of these, came later than by the socket
+    imported: int | None  # of these, nobody had listened for; null until the sealed days were looked through
+    imported_bars: int | None  # bars that were imported or uploaded
+    imported_goes_ms: int | None  # when the first of it may be deleted; null: never, or not known yet
     ids_missing: int
     gaps_open: int
     gaps_closed: int
@@ -453,6 +456,8 @@ class DiskStatus(Wire, frozen=True, kw_only=True):
     sealed_days: int
     quarantined: list[str]  # damaged files, moved aside
     keep_data_days: int
+    keep_bar_days: int
+    keep_imported_days: int | None  # of days with anything imported or uploaded; null: for ever
 
 
 class TapeStatus(Wire, frozen=True, kw_only=True):

@@ -89,6 +89,9 @@ class Settings(BaseModel):
     )
     keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
     keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = Field(365, description="days of bars kept")
+    keep_imported_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        None, description="days that days with anything imported or uploaded are kept, if more; left out: for ever"
+    )
 
     metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
     window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = Field(

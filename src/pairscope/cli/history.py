@@ -92,7 +92,8 @@ def bring(parsed: dict[str, Any]) -> int:
         if ended.result is None:
             return _stopped(ended)
         refused += ended.result
-    _warn_of_retention(settings, min(file.to_ms for file in files))
+    if refused < len(files) + len(strangers):
+        _tell_when_it_goes(settings, min(file.from_ms for file in files))
     return EXIT_FOUND if refused else 0
 
 
@@ -121,15 +122,18 @@ def _tell(line: ProgressLine, outcome: FileOutcome) -> None:
         line.say(f"  {note}")
 
 
-def _warn_of_retention(settings: Settings, oldest_ms: int) -> None:
-    """A running server would delete at midnight what was just brought."""
-    age_days = (now_ms(SystemClock()) - oldest_ms) // DAY_MS + 1
-    if age_days > settings.keep_data_days:
-        print(
-            f"note: trades are kept for {settings.keep_data_days} days by a running server; to keep these, "
-            f"start it with --keep-data-days {age_days + 1} or more",
-            file=sys.stderr,
-        )
+def _tell_when_it_goes(settings: Settings, oldest_ms: int) -> None:
+    """What was brought stays for ever, unless somebody wished otherwise: then a running server deletes it."""
+    if settings.keep_imported_days is None:
+        return
+    kept = max(settings.keep_imported_days, settings.keep_data_days)
+    goes_ms = oldest_ms // DAY_MS * DAY_MS + (kept + 1) * DAY_MS
+    oldest, goes = (datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d") for ms in (oldest_ms, goes_ms))
+    print(
+        f"note: what is imported is kept for {kept} days (keep_imported_days): what is of {oldest} goes "
+        f"when a server records trades of {goes} or later; leave keep_imported_days out to keep it for ever",
+        file=sys.stderr,
+    )
 
 
 def backfill(parsed: dict[str, Any]) -> int:
@@ -142,7 +146,7 @@ def backfill(parsed: dict[str, Any]) -> int:
     ended = run_until_told(_fetch(settings, first, last))
     if ended.result is None:
         return _stopped(ended)
-    _warn_of_retention(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
+    _tell_when_it_goes(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
     return EXIT_FOUND if ended.result else 0
 
 

@@ -12,7 +12,7 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import Gap
-from pairscope.base.runs import run, runs_of, subtract, union
+from pairscope.base.runs import Runs, run, runs_of, subtract, union
 from pairscope.store.parts import Part, mark_damaged, select_parts
 from pairscope.store.reads import file_rows
 from pairscope.store.transaction import replace_gaps
@@ -82,24 +82,30 @@ class DamageDesk:
 
     def _gaps_left_by(self, connection: Cursor, part: Part, now: int) -> list[Gap]:
         """The ids of a file that are neither elsewhere on the tape nor known to be missing."""
-        here = f"symbol_id = {part.symbol_id} and id between {part.first_id} and {part.last_id}"
-        tables = ["trades"]
-        overlap = "kind = 'trades' and symbol_id = ? and first_id <= ? and last_id >= ?"
-        values: list[int | str] = [part.symbol_id, part.last_id, part.first_id]
-        others = [self._vault.path(p) for p in select_parts(connection, overlap, values) if self._vault.trusts(p)]
-        if others:
-            tables.append(file_rows(others))
-        query = " union ".join(f"select id from {table} where {here}" for table in tables)
-        present = np.asarray(connection.execute(f"{query} order by id").fetchnumpy()["id"], np.int64)
-        known = connection.execute(
-            """
-            select first_id, last_id from gaps
-            where symbol_id = ? and closed_ms is null and first_id <= ? and last_id >= ?
-            """,
-            [part.symbol_id, part.last_id, part.first_id],
-        ).fetchall()
-        elsewhere = union(runs_of(present), np.array(known, np.int64).reshape(-1, 2))
+        left = ids_told_nowhere(connection, self._vault, part.symbol_id, part.first_id, part.last_id)
         return [
             Gap(part.symbol, first, last, now, REASON, after_ms=part.first_ms, before_ms=part.last_ms)
-            for first, last in subtract(run(part.first_id, part.last_id), elsewhere).tolist()
+            for first, last in left.tolist()
         ]
+
+
+def ids_told_nowhere(connection: Cursor, vault: Vault, symbol_id: int, first_id: int, last_id: int) -> Runs:
+    """The ids of a range that are neither on the tape nor in an open gap."""
+    tables = ["trades"]
+    overlap = "kind = 'trades' and symbol_id = ? and first_id <= ? and last_id >= ?"
+    values: list[int | str] = [symbol_id, last_id, first_id]
+    others = [vault.path(part) for part in select_parts(connection, overlap, values) if vault.trusts(part)]
+    if others:
+        tables.append(file_rows(others))
+    here = f"symbol_id = {symbol_id:d} and id between {first_id:d} and {last_id:d}"
+    query = " union ".join(f"select id from {table} where {here}" for table in tables)
+    present = np.asarray(connection.execute(f"{query} order by id").fetchnumpy()["id"], np.int64)
+    known = connection.execute(
+        """
+        select first_id, last_id from gaps
+        where symbol_id = ? and closed_ms is null and first_id <= ? and last_id >= ?
+        """,
+        [symbol_id, last_id, first_id],
+    ).fetchall()
+    elsewhere = union(runs_of(present), np.array(known, np.int64).reshape(-1, 2))
+    return subtract(run(first_id, last_id), elsewhere)

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import structlog
 
-from pairscope.base.clock import Clock
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import Gap, SymbolTable
 from pairscope.store import folder
 from pairscope.store.damage import DamageDesk
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
+from pairscope.store.imported import Imported
 from pairscope.store.parts import Cursor, Part, damaged_parts, given_numbers, select_parts
-from pairscope.store.retention import KeepDays, RetainReport, Retention
+from pairscope.store.retention import ImportedShare, KeepDays, RetainReport, Retention
 from pairscope.store.sealing import Sealer, SealReport
 from pairscope.store.vault import Vault, days_folder
 from pairscope.store.writer import Writer
@@ -74,7 +75,8 @@ class Days:
         self._database = database
         self._desk = DamageDesk(writer, vault, clock)
         self._sealer = Sealer(database, writer, vault, symbols, clock)
-        self._retention = Retention(database, writer, vault, keep)
+        self._imported = Imported(path, database, vault, symbols)
+        self._retention = Retention(database, writer, vault, keep, self._imported, symbols, lambda: now_ms(clock))
         self._one_at_a_time = threading.Lock()
         self._tidy = False
         self._swept = 0
@@ -100,11 +102,19 @@ class Days:
 
     def seal(self, now_ms: int) -> SealReport | None:
         with self._caring():
-            return self._sealer.seal(now_ms)
+            report = self._sealer.seal(now_ms)
+            try:
+                self._imported.learn()  # while every file can still be read
+            except StoreUnavailable as error:
+                log.warning("imports_not_counted", cause=error.message)
+            return report
 
     def retain(self, now_ms: int) -> RetainReport | None:
         with self._caring():
             return self._retention.retain(now_ms)
+
+    def imported(self) -> list[ImportedShare] | None:
+        return self._retention.shares()
 
     def sweep(self, limit_bytes: int) -> int:
         """Hash files afresh, from where the sweep before ended, until so many bytes were read; returns how many."""

@@ -6,6 +6,7 @@ one. A list that is lost costs nothing but time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,6 +66,9 @@ class ImportList:
         """
         files.append_line(self._path, msgspec.json.encode(asdict(file)))
         self._files[file.name] = file
+
+    def __iter__(self) -> Iterator[ImportedFile]:
+        return iter(self._files.values())
 
     def __len__(self) -> int:
         return len(self._files)

@@ -11,7 +11,7 @@ import msgspec
 
 from pairscope.base import files
 from pairscope.base.errors import DataFolderError
-from pairscope.base.gaps import NOT_A_TRADE, OF_IMPORTS
+from pairscope.base.gaps import LET_GO, OF_IMPORTS, SETTLED
 from pairscope.base.model import Gap, TradeKind
 from pairscope.base.runs import intersect, no_runs, run, size, subtract, union
 from pairscope.store import folder
@@ -63,7 +63,7 @@ def _report(symbol: str, held: Holding | None, gaps: Sequence[Gap]) -> SymbolRep
         ids_missing=sum(gap.ids for gap in missing),
         gaps_open=len(missing),
         # Tapes of 0.1.0 keep a closed row of each import.
-        gaps_closed=sum(gap.closed_ms is not None and gap.reason not in OF_IMPORTS for gap in gaps),
+        gaps_closed=sum(gap.closed_ms is not None and gap.reason not in (LET_GO, *OF_IMPORTS) for gap in gaps),
         first_id=held.first_id if held else None,
         last_id=held.last_id if held else None,
         first_ms=held.first_ms if held else None,
@@ -83,7 +83,7 @@ def backfilled(held: Holding, gaps: Iterable[Gap]) -> int:
     """
     ids = {True: [no_runs()], False: [no_runs()]}
     for gap in gaps:
-        came = gap.closed_ms is not None and gap.reason not in (NOT_A_TRADE, *OF_IMPORTS)
+        came = gap.closed_ms is not None and gap.reason not in SETTLED | OF_IMPORTS
         ids[came].append(run(gap.first_id, gap.last_id))
     came_later = subtract(union(*ids[True]), union(*ids[False]))
     return min(held.trades, size(intersect(came_later, run(held.first_id, held.last_id))))

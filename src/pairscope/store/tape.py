@@ -22,7 +22,7 @@ from pairscope.store.disk import Disk
 from pairscope.store.folder import Connect
 from pairscope.store.holdings import Holding, read_holdings
 from pairscope.store.parts import Part, PartKind, select_parts
-from pairscope.store.retention import KeepDays, RetainReport
+from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
 from pairscope.store.schema import prepare
 from pairscope.store.sealing import SealReport
 from pairscope.store.writer import Writer
@@ -80,6 +80,7 @@ class Store:
         memory_limit_mb: int = 128,
         keep_data_days: int = 7,
         keep_bar_days: int = 365,
+        keep_imported_days: int | None = None,
         connect: Connect = folder.connect,
         disk: Disk | None = None,
     ) -> Store:
@@ -105,7 +106,7 @@ class Store:
         folder.withdraw(path)  # of a process that was killed: this one holds the tape now
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
-        keep = KeepDays(trades=keep_data_days, bars=keep_bar_days)
+        keep = KeepDays(trades=keep_data_days, bars=keep_bar_days, imported=keep_imported_days)
         days = Days(path, database, writer, vault, state.symbols, clock, keep)
         writer.start()
         days.look_for_missing(sealed)
@@ -282,10 +283,20 @@ class Store:
     def retain(self, now_ms: int) -> RetainReport | None:
         """Delete days that are too old; None when there are none. Age is counted from the newest trade at most.
 
+        Days that hold anything imported or uploaded are kept whole, as long as `keep_imported_days` says.
+
         Raises:
             StoreUnavailable: after close, or when the tape cannot be read or written; nothing is changed then.
         """
         return self._days.retain(now_ms)
+
+    def imported(self) -> list[ImportedShare] | None:
+        """What was imported of each symbol, and when it may go; None until most sealed files were looked at.
+
+        Raises:
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        return self._days.imported()
 
     def sweep(self, limit_bytes: int = SWEEP_BYTES) -> int:
         """Read sealed files again to see whether they still hold what was written, the next ones at each call.

@@ -12,7 +12,7 @@ import numpy as np
 
 from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
-from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.gaps import SETTLED
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BoolArray, Cut, Gap, TradeBatch, TradeKind, of_trades
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
@@ -167,7 +167,7 @@ class _IdCheck:
         span = run(verdict.first_id, verdict.last_id)
         verdict.ids = size(span)
         still_open = union(*(run(gap.first_id, gap.last_id) for gap in gaps if gap.closed_ms is None))
-        known = union(still_open, *(run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == NOT_A_TRADE))
+        known = union(still_open, *(run(gap.first_id, gap.last_id) for gap in gaps if gap.reason in SETTLED))
         verdict.ids_missing = size(intersect(span, still_open))
         self._tell_contradictions(seen, gaps)
         # Near the ends of the range an id may belong to a trade just outside of it.

@@ -1,7 +1,7 @@
 // What the tape holds and what it lacks, in words. Pure.
 
 import type { BackfillStatus, TapeGap, TapeSymbol } from "../api.gen";
-import { age, fixed, milliseconds } from "./format";
+import { age, DASH, fixed, milliseconds } from "./format";
 import { clock, dateTime } from "./time";
 
 export interface Totals {
@@ -60,6 +60,7 @@ const REASONS: Record<string, string> = {
   never_recorded: "never recorded",
   archive_hole: "a hole in the archive file",
   not_a_trade: "no trades have these ids",
+  let_go: "too old to be kept",
 };
 
 const OBSTACLES: Record<string, string> = {
@@ -87,6 +88,16 @@ export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_m
     return `no daily file, last looked for ${dateTime(Date.parse(looked), zone)}`;
   }
   return OBSTACLES[gap.obstacle] ?? plain(gap.obstacle);
+}
+
+/** How long something stays on the tape. */
+export const keptWords = (days: number | null): string => (days === null ? "for ever" : plural(days, "day"));
+
+/** What was imported or uploaded of a symbol. */
+export function importedWords({ imported, imported_bars }: Pick<TapeSymbol, "imported" | "imported_bars">): string {
+  if (imported === null || imported_bars === null) return DASH;
+  if (imported_bars > 0 && imported === 0) return plural(imported_bars, "bar");
+  return fixed(imported, 0);
 }
 
 /** When all of a symbol was last verified, and what was found. */

@@ -2,7 +2,7 @@
 
 import type { BackfillStatus, DiskStatus } from "../api.gen";
 import { bytes, fixed } from "../lib/format";
-import { damage, weightParts } from "../lib/tape";
+import { damage, keptWords, weightParts } from "../lib/tape";
 import { clock } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
@@ -82,7 +82,9 @@ export function DiskCard({ disk }: { disk: DiskStatus }) {
         ["bars", bytes(disk.bars_bytes)],
         ["free", bytes(disk.free_bytes)],
         ["sealed days", fixed(disk.sealed_days, 0)],
-        ["trades are kept", `${fixed(disk.keep_data_days, 0)} days`],
+        ["trades are kept", keptWords(disk.keep_data_days)],
+        ["bars are kept", keptWords(disk.keep_bar_days)],
+        ["imports are kept", keptWords(disk.keep_imported_days)],
         [
           "damaged files",
           disk.quarantined.length ? fixed(disk.quarantined.length, 0) : "none",

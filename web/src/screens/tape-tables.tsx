@@ -8,6 +8,7 @@ import {
   backfilledShare,
   brief,
   fateWords,
+  importedWords,
   leftOut,
   reasonWords,
   type Totals,
@@ -63,6 +64,7 @@ const HOLDINGS: readonly Column[] = [
   ["last", "right", "Time and id of the last trade on the tape"],
   ["trades", "right"],
   ["back-filled", "right", "Share of the trades that came later than by the socket"],
+  ["imported", "right", "Trades, or bars, that were imported or uploaded, and when the first of them may be deleted"],
   ["missing", "right", "Ids that exist and are not on the tape"],
   ["gaps", "right", "Open and closed ones"],
   ["lag", "right", "Median time the newest trades took from the exchange to here"],
@@ -97,6 +99,12 @@ function Holding({ held }: { held: TapeSymbol }) {
       <End timeMs={last_ms} id={last_id} />
       <td className="num px-2 text-right">{fixed(held.trades, 0)}</td>
       <td className="num px-2 text-right">{percent(backfilledShare(held))}</td>
+      <td className="num px-2 text-right">
+        {importedWords(held)}
+        {held.imported_goes_ms === null ? null : (
+          <span className="block text-[10px] text-dim leading-3">goes {dateTime(held.imported_goes_ms, zone)}</span>
+        )}
+      </td>
       <td className={`num px-2 text-right ${ids_missing ? "text-short" : ""}`}>{fixed(ids_missing, 0)}</td>
       <td className="num px-2 text-right">
         {gaps_open ? <span className="text-short">{fixed(gaps_open, 0)} open, </span> : null}
