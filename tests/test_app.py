@@ -85,8 +85,12 @@ async def test_a_symbol_is_added_with_its_history_and_its_pairs_and_the_others_l
         status, answer = await door.ask("PUT", "/symbols/solusdt")
         assert (status, answer["symbols"]) == (200, ["BTCUSDT", "ETHUSDT", "SOLUSDT"])
         assert answer["pairs"] == ["ETHUSDT/BTCUSDT", "SOLUSDT/BTCUSDT", "SOLUSDT/ETHUSDT"]
+        config = door.system.board.config()
+        assert door.system.board.config() is config  # built once
         assert (await door.ask("PUT", "/symbols/SOLUSDT")) == (200, answer)
         assert await door.watched() == answer["symbols"]
+        await door.system.watching.look()
+        assert door.system.board.config() is not config  # what it shows of the symbols may have changed
         await door.trading("SOLUSDT")
         await door.until(lambda: not door.system.tracker.all_open())
         _, tape = await door.ask("GET", "/status/tape")

@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from pairscope.api import wire
 from pairscope.api.hub import Hub
 from pairscope.api.server import create_app, make_server
+from pairscope.api.status import NO_REQUESTS
 from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
@@ -230,6 +231,7 @@ STATUS: dict[str, Any] = {
         "error": None,
     },
     "clients": {"clients": 0, "topics": 0, "sent": 0, "conflated": 0, "cut_off": 0},
+    "requests": msgspec.to_builtins(NO_REQUESTS),
     "symbols": [],
     "pairs_computed": 3,
     "pairs_possible": 3,

@@ -81,7 +81,7 @@ async def test_studies_of_clients_that_left_are_not_computed(
 ) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server:
-        gate = context_of(server).study
+        gate = context_of(server).gates.study
         async with asking(server, STUDIES_AT_ONCE + 20):
             await until(lambda: held.begun == STUDIES_AT_ONCE and gate.waiting == 20)
         await until(lambda: gate.abandoned == STUDIES_AT_ONCE + 20)
@@ -96,7 +96,7 @@ async def test_studies_beyond_the_line_are_told_when_to_come_back_and_why(
 ) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server:
-        gate = context_of(server).study
+        gate = context_of(server).gates.study
         async with asking(server, STUDIES_AT_ONCE + 32):
             await until(lambda: gate.waiting == 32)
             answer = await server.http.get(PAIR)
@@ -111,7 +111,7 @@ async def test_studies_beyond_the_line_are_told_when_to_come_back_and_why(
 async def test_reads_do_not_wait_for_studies(market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server, asking(server, STUDIES_AT_ONCE + 32):
-        await until(lambda: context_of(server).study.waiting == 32)
+        await until(lambda: context_of(server).gates.study.waiting == 32)
         for path in (
             "/ohlc/BTCUSDT/1m",
             "/ohlc/BTCUSDT/1s?stored=true",
@@ -132,8 +132,65 @@ async def test_abandoned_pair_tests_hardly_delay_a_chart(market: Market, serve: 
         delays = []
         for _ in range(5):
             async with asking(server, 64):
-                await until(lambda: context_of(server).study.waiting > 0)
+                await until(lambda: context_of(server).gates.study.waiting > 0)
             began_s = time.perf_counter()
             assert (await server.http.get("/ohlc/BTCUSDT/1m")).status_code == 200
             delays.append(time.perf_counter() - began_s)
         assert statistics.median(delays) < MOST_DELAY_S
+
+
+async def test_status_counts_who_waits_was_refused_and_left(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+    async with serve(market.app()) as server:
+        gate = context_of(server).gates.study
+        async with asking(server, STUDIES_AT_ONCE + 32):
+            await until(lambda: gate.waiting == 32)
+            assert (await server.http.get(PAIR)).status_code == 503
+            requests = (await server.http.get("/status")).json()["requests"]
+            assert requests["studies"] == {"waiting": 32, "refused": 1, "abandoned": 0}
+            assert requests["disk"] == {"waiting": 0, "refused": 0, "abandoned": 0}
+            assert requests["connections"] == STUDIES_AT_ONCE + 32 + 1
+        await until(lambda: gate.abandoned == STUDIES_AT_ONCE + 32)
+        held.go_on.set()
+        requests = (await server.http.get("/status")).json()["requests"]
+        assert requests["studies"] == {"waiting": 0, "refused": 1, "abandoned": STUDIES_AT_ONCE + 32}
+        server.app.state.connections.most = 1
+        answer = await server.raw(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 503")
+        requests = (await server.http.get("/status")).json()["requests"]
+        assert (requests["connections_refused"], requests["connections_limit"]) == (1, 1)
+
+
+async def test_fits_wait_in_a_line_of_their_own_and_are_dropped_with_their_clients(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+
+    async def slow(*_: Any) -> None:
+        await never.wait()
+
+    async with serve(market.app()) as server:
+        gates = context_of(server).gates
+        monkeypatch.setattr(context_of(server).studies.garch, "fitted", slow)
+        async with asking(server, gates.fits.at_once + 32, "/analytics/BTCUSDT?metrics=garch_volatility"):
+            await until(lambda: gates.fits.waiting == 32)
+            answer = await server.http.get("/analytics/BTCUSDT?metrics=garch_volatility")
+            assert answer.status_code == 503
+            assert "GARCH" in answer.json()["error"]["message"]
+            assert (await server.http.get("/analytics/BTCUSDT?metrics=rsi")).status_code == 200
+        await until(lambda: gates.fits.abandoned == gates.fits.at_once + 32)
+
+
+async def test_pairs_beyond_the_most_values_of_an_answer_are_left_out_and_counted(
+    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(market.app()) as server:
+        whole = (await server.http.get("/analytics")).json()
+        assert (len(whole["pairs"]), whole["pairs_left_out"]) == (3, 0)
+        values = sum(len(metrics) for kind in ("symbols", "pairs") for metrics in whole[kind].values())
+        monkeypatch.setattr("pairscope.api.analytics.MOST_VALUES", values - 1)
+        less = (await server.http.get("/analytics")).json()
+        assert (len(less["pairs"]), less["pairs_left_out"]) == (2, 1)
+        assert less["symbols"].keys() == whole["symbols"].keys()

@@ -153,7 +153,7 @@ class Stuck:
 async def test_a_client_that_does_not_read_is_cut_off_while_others_are_served(
     server: Served, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pairscope.api.server.ABORT_S", 0.2)
+    monkeypatch.setattr("pairscope.api.protocol.ABORT_S", 0.2)
     server.hub.limits = Limits(longest_send_s=0.3)
     market.trade(3_000_000, burst_ms=3_000_000)
     stuck = Stuck(server.port)

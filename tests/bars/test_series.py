@@ -99,3 +99,17 @@ def test_putting_nothing_changes_nothing() -> None:
 def test_a_series_for_no_bars_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, was 0"):
         BarSeries(0)
+
+
+@given(
+    first=st.lists(st.integers(0, 12), min_size=1, max_size=12),
+    puts=st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=6), max_size=10),
+)
+def test_of_a_view_all_but_the_newest_bar_stays_as_it_was(first: list[int], puts: list[list[int]]) -> None:
+    series = BarSeries(4)
+    series.put(bars(*[(time, -1.0) for time in first]))
+    view = series.tail(12)
+    before = rows(view)[:-1]
+    for i, times in enumerate(puts):
+        series.put(bars(*[(time, float(i)) for time in times]))
+        assert rows(view)[:-1] == before

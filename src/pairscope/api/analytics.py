@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -38,6 +38,7 @@ from pairscope.api.query import Query
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.live.study import CorrelationOf, MatrixStudy
+from pairscope.live.windows import Measured
 
 MOST_VALUES = 100_000  # in one answer: encoding more would hold up everybody for tens of milliseconds
 MOST_IN_MATRIX = 300  # symbols; their correlations are 90,000 values
@@ -47,28 +48,45 @@ async def get_analytics(context: Context, query: Query) -> msgspec.Raw:
     interval = _kept_interval(context, query)
     window = _window(context, query, interval)
     key = (interval, window)
-    return msgspec.Raw(await context.everything.get(key, lambda: _everything(context, interval, window)))
+    return msgspec.Raw(await context.gates.everything.get(key, lambda: _everything(context, interval, window)))
 
 
 async def _everything(context: Context, interval: Interval, window: int) -> bytes:
+    """Computed and encoded piece by piece: many symbols and pairs must not hold up the feed."""
     live = context.live
-    symbols: dict[str, dict[str, wire.Quantity]] = {}
-    pairs: dict[str, dict[str, wire.Quantity]] = {}
-    for info in context.config().symbols:
-        symbols[info.symbol] = quantities(live.symbol_metrics(info.symbol, interval, window))
-        await asyncio.sleep(0)  # many symbols must not hold up the feed
-    for y, x in tuple(live.pairs):
-        pairs[f"{y}/{x}"] = quantities(live.pair_metrics(y, x, interval, window))
+    names = [info.symbol for info in context.config().symbols]
+    symbols: dict[str, msgspec.Raw] = {}
+    pairs: dict[str, msgspec.Raw] = {}
+    for symbol in names:
+        symbols[symbol] = _encoded(live.symbol_metrics(symbol, interval, window))
         await asyncio.sleep(0)
-    answer = wire.AnalyticsAnswer(interval=str(interval), window=window, symbols=symbols, pairs=pairs)
+    kept = tuple(live.pairs)
+    told = kept[: (MOST_VALUES - len(names) * len(SYMBOL_BAR)) // len(PAIR_BAR["ols"])]
+    for y, x in told:
+        pairs[f"{y}/{x}"] = _encoded(live.pair_metrics(y, x, interval, window))
+        await asyncio.sleep(0)
+    answer = {
+        "interval": str(interval),
+        "window": window,
+        "symbols": symbols,
+        "pairs": pairs,
+        "pairs_left_out": len(kept) - len(told),
+    }
     return msgspec.json.encode(answer)
+
+
+def _encoded(metrics: Mapping[str, Measured]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(quantities(metrics)))
 
 
 async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAnswer:
     symbol = query.symbol("symbol", context.live.symbols)
     interval = _kept_interval(context, query)
     window = _window(context, query, interval)
-    metrics = await context.studies.symbol(symbol, interval, window, _wanted(query, "symbol", SYMBOL_BAR))
+    wanted = _wanted(query, "symbol", SYMBOL_BAR)
+    needs_fit = any(each.metric.needs == "fit" for each in wanted)
+    async with (context.gates.fits if needs_fit else context.gates.metrics).turn():
+        metrics = await context.studies.symbol(symbol, interval, window, wanted)
     return wire.SymbolAnswer(symbol=symbol, interval=str(interval), window=window, metrics=quantities(metrics))
 
 
@@ -79,7 +97,7 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
     limit = query.integer("limit")
     _check_size(len(wanted), limit)
-    async with context.study.turn():
+    async with context.gates.study.turn():
         series = await context.studies.symbol_series(
             symbol,
             interval,
@@ -108,7 +126,7 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
     method = str(query.choice("method"))
     tests = query.flag("tests")
     usual = PAIR_TESTS[method] if tests else PAIR_BAR[method]
-    async with context.study.turn():
+    async with context.gates.study.turn():
         study = await context.studies.pair(
             y,
             x,
@@ -136,7 +154,7 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
     interval, on = _interval(context, query), _on(query)
     window = _window(context, query, interval)
-    async with context.study.turn():
+    async with context.gates.study.turn():
         study = await _matrix(context, query, interval, window, on)
     rows = np.arange(len(study.symbols))
     return correlation_rows(study, rows, on=on, interval=str(interval), window=window)
@@ -146,7 +164,7 @@ async def get_clustering(context: Context, query: Query) -> wire.Clustering:
     interval, on = _interval(context, query), _on(query)
     window = _window(context, query, interval)
     cut = query.number("cut")
-    async with context.study.turn():
+    async with context.gates.study.turn():
         study = await _matrix(context, query, interval, window, on)
         found = await context.studies.workers.run(lambda _: cluster(distances(study.matrix), cut))
     labels = found.label[found.order].tolist()
@@ -264,6 +282,7 @@ ANALYTICS = (
         handler=get_analytics,
         example="/analytics?interval=1s&window=300",
         parameters=(KEPT_INTERVAL, WINDOW),
+        may_be_busy=True,
     ),
     Endpoint(
         path="/analytics/pair",
@@ -287,6 +306,7 @@ ANALYTICS = (
         handler=get_symbol_analytics,
         example="/analytics/BTCUSDT?metrics=rsi:period=21,garch_volatility",
         parameters=(SYMBOL_IN_PATH, KEPT_INTERVAL, WINDOW, METRICS),
+        may_be_busy=True,
     ),
     Endpoint(
         path="/analytics/{symbol}/series",

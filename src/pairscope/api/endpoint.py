@@ -13,32 +13,14 @@ from pairscope.api import wire
 from pairscope.api.bodies import EncodedBars
 from pairscope.api.caller import receive_of_request
 from pairscope.api.errors import ClientGone
-from pairscope.api.gates import Gate, SharedAnswers
+from pairscope.api.gates import Gates
 from pairscope.api.query import Parameter, Query
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
-from pairscope.live.study import STUDIES_AT_ONCE, Studies
+from pairscope.live.study import Studies
 from pairscope.store.tape import Store
 
 _encode = msgspec.json.Encoder().encode
-
-
-def disk_gate() -> Gate:
-    """Of reads of the tape: bars and trades that are not in memory."""
-    cure = "ask again in a moment, and less often"
-    return Gate("too many requests wait for the disk", cure, at_once=4, waiting=60)
-
-
-def study_gate() -> Gate:
-    """Of everything that is computed for one answer."""
-    cure = "ask again when Retry-After says, and for fewer at once"
-    return Gate("too many studies are being computed", cure, at_once=STUDIES_AT_ONCE, waiting=32)
-
-
-def everything_gate() -> SharedAnswers:
-    """Of the metrics of all symbols and pairs: they are computed from memory, on the event loop."""
-    cure = "ask again in a moment, or for single pairs"
-    return SharedAnswers(Gate("too many ask for the metrics of everything", cure, at_once=1, waiting=100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +37,7 @@ class Context:
     tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
     watch: Callable[[str], Awaitable[None]]  # adds a symbol
     unwatch: Callable[[str], Awaitable[None]]
-    disk: Gate = field(default_factory=disk_gate)
-    study: Gate = field(default_factory=study_gate)
-    everything: SharedAnswers = field(default_factory=everything_gate)
+    gates: Gates = field(default_factory=Gates)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 
 
@@ -79,6 +59,7 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     reads_disk: bool = False
     is_study: bool = False  # waits among the studies
+    may_be_busy: bool = False  # waits in another line
     may_be_refused: bool = False  # as things are: HTTP 409
     method: str = "GET"
     status: Callable[[Any], int] = always_ok

@@ -10,9 +10,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
+from pairscope.api import wire
 from pairscope.api.caller import while_connected
 from pairscope.api.errors import Busy, ClientGone
+from pairscope.live.study import STUDIES_AT_ONCE
 
 LONGEST_RETRY_S = 60
 _NEWEST_WEIGHT = 0.2  # of the newest turn in the mean of how long they take
@@ -40,6 +43,9 @@ class Gate:
     @property
     def waiting(self) -> int:
         return max(0, self._inside - self.at_once)
+
+    def status(self) -> wire.GateStatus:
+        return wire.GateStatus(waiting=self.waiting, refused=self.refused, abandoned=self.abandoned)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -96,3 +102,39 @@ class SharedAnswers:
             while len(self._held) > (self._most if self.gate.waiting else 0):
                 del self._held[next(iter(self._held))]
             return body
+
+
+def _disk() -> Gate:
+    cure = "ask again in a moment, and less often"
+    return Gate("too many requests wait for the disk", cure, at_once=4, waiting=60)
+
+
+def _metrics() -> Gate:
+    cure = "ask again in a moment, or subscribe to the symbol's topic"
+    return Gate("too many ask for metrics of a symbol", cure, at_once=2, waiting=60)
+
+
+def _everything() -> SharedAnswers:
+    cure = "ask again in a moment, or for single pairs"
+    return SharedAnswers(Gate("too many ask for the metrics of everything", cure, at_once=1, waiting=100))
+
+
+def _fits() -> Gate:
+    cure = "ask again when Retry-After says, or without the metrics of GARCH"
+    return Gate("too many wait for fits of GARCH", cure, at_once=8, waiting=32)
+
+
+def _studies() -> Gate:
+    cure = "ask again when Retry-After says, and for fewer at once"
+    return Gate("too many studies are being computed", cure, at_once=STUDIES_AT_ONCE, waiting=32)
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Of everything that can be asked for and takes a while."""
+
+    disk: Gate = field(default_factory=_disk)  # reads of the tape: what is not in memory
+    metrics: Gate = field(default_factory=_metrics)  # of one symbol, from memory
+    everything: SharedAnswers = field(default_factory=_everything)  # metrics of all, on the event loop
+    fits: Gate = field(default_factory=_fits)  # made one after the other by a process of their own
+    study: Gate = field(default_factory=_studies)  # everything else that is computed for one answer

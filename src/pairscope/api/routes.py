@@ -35,7 +35,7 @@ async def get_status(context: Context, query: Query) -> wire.Status:
 
 
 async def get_tape(context: Context, query: Query) -> wire.TapeStatus:
-    async with context.disk.turn():
+    async with context.gates.disk.turn():
         return await context.live.reads.run(lambda _: context.tape())
 
 
@@ -101,14 +101,14 @@ async def _bars(
         bars = context.live.bars(symbol, interval, limit)
         if len(bars) == limit:
             return bars
-    async with context.disk.turn():
+    async with context.gates.disk.turn():
         return await context.live.history(symbol, interval, from_ms, to_ms, limit)
 
 
 async def _stored_bars(
     context: Context, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
 ) -> BarArray:
-    async with context.disk.turn():
+    async with context.gates.disk.turn():
         return await context.live.reads.run(
             lambda _: context.store.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=limit, newest=True)
         )
@@ -117,7 +117,7 @@ async def _stored_bars(
 async def get_latest_trades(context: Context, query: Query) -> wire.LatestTrades:
     symbol = query.symbol("symbol", context.live.symbols)
     limit = query.integer("limit")
-    async with context.disk.turn():
+    async with context.gates.disk.turn():
         trades = await context.live.reads.run(lambda _: context.store.trades(symbol, limit=limit, newest=True))
     return wire.LatestTrades(symbol=symbol, trades=trade_columns(trades))
 

@@ -86,7 +86,7 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
     responses = {"200": _json_response("The answer.", schema)}
     statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
     statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
-    statuses |= OVERLOADED.keys() if endpoint.reads_disk or endpoint.is_study else set()
+    statuses |= OVERLOADED.keys() if endpoint.reads_disk or endpoint.is_study or endpoint.may_be_busy else set()
     statuses |= REFUSED.keys() if endpoint.may_be_refused else set()
     responses |= _errors(statuses)
     responses |= {str(status): _json_response(text, schema) for status, text in endpoint.other_statuses}

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import uvicorn
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -24,6 +25,7 @@ from pairscope.api import pages, wire
 from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
 from pairscope.api.endpoint import ByMethod, Context, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
+from pairscope.api.gates import Gates
 from pairscope.api.guard import Guard, own_hosts, refuse
 from pairscope.api.hub import Hub
 from pairscope.api.protocol import Connections, SocketProtocol, http_protocol
@@ -67,13 +69,18 @@ def create_app(
     clock: Clock,
     static: Path = STATIC,
 ) -> FastAPI:
-    """The application for one running system. The `clients` of `status` are filled in here.
+    """The application for one running system. The `clients` and `requests` of `status` are filled in here.
 
     `app.state.hub` is the stream's hub; it runs while the application's lifespan does.
     """
-    hub = Hub(live=live, status=status, clock=clock, window=settings.window)
+    gates, connections = Gates(), Connections()
+
+    def with_requests() -> wire.Status:
+        return msgspec.structs.replace(status(), requests=_requests(gates, connections))
+
+    hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window)
     studies = Studies(live, store, clock)
-    context = Context(settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch)
+    context = Context(settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch, gates)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -97,12 +104,26 @@ def create_app(
     app.router.default = _nothing_there(app.router.default)
     app.state.hub = hub
     app.state.context = context
-    app.state.connections = Connections()
+    app.state.connections = connections
     app.add_exception_handler(PairscopeError, on_pairscope_error)
     known = [*(route.path for route in routes), "/docs", "/openapi.json", "/app/", "/ws"]
     app.add_exception_handler(HTTPException, http_error_handler(known))
     app.add_middleware(Guard, hosts=own_hosts(settings), behind_tls=settings.names())
     return app
+
+
+def _requests(gates: Gates, connections: Connections) -> wire.RequestsStatus:
+    return wire.RequestsStatus(
+        connections=connections.open,
+        connections_limit=connections.most,
+        connections_refused=connections.refused,
+        timed_out=connections.timed_out,
+        disk=gates.disk.status(),
+        metrics=gates.metrics.status(),
+        everything=gates.everything.gate.status(),
+        fits=gates.fits.status(),
+        studies=gates.study.status(),
+    )
 
 
 def _routes(context: Context) -> list[Route]:

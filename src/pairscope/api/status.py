@@ -31,6 +31,18 @@ from pairscope.store.tape import Store
 MOST_BARS = 5_000
 MOST_GAPS = 200  # of the open and of the closed ones each
 NO_CLIENTS = wire.ClientsStatus(clients=0, topics=0, sent=0, conflated=0, cut_off=0)
+_NOBODY = wire.GateStatus(waiting=0, refused=0, abandoned=0)
+NO_REQUESTS = wire.RequestsStatus(
+    connections=0,
+    connections_limit=0,
+    connections_refused=0,
+    timed_out=0,
+    disk=_NOBODY,
+    metrics=_NOBODY,
+    everything=_NOBODY,
+    fits=_NOBODY,
+    studies=_NOBODY,
+)
 
 
 class StatusBoard:
@@ -72,6 +84,8 @@ class StatusBoard:
         self._pulse = pulse
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
+        self._config: wire.Config | None = None
+        self._config_of: tuple[object, object] = (None, None)
 
     def status(self) -> wire.Status:
         return wire.Status(
@@ -92,6 +106,7 @@ class StatusBoard:
             exchange=self._standing.status(),
             store=self._store_status(),
             clients=NO_CLIENTS,  # the hub fills them in
+            requests=NO_REQUESTS,  # and the application these
             symbols=[self._symbol(symbol) for symbol in self._watching.watched.symbols],
             pairs_computed=len(self._live.pairs),
             pairs_possible=self._watching.watched.possible_pairs,
@@ -111,6 +126,13 @@ class StatusBoard:
         return wire.Health(status=condition, version=__version__, problems=problems)  # type: ignore[arg-type]
 
     def config(self) -> wire.Config:
+        """Built once for each list of symbols and of instruments; both are replaced when they change."""
+        shown = (self._watching.watched.symbols, self._watching.instruments)
+        if self._config is None or any(old is not new for old, new in zip(self._config_of, shown, strict=True)):
+            self._config, self._config_of = self._build_config(), shown
+        return self._config
+
+    def _build_config(self) -> wire.Config:
         return wire.Config(
             version=__version__,
             symbols=[self._symbol_info(symbol) for symbol in self._watching.watched.symbols],

@@ -199,12 +199,13 @@ class Clustering(Wire, frozen=True, kw_only=True):
 
 
 class AnalyticsAnswer(Wire, frozen=True, kw_only=True):
-    """The present metrics of every configured symbol and pair (named Y/X)."""
+    """The present metrics of every watched symbol and of the pairs that are kept computed (named Y/X)."""
 
     interval: str
     window: int
     symbols: dict[str, dict[str, Quantity]]
     pairs: dict[str, dict[str, Quantity]]
+    pairs_left_out: int = 0  # because the answer would hold more than 100,000 values; ask for them one at a time
 
 
 # --- the running system -----------------------------------------------------------------------------
@@ -344,6 +345,28 @@ class ClientsStatus(Wire, frozen=True, kw_only=True):
     cut_off: int
 
 
+class GateStatus(Wire, frozen=True, kw_only=True):
+    """A line of those who ask, and how many have left it without an answer since the start."""
+
+    waiting: int
+    refused: int  # told when to come back, because the line was full
+    abandoned: int  # closed their connection while they waited, or while it was computed
+
+
+class RequestsStatus(Wire, frozen=True, kw_only=True):
+    """HTTP connections, and the lines in which requests wait."""
+
+    connections: int
+    connections_limit: int
+    connections_refused: int
+    timed_out: int  # did not send their request, or did not read its answer, in time
+    disk: GateStatus
+    metrics: GateStatus  # of a symbol
+    everything: GateStatus  # metrics of all symbols and pairs
+    fits: GateStatus  # of GARCH
+    studies: GateStatus
+
+
 class SymbolStatus(Wire, frozen=True, kw_only=True):
     symbol: str
     last_price: Number
@@ -393,6 +416,7 @@ class Status(Wire, frozen=True, kw_only=True):
     exchange: ExchangeStatus
     store: StoreStatus
     clients: ClientsStatus
+    requests: RequestsStatus
     symbols: list[SymbolStatus]
     pairs_computed: int  # kept computed; others are computed when somebody looks at them
     pairs_possible: int  # of the watched symbols, or those of the settings

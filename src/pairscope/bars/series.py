@@ -10,8 +10,8 @@ from pairscope.base.model import BAR, BarArray, IntArray
 class BarSeries:
     """Bars, oldest first, of which at least the ``capacity`` newest are kept.
 
-    `tail` and `since` return views that must not be written to. Bars appended later never show in an
-    earlier view; a replaced bar may.
+    `tail` and `since` return views that must not be written to. What is put later never shows in an earlier view, but
+    for a replaced newest bar: of a view, all but the last bar is for ever as it was.
 
     >>> series = BarSeries(capacity=2)
     >>> bars = np.zeros(3, BAR)

@@ -27,7 +27,7 @@ from pairscope.feed.judge import Judge
 from pairscope.live import windows
 from pairscope.live.kernels import PARTS, Part
 from pairscope.live.state import Span
-from pairscope.live.study import _matrix_of_bars, _matrix_of_trades, _study_pair
+from pairscope.live.study import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _window_of
 from pairscope.live.workers import never_abandoned
 
 NICENESS = 10
@@ -82,9 +82,10 @@ def _rest() -> None:
     fitted = [each for each in usual if each.metric.needs != "fit"]
     windows.measure_symbol(legs[0], _SECOND, _WINDOW, _LAST_MS, usual)
     windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, fitted)
-    span = Span(_LAST_MS, _LAST_MS, legs)
-    _matrix_of_bars(span, _SECOND, _WINDOW, "levels")
-    cluster(distances(_matrix_of_bars(span, _SECOND, _WINDOW, "returns")[0]))
+    held = HeldSpan(Span(_LAST_MS, _LAST_MS, legs))
+    closes, _ = _window_of(held, _SECOND, _WINDOW, never_abandoned)
+    _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "levels")
+    cluster(distances(_matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "returns")[0]))
     _matrix_of_trades([_tape(), _tape()])
     catalogue.warm_up()
 

@@ -24,7 +24,7 @@ from pairscope.live.windows import (
     measure_symbol,
     pair_series,
 )
-from pairscope.live.workers import Workers
+from pairscope.live.workers import Check, Workers
 
 READS_AT_ONCE = 6  # threads: four for those who ask for bars and trades, the others for studies
 
@@ -151,9 +151,8 @@ class Live:
         if from_ms is not None:
             recent = recent[int(np.searchsorted(recent["open_time_ms"], from_ms)) :]
         if len(recent) < finer:
-            recent = await self._with_disk(symbol, base, recent, from_ms, to_ms, finer)
-        merged = merge_bars(recent, interval) if interval != base else recent
-        return merged[-limit:]
+            return (await self._with_disk(symbol, base, interval, recent, from_ms, to_ms, finer))[-limit:]
+        return (merge_bars(recent, interval) if interval != base else recent)[-limit:]
 
     async def span(
         self,
@@ -181,14 +180,26 @@ class Live:
         return Span(min(first_ms, last_ms), last_ms, legs)
 
     async def _with_disk(
-        self, symbol: str, base: Interval, recent: BarArray, from_ms: int | None, to_ms: int | None, limit: int
+        self,
+        symbol: str,
+        base: Interval,
+        interval: Interval,
+        recent: BarArray,
+        from_ms: int | None,
+        to_ms: int | None,
+        limit: int,
     ) -> BarArray:
+        """Read and merged in a thread: a year of days is half a million minutes."""
         until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
         most = limit - len(recent)
-        older = await self.reads.run(
-            lambda _: self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
-        )
-        return np.concatenate([older, recent])
+        recent = recent.copy()
+
+        def read(_: Check) -> BarArray:
+            older = self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
+            bars = np.concatenate([older, recent])
+            return merge_bars(bars, interval) if interval != base else bars
+
+        return await self.reads.run(read)
 
     def _tail(self, symbol: str, interval: Interval, window: int, at_ms: int) -> BarArray:
         since_ms = first_needed_ms(at_ms, interval, window)

@@ -125,9 +125,9 @@ class Studies:
         ticks = None
         if tests or any(each.metric.needs == "trades" for each in wanted):
             ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
-        own = _own(span)
+        held = HeldSpan(span)
         return await self.workers.run(
-            lambda check: _study_pair(own, interval, window, method, wanted, ticks, tests, check)
+            lambda check: _study_pair(held.whole(), interval, window, method, wanted, ticks, tests, check)
         )
 
     async def symbol(
@@ -139,10 +139,9 @@ class Studies:
         garch = None
         if any(each.metric.needs == "fit" for each in wanted):
             garch = await self._fitted(symbol, interval)
-        span = self._live.newest([symbol], interval, window, 1)
-        (bars,) = _own(span).legs
+        held = HeldSpan(self._live.newest([symbol], interval, window, 1))
         return await self._live.reads.run(
-            lambda check: measure_symbol(bars, interval, window, span.last_ms, wanted, garch, check)
+            lambda check: measure_symbol(held.leg(0), interval, window, held.last_ms, wanted, garch, check)
         )
 
     async def symbol_series(
@@ -166,9 +165,9 @@ class Studies:
         for each in wanted:
             if each.metric.needs == "fit":
                 raise RequestError(f"{each.name} has no series", cure="ask for its present value", code="no_series")
-        span = _own(await self._live.span([symbol], interval, window, from_ms, to_ms, limit))
+        held = HeldSpan(await self._live.span([symbol], interval, window, from_ms, to_ms, limit))
         return await self.workers.run(
-            lambda check: symbol_series(span.legs[0], interval, window, span.first_ms, span.last_ms, wanted, check)
+            lambda check: symbol_series(held.leg(0), interval, window, held.first_ms, held.last_ms, wanted, check)
         )
 
     async def matrix(
@@ -181,15 +180,19 @@ class Studies:
             raise RequestError(
                 f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"
             )
-        span = _own(await self._live.span(symbols, interval, window, None, to_ms, 1))
-        start_ms = span.last_ms - (window - 1) * interval.ms
-        shares = [share_of_ids(bars, start_ms, span.last_ms) for bars in span.legs]
-        if on == "hy":
-            tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols]
-            found = await self.workers.run(lambda check: _matrix_of_trades(tapes, check))
-        else:
-            found = await self.workers.run(lambda _: _matrix_of_bars(span, interval, window, on))
-        return MatrixStudy(symbols, span.last_ms, *found[:2], shares, found[2])
+        span = await self._live.span(symbols, interval, window, None, to_ms, 1)
+        held = HeldSpan(span)
+        tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols] if on == "hy" else []
+
+        def compute(check: Check) -> MatrixStudy:
+            closes, shares = _window_of(held, interval, window, check)
+            if on == "hy":
+                found = _matrix_of_trades(tapes, check)
+            else:
+                found = _matrix_of_bars(closes, held.last_ms, interval, window, on)
+            return MatrixStudy(symbols, held.last_ms, *found[:2], shares, found[2])
+
+        return await self.workers.run(compute)
 
     async def _tape(self, symbol: str, span: Span, interval: Interval, window: int) -> Tape:
         """The trades of the window that ends at the last row."""
@@ -211,9 +214,25 @@ class Studies:
         return await self.garch.fitted(symbol, interval, inputs)
 
 
-def _own(span: Span) -> Span:
-    """With bars of its own: those in memory may be revised while a thread reads them."""
-    return Span(span.first_ms, span.last_ms, [bars.copy() for bars in span.legs])
+class HeldSpan:
+    """A span that a thread may read while the feed goes on.
+
+    Of bars given out by a series only the newest may change, so that only it is copied on the event loop.
+    """
+
+    def __init__(self, span: Span) -> None:
+        self.first_ms, self.last_ms = span.first_ms, span.last_ms
+        self._parts = [(bars[:-1], bars[-1:].copy()) for bars in span.legs]
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def leg(self, i: int) -> BarArray:
+        """A copy of the bars of a symbol."""
+        return np.concatenate(self._parts[i])
+
+    def whole(self) -> Span:
+        return Span(self.first_ms, self.last_ms, [self.leg(i) for i in range(len(self))])
 
 
 def _study_pair(
@@ -241,10 +260,22 @@ def _study_pair(
 Found = tuple[FloatArray, IntArray, list[list[str | None]]]
 
 
-def _matrix_of_bars(span: Span, interval: Interval, window: int, on: Literal["returns", "levels"]) -> Found:
-    start_ms = span.last_ms - (window - 1) * interval.ms
-    legs: Sequence[BarArray] = span.legs
-    _, closes = align_closes(legs, interval, start_ms, span.last_ms, stale_limit_ms(interval))
+def _window_of(held: HeldSpan, interval: Interval, window: int, check: Check) -> tuple[FloatArray, list[Shares]]:
+    """Closes of the window's bars, symbol by symbol, and what is missing in those of each."""
+    start_ms = held.last_ms - (window - 1) * interval.ms
+    closes, shares = np.empty((len(held), window)), []
+    for i in range(len(held)):
+        check()
+        bars = held.leg(i)
+        closes[i] = align_closes([bars], interval, start_ms, held.last_ms, stale_limit_ms(interval))[1][0]
+        shares.append(share_of_ids(bars, start_ms, held.last_ms))
+    return closes, shares
+
+
+def _matrix_of_bars(
+    closes: FloatArray, last_ms: int, interval: Interval, window: int, on: Literal["returns", "levels"]
+) -> Found:
+    start_ms = last_ms - (window - 1) * interval.ms
     found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, on)
     needed = window - (on == "returns")
     few = 2 * found.n < needed

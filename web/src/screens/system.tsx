@@ -2,7 +2,7 @@ import type { Status } from "../api.gen";
 import { age, bytes, DASH, duration, fixed, lag, milliseconds } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { dateTime } from "../lib/time";
-import { Card } from "../ui/card";
+import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
 import { useConfig, useHub, useLink, useNow, useStatus } from "../wire/context";
@@ -21,6 +21,7 @@ export function SystemScreen() {
         <ExchangeCard status={status} />
         <StoreCard status={status} />
         <ServerCard status={status} />
+        <RequestsCard status={status} />
       </div>
       <Symbols status={status} receivedMs={received.receivedMs} />
       <About version={status.version} />
@@ -151,6 +152,29 @@ function ServerCard({ status }: { status: Status }) {
         ["merged", fixed(clients.conflated, 0)],
         ["cut off", fixed(clients.cut_off, 0), clients.cut_off > 0],
         ["holes seen", fixed(hub.holes, 0), hub.holes > 0],
+      ]}
+    />
+  );
+}
+
+const LINES = ["disk", "metrics", "everything", "fits", "studies"] as const;
+
+function RequestsCard({ status: { requests } }: { status: Status }) {
+  return (
+    <Card
+      title="Requests"
+      rows={[
+        ["connections", `${fixed(requests.connections, 0)} of ${fixed(requests.connections_limit, 0)}`],
+        ["connections refused", fixed(requests.connections_refused, 0), requests.connections_refused > 0],
+        ["timed out", fixed(requests.timed_out, 0), requests.timed_out > 0],
+        ...LINES.map((line): Row => {
+          const { waiting, refused, abandoned } = requests[line];
+          return [
+            `${line}: waiting, refused, left`,
+            [waiting, refused, abandoned].map((n) => fixed(n, 0)).join(", "),
+            refused > 0,
+          ];
+        }),
       ]}
     />
   );
