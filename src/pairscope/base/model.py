@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.errors import SettingsError, UnknownName, nearest
+from pairscope.base.errors import SettingsError, UnknownName
+from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import ascii_upper
 
 IntArray = NDArray[np.int64]
@@ -104,7 +105,7 @@ class SymbolTable:
         try:
             return self._index[ascii_upper(symbol.strip())]
         except KeyError:
-            guess = nearest(ascii_upper(symbol.strip()), self._names)
+            guess = nearest_symbol(ascii_upper(symbol.strip()), self._names)
             cure = f"did you mean {guess}?" if guess else f"known symbols: {', '.join(self._names[:20])}"
             raise UnknownName(f"no symbol '{symbol[:40]}' here", cure=cure, code="unknown_symbol") from None
 

@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from pairscope.base.errors import PairscopeError, SettingsError, nearest
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind, normal_symbol
+from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_lower, ascii_upper, read_window
 
 PREFIX = "PAIRSCOPE_"
@@ -254,7 +255,7 @@ class Settings(BaseModel):
         y, slash, x = (part.strip() for part in ascii_upper(text).partition("/"))
         for leg in (y, x):
             if not slash or leg not in self.symbols:
-                guess = nearest(leg, self.symbols) or self.symbols[0]
+                guess = nearest_symbol(leg, self.symbols) or self.symbols[0]
                 raise SettingsError(
                     f"'{text}' is no pair of watched symbols",
                     cure=f"write Y/X, such as {guess}/{self.symbols[0]}",

@@ -20,8 +20,9 @@ import msgspec
 import structlog
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError, nearest
+from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError
 from pairscope.base.model import Instrument, TradeKind
+from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import ascii_upper
 from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.access import Access
@@ -242,18 +243,6 @@ def _pairs_of(settings: Settings, gone: tuple[Gone, ...]) -> tuple[tuple[str, st
     """The pairs whose legs are both there."""
     missing = {each.symbol for each in gone}
     return tuple(pair for pair in settings.pair_list() if not missing & set(pair))
-
-
-def nearest_symbol(symbol: str, listed: Iterable[str]) -> str | None:
-    """The listed name a person most likely meant, or the one most alike; None where none is alike at all.
-
-    >>> nearest_symbol("PEPEUSDT", ["BTCUSDT", "1000PEPEUSDT"]), nearest_symbol("BTC", ["ETHUSDT", "BTCUSDT"])
-    ('1000PEPEUSDT', 'BTCUSDT')
-    """
-    known = sorted(listed)
-    base = symbol.removesuffix("USDT").removesuffix("USDC")
-    holding = [name for name in known if base and base in name]
-    return min(holding, key=len, default=None) or nearest(symbol, known)
 
 
 def cure_unlisted(symbol: str, listed: Iterable[str]) -> str:

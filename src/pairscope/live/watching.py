@@ -10,10 +10,11 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
 from pairscope.base.model import Instrument, SymbolTable, normal_symbol
+from pairscope.base.naming import nearest_symbol
 from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.source import Gone, cure_unlisted, nearest_symbol
+from pairscope.feed.source import Gone, cure_unlisted
 from pairscope.live.watchlist import WatchList
 
 log = structlog.get_logger()

@@ -15,8 +15,9 @@ import msgspec
 import structlog
 
 from pairscope.base import files
-from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName, nearest
+from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName
 from pairscope.base.model import normal_symbol
+from pairscope.base.naming import nearest_symbol
 from pairscope.base.settings import every_pair
 
 log = structlog.get_logger()
@@ -154,7 +155,7 @@ class WatchList:
             WatchRefused: when a configured pair needs it, or there is no other.
         """
         if symbol not in self._symbols:
-            guess = nearest(symbol, self._symbols)
+            guess = nearest_symbol(symbol, self._symbols)
             cure = f"did you mean {guess}?" if guess else f"watched: {', '.join(self._symbols[:20])}"
             raise UnknownName(f"{symbol} is not watched", cure=cure, code="unknown_symbol")
         for y, x in self._fixed_pairs:
