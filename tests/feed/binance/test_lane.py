@@ -193,3 +193,19 @@ def test_a_refusal_that_says_when_to_come_back_is_obeyed() -> None:
     road = told(story)
     assert min(road.exchange.gaps_s()) >= 300
     assert road.lane.next_retry_ms is not None
+
+
+def test_what_came_right_before_the_end_does_not_make_a_lost_connection_look_alive() -> None:
+    async def story(road: Road) -> None:
+        await asyncio.sleep(90)
+        road.exchange.open[0].end("dropped")
+        while road.lane.connections:
+            await asyncio.sleep(0.01)
+        road.lane.heard(3, road.clock.monotonic_s())  # decoded only now
+        states.append(road.lane.state)
+        await asyncio.sleep(5)
+        states.append(road.lane.state)
+
+    states: list[str] = []
+    told(story)
+    assert states == ["down", "live"]

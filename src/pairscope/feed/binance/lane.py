@@ -224,7 +224,7 @@ class Lane:
             self._delivers_since_s = now_s
         elif now_s - self._delivers_since_s >= STEADY_S:
             self._backoff.reset()
-        if self.state != "live":
+        if self.state != "live" and self.connections:  # else they came right before the connection was lost
             self._become("live", None)
 
     def rotate(self) -> None:
