@@ -5,18 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pairscope.app import opened
 from pairscope.base.clock import ManualClock, SystemClock, now_ms
 from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.settings import Settings
+from pairscope.feed.binance import budget
 from pairscope.feed.clock_check import ClockCheck
+from pairscope.feed.simulator import rest as simulated_rest
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.faults import Door as At
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import Instrument, MarketSource
 from pairscope.feed.source import exchange_name
+from pairscope.live.reaching_back import HISTORY
 from tests.test_app import Door, running
 
 
@@ -55,7 +59,8 @@ async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_
             door = Door(system)
             assert await door.watched() == ["BTCUSDT"]
             standing, notices = await told(door)
-            assert {each["symbol"]: each["nearest"] for each in standing["gone"]}["ETHUSD"] == "ETHUSDT"
+            guesses = {each["symbol"]: each["nearest"] for each in standing["gone"]}
+            assert guesses == {"LINKUSDT": None, "ETHUSD": "ETHUSDT"}
             assert [each["symbol"] for each in standing["gone"]] == ["LINKUSDT", "ETHUSD"]
             assert "ETHUSD (nearest name: ETHUSDT)" in notices[0]
             status, body = await door.ask("PUT", "/symbols/BNBUSD")
@@ -192,3 +197,68 @@ async def test_the_fastest_of_a_few_answers_counts_and_no_answer_leaves_it_unkno
 )
 def test_binance_is_named_only_where_it_is_spoken_to(addresses: dict[str, Any], name: str) -> None:
     assert exchange_name(Settings(**addresses)) == name
+
+
+async def test_a_symbol_that_is_listed_and_not_trading_is_told_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {"LINKUSDT": "SETTLING"}
+    listed = simulated_rest._symbol
+
+    def symbol(instrument: Instrument) -> dict[str, object]:
+        return {**listed(instrument), "status": words.get(instrument.symbol, "TRADING")}
+
+    monkeypatch.setattr(simulated_rest, "_symbol", symbol)
+    source = Delisting()
+    async with (
+        SimulatedExchange(source) as exchange,
+        running(live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT", "LINKUSDT"))) as door,
+    ):
+        standing, notices = await told(door)
+        assert (standing["halted"], standing["gone"]) == ({"LINKUSDT": "SETTLING"}, [])
+        assert notices == ["Not trading now: LINKUSDT (SETTLING)."]
+        assert await door.watched() == ["BTCUSDT", "ETHUSDT", "LINKUSDT"]
+        words.update(LINKUSDT="TRADING", ETHUSDT="PENDING_TRADING")
+        await door.system.watching.look()
+        assert (await told(door))[1] == ["Not trading now: ETHUSDT (PENDING_TRADING)."]
+        words.clear()
+        await door.system.watching.look()
+        assert (await told(door))[1] == []
+        await door.trading("BTCUSDT")
+        assert door.system.stream.health.reconnects == 0
+
+
+async def whole_history(door: Door, symbol: str) -> None:
+    """Until the tape of a symbol has each id from a minute before the first one heard on."""
+    system = door.system
+    await door.until(lambda: not system.reach_back.owed and not system.tracker.all_open())
+    await system.store.flushed()
+    gaps = [gap for gap in system.store.gaps(symbol) if gap.reason == HISTORY]
+    trades = system.store.trades(symbol)
+    assert gaps[0].first_id == trades.id[0]
+    assert np.all(np.diff(trades.id) == 1)
+    assert trades.time_ms[-1] - trades.time_ms[0] > 50_000
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    monkeypatch.setattr(budget, "MINUTE_S", 2.0)  # of the exchange: after a 429 nothing is asked before its next one
+    async with SimulatedExchange(Delisting()) as exchange:
+        settings = live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT")).model_copy(update={"history_minutes": 1})
+        exchange.faults.refuse(429, door=At.REST, retry_after="4")
+        async with running(settings) as door:
+            await door.trading("BTCUSDT")
+            await door.trading("ETHUSDT")
+            assert door.system.watching.without_history == ["BTCUSDT", "ETHUSDT"]
+            _, notices = await told(door)
+            assert "still to be fetched for BTCUSDT, ETHUSDT" in notices[-1]
+            if not restarted:
+                exchange.faults.refuse(0, door=At.REST)
+                await whole_history(door, "BTCUSDT")
+                assert "still to be fetched" not in str((await told(door))[1])
+        exchange.faults.refuse(0, door=At.REST)
+        if restarted:
+            async with running(settings) as door:
+                await whole_history(door, "ETHUSDT")

@@ -40,6 +40,7 @@ from pairscope.live.book import BarBook
 from pairscope.live.catching_up import CatchUp
 from pairscope.live.intake import Intake
 from pairscope.live.kernels import LIVE, Kernels
+from pairscope.live.reaching_back import ReachBack
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
 from pairscope.live.watchlist import WatchList
@@ -52,8 +53,6 @@ PATIENCE_S = 5.0  # of what a start or a person waits for, when the exchange ask
 DATABASE_MB = 64  # DuckDB spills to disk beyond it
 JUST_CONNECTED_S = 30.0  # holes found so soon are of the time before the connection
 FRAMES_UNDER_WAY_S = 0.5  # sent by the simulator and not yet read when it says that it is finished
-
-
 REPLAYED = "replayed"  # a file beside the tape of a replay that was played to its end
 
 
@@ -115,6 +114,10 @@ class System:
         site_url = source.archive_url if self._by_id else None
         self._site = ArchiveSite(site_url, clock, access=source.access) if site_url else None
         self.archive = self._archive(self._site) if self._site else None
+        history_ms = settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0
+        self.reach_back = ReachBack(
+            rest=self.rest, tracker=self.tracker, store=store, holes=self.intake, history_ms=history_ms, clock=clock
+        )
         self.watching = Watching(
             watched=watched,
             stream=self.stream,
@@ -123,7 +126,7 @@ class System:
             symbols=store.symbols,
             instruments=source.instruments,
             gone=plan.gone,
-            history_ms=settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0,
+            reach_back=self.reach_back,
             clock=clock,
             changed=self._watch_changed,
             learned=self.judge.learn if plan.kind == "live" else lambda _: None,
@@ -287,7 +290,8 @@ class System:
                 tasks.create_task(self.clock_check.run(), name="clock")
                 tasks.create_task(self.watching.look_for_ever(), name="listing")
             if self._by_id:
-                await self.watching.reach_back(self.watching.watched.symbols)
+                await self.reach_back.at_once(self.watching.watched.symbols)
+                tasks.create_task(self.reach_back.run(), name="reach-back")
                 tasks.create_task(self.backfill.run(), name="backfill")
                 self.backfill.wake()
                 self.stream.is_quiet = self.quiet_watch.is_quiet

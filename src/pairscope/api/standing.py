@@ -63,6 +63,8 @@ class Standing:
                 f"The exchange asked us to wait ({self._door.why}): its REST API is asked again at "
                 f"{until_text(next_ms)}. Live trades go on; what is missing is filled after it."
             )
+        if owed := self._watching.without_history:
+            found.append(f"The time before the start is still to be fetched for {_some(owed)}.")
         if (clock_off := self._clock_check.notice) is not None:
             found.append(clock_off)
         return found

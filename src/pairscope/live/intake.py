@@ -251,6 +251,16 @@ class Intake:
         log.error("trades_lost", gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
         self._on_gaps()
 
+    def reach_back(self, gap: Gap) -> bool:
+        """A hole before everything that is held of a symbol; false when the tape has no room for its row now."""
+        if not self._open([gap], trades=0):
+            return False
+        self._tracker.lose([gap])
+        self._late.update(self._charge(gap))
+        self._unsettled.set()
+        self._on_gaps()
+        return True
+
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
         return self._newest.get(symbol_id)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
-from pairscope.base.clock import Clock, now_ms
+from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
 from pairscope.base.model import Instrument, SymbolTable, normal_symbol
 from pairscope.base.naming import nearest_symbol
-from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
+from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Gone, cure_unlisted
+from pairscope.live.reaching_back import ReachBack
 from pairscope.live.watchlist import WatchList
 
 log = structlog.get_logger()
@@ -23,15 +24,14 @@ LOOK_S = 900.0  # between looks at what is listed
 TRADING = ("TRADING", "")  # of a source that tells no status
 LIST_AGE_S = 60.0  # a symbol that is not listed is looked for anew, but not more often than this
 
-# Why trades are missing right before the first one that is heard.
-HISTORY, UNWATCHED = "history", "unwatched"
+UNWATCHED = "unwatched"  # why trades are missing right before the first one that is heard again
 
 
 class Watching:
     """Adds and removes watched symbols, one after the other.
 
     Args:
-        history_ms: how far back a symbol without a tape is fetched; 0 where that cannot be done.
+        reach_back: fetches what a symbol traded before it was watched.
         changed: called after each change.
         gone: symbols that were asked for at the start and are not listed.
         learned: told what the exchange lists when it was asked once more.
@@ -47,7 +47,7 @@ class Watching:
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         instruments: Mapping[str, Instrument],
-        history_ms: int,
+        reach_back: ReachBack,
         clock: Clock,
         changed: Callable[[], None],
         gone: Sequence[Gone] = (),
@@ -61,7 +61,7 @@ class Watching:
         self._rest = rest
         self._tracker = tracker
         self._symbols = symbols
-        self._history_ms = history_ms
+        self._reach_back = reach_back
         self._clock = clock
         self._changed = changed
         self._ended = ended
@@ -82,6 +82,11 @@ class Watching:
         """Watched symbols that are listed and do not trade now, with the exchange's word for it."""
         found = {name: self.instruments[name].status for name in self.watched.symbols if name in self.instruments}
         return {name: status for name, status in found.items() if status not in TRADING}
+
+    @property
+    def without_history(self) -> list[str]:
+        """Watched symbols whose trades before the start are still to be asked for."""
+        return list(self._reach_back.owed)
 
     async def look_for_ever(self) -> None:
         """Notice when a watched symbol is listed no more, or trades no more; the others go on."""
@@ -130,7 +135,7 @@ class Watching:
             await self._check_listed(symbol)
             symbol_id = self._symbols.add(symbol)
             if self._tracker.highest(symbol_id) is None:
-                await self.reach_back([symbol])
+                await self._reach_back.at_once([symbol])
             else:
                 self._tracker.expect(symbol_id, UNWATCHED)
             self.watched.add(symbol)
@@ -149,30 +154,11 @@ class Watching:
         symbol = _read(text)
         async with self._turn:
             self.watched.remove(symbol)
+            self._reach_back.forget(symbol)
             await self._stream.unwatch(symbol)
             self._ended(self._symbols.index(symbol))
             self._changed()
         log.info("symbol_removed", symbol=symbol, watched=len(self.watched.symbols))
-
-    async def reach_back(self, symbols: Iterable[str]) -> None:
-        """For symbols without a tape, expect trades from a while ago: the hole up to the first live one is filled."""
-        if not self._history_ms:
-            return
-        since_ms = now_ms(self._clock) - self._history_ms
-        for symbol in symbols:
-            symbol_id = self._symbols.index(symbol)
-            if self._tracker.highest(symbol_id) is not None:
-                continue
-            try:
-                first_id = await self._rest.first_id_from(symbol, since_ms)
-            except FeedUnavailable as error:
-                log.warning("history_unavailable", symbol=symbol, cause=error.message)
-                if isinstance(error, RequestRefusedError):  # of this symbol only
-                    continue
-                return
-            if first_id is not None and self._tracker.highest(symbol_id) is None:
-                self._tracker.restore(symbol_id, first_id - 1, since_ms)
-                self._tracker.expect(symbol_id, HISTORY)
 
     async def _check_listed(self, symbol: str) -> None:
         """Ask again for what is not in the list: it may be older than the symbol."""
