@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.market import Market
+from pairscope.feed.simulator.source import Instrument, MarketSource
 from pairscope.store.tape import Store
 from tests.archives import START_MS, agg_lines, raw_lines, rows, write_zip
 from tests.judged import good
@@ -212,3 +216,33 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
     assert_refused(misspelt, "no symbol XRPUSD")
     proved = pairscope("verify", *place)
     assert proved.returncode == 0, proved.stdout
+
+
+class Delisted(MarketSource):
+    """A market whose XRPUSDT is listed no more; its files of the past are still there."""
+
+    def instruments(self) -> list[Instrument]:
+        return [each for each in super().instruments() if each.symbol != "XRPUSDT"]
+
+
+async def test_the_files_of_a_symbol_listed_no_more_are_looked_for_before_it_is_refused(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    first, last = today - timedelta(days=4), today - timedelta(days=3)
+    async with SimulatedExchange(Delisted(Market(3, 0.01), SystemClock())) as exchange:
+        assert exchange.archive is not None
+        settings = tmp_path / "settings.toml"
+        settings.write_text(f'exchange_rest_url = "{exchange.rest_url}"\narchive_url = "{exchange.rest_url}"\n')
+        place = ("--data-dir", str(tmp_path / "data"), "--settings", str(settings))
+        days = ("--from", str(first), "--to", str(last))
+        both = await asyncio.to_thread(pairscope, "backfill", "--symbols", "BTCUSD,XRPUSDT", *days, *place)
+        assert both.returncode == 1, both.stderr
+        assert f"XRPUSDT-aggTrades-{first}: " in both.stdout
+        assert f"XRPUSDT-aggTrades-{last}: " in both.stdout
+        assert "XRPUSDT is not listed any more: official files only" in both.stdout
+        assert "refused: the exchange does not list BTCUSD, and there are no official files" in both.stderr
+        assert "did you mean BTCUSDT?" in both.stderr
+        assert exchange.rest.requests == 1  # what is listed
+        exchange.archive.missing.update(f"XRPUSDT-aggTrades-{day}" for day in (first, last))
+        none = await asyncio.to_thread(pairscope, "backfill", "--symbols", "XRPUSDT", *days, *place)
+    assert_refused(none, "the exchange does not list XRPUSDT, and there are no official files of it for these days")
+    assert "did you mean" not in none.stderr

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pairscope.base.clock import ManualClock
+from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.feed import limits
 from pairscope.feed.limits import FILE, MOST_BYTES, MOST_CONNECTIONS, Door, Limits
+from tests.patience import COMMAND_S
 
 URL = "wss://stream.example"
 START_MS = 1_790_000_000_000
@@ -113,3 +116,47 @@ def test_a_file_grown_by_others_is_shortened_and_keeps_what_still_counts(
     again = door(clock, tmp_path / FILE)
     assert again.wait_s == pytest.approx(2_000)
     assert again.connections == here.connections == 9
+
+
+CONNECTING = """
+import os, signal, sys
+from pathlib import Path
+from pairscope.base.clock import SystemClock
+from pairscope.feed.limits import Limits
+door = Limits(SystemClock(), Path(sys.argv[1])).door(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+made = 0
+while door.connection_wait_s == 0:
+    door.attempt()
+    made += 1
+print(made, flush=True)
+sys.stdin.readline()
+door.forbid(300, "HTTP 429")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_two_real_processes_together_keep_to_what_is_allowed_and_a_kill_forgets_nothing(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    command = [sys.executable, "-c", CONNECTING, str(path), URL]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    try:
+        for each in both:
+            assert each.stdout.readline() == "ready\n"
+        for each in both:
+            each.stdin.write("\n")
+            each.stdin.flush()
+        made = [int(each.stdout.readline()) for each in both]
+        assert MOST_CONNECTIONS <= sum(made) <= MOST_CONNECTIONS + 1  # both may ask at the same instant
+        here = Limits(SystemClock(), path).door(URL)
+        assert (here.connections, here.wait_s) == (sum(made), 0)  # no line was torn or lost
+        assert 0 < here.connection_wait_s <= 300
+        both[0].communicate("\n", timeout=COMMAND_S)
+        assert here.why == "HTTP 429"
+        assert 300 - COMMAND_S < here.wait_s <= 300
+    finally:
+        for each in both:
+            each.kill()
+            each.communicate()

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.base.interval import DAY_MS
+from pairscope.feed.access import http_client
+from pairscope.feed.binance import archive_site
 from pairscope.feed.binance.archive import ArchiveKind, archive_file
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.archive_trades import TradesFile
@@ -85,3 +89,67 @@ async def test_a_site_out_of_reach_is_told() -> None:
     async with ArchiveSite("http://127.0.0.1:1") as site:
         with pytest.raises(FeedUnavailable, match="cannot be reached"):
             await site.checksum("XRPUSDT", AGG, DAY)
+
+
+class Refusing:
+    """A site that answers everything with one status until it is `well`; what it was asked is kept."""
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        self.asked: list[str] = []
+        self.well = False
+        self._status, self._headers = status, headers
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        return httpx.Response(404) if self.well else httpx.Response(self._status, headers=self._headers)
+
+    def site(self, monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> ArchiveSite:
+        monkeypatch.setattr(
+            archive_site, "http_client", partial(http_client, transport=httpx.MockTransport(self.answer))
+        )
+        return ArchiveSite("https://files.example", clock)
+
+
+@pytest.mark.parametrize("download", [False, True])
+@pytest.mark.parametrize(
+    ("status", "headers", "wait_s"),
+    [
+        (503, {"Retry-After": "120"}, 120.0),
+        (429, {"Retry-After": "5"}, 5.0),
+        (429, {}, 60.0),
+        (503, {"Retry-After": "Wed, 18 Nov 2026 00:01:00 GMT", "Date": "Wed, 18 Nov 2026 00:00:00 GMT"}, 60.0),
+        (403, {}, None),
+    ],
+)
+async def test_a_site_that_asks_to_wait_is_left_alone_for_so_long(
+    status: int,
+    headers: dict[str, str],
+    wait_s: float | None,
+    download: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, refusing = ManualClock(DAY_START_MS), Refusing(status, headers)
+
+    async with refusing.site(monkeypatch, clock) as here:
+        fetched = here.fetch("XRPUSDT", AGG, DAY, "0" * 64, tmp_path) if download else None
+        with pytest.raises(FeedUnavailable) as first:
+            await (fetched or here.checksum("XRPUSDT", AGG, DAY))
+        assert (first.value.code, first.value.retry_after_s) == (f"http_{status}", wait_s)
+        refusing.well = True
+        if wait_s is not None:
+            clock.advance(wait_s - 0.5)
+            with pytest.raises(FeedUnavailable, match=f"HTTP {status}.*asked again at 2026-11-18 00:0") as second:
+                await here.checksum("XRPUSDT", AGG, DAY)
+            assert second.value.code == "asked_to_wait"
+            assert len(refusing.asked) == 1
+            clock.advance(0.5)
+        assert await here.checksum("XRPUSDT", AGG, DAY) is None
+    assert names(tmp_path) == []
+
+
+async def test_where_the_site_does_not_serve_a_proxy_is_among_the_cures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Refusing(451, {}).site(monkeypatch, ManualClock(DAY_START_MS)) as here:
+        with pytest.raises(FeedUnavailable) as refused:
+            await here.checksum("XRPUSDT", AGG, DAY)
+    assert "--proxy" in refused.value.cure
