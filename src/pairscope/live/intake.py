@@ -24,6 +24,7 @@ from pairscope.bars.cuts import cut_by_gaps, ends_with_the_day, settle
 from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
+from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, Cut, Gap, IntArray, TradeBatch, no_bars
 from pairscope.feed.continuity import Continuity, ContinuityTracker
@@ -154,7 +155,7 @@ class Intake:
         changed = [gap for gap in ids.gaps if gap not in ids.opened]
         for gap in changed:
             self._late.update(self._charge(gap))
-            if gap.closed_ms is not None:
+            if gap.closed_ms is not None and gap.reason != NOT_A_TRADE:
                 log.info("gap_closed", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id)
         self.keep_gaps(changed)
         self._on_gaps()

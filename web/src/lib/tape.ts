@@ -61,6 +61,7 @@ const REASONS: Record<string, string> = {
   archive_hole: "a hole in the archive file",
   not_a_trade: "no trades have these ids",
   let_go: "too old to be kept",
+  refused: "told in rows that cannot be true",
 };
 
 const OBSTACLES: Record<string, string> = {
@@ -69,6 +70,10 @@ const OBSTACLES: Record<string, string> = {
   importing: "being imported",
   not_imported: "not in any imported file",
   not_in_archive: "the official archive does not have them either",
+  not_finite: "refused: a price or size is no number",
+  size_too_small: "refused: a size below 1e-8",
+  time_implausible: "refused: a time that cannot be",
+  side_unreadable: "refused: who was the maker is not readable",
 };
 
 const plain = (code: string) => code.replaceAll("_", " ");

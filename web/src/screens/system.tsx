@@ -45,9 +45,14 @@ function SourceCard({ status: { source } }: { status: Status }) {
   );
 }
 
+const counted = (reasons: Record<string, number>) =>
+  Object.entries(reasons)
+    .map(([reason, count]) => `${reason} ${fixed(count, 0)}`)
+    .join(", ");
+
 function FeedCard({ status: { feed } }: { status: Status }) {
   const zone = useZone();
-  const rejected = Object.entries(feed.rejected);
+  const rejected = Object.entries(feed.rejected_by_origin).filter(([, reasons]) => Object.keys(reasons).length > 0);
   return (
     <Card
       title="Feed"
@@ -58,12 +63,19 @@ function FeedCard({ status: { feed } }: { status: Status }) {
         ["trades", `${fixed(feed.trades, 0)}, ${fixed(feed.trades_per_s, 1)} /s`],
         ["lag p50, p95", `${lag(feed.lag_ms_p50)}, ${lag(feed.lag_ms_p95)}`],
         ["frames waiting", `${fixed(feed.frames_waiting, 0)} of ${fixed(feed.frames_limit, 0)}`],
-        ["duplicates", fixed(feed.duplicates, 0)],
+        [
+          "duplicates",
+          feed.conflicting > 0
+            ? `${fixed(feed.duplicates, 0)}, ${fixed(feed.conflicting, 0)} rows conflict`
+            : fixed(feed.duplicates, 0),
+          feed.conflicting > 0,
+        ],
         [
           "rejected",
-          rejected.map(([reason, count]) => `${reason} ${fixed(count, 0)}`).join(", ") || "none",
+          rejected.map(([origin, reasons]) => `${origin}: ${counted(reasons)}`).join("; ") || "none",
           rejected.length > 0,
         ],
+        ["noted, kept", counted(feed.noted) || "none"],
         ["silent streams", feed.silent.join(", ") || "none", feed.silent.length > 0],
         ["last error", feed.last_error ?? "none", feed.last_error !== null],
       ]}

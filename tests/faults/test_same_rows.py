@@ -1,0 +1,170 @@
+"""The same rows by every way in: one tape, one account of what was refused."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from pairscope.base.clock import ManualClock
+from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.interval import Interval
+from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.base.runs import Runs, run, runs_of, size, union
+from pairscope.feed.binance.archive import archive_file
+from pairscope.feed.binance.protocol import Decoder
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.judge import Judged
+from pairscope.live.book import BarBook
+from pairscope.live.history import History
+from pairscope.live.importing import Importer
+from pairscope.live.intake import Intake
+from pairscope.live.state import Live
+from pairscope.store.imports import ImportList
+from pairscope.store.tape import Store
+from pairscope.store.verify import verify_symbol
+from tests.archives import AGG_HEADER, START_MS, write_csv
+from tests.judged import judge
+
+SYMBOL = "BTCUSDT"
+ROWS = 10_000
+FIRST_ID = 5_000
+CLOCK_MS = START_MS + 86_400_000
+INTERVALS = [Interval.parse("1m")]
+HOSTILE: list[dict[str, Any]] = [
+    {"p": "0"},
+    {"q": "0.000"},
+    {"p": "0.00", "q": "0"},
+    {"p": "-1"},
+    {"q": "1e-16"},
+    {"p": "nan"},
+    {"q": "inf"},
+    {"p": "much"},
+    {"q": ""},
+    {"T": 1_000 * START_MS},
+    {"T": CLOCK_MS + 3_600_001},
+    {"T": 0},
+    {"T": "soon"},
+    {"m": "maybe"},
+    {"a": 10**12 + 7},
+    {"a": -5},
+    {"a": 0},
+    {"a": FIRST_ID + 40_000_000},
+]
+
+
+def told() -> list[dict[str, Any]]:
+    """Rows of which about a tenth are hostile, each beside good ones."""
+    chance = random.Random(8)
+    rows = []
+    for place in range(ROWS):
+        row: dict[str, Any] = {
+            "a": FIRST_ID + place,
+            "p": f"{60_000 + chance.randrange(100)}.{chance.randrange(10)}",
+            "q": f"0.{1 + chance.randrange(900):03d}",
+            "T": START_MS + 5 * place,
+            "m": chance.random() < 0.5,
+        }
+        good = not 5 < place < ROWS - 5 or chance.random() > 0.1
+        rows.append(row if good else {**row, **chance.choice(HOSTILE)})
+    return rows
+
+
+class Way:
+    """A tape of its own, and what came of the rows on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock(CLOCK_MS)
+        self.store = Store.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=self.clock, commit_ms=5)
+        self.store.symbols.add(SYMBOL)
+        self.judge = judge(self.store.symbols, self.clock)
+        book = BarBook(INTERVALS, 2_000)
+        live = Live(symbols=self.store.symbols, book=book, pairs=[], reader=self.store)
+        self.intake = Intake(
+            store=self.store,
+            tracker=ContinuityTracker(self.store.symbols),
+            judge=self.judge,
+            book=book,
+            live=live,
+            clock=self.clock,
+        )
+
+    def take(self, rows: Judged) -> None:
+        assert self.intake.take(rows)
+
+    async def outcome(self) -> tuple[TradeBatch, dict[str, Runs], Counter[str]]:
+        """Trades, the ids of open and closed rows of gaps by their reason, and the counters."""
+        self.intake._write(dict(self.intake._rows))
+        await self.store.flushed()
+        trades = self.store.trades(SYMBOL)
+        gaps: dict[str, Runs] = {}
+        for gap in self.store.gaps(SYMBOL):
+            if gap.closed_ms is not None and gap.reason != NOT_A_TRADE:
+                continue
+            why = gap.reason if gap.closed_ms is not None else (gap.obstacle or gap.reason)
+            why = "absent" if why in ("start", "not_in_archive") else why
+            gaps[why] = union(gaps.get(why, run(1, 0)), run(gap.first_id, gap.last_id))
+        verdict = verify_symbol(self.store, SYMBOL, kind=TradeKind.AGG, intervals=[])
+        assert verdict.told == []
+        return trades, gaps, self.judge.tally.by_reason()
+
+
+async def by_socket(way: Way, rows: list[dict[str, Any]]) -> None:
+    decoder = Decoder(TradeKind.AGG, way.store.symbols)
+    for start in range(0, len(rows), 97):
+        events = [{"e": "aggTrade", "E": 1, "s": SYMBOL, **row} for row in rows[start : start + 97]]
+        frames = [json.dumps({"stream": "btcusdt@aggTrade", "data": event}).encode() for event in events]
+        way.take(way.judge.judge(decoder.decode(frames, np.zeros(len(frames), np.int64)).rows))
+
+
+async def by_rest(way: Way, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), 1_000):
+        body = json.dumps(rows[start : start + 1_000])
+        answer = httpx.MockTransport(lambda _, body=body: httpx.Response(200, text=body))
+        async with BinanceRest("http://exchange", way.clock, judge=way.judge, transport=answer) as rest:
+            way.take(await rest.agg_trades(SYMBOL, 0, 1))
+
+
+async def by_file(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    lines = [f"{r['a']},{r['p']},{r['q']},1,1,{r['T']},{str(r['m']).lower()}" for r in rows]
+    path = write_csv(folder / "BTCUSDT-aggTrades-2024-08-08.csv", lines, AGG_HEADER)
+    importer = Importer(way.store, INTERVALS, way.clock, way.judge)
+    done = ImportList(way.store.path)
+    history = History(
+        store=way.store, importer=importer, done=done, clock=way.clock, progress=lambda name, rows, total: None
+    )
+    file = archive_file(path)
+    assert file is not None
+    await history.take(file)
+
+
+async def test_ten_thousand_rows_leave_the_same_tape_gaps_and_counts_by_every_way_in(tmp_path: Path) -> None:
+    rows = told()
+    outcomes = []
+    for name in ("socket", "rest", "file"):
+        (tmp_path / name).mkdir()
+        way = Way(tmp_path / name)
+        try:
+            if name == "socket":
+                await by_socket(way, rows)
+            elif name == "rest":
+                await by_rest(way, rows)
+            else:
+                await by_file(way, rows, tmp_path / name)
+            outcomes.append(await way.outcome())
+        finally:
+            way.store.close()
+    first = outcomes[0]
+    assert size(runs_of(first[0].id)) == len(first[0]) > 8_500
+    assert len(first[2]) >= 6
+    for trades, gaps, counts in outcomes[1:]:
+        for column in ("id", "price", "size", "time_ms", "buyer_is_maker"):
+            assert np.array_equal(getattr(trades, column), getattr(first[0], column)), column
+        assert {why: ids.tolist() for why, ids in gaps.items()} == {why: ids.tolist() for why, ids in first[1].items()}
+        assert counts == first[2]
