@@ -14,6 +14,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import Gap, SymbolTable
 from pairscope.store import folder
+from pairscope.store.correcting import Correction, Corrector
 from pairscope.store.damage import DamageDesk
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
@@ -75,6 +76,7 @@ class Days:
         self._database = database
         self._desk = DamageDesk(writer, vault, clock)
         self._sealer = Sealer(database, writer, vault, symbols, clock)
+        self._corrector = Corrector(database, writer, vault)
         self._imported = Imported(path, database, vault, symbols)
         self._retention = Retention(database, writer, vault, keep, self._imported, symbols, lambda: now_ms(clock))
         self._one_at_a_time = threading.Lock()
@@ -115,6 +117,10 @@ class Days:
 
     def imported(self) -> list[ImportedShare] | None:
         return self._retention.shares()
+
+    def correct(self, correction: Correction) -> None:
+        with self._caring():
+            self._corrector.correct(correction)
 
     def sweep(self, limit_bytes: int) -> int:
         """Hash files afresh, from where the sweep before ended, until so many bytes were read; returns how many."""

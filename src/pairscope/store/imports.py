@@ -27,6 +27,12 @@ class ImportedFile:
     first_id: int  # 0 for bars
     last_id: int
     imported_ms: int
+    path: str = ""  # where it was; not told by 0.1.0
+
+    @property
+    def place(self) -> str:
+        """What a person knows it by."""
+        return self.path or self.name
 
 
 class ImportList:
@@ -34,10 +40,10 @@ class ImportList:
 
     def __init__(self, tape: Path) -> None:
         self._path = tape.with_name(f"{tape.name}.imports.jsonl")
-        self._files: dict[str, ImportedFile] = {}
+        self._files: dict[tuple[str, str], ImportedFile] = {}  # by name and checksum, the newest last
 
     def read(self) -> ImportList:
-        """Take in what is written; the last line of a name counts."""
+        """Take in what is written; the last line of a name and a checksum counts."""
         decode = msgspec.json.Decoder(ImportedFile).decode
         try:
             lines = self._path.read_bytes().splitlines()
@@ -52,11 +58,24 @@ class ImportList:
                 file = decode(line)
             except msgspec.DecodeError:
                 continue
-            self._files[file.name] = file
+            self._take_in(file)
         return self
 
-    def get(self, name: str) -> ImportedFile | None:
-        return self._files.get(name)
+    def _take_in(self, file: ImportedFile) -> None:
+        self._files.pop((file.name, file.sha256), None)
+        self._files[file.name, file.sha256] = file
+
+    def get(self, name: str, sha256: str) -> ImportedFile | None:
+        """The very file; others may have had its name."""
+        return self._files.get((name, sha256))
+
+    def named(self, name: str) -> list[ImportedFile]:
+        """All that had this name, the newest last."""
+        return [file for file in self._files.values() if file.name == name]
+
+    def of(self, symbol: str) -> list[ImportedFile]:
+        """All of a symbol, the newest last."""
+        return [file for file in self._files.values() if file.symbol == symbol]
 
     def add(self, file: ImportedFile) -> None:
         """Note a file for good.
@@ -65,7 +84,7 @@ class ImportList:
             FileNotWritten: when the list cannot be written.
         """
         files.append_line(self._path, msgspec.json.encode(asdict(file)))
-        self._files[file.name] = file
+        self._take_in(file)
 
     def __iter__(self) -> Iterator[ImportedFile]:
         return iter(self._files.values())

@@ -304,6 +304,18 @@ def _enough(
     return needed
 
 
+def read_count(cursor: Cursor, vault: Vault, symbol_id: int, from_id: int, to_id: int) -> int:
+    """How many trades there are of some ids; only files that lie across an end of the range are read."""
+    given = {"symbol_id =": symbol_id, "id >=": from_id, "id <": to_id}
+    cursor.execute("begin")
+    parts = [part for part in _candidates(cursor, TRADES, given) if vault.is_there(part)]
+    whole = _whole(given)
+    across = _trusted(vault, [part for part in parts if not whole(part)])
+    rows = spanning(vault, TRADES, _condition(given), across)
+    counted = _fetch(cursor, vault, f"select count(*) as rows from ({rows})", across)
+    return int(counted["rows"][0]) + sum(part.row_count for part in parts if whole(part))
+
+
 def read_days(cursor: Cursor, shape: Shape, symbol_id: int) -> list[int]:
     """The first millisecond of each UTC day in which there are rows of a symbol."""
     rows = cursor.execute(

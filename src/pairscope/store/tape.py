@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavailable
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, TradeKind
+from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
 from pairscope.feed.judge import GoodTrades
 from pairscope.store import folder, reads
+from pairscope.store.correcting import Correction
 from pairscope.store.database import Database
 from pairscope.store.days import Days, DiskUse, open_vault
 from pairscope.store.disk import Disk
@@ -149,6 +151,33 @@ class Store:
             StoreUnavailable: after close.
         """
         return not gaps or self._writer.put_gaps(gaps)
+
+    def correct_trades(self, symbol: str, trades: GoodTrades, gone: IntArray, gaps: Sequence[Gap]) -> None:
+        """Put trades in place of those of their ids, take away those called `gone`, write gaps: all of it or nothing.
+
+        What was put before must be flushed. To be called in a thread: sealed files are written anew.
+
+        Raises:
+            StoreUnavailable: after close, or when the tape cannot be read or written.
+        """
+        symbol_id, ids = self.symbols.index(symbol), np.concatenate([trades.id, gone])
+        if len(ids):
+            self._days.correct(Correction(reads.TRADES, symbol_id, 0, ids, trades, gaps))
+
+    def remove_bars(self, symbol: str, interval: Interval, opens_ms: IntArray) -> None:
+        """Take away the bars of these open times, but for uploads; as `correct_trades`."""
+        if len(opens_ms):
+            self._days.correct(Correction(reads.BARS, self.symbols.index(symbol), interval.ms, opens_ms))
+
+    def count_trades(self, symbol: str, from_id: int, to_id: int) -> int:
+        """How many trades there are of a half-open range of ids; most of it is known without reading sealed files.
+
+        Raises:
+            UnknownName: when the tape has never seen the symbol.
+            StoreUnavailable: after close, or when the disk fails.
+        """
+        symbol_id, vault = self.symbols.index(symbol), self._days.vault
+        return self._database.read(lambda cursor: reads.read_count(cursor, vault, symbol_id, from_id, to_id))
 
     async def flushed(self) -> None:
         """Return when everything put before is on the disk.
