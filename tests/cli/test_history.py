@@ -74,6 +74,23 @@ def test_a_folder_is_imported_once_and_proved(tmp_path: Path) -> None:
     assert "never" not in pairscope("doctor", *place).stdout
 
 
+def test_a_corrected_file_replaces_what_the_tape_says_when_asked(tmp_path: Path) -> None:
+    files, place = official(tmp_path / "files"), ("--data-dir", str(tmp_path / "data"))
+    assert pairscope("import", str(files), *place).returncode == 0
+    corrected = rows(10, 2_000)
+    corrected[500] = (510, "105.25", *corrected[500][2:])
+    (tmp_path / "corrected").mkdir()
+    write_zip(tmp_path / "corrected" / f"{NAME}.zip", agg_lines(corrected))
+    told = pairscope("import", str(tmp_path / "corrected"), *place).stdout
+    assert "1 trades of" in told
+    assert "which stand" in told
+    told = pairscope("import", "--replace", str(files), str(tmp_path / "corrected"), *place).stdout
+    assert "rows replaced" in told  # the day of both files is sealed
+    assert "1 trades of the tape were replaced" in told
+    proved = pairscope("verify", *place)
+    assert proved.returncode == 0, proved.stdout
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_a_symbol_the_console_cannot_show_is_imported_and_told_by_its_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
@@ -133,7 +150,12 @@ def test_a_tape_that_a_server_holds_is_left_to_it(tmp_path: Path, run: Any) -> N
     settings.write_text(f'exchange_rest_url = "http://127.0.0.1:{free_port()}"\nexchange_ws_url = "ws://127.0.0.1:1"\n')
     server = run(data, "--source", "live", "--settings", str(settings))
     server.until(lambda status: status["feed"]["state"] == "down")
-    for command in (["import", str(files)], ["backfill", "--from", "2024-08-08"], ["verify"]):
+    for command in (
+        ["import", str(files)],
+        ["import", "--replace", str(files)],
+        ["backfill", "--from", "2024-08-08"],
+        ["verify"],
+    ):
         assert_refused(pairscope(*command, "--data-dir", str(data)), str(server.port))
     told = pairscope("doctor", "--data-dir", str(data))
     assert told.returncode == 0, told.stderr

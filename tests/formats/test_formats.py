@@ -156,7 +156,7 @@ def test_the_files_beside_the_tape_are_read(folder: Path) -> None:
     imports = ImportList(path).read()
     names = [msgspec.json.decode(line)["name"] for line in lines]
     assert names
-    assert [name for name in names if imports.get(name) is None] == []
+    assert [name for name in names if not imports.named(name)] == []
 
     verified = msgspec.json.decode(path.with_name("tape.duckdb.verified.json").read_bytes())
     assert {name: each.verified_ms for name, each in VerifiedList(path).read().items()} == {

@@ -48,7 +48,7 @@ class Tape:
         self.store = Store.open(folder / "tape.duckdb", kind=kind, clock=self.clock, commit_ms=10)
         self.importer = Importer(self.store, INTERVALS, self.clock)
 
-    def history(self, again: bool = False) -> History:
+    def history(self, again: bool = False, replaces: bool = False) -> History:
         return History(
             store=self.store,
             importer=self.importer,
@@ -56,6 +56,7 @@ class Tape:
             clock=self.clock,
             progress=lambda *_: None,
             again=again,
+            replaces=replaces,
         )
 
     async def take(self, path: Path, again: bool = False) -> FileOutcome:
@@ -274,8 +275,9 @@ async def test_klines_that_tell_another_story_leave_the_tape_as_it_is_and_are_co
 ) -> None:
     for close, outcome in (("11", (3, 0)), ("11.5", (0, 3))):
         lines = [kline(START_MS + 60_000 * i, close) for i in range(3)]
-        done = await tape.take(write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", lines, None))
-        told = f"{outcome[1]} bars differ from those imported before, which stay as they are" in done.notes
+        path = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", lines, None)
+        done = await tape.take(path)
+        told = f"{outcome[1]} bars of {path} differ from those of {path}, which stand" in done.notes
         assert (done.bars, told) == (outcome[0], bool(outcome[1]))
     assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["close"].tolist() == [11, 11, 11]
 

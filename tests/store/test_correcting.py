@@ -66,7 +66,7 @@ GAPS = [Gap("BTCUSDT", int(trade_id), int(trade_id), 1, NOT_A_TRADE, closed_ms=1
 
 
 def correct(store: Store) -> None:
-    store.correct_trades("BTCUSDT", corrected(store), GONE, GAPS)
+    store.correct_trades("BTCUSDT", [corrected(store)], GONE, GAPS)
 
 
 def state(store: Store) -> str:
@@ -108,7 +108,7 @@ def test_the_next_sealing_merges_what_was_corrected(sealed: Store) -> None:
 
 def test_a_part_of_which_nothing_is_left_is_listed_no_more(sealed: Store, day_trades: DayTrades) -> None:
     whole_day = good(replace(day_trades(0, 0, 100), price=np.full(100, 5.0)))
-    sealed.correct_trades("BTCUSDT", whole_day, np.empty(0, np.int64), [])
+    sealed.correct_trades("BTCUSDT", [whole_day], np.empty(0, np.int64), [])
     assert [part.first_id for part in sealed.days("BTCUSDT") if part.kind == "trades"] == [100]
     assert sealed.trades("BTCUSDT").price[:100].tolist() == 100 * [5.0]
     assert files_on_disk(sealed) == {part.path for part in sealed.days()}
@@ -117,7 +117,7 @@ def test_a_part_of_which_nothing_is_left_is_listed_no_more(sealed: Store, day_tr
 def test_a_trade_whose_day_was_wrong_is_sealed_with_its_right_one(sealed: Store) -> None:
     stray = sealed.trades("BTCUSDT", from_id=99, to_id=100)
     right = good(replace(stray, time_ms=stray.time_ms + DAY_MS))
-    sealed.correct_trades("BTCUSDT", right, np.empty(0, np.int64), [])
+    sealed.correct_trades("BTCUSDT", [right], np.empty(0, np.int64), [])
     sealed.seal(LATER_MS)
     sealed.seal(LATER_MS)
     assert [part.row_count for part in sealed.days("BTCUSDT") if part.kind == "trades"] == [99, 101]
@@ -158,7 +158,7 @@ def struck(store: Store, right: GoodTrades, stumble: Any, *, close: bool) -> Non
 
 def _try(store: Store, right: GoodTrades) -> None:
     with contextlib.suppress(StoreUnavailable):
-        store.correct_trades("BTCUSDT", right, GONE, GAPS)
+        store.correct_trades("BTCUSDT", [right], GONE, GAPS)
 
 
 def each_place(

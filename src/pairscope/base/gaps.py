@@ -4,7 +4,7 @@ from __future__ import annotations
 
 IMPORTED = "import"  # of ids older or newer than the tape: missing only while they are being imported
 NEVER_RECORDED = "never_recorded"  # between what was imported and what was there before
-ARCHIVE_HOLE = "archive_hole"  # the official file does not have them either
+ARCHIVE_HOLE = "archive_hole"  # the official file does not have them either, or in a row that cannot be true
 NOT_A_TRADE = "not_a_trade"  # the exchange told the id without a price or a size: closed at once
 REFUSED = "refused"  # it told the id in a row that cannot be true; the obstacle says why
 LET_GO = "let_go"  # deleted for its age, or for room, between days that are kept

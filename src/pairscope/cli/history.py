@@ -49,7 +49,9 @@ class _Bench:
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -> AsyncIterator[_Bench]:
+async def _opened(
+    settings: Settings, kind: TradeKind, *, again: bool = False, replaces: bool = False
+) -> AsyncIterator[_Bench]:
     clock, line = SystemClock(), ProgressLine()
     opening = partial(
         Store.open,
@@ -63,7 +65,9 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
     try:
         importer = Importer(store, settings.interval_list(), clock)
         done = await asyncio.to_thread(ImportList(store.path).read)
-        history = History(store=store, importer=importer, done=done, clock=clock, progress=line, again=again)
+        history = History(
+            store=store, importer=importer, done=done, clock=clock, progress=line, again=again, replaces=replaces
+        )
         line.say(f"tape {store.path}")
         yield _Bench(store, importer, history, clock, line)
         while await asyncio.to_thread(store.seal, now_ms(clock)) is not None:
@@ -75,9 +79,10 @@ async def _opened(settings: Settings, kind: TradeKind, *, again: bool = False) -
 
 def bring(parsed: dict[str, Any]) -> int:
     paths, again = parsed.pop("paths"), parsed.pop("again")
+    replaces = parsed.pop("replace")
     settings = settings_from(parsed)
     strangers: list[ArchiveError] = []
-    files = find_archives(paths, strangers)
+    files = find_archives(paths, strangers, later_first=replaces)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
     for error in strangers:
         print(f"refused: {error}", file=sys.stderr, flush=True)
@@ -88,7 +93,7 @@ def bring(parsed: dict[str, Any]) -> int:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
     refused = len(strangers)
     for kind, group in groups.items():
-        ended = run_until_told(_import_files(settings, kind, group, again))
+        ended = run_until_told(_import_files(settings, kind, group, again, replaces))
         if ended.result is None:
             return _stopped(ended)
         refused += ended.result
@@ -97,10 +102,12 @@ def bring(parsed: dict[str, Any]) -> int:
     return EXIT_FOUND if refused else 0
 
 
-async def _import_files(settings: Settings, kind: TradeKind, files: list[ArchiveFile], again: bool) -> int:
+async def _import_files(
+    settings: Settings, kind: TradeKind, files: list[ArchiveFile], again: bool, replaces: bool
+) -> int:
     """How many of the files were refused."""
     refused = 0
-    async with _opened(settings, kind, again=again) as bench:
+    async with _opened(settings, kind, again=again, replaces=replaces) as bench:
         for file in files:
             try:
                 outcome = await bench.history.take(file)
@@ -117,7 +124,8 @@ def _tell(line: ProgressLine, outcome: FileOutcome) -> None:
     if outcome.skipped:
         line.say(f"{outcome.name}: imported before")
         return
-    line.say(f"{outcome.name}: {outcome.added:,} trades added, {outcome.bars:,} bars")
+    replaced = f", {outcome.replaced:,} rows replaced" if outcome.replaced else ""
+    line.say(f"{outcome.name}: {outcome.added:,} trades added, {outcome.bars:,} bars{replaced}")
     for note in outcome.notes:
         line.say(f"  {note}")
 

@@ -33,10 +33,12 @@ IMPORT_EPILOG = """\
 examples:
   pairscope import BTCUSDT-aggTrades-2024-08-08.zip    one official file
   pairscope import downloads/ more/                    all official files in these folders
+  pairscope import --replace corrected/                these stand where the tape disagrees
   pairscope import --trade-kind trade BTCUSDT-1m-2024-08.zip   klines beside raw trades
 
 Files of data.binance.vision, USD-M futures: aggTrades, trades and klines, days and months, packed or not. Importing
-again changes nothing; what was interrupted goes on where it stopped. Exit code 1: some files could not be used.
+again changes nothing; what was interrupted goes on where it stopped. Where a file and the tape disagree the tape
+stands; with --replace the file does, as for one the exchange has corrected. Exit code 1: some files could not be used.
 """
 
 
@@ -112,6 +114,11 @@ def _add_import(commands: Any) -> None:
     bring.set_defaults(command="history.bring")
     bring.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
     bring.add_argument("--again", action="store_true", help="read files even when they were imported before")
+    bring.add_argument(
+        "--replace",
+        action="store_true",
+        help="where a file and the tape disagree the file stands; of several files the one of the later path",
+    )
     add_settings(bring, TAPE)
 
 

@@ -8,9 +8,9 @@ that keeps others from fetching them too, then puts the trades, then closes the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS, REFUSED
+from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS
 from pairscope.base.model import Gap
 from pairscope.base.runs import Runs, holes, intersect, no_runs, run, subtract, union
 from pairscope.feed.judge import Refusal
@@ -30,6 +30,7 @@ class Coverage:
     symbol: str
     span: Runs  # from the first to the last trade; none without trades
     gaps: Sequence[Gap]  # open ones
+    no_trades: Runs = field(default_factory=no_runs)  # ids the exchange told to be no trades
 
     @property
     def missing(self) -> Runs:
@@ -51,9 +52,9 @@ def announce(coverage: Coverage, brings: Runs, now_ms: int) -> list[Gap]:
         row for gap in coverage.gaps for row in _split(gap, brings, lambda part: replace(part, obstacle=IMPORTING))
     ]
     known = union(coverage.span, coverage.missing)
-    fresh = subtract(brings, known)
+    fresh = subtract(brings, union(known, coverage.no_trades))
     rows = [_gap(coverage, ends, now_ms, IMPORTED, IMPORTING) for ends in fresh.tolist()]
-    for ends in holes(union(known, brings)).tolist():
+    for ends in subtract(holes(union(known, brings)), coverage.no_trades).tolist():
         own_hole = len(brings) > 0 and brings[0, 0] < ends[0] and ends[1] < brings[-1, 1]
         why = (ARCHIVE_HOLE, NOT_IN_ARCHIVE) if own_hole else (NEVER_RECORDED, NOT_IMPORTED)
         rows.append(_gap(coverage, ends, now_ms, *why))
@@ -90,7 +91,7 @@ def _refused(part: Gap, refusal: Refusal, ids: Runs, now_ms: int) -> list[Gap]:
         return _split(part, ids, lambda row: replace(row, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)) or [
             part
         ]
-    reason = REFUSED if part.reason == IMPORTED else part.reason
+    reason = ARCHIVE_HOLE if part.reason == IMPORTED else part.reason  # nobody had listened for it
     return _split(part, ids, lambda row: replace(row, reason=reason, obstacle=refusal.value)) or [part]
 
 

@@ -7,7 +7,7 @@ when its trades, its gaps and its bars are on the disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -17,12 +17,13 @@ import numpy as np
 from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.gaps import OF_IMPORTS
+from pairscope.base.gaps import NOT_A_TRADE, OF_IMPORTS
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, of_trades
+from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, TradeBatch, of_trades
 from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
 from pairscope.feed.judge import GoodTrades, Judge, conflicting
 from pairscope.live import coverage
+from pairscope.live.correcting import THE_TAPE_STANDS, Corrections, Differences, Rule
 from pairscope.live.coverage import Coverage, RefusedIds
 from pairscope.store.stretches import read_stretches
 from pairscope.store.tape import Store
@@ -39,11 +40,18 @@ class Brought:
 
     added: int = 0
     already: int = 0  # were on the tape
-    different: list[int] = field(default_factory=list)  # ids whose trade on the tape says something else
+    found: Differences = field(default_factory=Differences)
     bars: int = 0  # made or revised
     gaps_closed: int = 0
 
-    _DIFFERENT_KEPT = 20
+
+@dataclass(frozen=True, slots=True)
+class PutKlines:
+    """What came of putting official bars."""
+
+    put: int  # replaced ones too
+    replaced: int
+    different: int  # stand as they are on the tape
 
 
 class Importer:
@@ -70,10 +78,19 @@ class Importer:
         first = self._store.trades(symbol, limit=1)
         last = self._store.trades(symbol, limit=1, newest=True)
         span = run(int(first.id[0]), int(last.id[0])) if len(first) else no_runs()
-        return Coverage(symbol, span, self._store.gaps(symbol, open_only=True))
+        gaps = self._store.gaps(symbol)
+        no_trades = [run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == NOT_A_TRADE]
+        still_open = [gap for gap in gaps if gap.closed_ms is None]
+        return Coverage(symbol, span, still_open, union(no_runs(), *no_trades))
 
     async def bring(
-        self, symbol: str, batches: AsyncGenerator[GoodTrades, None], ids: Runs, refused: RefusedIds, unused: Runs
+        self,
+        symbol: str,
+        batches: AsyncGenerator[GoodTrades, None],
+        ids: Runs,
+        refused: RefusedIds,
+        unused: Runs,
+        rule: Rule = THE_TAPE_STANDS,
     ) -> Brought:
         """Put trades that are not there yet, close the gaps they fill, and rebuild the bars of their days.
 
@@ -82,48 +99,59 @@ class Importer:
             ids: all that `batches` will give.
             refused: ids besides those whose rows are no trades; complete when the last batch was given.
             unused: ids that the exchange uses for no trade as a matter of course; they leave no trace.
+            rule: who stands where these trades and the tape disagree.
         """
         symbol_id = self._store.symbols.add(symbol)
         before = await self.coverage(symbol)
         ends = await asyncio.to_thread(self._ends_ms, symbol)  # bars there may become whole
         everything = union(ids, unused, *refused.values())
+        if not rule.replaces:
+            everything = subtract(everything, before.no_trades)
+        intervals = await asyncio.to_thread(self._all_intervals, symbol) if rule.replaces else self._intervals
+        corrections = Corrections(self._store, before, intervals, rule, self._clock)
         announced = coverage.announce(before, everything, now_ms(self._clock))
         await self._put_gaps(announced)
-        brought, landed, days = Brought(), no_runs(), np.empty(0, np.int64)
+        brought, landed, days = Brought(found=corrections.found), no_runs(), np.empty(0, np.int64)
         times: dict[int, int] = {}
         wanted_times = coverage.edges([*announced, *before.gaps])
         try:
             async with aclosing(batches):
                 async for batch in batches:
-                    await self._put(symbol, before, batch, brought)
+                    await self._put(before, batch, brought, corrections)
                     landed = union(landed, runs_of(batch.id))
                     days = np.union1d(days, batch.time_ms // DAY_MS)
                     edge = contains(wanted_times, batch.id)
                     times.update(zip(batch.id[edge].tolist(), batch.time_ms[edge].tolist(), strict=True))
+            await corrections.take_away(refused)
+            await corrections.carry_out()
         finally:
             # Also after a failure: what came is on the tape, and what did not is left for others.
             if len(landed):
                 landed = union(landed, intersect(unused, run(int(landed[0, 0]), int(landed[-1, 1]))))
             days = np.union1d(days, await self._conclude(symbol, landed, refused, everything, times, brought))
-        days = np.union1d(days, np.array(ends, np.int64) // DAY_MS)
-        brought.bars = await self._rebuild(symbol, symbol_id, days)
+        days = np.union1d(np.union1d(days, corrections.days), np.array(ends, np.int64) // DAY_MS)
+        if rule.replaces:  # a trade that a killed import moved may have been of the day before or after
+            days = np.unique(np.concatenate([days - 1, days, days + 1]))
+        brought.bars = await self._rebuild(symbol, symbol_id, days, intervals, corrections.revised)
         return brought
 
-    async def _put(self, symbol: str, before: Coverage, batch: GoodTrades, brought: Brought) -> None:
+    def _all_intervals(self, symbol: str) -> Sequence[Interval]:
+        """Those that are built, and those of which there are bars of trades besides."""
+        others = [each for each in self._store.intervals(symbol) if each not in self._intervals]
+        made = [each for each in others if of_trades(self._store.bars(symbol, each)).any()]
+        return tuple(sorted({*self._intervals, *made}))
+
+    async def _put(self, before: Coverage, batch: GoodTrades, brought: Brought, corrections: Corrections) -> None:
         """The trades of a batch that are not on the tape; those that are get compared."""
+        symbol = before.symbol
         first_id, last_id = int(batch.id[0]), int(batch.id[-1])
-        if not len(before.span) or last_id < before.span[0, 0] or first_id > before.span[0, 1]:
-            fresh = batch
-        else:
+        stored = TradeBatch.empty()
+        if len(before.span) and last_id >= before.span[0, 0] and first_id <= before.span[0, 1]:
             stored = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
-            there = contains(runs_of(stored.id), batch.id)
-            fresh = batch.take(~there)
-            brought.already += int(there.sum())
-            if there.any():
-                places = np.flatnonzero(conflicting(batch, stored))
-                self.judge.conflict(batch, places)
-                room = Brought._DIFFERENT_KEPT - len(brought.different)
-                brought.different += batch.id[places].tolist()[:room]
+            brought.already += int(contains(runs_of(stored.id), batch.id).sum())
+        wrong = conflicting(batch, stored)
+        self.judge.conflict(batch, np.flatnonzero(wrong))
+        fresh = batch.take(await corrections.sort_out(batch, stored, wrong))
         brought.added += len(fresh)
         fresh = _as_imported(fresh, before)
         while not self._store.put_trades(fresh):
@@ -154,10 +182,17 @@ class Importer:
             while not self._store.put_gaps(gaps[start : start + GAPS_AT_ONCE]):
                 await self._store.flushed()
 
-    async def _rebuild(self, symbol: str, symbol_id: int, days: IntArray) -> int:
+    async def _rebuild(
+        self,
+        symbol: str,
+        symbol_id: int,
+        days: IntArray,
+        intervals: Sequence[Interval],
+        revised: Mapping[Interval, IntArray],
+    ) -> int:
         changed = 0
         for day in days.tolist():
-            bars = await asyncio.to_thread(self._changed_bars, symbol, day * DAY_MS)
+            bars = await asyncio.to_thread(self._changed_bars, symbol, day * DAY_MS, intervals, revised)
             bars["symbol_id"] = symbol_id
             for start in range(0, len(bars), BARS_AT_ONCE):
                 while not self._store.put_bars(bars[start : start + BARS_AT_ONCE]):
@@ -166,14 +201,16 @@ class Importer:
         await self._store.flushed()
         return changed
 
-    def _changed_bars(self, symbol: str, day_ms: int) -> BarArray:
+    def _changed_bars(
+        self, symbol: str, day_ms: int, intervals: Sequence[Interval], revised: Mapping[Interval, IntArray]
+    ) -> BarArray:
         """The bars of a day that are over and not on the tape as its trades make them."""
         gaps = self._store.gaps(symbol, open_only=True)
         stretches = read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS)
-        bars = rebuild_bars(stretches, self._intervals, gaps, self._ends_ms(symbol))
+        bars = rebuild_bars(stretches, intervals, gaps, self._ends_ms(symbol))
         bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= now_ms(self._clock)]
         keep = np.ones(len(bars), np.bool_)
-        for interval in self._intervals:
+        for interval in intervals:
             places = np.flatnonzero(bars["interval_ms"] == interval.ms)
             stored = self._store.bars(symbol, interval, from_ms=day_ms, to_ms=day_ms + DAY_MS)
             stored = stored[of_trades(stored)]
@@ -182,6 +219,8 @@ class Importer:
             equal &= bars["source"][places[mine]] == stored["source"][theirs]
             keep[places[mine[equal]]] = False
             bars["status"][places[mine[~equal]]] = BarStatus.REVISED
+            again = np.isin(bars["open_time_ms"][places], revised.get(interval, ()))
+            bars["status"][places[again]] = BarStatus.REVISED
         changed: BarArray = settle(bars[keep])
         return changed
 
@@ -190,8 +229,11 @@ class Importer:
         ends = [self._store.trades(symbol, limit=1, newest=newest) for newest in (False, True)]
         return [int(end.time_ms[0]) for end in ends if len(end)]
 
-    async def put_klines(self, symbol: str, bars: BarArray) -> tuple[int, int]:
-        """Official bars where the tape has none; how many were put, and how many differ from those imported before."""
+    async def put_klines(self, symbol: str, bars: BarArray, rule: Rule = THE_TAPE_STANDS) -> PutKlines:
+        """Official bars where the tape has none, and in place of other imported ones when that is the rule.
+
+        Bars that are made of trades always stand. The ids of the rule are open times divided by the interval.
+        """
         interval = Interval(int(bars["interval_ms"][0]))
         from_ms, to_ms = int(bars["open_time_ms"][0]), int(bars["open_time_ms"][-1]) + 1
         stored = await asyncio.to_thread(self._store.bars, symbol, interval, from_ms=from_ms, to_ms=to_ms)
@@ -199,13 +241,17 @@ class Importer:
         imported = stored[(stored["source"] == BarSource.IMPORT) & ~made]
         bars = bars[~np.isin(bars["open_time_ms"], stored["open_time_ms"][made])]
         _, mine, theirs = np.intersect1d(bars["open_time_ms"], imported["open_time_ms"], return_indices=True)
-        different = int((~same_bars(bars[mine], imported[theirs])).sum())
-        bars = np.delete(bars, mine)
+        differs = ~same_bars(bars[mine], imported[theirs])
+        wins = differs & ~contains(rule.told_later, bars["open_time_ms"][mine] // interval.ms)
+        if not rule.replaces:
+            wins[:] = False
+        bars["status"][mine[wins]] = BarStatus.REVISED
+        bars = np.delete(bars, mine[~wins])
         for start in range(0, len(bars), BARS_AT_ONCE):
             while not self._store.put_bars(bars[start : start + BARS_AT_ONCE]):
                 await self._store.flushed()
         await self._store.flushed()
-        return len(bars), different
+        return PutKlines(len(bars), int(wins.sum()), int((differs & ~wins).sum()))
 
 
 def _as_imported(trades: GoodTrades, before: Coverage) -> GoodTrades:

@@ -39,7 +39,7 @@ class Correction:
     symbol_id: int
     interval_ms: int  # 0 for trades
     gone: IntArray  # ids of trades, or open times of bars (uploads stay)
-    trades: TradeBatch | None = None
+    trades: Sequence[TradeBatch] = ()
     gaps: Sequence[Gap] = ()
 
     @property
@@ -120,7 +120,7 @@ class Corrector:
         found = []
         for part in parts:
             if self._vault.trusts(part):
-                taken = correction.taken_from(file_rows([self._vault.path(part)]))
+                taken = correction.taken_from(file_rows([self._vault.path(part)], correction.shape))
                 if cursor.execute(f"select 1 from ({taken}) limit 1").fetchall():
                     found.append(part)
         cursor.unregister("gone")
@@ -134,7 +134,7 @@ class Corrector:
         shape = correction.shape
         with self._database.reading(LARGE) as cursor:
             _register(cursor, correction)
-            source = correction.left_of(file_rows([self._vault.path(old)]))
+            source = correction.left_of(file_rows([self._vault.path(old)], shape))
             expected = digest_of(cursor, shape, f"({source})")
             if not expected.row_count:
                 cursor.unregister("gone")
@@ -142,7 +142,7 @@ class Corrector:
             order = ", ".join(shape.order)
             cursor.execute(f"copy ({source} order by {order}) to {quoted(str(draft))} ({PART_FORMAT})").fetchall()
             cursor.unregister("gone")
-            if digest_of(cursor, shape, file_rows([draft])) != expected:
+            if digest_of(cursor, shape, file_rows([draft], shape)) != expected:
                 raise StoreUnavailable("the file does not hold the rows it was made of", cure="look at its disk")
             rest = described(cursor, rest, shape, draft)
         disk.sync(draft)
@@ -169,8 +169,8 @@ def _swap(connection: Cursor, correction: Correction, old: list[Part], kept: lis
         f"delete from {table} where {correction.condition} and {correction.key} in (select place from gone)"
     ).fetchall()
     connection.unregister("gone")
-    if correction.trades is not None and len(correction.trades):
-        connection.register("incoming", trade_columns([correction.trades]))
+    if correction.trades:
+        connection.register("incoming", trade_columns(list(correction.trades)))
         connection.execute("insert into trades select * from incoming").fetchall()
         connection.unregister("incoming")
     if correction.gaps:

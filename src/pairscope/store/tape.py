@@ -152,7 +152,7 @@ class Store:
         """
         return not gaps or self._writer.put_gaps(gaps)
 
-    def correct_trades(self, symbol: str, trades: GoodTrades, gone: IntArray, gaps: Sequence[Gap]) -> None:
+    def correct_trades(self, symbol: str, trades: Sequence[GoodTrades], gone: IntArray, gaps: Sequence[Gap]) -> None:
         """Put trades in place of those of their ids, take away those called `gone`, write gaps: all of it or nothing.
 
         What was put before must be flushed. To be called in a thread: sealed files are written anew.
@@ -160,9 +160,9 @@ class Store:
         Raises:
             StoreUnavailable: after close, or when the tape cannot be read or written.
         """
-        symbol_id, ids = self.symbols.index(symbol), np.concatenate([trades.id, gone])
+        ids = np.concatenate([*(batch.id for batch in trades), gone])
         if len(ids):
-            self._days.correct(Correction(reads.TRADES, symbol_id, 0, ids, trades, gaps))
+            self._days.correct(Correction(reads.TRADES, self.symbols.index(symbol), 0, ids, trades, gaps))
 
     def remove_bars(self, symbol: str, interval: Interval, opens_ms: IntArray) -> None:
         """Take away the bars of these open times, but for uploads; as `correct_trades`."""
@@ -170,12 +170,7 @@ class Store:
             self._days.correct(Correction(reads.BARS, self.symbols.index(symbol), interval.ms, opens_ms))
 
     def count_trades(self, symbol: str, from_id: int, to_id: int) -> int:
-        """How many trades there are of a half-open range of ids; most of it is known without reading sealed files.
-
-        Raises:
-            UnknownName: when the tape has never seen the symbol.
-            StoreUnavailable: after close, or when the disk fails.
-        """
+        """How many trades there are of a half-open range of ids; most of it is known without reading sealed files."""
         symbol_id, vault = self.symbols.index(symbol), self._days.vault
         return self._database.read(lambda cursor: reads.read_count(cursor, vault, symbol_id, from_id, to_id))
 

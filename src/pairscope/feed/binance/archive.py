@@ -123,14 +123,17 @@ def day_ms(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
 
 
-def find_archives(paths: Iterable[Path], refused: list[ArchiveError] | None = None) -> list[ArchiveFile]:
+def find_archives(
+    paths: Iterable[Path], refused: list[ArchiveError] | None = None, *, later_first: bool = False
+) -> list[ArchiveFile]:
     """The official files among these paths and in these folders, newest period first; of a zip and its CSV the zip.
 
-    Newest first, because then no hole opens between what is there already and what is coming. Files of one name in
-    several folders are all of them considered, in the order of the paths.
+    Newest first, because then no hole opens between what is there already and what is coming. Files whose periods
+    overlap (a day and its month, or one name in several folders) come in the order of the paths.
 
     Args:
         refused: takes an error for each official file that is of another market or kind.
+        later_first: of files whose periods overlap, those of later paths come first.
 
     Raises:
         ArchiveError: for a path that is not there, a file that is not called like an official one, or nothing found.
@@ -156,7 +159,25 @@ def find_archives(paths: Iterable[Path], refused: list[ArchiveError] | None = No
             f"no official files in {', '.join(str(path) for path in paths)}",
             cure="they are called like BTCUSDT-aggTrades-2024-08-08.zip",
         )
-    return sorted(found.values(), key=lambda file: (file.symbol, file.kind, -file.to_ms, file.name))
+    return _ordered(list(found.values()), later_first)
+
+
+def _ordered(files: list[ArchiveFile], later_first: bool) -> list[ArchiveFile]:
+    """Files by symbol and kind, newest period first, and in the order they came where periods overlap."""
+    place = {id(file): -i if later_first else i for i, file in enumerate(files)}
+    in_turn = sorted(files, key=lambda file: (file.symbol, file.kind, file.interval or 0, -file.to_ms))
+    groups: list[list[ArchiveFile]] = []
+    for file in in_turn:
+        same = groups and (file.symbol, file.kind, file.interval) == _what(groups[-1][0])
+        if same and file.to_ms > min(other.from_ms for other in groups[-1]):
+            groups[-1].append(file)
+        else:
+            groups.append([file])
+    return [file for group in groups for file in sorted(group, key=lambda file: place[id(file)])]
+
+
+def _what(file: ArchiveFile) -> tuple[str, ArchiveKind, Interval | None]:
+    return file.symbol, file.kind, file.interval
 
 
 def _considered(path: Path, refused: list[ArchiveError]) -> ArchiveFile | None:
