@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pairscope.app import System, opened
+from pairscope.app import System, clear_replayed, opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.settings import Settings
@@ -172,3 +172,16 @@ async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> 
             budget = system.rest.budget
             assert (budget.limit, budget.own_limit) == (600, 300)
             assert budget.used == 2, "the questions of the start are counted"
+
+
+def test_a_replay_that_was_played_to_its_end_leaves_nothing_of_its_tape_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "tape.duckdb"
+    sealed = tmp_path / "tape.days" / "trades" / "1.parquet"
+    sealed.parent.mkdir(parents=True)
+    for file in (path, sealed, tmp_path / "tape.duckdb.wal"):
+        file.write_bytes(b"x")
+    clear_replayed(path)
+    assert sealed.exists()
+    (tmp_path / "tape.duckdb.replayed").touch()
+    clear_replayed(path)
+    assert list(tmp_path.iterdir()) == []

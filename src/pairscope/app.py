@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -45,6 +46,7 @@ from pairscope.live.state import Live
 from pairscope.live.watching import Watching
 from pairscope.live.watchlist import WatchList
 from pairscope.store.tape import Store
+from pairscope.store.vault import days_folder
 
 log = structlog.get_logger()
 
@@ -60,6 +62,7 @@ def clear_replayed(path: Path) -> None:
     """A replay that was played to its end starts over: the recording still holds everything its tape held."""
     marker = path.with_name(f"{path.name}.{REPLAYED}")
     if marker.exists():
+        shutil.rmtree(days_folder(path), ignore_errors=True)  # before the file that lists them, the mark last
         for old in (path, path.with_name(f"{path.name}.wal"), marker):
             old.unlink(missing_ok=True)
 
@@ -235,6 +238,7 @@ class System:
     def _care(self, at_ms: int) -> None:
         self.store.seal(at_ms)
         self.store.retain(at_ms)
+        self.store.make_room(at_ms)
         self.store.sweep()
 
     def _ids_lost(self, gaps: Sequence[Gap]) -> None:
@@ -335,6 +339,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         keep_data_days=settings.keep_data_days,
         keep_bar_days=settings.keep_bar_days,
         keep_imported_days=settings.keep_imported_days,
+        most_disk_bytes=None if settings.most_disk_gb is None else round(settings.most_disk_gb * 1e9),
     )
     store = await opened_apart(opening, Store.close)
     try:

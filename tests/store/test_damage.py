@@ -324,9 +324,13 @@ async def test_the_whole_folder_missing_is_refused_and_an_empty_one_is_consent(
 async def test_files_of_another_tape_are_set_aside_and_never_deleted(
     sealed: Store, open_store: OpenStore, day_trades: DayTrades
 ) -> None:
-    """The file of the tape was lost and begun anew beside its sealed days."""
+    """The file of the tape was lost and begun anew, and its sealed days were put beside the new one."""
     sealed.close()
     sealed.path.unlink()
+    days = sealed.path.with_suffix(".days")
+    aside = days.rename(days.with_name("aside"))
+    open_store().close()
+    aside.rename(days)
     store = open_store()
     assert store.days() == []
     await put(store, day_trades(0, 0, 10), day_trades(1, 10, 1, hours=(2, 3)))

@@ -159,6 +159,25 @@ def test_a_truncated_file_is_named_as_damage(kept: float, open_store: OpenStore,
     assert "is damaged" in refusal(open_store).message
 
 
+@pytest.mark.parametrize("length", [None, 0, 4_096])
+def test_sealed_days_without_their_file_are_never_taken_for_a_new_tape(
+    length: int | None, open_store: OpenStore, path: Path
+) -> None:
+    open_store().close()
+    sealed = path.with_suffix(".days") / "trades" / "date=2024-10-04" / "symbol=BTCUSDT" / "1.parquet"
+    sealed.parent.mkdir(parents=True)
+    sealed.write_bytes(b"sealed")
+    head = path.read_bytes()[: length or 0]
+    path.unlink()
+    if length is not None:
+        path.write_bytes(head)
+    error = refusal(open_store)
+    assert "its sealed days tape.days are there" in error.message
+    assert "move tape.days away" in (error.cure or "")
+    assert sealed.read_bytes() == b"sealed"
+    assert (path.read_bytes() if path.exists() else None) == (None if length is None else head)
+
+
 @pytest.mark.parametrize("size", [0, 4_096, 8_192])
 def test_a_file_whose_making_was_cut_short_is_made_again(size: int, open_store: OpenStore, path: Path) -> None:
     damaged_copy(path, open_store, lambda content: content[:size])

@@ -90,6 +90,10 @@ export interface DiskStatus {
   free_bytes: number;
   sealed_days: number;
   quarantined: string[];
+  damaged_logs: string[];
+  used_bytes: number | null;
+  most_bytes: number | null;
+  let_go: string[];
   keep_data_days: number;
   keep_bar_days: number;
   keep_imported_days: number | null;

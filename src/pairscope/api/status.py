@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 import psutil
 
@@ -24,8 +25,10 @@ from pairscope.live.archive_fill import ArchiveCounters, ArchiveFill
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
+from pairscope.store.log_file import kept_logs
 from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_tape
 from pairscope.store.retention import ImportedShare
+from pairscope.store.room import LetGo, Room
 from pairscope.store.tape import Store
 
 MOST_BARS = 5_000
@@ -101,7 +104,7 @@ class StatusBoard:
             loop=self._loop(),
             memory_bytes=psutil.Process().memory_info().rss,
             source=self._source_status(),
-            notices=self._standing.notices(),
+            notices=[*self._standing.notices(), *_room_notices(self._store.room())],
             feed=self._feed(),
             exchange=self._standing.status(),
             store=self._store_status(),
@@ -202,7 +205,7 @@ class StatusBoard:
         )
 
     def _disk_status(self) -> wire.DiskStatus:
-        use = self._store.disk_use()
+        use, room = self._store.disk_use(), self._store.room()
         return wire.DiskStatus(
             open_bytes=use.open_bytes,
             trades_bytes=use.trades_bytes,
@@ -210,6 +213,10 @@ class StatusBoard:
             free_bytes=use.free_bytes,
             sealed_days=len({part.day_ms for part in self._store.days() if part.kind == "trades"}),
             quarantined=[f"{part}: {part.damage}" for part in self._store.quarantined()],
+            damaged_logs=[file.name for file in kept_logs(self._store.path)],
+            used_bytes=room.used_bytes,
+            most_bytes=room.limit_bytes,
+            let_go=[_let_go(day) for day in reversed(room.let_go)],
             keep_data_days=self._settings.keep_data_days,
             keep_bar_days=self._settings.keep_bar_days,
             keep_imported_days=self._settings.keep_imported_days,
@@ -301,6 +308,22 @@ class StatusBoard:
             price_decimals=decimals(tick_size),
             step_size=instrument.step_size if instrument else 0.001,
         )
+
+
+def _let_go(day: LetGo) -> str:
+    at = datetime.fromtimestamp(day.at_ms / 1_000, UTC)
+    return f"{day.kind} of {day.day}, {day.file_bytes:,} bytes, on {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _room_notices(room: Room) -> list[str]:
+    """What people should know of the bound on the disk."""
+    if room.limit_bytes is None or room.used_bytes is None or not room.is_near:
+        return []
+    used_gb, most_gb = room.used_bytes / 1e9, room.limit_bytes / 1e9
+    figures = f"The tape takes {used_gb:,.3f} GB of the {most_gb:,.3f} GB it may (most_disk_gb)"
+    if room.is_over:
+        return [f"{figures}, and only imported days and those not sealed yet are left: raise the bound, or make room."]
+    return [f"{figures}: when they are full, the oldest sealed live days are deleted, trades before bars."]
 
 
 def decimals(step: float) -> int:

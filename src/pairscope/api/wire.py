@@ -479,6 +479,10 @@ class DiskStatus(Wire, frozen=True, kw_only=True):
     free_bytes: int
     sealed_days: int
     quarantined: list[str]  # damaged files, moved aside
+    damaged_logs: list[str]  # of the open file, set aside
+    used_bytes: int | None  # all of the tape, against its bound; null before the first look
+    most_bytes: int | None  # that it may take; null: no bound
+    let_go: list[str]  # days that made room, the newest first
     keep_data_days: int
     keep_bar_days: int
     keep_imported_days: int | None  # of days with anything imported or uploaded; null: for ever

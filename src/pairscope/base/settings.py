@@ -94,6 +94,10 @@ class Settings(BaseModel):
         None, description="days that days with anything imported or uploaded are kept, if more; left out: for ever"
     )
 
+    most_disk_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        None, description="GB (10^9 bytes) the tape may take; at that the oldest sealed live days go first"
+    )
+
     metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
     window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = Field(
         300, description="length of the window of a metric: bars, or a duration such as 5m"

@@ -21,6 +21,7 @@ from pairscope.store.disk import Disk
 from pairscope.store.imported import Imported
 from pairscope.store.parts import Cursor, Part, damaged_parts, given_numbers, select_parts
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport, Retention
+from pairscope.store.room import Room, RoomKeeper
 from pairscope.store.sealing import Sealer, SealReport
 from pairscope.store.vault import Vault, days_folder
 from pairscope.store.writer import Writer
@@ -70,6 +71,7 @@ class Days:
         symbols: SymbolTable,
         clock: Clock,
         keep: KeepDays,
+        most_bytes: int | None,
     ) -> None:
         self.vault = vault
         self._path = path
@@ -79,6 +81,7 @@ class Days:
         self._corrector = Corrector(database, writer, vault)
         self._imported = Imported(path, database, vault, symbols)
         self._retention = Retention(database, writer, vault, keep, self._imported, symbols, lambda: now_ms(clock))
+        self._room = RoomKeeper(path, database, self._retention, most_bytes)
         self._one_at_a_time = threading.Lock()
         self._tidy = False
         self._swept = 0
@@ -114,6 +117,18 @@ class Days:
     def retain(self, now_ms: int) -> RetainReport | None:
         with self._caring():
             return self._retention.retain(now_ms)
+
+    def make_room(self, now_ms: int) -> None:
+        with self._caring():
+            self._room.keep(self.used_bytes(), now_ms)
+
+    @property
+    def room(self) -> Room:
+        return self._room.room
+
+    def used_bytes(self) -> int:
+        """All that a tape takes on the disk, its small files and logs that were set aside included."""
+        return self.disk_use().total_bytes + folder.beside_bytes(self._path)
 
     def imported(self) -> list[ImportedShare] | None:
         return self._retention.shares()

@@ -6,6 +6,8 @@ second one can say how to reach the first.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
 import re
@@ -21,6 +23,7 @@ from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 from pairscope.store import log_file
 from pairscope.store.log_file import LogState
+from pairscope.store.vault import days_folder
 
 log = structlog.get_logger()
 
@@ -73,6 +76,7 @@ def open_file(path: Path, connect: Connect, config: Config) -> OpenedFile:
     _make_folder(path)
     state = log_file.read_log(path)
     _refuse_log_without_file(path, state)
+    _refuse_days_without_file(path)
     try:
         opened = _opened_with(path, connect, config, state)
         if state is not None and opened.kept_log is None:
@@ -92,6 +96,17 @@ def _refuse_log_without_file(path: Path, state: LogState | None) -> None:
         raise DataFolderError(
             f"the tape {path} {what}, and its log {log_file.log_path(path).name} is there",
             cure=f"put the file back beside its log; to begin a new tape, move the log away, or {_ELSEWHERE}",
+        )
+
+
+def _refuse_days_without_file(path: Path) -> None:
+    """A new file knows nothing of the sealed days beside it."""
+    days = days_folder(path)
+    if (not path.exists() or _is_unborn(path)) and any(days.glob("*/date=*/symbol=*/*.parquet")):
+        what = "is empty" if path.exists() else "is missing"
+        raise DataFolderError(
+            f"the tape {path} {what}, and its sealed days {days.name} are there",
+            cure=f"put the file back beside them; to begin a new tape, move {days.name} away, or {_ELSEWHERE}",
         )
 
 
@@ -245,6 +260,16 @@ def size_bytes(path: Path) -> int:
             total += file.stat().st_size
         except FileNotFoundError:  # the log comes and goes
             continue
+    return total
+
+
+def beside_bytes(path: Path) -> int:
+    """Bytes of the small files beside a tape, and of logs that were set aside."""
+    total = 0
+    for file in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        if file.name != f"{path.name}.wal":
+            with contextlib.suppress(OSError):  # it comes and goes
+                total += file.stat().st_size if file.is_file() else 0
     return total
 
 

@@ -25,6 +25,7 @@ from pairscope.store.folder import Connect
 from pairscope.store.holdings import Holding, read_holdings
 from pairscope.store.parts import Part, PartKind, select_parts
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
+from pairscope.store.room import Room
 from pairscope.store.schema import prepare
 from pairscope.store.sealing import SealReport
 from pairscope.store.writer import Writer
@@ -83,6 +84,7 @@ class Store:
         keep_data_days: int = 7,
         keep_bar_days: int = 365,
         keep_imported_days: int | None = None,
+        most_disk_bytes: int | None = None,
         connect: Connect = folder.connect,
         disk: Disk | None = None,
     ) -> Store:
@@ -109,7 +111,7 @@ class Store:
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
         keep = KeepDays(trades=keep_data_days, bars=keep_bar_days, imported=keep_imported_days)
-        days = Days(path, database, writer, vault, state.symbols, clock, keep)
+        days = Days(path, database, writer, vault, state.symbols, clock, keep, most_disk_bytes)
         writer.start()
         days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))
@@ -313,6 +315,18 @@ class Store:
             StoreUnavailable: after close, or when the tape cannot be read or written; nothing is changed then.
         """
         return self._days.retain(now_ms)
+
+    def make_room(self, now_ms: int) -> None:
+        """Let the oldest sealed live days go while the tape takes more of the disk than `most_disk_bytes`.
+
+        Raises:
+            StoreUnavailable: after close, or when the tape cannot be read or written; nothing is changed then.
+        """
+        self._days.make_room(now_ms)
+
+    def room(self) -> Room:
+        """How the tape stands to its bound on the disk, as `make_room` last saw it; cheap."""
+        return self._days.room
 
     def imported(self) -> list[ImportedShare] | None:
         """What was imported of each symbol, and when it may go; None until most sealed files were looked at.

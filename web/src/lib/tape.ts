@@ -1,6 +1,6 @@
 // What the tape holds and what it lacks, in words. Pure.
 
-import type { BackfillStatus, TapeGap, TapeSymbol } from "../api.gen";
+import type { BackfillStatus, DiskStatus, TapeGap, TapeSymbol } from "../api.gen";
 import { age, DASH, fixed, milliseconds } from "./format";
 import { clock, dateTime } from "./time";
 
@@ -94,6 +94,10 @@ export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_m
   }
   return OBSTACLES[gap.obstacle] ?? plain(gap.obstacle);
 }
+
+/** Whether the tape has filled nine tenths of what it may take. */
+export const isNear = ({ used_bytes, most_bytes }: Pick<DiskStatus, "used_bytes" | "most_bytes">): boolean =>
+  used_bytes !== null && most_bytes !== null && used_bytes >= 0.9 * most_bytes;
 
 /** How long something stays on the tape. */
 export const keptWords = (days: number | null): string => (days === null ? "for ever" : plural(days, "day"));

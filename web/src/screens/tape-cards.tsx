@@ -2,7 +2,7 @@
 
 import type { BackfillStatus, DiskStatus } from "../api.gen";
 import { bytes, fixed } from "../lib/format";
-import { damage, keptWords, weightParts } from "../lib/tape";
+import { damage, isNear, keptWords, weightParts } from "../lib/tape";
 import { clock } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
@@ -82,6 +82,15 @@ export function DiskCard({ disk }: { disk: DiskStatus }) {
         ["bars", bytes(disk.bars_bytes)],
         ["free", bytes(disk.free_bytes)],
         ["sealed days", fixed(disk.sealed_days, 0)],
+        ...(disk.most_bytes === null
+          ? []
+          : [
+              [
+                "all, of its bound",
+                `${bytes(disk.used_bytes)} of ${bytes(disk.most_bytes)}`,
+                isNear(disk),
+              ] satisfies Row,
+            ]),
         ["trades are kept", keptWords(disk.keep_data_days)],
         ["bars are kept", keptWords(disk.keep_bar_days)],
         ["imports are kept", keptWords(disk.keep_imported_days)],
@@ -93,7 +102,25 @@ export function DiskCard({ disk }: { disk: DiskStatus }) {
       ]}
     >
       {disk.quarantined.length ? <Quarantine lines={disk.quarantined} /> : null}
+      <Lines label="Damaged logs, set aside" lines={disk.damaged_logs} />
+      <Lines label="Days that made room" lines={disk.let_go} />
     </Card>
+  );
+}
+
+function Lines({ label, lines }: { label: string; lines: readonly string[] }) {
+  if (lines.length === 0) return null;
+  return (
+    <div className="border-line border-t px-3 py-1.5">
+      <p className="text-dim">{label}</p>
+      <ul aria-label={label}>
+        {lines.map((line) => (
+          <li key={line} className="num whitespace-normal wrap-anywhere">
+            {line}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
