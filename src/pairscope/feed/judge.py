@@ -353,7 +353,7 @@ def _judge(
         else:
             verdict[i] = 0
             if known:
-                odd[i] = _oddities(price[i], size[i], steps[symbol], prices[symbol])
+                odd[i] = _oddities(price[i], size[i], symbol, steps, prices)
             unusual += odd[i] != 0
             continue
         unusual += 1
@@ -361,23 +361,23 @@ def _judge(
 
 
 @kernel
-def _oddities(price: float, size: float, steps: FloatArray, prices: FloatArray) -> int:
+def _oddities(price: float, size: float, symbol: int, steps: FloatArray, prices: FloatArray) -> int:
     odd = 0
-    if steps[0] > 0 and _is_off(price, steps[0]):
+    if steps[symbol, 0] > 0 and _is_off(price, steps[symbol, 0]):
         odd |= 1
-    if steps[1] > 0 and _is_off(size, steps[1]):
+    if steps[symbol, 1] > 0 and _is_off(size, steps[symbol, 1]):
         odd |= 2
-    if _is_far(price, prices[0]) and (prices[1] == 0.0 or _is_far(price, prices[1])):
-        prices[1] = price  # believed when the next says the same
+    if _is_far(price, prices[symbol, 0]) and (prices[symbol, 1] == 0.0 or _is_far(price, prices[symbol, 1])):
+        prices[symbol, 1] = price  # believed when the next says the same
         return odd | 4
-    prices[0] = price
-    prices[1] = 0.0
+    prices[symbol, 0] = price
+    prices[symbol, 1] = 0.0
     return odd
 
 
 @kernel
 def _is_far(price: float, other: float) -> bool:
-    return other > 0 and not other / JUMP <= price <= other * JUMP
+    return other > 0 and not (other <= price * JUMP and price <= other * JUMP)
 
 
 @kernel

@@ -59,7 +59,7 @@ def _symbols() -> None:
 
 
 def _judged() -> None:
-    Judge(SymbolTable(["A"]), lambda: _LAST_MS).judge(Rows(_trades()))
+    Judge(SymbolTable(["A"]), lambda: _LAST_MS).judge(Rows(_trades()), count=False)
 
 
 def _pairs() -> None:
