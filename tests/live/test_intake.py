@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from pairscope.bars.builder import build_bars
-from pairscope.base.clock import SystemClock
+from pairscope.base.clock import SystemClock, now_ms
+from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, TradeBatch, TradeKind
+from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, Continuity, Cut, TradeBatch, TradeKind
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
@@ -382,3 +383,55 @@ async def test_verify_finds_a_partial_bar_that_claims_to_be_whole(tmp_path: Path
         await here.store.flushed()
         (told,) = verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told
         assert "continuity 0 instead of 3" in told
+
+
+def official(store: Store, symbol: str, first_ms: int, closes: Sequence[float]) -> BarArray:
+    """Bars of a minute as an import puts them."""
+    bars = np.zeros(len(closes), BAR)
+    bars["symbol_id"], bars["interval_ms"] = store.symbols.add(symbol), MINUTE.ms
+    bars["open_time_ms"] = first_ms + np.arange(len(closes)) * MINUTE.ms
+    for name in ("open", "high", "low", "close"):
+        bars[name] = closes
+    bars["volume"] = bars["trades"] = 1
+    bars["quote_volume"] = closes
+    bars["source"], bars["status"], bars["continuity"] = BarSource.IMPORT, BarStatus.CLOSED, Continuity.UNPROVED
+    return bars
+
+
+async def test_now_is_the_newest_bar_where_a_tape_has_no_trade(tmp_path: Path) -> None:
+    path, first_ms = tmp_path / "tape.duckdb", 1_746_057_600_000
+    closes = 100 + np.sin(np.arange(600.0))
+    async with room(path, ["BTCUSDT", "ETHUSDT"]) as here:
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            here.store.put_bars(official(here.store, symbol, first_ms, closes.tolist()))
+        await here.store.flushed()
+    async with room(path, ["BTCUSDT", "ETHUSDT"]) as here:
+        assert here.book.newest_open_ms(MINUTE) == first_ms + 599 * MINUTE.ms
+        assert here.live.symbol_metrics("BTCUSDT", MINUTE, 60)["sma"].value is not None
+        fives = here.shown("ETHUSDT", Interval.parse("5m"))
+        assert len(fives) == 120  # made of the minutes, as nothing else is there
+        assert fives["close"][-1] == closes[-1]
+        here.take(trades([1], [first_ms + 700 * MINUTE.ms]))
+        assert here.book.newest_open_ms(MINUTE) == first_ms + 700 * MINUTE.ms
+
+
+async def test_bars_after_the_newest_trade_are_shown_and_a_time_to_come_is_never_now(tmp_path: Path) -> None:
+    path, first_ms = tmp_path / "tape.duckdb", now_ms(SystemClock()) // 60_000 * 60_000 - 3_600_000
+    async with room(path, ["BTCUSDT"]) as here:
+        here.take(trades([1, 2], [first_ms, first_ms + 1_000]))
+        here.store.put_bars(official(here.store, "BTCUSDT", first_ms + MINUTE.ms, [101.0] * 90))
+        await here.store.flushed()
+    async with room(path, ["BTCUSDT"]) as here:
+        assert len(here.shown("BTCUSDT", MINUTE)) == 91
+        assert here.book.exchange_ms <= now_ms(SystemClock())
+
+
+async def test_errors_name_times_as_people_write_them(tmp_path: Path) -> None:
+    async with room(tmp_path / "tape.duckdb", ["BTCUSDT"]) as here:
+        with pytest.raises(
+            RequestError, match=r"from \(2025-05-02T00:00:00Z\) is not before to \(2025-05-01T00:00:00Z\)"
+        ):
+            await here.live.history("BTCUSDT", MINUTE, 1_746_144_000_000, 1_746_057_600_000, 10)
+        with pytest.raises(RequestError, match=r"nothing yet of 2025-05-01T00:00:00Z") as told:
+            await here.live.span(["BTCUSDT"], MINUTE, 20, 1_746_057_600_000, None, 10)
+        assert "no bar at all" in str(told.value.cure)

@@ -170,7 +170,10 @@ class RequestError(PairscopeError):
     meanings: ClassVar[Meanings] = {
         "bad_request": ("a request that contradicts itself or lacks something", "the cure says what to give"),
         "bad_parameter": ("a value that a parameter cannot have", "the cure gives the bounds, choices or form"),
-        "bad_range": ("a time range that ends before it begins", "swap `from` and `to`, or leave one out"),
+        "bad_range": (
+            "a time range that ends before it begins, or begins after all there is",
+            "swap `from` and `to`, or leave one out",
+        ),
         "bad_window": ("a window with too few or too many bars", "the cure gives the bounds"),
         "bad_period": ("a period of no bars", "give at least 1 bar"),
         "bad_lag": ("a lag that a test cannot have", "the cure gives the bounds"),

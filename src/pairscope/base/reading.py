@@ -159,6 +159,16 @@ def _of_calendar(text: str) -> int | None:
     return math.ceil((seconds + fraction) * 1_000)
 
 
+def utc_text(at_ms: int) -> str:
+    """A time for people, which `read_time_ms` reads too.
+
+    >>> utc_text(1723075200000), utc_text(1723075200250)
+    ('2024-08-08T00:00:00Z', '2024-08-08T00:00:00.250Z')
+    """
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    return at.isoformat(timespec="milliseconds" if at_ms % 1_000 else "seconds").replace("+00:00", "Z")
+
+
 def _zone(sign: str | None, hours: str | None, minutes: str | None) -> timezone:
     if sign is None or hours is None or minutes is None:
         return UTC

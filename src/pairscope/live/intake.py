@@ -21,6 +21,7 @@ import structlog
 
 from pairscope.bars.builder import build_bars
 from pairscope.bars.cuts import cut_by_gaps, ends_with_the_day, settle
+from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
@@ -35,6 +36,7 @@ from pairscope.store.tape import Store
 
 log = structlog.get_logger()
 
+MOST_MERGED = 200_000  # stored bars read at once to make coarser ones
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
 LATE_MS = 300_000  # a bar that ended so long before a kill has all its trades, but for those of holes
 RETRY_S = 1.0
@@ -375,6 +377,7 @@ class Intake:
                 self._open(self._tracker.restore(symbol_id, *head, holes), trades=0)
                 filled_ms = self._close_filled(symbol, holes)
                 self._restore_bars(symbol_id, symbol, head[1], filled_ms)
+            self._restore_official(symbol_id, symbol, heads.get(symbol_id, (-1, 0))[1])
         for symbol_id in range(len(self._live.symbols)):  # a stop came before the end of what is open
             self.cut(symbol_id)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
@@ -415,6 +418,21 @@ class Intake:
         self._late.update(item for item in filled if item[2] < starts[item[1]])
         if self._late:
             self._unsettled.set()
+
+    def _restore_official(self, symbol_id: int, symbol: str, time_ms: int) -> None:
+        """Bars that came as bars, and reach beyond the newest trade: where there is no trade, they tell what is now."""
+        held = self._store.intervals(symbol)
+        for interval in self._book.intervals:
+            base = max((each for each in held if interval.ms % each.ms == 0), key=lambda each: each.ms, default=None)
+            if base is None:
+                continue
+            most = min(self._book.capacity * (interval.ms // base.ms), MOST_MERGED)
+            stored = self._store.bars(symbol, base, from_ms=time_ms + 1, limit=most, newest=True)
+            later = stored if base == interval else merge_bars(stored, interval)
+            if len(later):
+                self._book.put(later)
+                end_ms = int(later["open_time_ms"][-1]) + interval.ms
+                self._book.resume(min(end_ms - 1, now_ms(self._clock)))
 
 
 def runs(times: IntArray, step: int, longest: int) -> list[IntArray]:

@@ -13,7 +13,7 @@ from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, SymbolTable
-from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
 from pairscope.live.book import BarBook
 from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
 from pairscope.live.windows import (
@@ -168,6 +168,12 @@ class Live:
             return self.newest(symbols, interval, window, limit)
         _check_range(from_ms, to_ms)
         newest_ms = interval.floor(self._book.exchange_ms)
+        if from_ms is not None and from_ms > newest_ms + interval.ms:
+            raise RequestError(
+                f"there is nothing yet of {utc_text(from_ms)} and later",
+                cure=f"the newest bars are of {utc_text(newest_ms)}" if newest_ms else "there is no bar at all yet",
+                code="bad_range",
+            )
         last_ms = newest_ms if to_ms is None else min(newest_ms, interval.floor(to_ms - 1))
         first_ms = last_ms - (limit - 1) * interval.ms
         if from_ms is not None:
@@ -241,5 +247,7 @@ def check_window(window: int) -> None:
 def _check_range(from_ms: int | None, to_ms: int | None) -> None:
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
         raise RequestError(
-            f"from ({from_ms}) is not before to ({to_ms})", cure="swap them, or leave one out", code="bad_range"
+            f"from ({utc_text(from_ms)}) is not before to ({utc_text(to_ms)})",
+            cure="swap them, or leave one out",
+            code="bad_range",
         )
