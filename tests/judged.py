@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pairscope.base.clock import Clock, SystemClock, now_ms
+from pairscope.base.clock import Clock, SystemClock
+from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import BoolArray, SymbolTable, TradeBatch
+from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal
 
 
@@ -23,4 +25,8 @@ def good(trades: TradeBatch) -> GoodTrades:
 def judge(symbols: SymbolTable | None = None, clock: Clock | None = None) -> Judge:
     """A judge that knows nothing of listings."""
     known = clock or SystemClock()
-    return Judge(symbols if symbols is not None else SymbolTable(), lambda: now_ms(known))
+    return Judge(symbols if symbols is not None else SymbolTable(), ClockCheck(_nobody, known).latest_ms)
+
+
+async def _nobody() -> int:
+    raise FeedUnavailable("nobody was asked")

@@ -79,7 +79,8 @@ class System:
         for symbol in watched.symbols:
             store.symbols.add(symbol)
         self.tracker = ContinuityTracker(store.symbols)
-        self.judge = Judge(store.symbols, source.now_ms)
+        is_replay = source.plan.kind == "replay"
+        self.judge = Judge(store.symbols, source.now_ms if is_replay else self._exchange_ms)
         if plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(source.instruments.values())
         self.book = BarBook(settings.interval_list(), settings.history_bars)
@@ -219,6 +220,9 @@ class System:
                 cure="raise most_pairs, or name pairs; others are computed when somebody looks at them",
             )
 
+    def _exchange_ms(self) -> int:
+        return self.clock_check.latest_ms()
+
     def _may_store(self) -> bool:
         return self.store.counters().error is None
 
@@ -291,6 +295,7 @@ class System:
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.kind != "replay":
+                await self.clock_check.measure()  # before the first trade is judged by its time
                 tasks.create_task(self.clock_check.run(), name="clock")
                 tasks.create_task(self.watching.look_for_ever(), name="listing")
             if self._by_id:

@@ -199,7 +199,7 @@ async def test_symbols_that_no_tape_has_cannot_be_verified(tmp_path: Path) -> No
 def test_official_klines_are_compared(tmp_path: Path) -> None:
     place = ("--data-dir", str(tmp_path / "data"))
     assert pairscope("import", str(official(tmp_path / "files")), *place).returncode == 0
-    bar = f"{START_MS + 60_000},1,9,1,2,5.5,{START_MS + 119_999},60.5,3,2.5,27.5,0"
+    bar = f"{START_MS + 60_000},1,9,1,2,5.5,{START_MS + 119_999},40.5,3,2.5,17.5,0"
     klines = write_zip(tmp_path / "BTCUSDT-1m-2024-08-08.zip", [bar], None)
     done = pairscope("verify", *place, "--klines", str(klines))
     assert done.returncode == 1, done.stderr

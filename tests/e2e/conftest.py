@@ -57,6 +57,11 @@ class Server:
             )
         self._wait_until_trading()
 
+    def _ask(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=EVENT_S) as answer:
+            told: bytes = answer.read()
+            return told
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -69,8 +74,8 @@ class Server:
             assert self._process is not None
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=EVENT_S) as answer:
-                if b'"ok"' in answer.read():
+            with contextlib.suppress(OSError):
+                if b'"ok"' in self._ask("/health") and b'"preparing":[]' in self._ask("/status"):
                     return
             time.sleep(0.1)
         self.kill()

@@ -136,6 +136,14 @@ class FeedUnavailable(PairscopeError):
             "an answer that is not the exchange's",
             "a hotel's login page or a firewall may answer in its place: open its address in a browser",
         ),
+        "asked_to_wait": (
+            "the exchange has said after what time it may be asked again",
+            "wait: nothing is asked before that, and the System screen shows it",
+        ),
+        "connections_used_up": (
+            "the exchange allows 300 new connections in 5 minutes, and so many were made",
+            "wait: it goes on by itself; many restarts in a row cause this",
+        ),
         "http_403": ("a firewall of the exchange refuses this address", "wait, or use another network"),
         "http_418": ("this address is banned by the exchange for a while", "wait: nothing is asked before it is over"),
         "http_429": ("the exchange's limit of requests is used up", "wait: it goes on by itself"),

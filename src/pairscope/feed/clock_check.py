@@ -35,6 +35,17 @@ class ClockCheck:
         self._measured_ms: float | None = None
         self._base_ms = 0.0  # wall less monotonic time when it was measured
         self._told = False
+        self._start_ms, self._start_s = now_ms(clock), clock.monotonic_s()
+
+    def latest_ms(self) -> int:
+        """The time it may be at the exchange at the latest, whatever became of our own clock.
+
+        While nothing is known of the exchange's, ours counts, and once it was set back the time that passed since.
+        """
+        if self.offset_ms is not None:
+            return round(now_ms(self._clock) - self.offset_ms)
+        passed_ms = round((self._clock.monotonic_s() - self._start_s) * 1_000)
+        return max(now_ms(self._clock), self._start_ms + passed_ms)
 
     @property
     def offset_ms(self) -> float | None:
