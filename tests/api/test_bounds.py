@@ -1,0 +1,160 @@
+"""What the document says of a parameter is what the reader does, asked from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from pairscope.analytics import catalogue
+from pairscope.api.schema import openapi_document
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market, Serve
+
+Json = dict[str, Any]
+DIGITS = 1e-9  # beyond a bound of a number
+A_SECOND_MS = 1_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernels() -> None:
+    catalogue.warm_up()
+
+
+def operations() -> Iterator[tuple[str, Json]]:
+    for path, methods in openapi_document()["paths"].items():
+        if "get" in methods and path != "/ws":
+            yield path, methods["get"]
+
+
+def with_parameter(wanted: str) -> list[Any]:
+    """Every parameter whose schema, or a part of it, has a key."""
+    found = []
+    for path, operation in operations():
+        for parameter in operation["parameters"]:
+            for schema in parameter["schema"].get("anyOf", [parameter["schema"]]):
+                if wanted in schema:
+                    found.append(pytest.param(path, operation, parameter, schema, id=f"{path} {parameter['name']}"))
+    return found
+
+
+class Asker:
+    """Asks one address with its needed parameters and one more."""
+
+    def __init__(self, http: httpx.AsyncClient, path: str, operation: Json, name: str) -> None:
+        self._http = http
+        self._path = path
+        self._name = name
+        self._needed: dict[str, str] = {}
+        for one in operation["parameters"]:
+            if one["in"] == "path":
+                value = "1s" if one["name"] == "interval" else one["example"]
+                self._path = self._path.replace("{" + one["name"] + "}", value)
+            elif one["required"]:
+                self._needed[one["name"]] = str(one["example"])
+
+    async def ask(self, value: object = None) -> httpx.Response:
+        given = {} if value is None else {self._name: str(value)}
+        return await self._http.get(self._path, params=self._needed | given)
+
+    async def takes(self, value: object) -> None:
+        answer = await self.ask(value)
+        # One that is understood may be refused for its combination: as a range without bars, an answer too large.
+        refused = answer.json()["error"] if answer.status_code != 200 else {}
+        assert refused.get("code") in (None, "too_many_values", "bad_range"), f"{self._name}={value}: {answer.text}"
+
+    async def refuses(self, value: object) -> None:
+        answer = await self.ask(value)
+        assert answer.status_code == 422, f"{self._name}={value}: {answer.status_code} {answer.text[:200]}"
+        assert answer.json()["error"]["cure"]
+
+
+@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("minimum"))
+async def test_numbers_are_taken_up_to_the_documented_bounds_and_refused_beyond(
+    market: Market,
+    serve: Serve,
+    path: str,
+    operation: dict[str, Any],
+    parameter: dict[str, Any],
+    schema: dict[str, Any],
+) -> None:
+    step = 1 if schema["type"] == "integer" else DIGITS
+    async with serve(market.app()) as server:
+        asker = Asker(server.http, path, operation, parameter["name"])
+        for bound, beyond in ((schema["minimum"], -step), (schema["maximum"], step)):
+            await asker.takes(bound)
+            if bound + beyond not in _other_constants(parameter):
+                await asker.refuses(bound + beyond)
+        if schema["type"] == "integer":
+            await asker.refuses(schema["minimum"] + 0.5)
+
+
+def _other_constants(parameter: Json) -> list[Any]:
+    return [part["const"] for part in parameter["schema"].get("anyOf", []) if "const" in part]
+
+
+@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("enum"))
+async def test_each_documented_choice_is_taken_and_no_other(
+    market: Market,
+    serve: Serve,
+    path: str,
+    operation: dict[str, Any],
+    parameter: dict[str, Any],
+    schema: dict[str, Any],
+) -> None:
+    async with serve(market.app()) as server:
+        asker = Asker(server.http, path, operation, parameter["name"])
+        for choice in schema["enum"]:
+            await asker.takes(choice)
+        await asker.refuses(f"{schema['enum'][0]}_")
+
+
+@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("const"))
+async def test_documented_constants_are_taken(
+    market: Market,
+    serve: Serve,
+    path: str,
+    operation: dict[str, Any],
+    parameter: dict[str, Any],
+    schema: dict[str, Any],
+) -> None:
+    async with serve(market.app()) as server:
+        await Asker(server.http, path, operation, parameter["name"]).takes(schema["const"])
+
+
+@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("default"))
+async def test_without_a_parameter_its_documented_default_holds(
+    market: Market,
+    serve: Serve,
+    path: str,
+    operation: dict[str, Any],
+    parameter: dict[str, Any],
+    schema: dict[str, Any],
+) -> None:
+    market.trade(3_000 * A_SECOND_MS, burst_ms=3_000 * A_SECOND_MS)  # more rows than any default of limit
+    default = schema["default"]
+    async with serve(market.app()) as server:
+        asker = Asker(server.http, path, operation, parameter["name"])
+        spelled = {True: "true", False: "false"}.get(default, default) if isinstance(default, bool) else default
+        without, with_default = await asker.ask(), await asker.ask(spelled)
+        assert without.status_code == 200
+        assert without.json() == with_default.json()
+        if parameter["name"] == "limit":
+            assert (await asker.ask(default - 1)).json() != without.json()
+
+
+@pytest.mark.parametrize("window", ["60s", "5000s", "1m", "1h", "60S", "2", "5000"])
+async def test_durations_are_windows_up_to_the_same_bounds(market: Market, serve: Serve, window: str) -> None:
+    async with serve(market.app()) as server:
+        answer = await server.http.get("/analytics/BTCUSDT", params={"interval": "1s", "window": window})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("window", ["1s", "5001s", "2h", "1d", "1.5m", "0s", "-60s", "s"])
+async def test_durations_beyond_the_bounds_are_refused(market: Market, serve: Serve, window: str) -> None:
+    async with serve(market.app()) as server:
+        answer = await server.http.get("/analytics/BTCUSDT", params={"interval": "1s", "window": window})
+        assert answer.status_code == 422, answer.text
