@@ -489,17 +489,17 @@ export interface Unsubscribe {
   topic: string;
 }
 export interface Routes {
-  "GET /analytics": { path: undefined; query: { interval?: string; window?: number | string; }; body: undefined; ok: AnalyticsAnswer };
-  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; metrics?: string; tests?: boolean; from?: 0 | number | string; to?: 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
-  "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: number | string; metrics?: string; }; body: undefined; ok: SymbolAnswer };
-  "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: number | string; metrics?: string; from?: 0 | number | string; to?: 0 | number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
-  "GET /clustering": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; cut?: number; interval?: string; window?: number | string; to?: 0 | number | string; }; body: undefined; ok: Clustering };
+  "GET /analytics": { path: undefined; query: { interval?: string; window?: "" | number | string; }; body: undefined; ok: AnalyticsAnswer };
+  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; metrics?: string; tests?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
+  "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; }; body: undefined; ok: SymbolAnswer };
+  "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
+  "GET /clustering": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; cut?: number; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: Clustering };
   "GET /config": { path: undefined; query: undefined; body: undefined; ok: Config };
-  "GET /correlations": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; interval?: string; window?: number | string; to?: 0 | number | string; }; body: undefined; ok: CorrelationMatrix };
+  "GET /correlations": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: CorrelationMatrix };
   "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
-  "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: 0 | number | string; to?: 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
-  "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: 0 | number | string; to?: 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
+  "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
+  "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
   "GET /status": { path: undefined; query: undefined; body: undefined; ok: Status };
   "GET /status/tape": { path: undefined; query: undefined; body: undefined; ok: TapeStatus };
   "GET /symbols": { path: undefined; query: undefined; body: undefined; ok: string[] };

@@ -120,6 +120,8 @@ def _shape(schema: Json) -> str:
     """A schema in the words of a reader: list of number, number or null, name of a type."""
     if "$ref" in schema:
         return _link(_last(schema["$ref"]))
+    if "const" in schema:
+        return f"<code>{escape(str(schema['const']))}</code>" if schema["const"] != "" else "nothing"
     if "enum" in schema:
         return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
     if "anyOf" in schema:

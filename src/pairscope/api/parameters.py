@@ -12,8 +12,10 @@ from pairscope.live.study import CORRELATIONS_OF
 MOST_ROWS = 5000
 SOURCES = tuple(source.name.lower() for source in BarSource)
 
+_NOT_GIVEN = {"const": ""}  # a parameter without a value
 _TIME = {
     "anyOf": [
+        _NOT_GIVEN,
         {"const": 0},
         {"type": "integer", "minimum": FIRST_MS, "maximum": LAST_MS},
         {"type": "string", "format": "date-time"},
@@ -44,6 +46,7 @@ WINDOW = Parameter(
     " null. Without it, the window of the settings.",
     {
         "anyOf": [
+            _NOT_GIVEN,
             {"type": "integer", "minimum": SMALLEST_WINDOW, "maximum": LARGEST_WINDOW},
             {"type": "string", "pattern": "^[1-9][0-9]{0,5}[smhdSHD]$"},
         ]
