@@ -41,10 +41,12 @@ from pairscope.live.book import BarBook
 from pairscope.live.catching_up import CatchUp
 from pairscope.live.intake import Intake
 from pairscope.live.kernels import LIVE, Kernels
+from pairscope.live.looking import find_tape, plan_tape, refuse_to_watch, tape_source
 from pairscope.live.reaching_back import ReachBack
 from pairscope.live.state import Live
 from pairscope.live.watching import Watching
 from pairscope.live.watchlist import WatchList
+from pairscope.store.looking import LookedAt
 from pairscope.store.tape import Store
 from pairscope.store.vault import days_folder
 
@@ -86,9 +88,21 @@ class System:
         self.book = BarBook(settings.interval_list(), settings.history_bars)
         self.kernels = Kernels(ready=())
         self.pulse = Pulse(clock)
-        self.live = Live(symbols=store.symbols, book=self.book, pairs=watched.pairs, reader=store, kernels=self.kernels)
+        self.live = Live(
+            symbols=store.symbols,
+            book=self.book,
+            pairs=watched.pairs,
+            reader=store,
+            kernels=self.kernels,
+            is_over=plan.kind == "tape",
+        )
         self.intake = Intake(
-            store=store, tracker=self.tracker, judge=self.judge, book=self.book, live=self.live, clock=clock
+            store=store.unkept() if isinstance(store, LookedAt) else store,
+            tracker=self.tracker,
+            judge=self.judge,
+            book=self.book,
+            live=self.live,
+            clock=clock,
         )
         self.stream = TradeStream(
             base_url=source.ws_url,
@@ -180,8 +194,8 @@ class System:
             health=self.board.health,
             config=self.board.config,
             tape=self.board.tape,
-            watch=self.watching.add,
-            unwatch=self.watching.remove,
+            watch=self.watching.add if plan.kind != "tape" else refuse_to_watch,
+            unwatch=self.watching.remove if plan.kind != "tape" else refuse_to_watch,
             clock=clock,
         )
 
@@ -275,13 +289,26 @@ class System:
         self._loop = asyncio.get_running_loop()
         stop_watching = watch_compiles(self._found_compiling)
         try:
-            await self._run()
+            await (self._look() if self.source.plan.kind == "tape" else self._run())
         finally:
             stop_watching()
             self.intake.end()
 
     def _found_compiling(self, function: str) -> None:
         self._loop.call_soon_threadsafe(self.kernels.found_compiling, function)  # told in any thread
+
+    async def _look(self) -> None:
+        """Show what is on the tape: nothing is received, fetched, written or cared for."""
+        self.stream.health.become("off", now_ms(self._clock))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.pulse.run(), name="pulse")
+            await self.kernels.prepare(*LIVE)
+            self.intake.restore()
+            self.intake.end()
+            self.board.warm = True
+            self._tell_pairs()
+            tasks.create_task(self.kernels.prepare_later(), name="compile")
+            tasks.create_task(self.intake.revise_for_ever(), name="revise")
 
     async def _run(self) -> None:
         async with self.rest, self._site or contextlib.nullcontext(), asyncio.TaskGroup() as tasks:
@@ -329,6 +356,10 @@ class System:
 @contextlib.asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     """A system with its tape and its source open; both are closed again whatever happens."""
+    if settings.source == "tape":
+        async with _looked_at(settings, clock) as system:
+            yield system
+        return
     plan = await plan_source(settings, clock)
     path = settings.tape_path(plan.folder)
     if plan.kind == "replay":
@@ -357,6 +388,19 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         had = {store.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}
         async with open_source(plan, settings, clock, had) as source:
             yield System(settings, source, store, watched, clock)
+    finally:
+        await apart(store.close)
+
+
+@contextlib.asynccontextmanager
+async def _looked_at(settings: Settings, clock: Clock) -> AsyncIterator[System]:
+    look = partial(LookedAt.look, find_tape(settings), clock=clock, memory_limit_mb=DATABASE_MB)
+    store = await opened_apart(look, LookedAt.close)
+    try:
+        plan, settings = await asyncio.to_thread(plan_tape, settings, store)
+        pairs = plan.pairs if settings.pairs else ()
+        watched = WatchList(store.path, plan.symbols, pairs, settings.most_symbols, (), settings.most_pairs)
+        yield System(settings, tape_source(plan, clock), store, watched, clock)
     finally:
         await apart(store.close)
 

@@ -29,11 +29,13 @@ EXAMPLES = {
     "queue_rows": ("5000", 5000),
 }
 
+BESIDE = {"tape": ["--source", "tape"]}  # without which a setting is refused
+
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_has_a_flag_that_sets_it(name: str) -> None:
     text, value = EXAMPLES.get(name, ("37", 37))
-    arguments = ["run", flag_of(name), *([text] if text is not None else [])]
+    arguments = ["run", flag_of(name), *([text] if text is not None else []), *BESIDE.get(name, [])]
     parsed = vars(parser().parse_args(arguments))
     del parsed["command"]
     found = getattr(settings_from(parsed), name)

@@ -134,7 +134,7 @@ export interface ExchangeStatus {
   halted: Record<string, string>;
 }
 export interface FeedStatus {
-  state: "connecting" | "down" | "finished" | "live" | "stale";
+  state: "connecting" | "down" | "finished" | "live" | "off" | "stale";
   since_ms: number;
   connections: number;
   reconnects: number;
@@ -323,8 +323,8 @@ export interface RequestsStatus {
 }
 export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | Preparing | ErrorMessage;
 export interface SourceStatus {
-  kind: "live" | "replay" | "simulator";
-  requested: "auto" | "live" | "replay" | "simulator";
+  kind: "live" | "replay" | "simulator" | "tape";
+  requested: "auto" | "live" | "replay" | "simulator" | "tape";
   label: string;
   banner: string | null;
   reason: string | null;

@@ -290,7 +290,7 @@ class StatusBoard:
         gaps = self._tracker.open_gaps(symbol_id)
         return wire.SymbolStatus(
             symbol=symbol,
-            last_price=seen.price if seen else None,
+            last_price=seen.price if seen else self._last_close(symbol),
             last_trade_ms=seen.time_ms if seen else None,
             received_ms=seen.received_ns // 1_000_000 if seen else None,
             trades=seen.trades if seen else 0,
@@ -298,6 +298,14 @@ class StatusBoard:
             gaps_open=len(gaps),
             ids_missing=sum(gap.ids for gap in gaps),
         )
+
+    def _last_close(self, symbol: str) -> float | None:
+        """Of a tape that is looked at: there the newest bar tells the newest price."""
+        if self._plan.kind != "tape":
+            return None
+        lasts = [bars for each in self._live.intervals if len(bars := self._live.bars(symbol, each, 1))]
+        ends = [int((bars["open_time_ms"] + bars["interval_ms"])[0]) for bars in lasts]
+        return float(lasts[ends.index(max(ends))]["close"][0]) if lasts else None
 
     def _symbol_info(self, symbol: str) -> wire.SymbolInfo:
         instrument = self._watching.instruments.get(symbol)

@@ -266,8 +266,8 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
 
 
 class SourceStatus(Wire, frozen=True, kw_only=True):
-    kind: Literal["live", "simulator", "replay"]
-    requested: Literal["auto", "live", "simulator", "replay"]
+    kind: Literal["live", "simulator", "replay", "tape"]
+    requested: Literal["auto", "live", "simulator", "replay", "tape"]
     label: str  # what to call it on the page: "Binance USD-M Futures", "Simulated market", ...
     banner: str | None  # to be shown where nobody can miss it
     reason: str | None  # why auto fell back: unreachable, http_451, ...
@@ -276,7 +276,7 @@ class SourceStatus(Wire, frozen=True, kw_only=True):
 
 
 class FeedStatus(Wire, frozen=True, kw_only=True):
-    state: Literal["connecting", "live", "stale", "down", "finished"]
+    state: Literal["connecting", "live", "stale", "down", "finished", "off"]  # off: a tape, nothing is received
     since_ms: int
     connections: int
     reconnects: int

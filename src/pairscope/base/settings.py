@@ -44,7 +44,7 @@ ALIASES = {
     "SYMBOLS": "symbols",
 }
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
-SourceName = Literal["auto", "live", "simulator", "replay"]
+SourceName = Literal["auto", "live", "simulator", "replay", "tape"]
 
 
 def _default_data_dir() -> Path:
@@ -85,6 +85,7 @@ class Settings(BaseModel):
 
     data_dir: Path = Field(default_factory=_default_data_dir, description="folder of the tape")
     database_path: Path | None = Field(None, description="file of the tape, instead of one in data_dir")
+    tape: Path | None = Field(None, description="folder or file of the tape to look at, with source tape")
     history_minutes: Annotated[int, Field(ge=0, le=2_800)] = Field(
         15, description="minutes of trades fetched from before the first start, so that metrics need no warm-up"
     )
@@ -202,7 +203,9 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Settings:
-        if len(self.symbols) > self.most_symbols:
+        # Of a tape the default is what is on it, of which so many are chosen.
+        named = self.source != "tape" or "symbols" in self.model_fields_set
+        if named and len(self.symbols) > self.most_symbols:
             raise SettingsError(
                 f"{len(self.symbols)} symbols are more than the {self.most_symbols} that may be watched",
                 cure="name fewer, or raise most_symbols",
@@ -214,6 +217,8 @@ class Settings(BaseModel):
             )
         if self.source == "replay" and not self.replay_file:
             raise SettingsError("replay needs a recording", cure="name one: --source replay FILE")
+        if self.tape is not None and self.source != "tape":
+            raise SettingsError("a tape is named, and the source is another", cure="add --source tape, or leave it out")
         if self.metric_interval not in self.intervals:
             raise SettingsError(
                 f"metric_interval {self.metric_interval} is not among the intervals {', '.join(self.intervals)}",

@@ -23,8 +23,10 @@ def settings_from(parsed: dict[str, Any]) -> Settings:
     flags = {key: value for key, value in parsed.items() if value is not None and key != "settings"}
     if "source" in flags:
         flags["source"], *files = flags["source"]
+        if flags["source"] == "tape" and len(files) > 1:
+            raise SettingsError("one tape is looked at at a time", cure="name one: --source tape PATH")
         if files:
-            flags["replay_file"] = tuple(files)
+            flags |= {"tape": files[0]} if flags["source"] == "tape" else {"replay_file": tuple(files)}
     return load_settings(flags, file=parsed.get("settings"))
 
 

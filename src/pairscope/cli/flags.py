@@ -15,7 +15,9 @@ from pairscope.base.settings import Settings
 
 # Shorter names of flags, beside their own.
 SHORT = {"replay_speed": "--speed", "replay_times": "--times", "simulator_seed": "--seed"}
-SOURCES = "auto (default), live, simulator, or replay FILE..."
+SOURCES = (
+    "auto (default), live, simulator, replay FILE..., or tape [PATH]: look at what is there, offline, writing nothing"
+)
 
 
 def add_settings(command: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:

@@ -20,6 +20,7 @@ examples:
   pairscope run --source simulator --port 8001        a simulated market with a known truth
   pairscope run --source replay day.txt.zst           a recording, at the speed it was made
   pairscope run --source replay a.gz b.gz --speed 10  two recordings merged, ten times faster
+  pairscope run --source tape                         the tape as it is: offline, nothing is received or written
   pairscope run --symbols BTCUSDT,ETHUSDT             only these
   pairscope import downloads/                         official archive files
   pairscope backfill --from 2026-11-01                past days from the exchange

@@ -11,7 +11,8 @@ from pairscope.cli.ending import run_until_told
 
 def run(parsed: dict[str, Any]) -> int:
     settings = settings_from(parsed)
-    set_up_logs(settings.log_level, settings.data_dir / "pairscope.log")
+    # Nothing is written beside a tape that is only looked at.
+    set_up_logs(settings.log_level, None if settings.source == "tape" else settings.data_dir / "pairscope.log")
     # Heavy: imported once it is known that there is something to run.
     from pairscope.app import serve
 

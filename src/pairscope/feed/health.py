@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-StateName = Literal["connecting", "live", "stale", "down", "finished"]
+StateName = Literal["connecting", "live", "stale", "down", "finished", "off"]
 
 
 class Rate:

@@ -40,7 +40,7 @@ log = structlog.get_logger()
 PROBE_S = 3.0
 LOOK_AHEAD = 20_000  # frames of a recording read to learn what it holds
 BINANCE = (".binance.com", ".binancefuture.com")  # with its test net
-SourceKind = Literal["live", "simulator", "replay"]
+SourceKind = Literal["live", "simulator", "replay", "tape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,8 @@ async def plan_source(settings: Settings, clock: Clock) -> SourcePlan:
             return _plan_simulator(settings)
         case "live":
             return await _plan_live(settings, clock)
+        case "tape":
+            raise SettingsError("a tape is no source of trades", cure="look at it with: pairscope run --source tape")
     try:
         return await _plan_live(settings, clock, must_answer=True)
     except FeedUnavailable as error:

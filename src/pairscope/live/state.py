@@ -71,7 +71,9 @@ class Live:
         pairs: Sequence[tuple[str, str]],
         reader: BarReader,
         kernels: Kernels | None = None,
+        is_over: bool = False,
     ) -> None:
+        """`is_over`: nothing comes any more, and now is where the bars of the symbols in question end."""
         self.symbols = symbols
         self.intervals = book.intervals
         self.pairs = list(pairs)
@@ -79,6 +81,7 @@ class Live:
         self._book = book
         self.kernels = kernels or Kernels()
         self._reader = reader
+        self._is_over = is_over
         self._listeners: list[Callable[[LiveUpdate], None]] = []
 
     def listen(self, callback: Callable[[LiveUpdate], None]) -> Callable[[], None]:
@@ -102,14 +105,14 @@ class Live:
         """Metrics of a symbol over the newest `window` bars, the open one included."""
         check_window(window)
         self.kernels.need(part_of_symbol(wanted))
-        at_ms = self._book.newest_open_ms(self._kept(interval))
+        at_ms = self._newest_ms([symbol], self._kept(interval))
         return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms, wanted)
 
     def pair_metrics(self, y: str, x: str, interval: Interval, window: int, method: str = "ols") -> dict[str, Measured]:
         """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
         self.check_pair(y, x, window)
         self.kernels.need(part_of_pair(method))
-        at_ms = self._book.newest_open_ms(self._kept(interval))
+        at_ms = self._newest_ms([y, x], self._kept(interval))
         legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
         return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[method])
 
@@ -124,12 +127,25 @@ class Live:
 
     def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
         """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""
-        last_ms = self._book.newest_open_ms(self._kept(interval))
+        last_ms = self._newest_ms(symbols, self._kept(interval))
         series = [self._book.series(self.symbols.index(symbol), interval) for symbol in symbols]
         begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
         first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
         legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
         return Span(first_ms, last_ms, legs)
+
+    def _newest_ms(self, symbols: Sequence[str], interval: Interval) -> int:
+        """Open time of the newest bar, by the exchange's clock.
+
+        Where nothing comes any more it is the last one that a pair has in common, and of more symbols that of any.
+        """
+        if not self._is_over:
+            return self._book.newest_open_ms(interval)
+        base = interval if interval in self.intervals else self._base(interval)
+        lasts = [self._book.series(self.symbols.index(symbol), base).last() for symbol in symbols]
+        opens = [interval.floor(int(last["open_time_ms"])) for last in lasts if last is not None]
+        choose = min if len(symbols) <= 2 else max
+        return choose(opens, default=self._book.newest_open_ms(interval))
 
     # --- the past ---
 
@@ -167,7 +183,7 @@ class Live:
         if from_ms is None and to_ms is None and interval in self.intervals:
             return self.newest(symbols, interval, window, limit)
         _check_range(from_ms, to_ms)
-        newest_ms = interval.floor(self._book.exchange_ms)
+        newest_ms = self._newest_ms(symbols, interval)
         if from_ms is not None and from_ms > newest_ms + interval.ms:
             raise RequestError(
                 f"there is nothing yet of {utc_text(from_ms)} and later",

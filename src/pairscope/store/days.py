@@ -72,20 +72,24 @@ class Days:
         clock: Clock,
         keep: KeepDays,
         most_bytes: int | None,
+        *,
+        writes: bool = True,
     ) -> None:
+        """Without `writes` nothing is made, moved or written down; a damaged file is only left out."""
         self.vault = vault
         self._path = path
         self._database = database
         self._desk = DamageDesk(writer, vault, clock)
         self._sealer = Sealer(database, writer, vault, symbols, clock)
         self._corrector = Corrector(database, writer, vault)
-        self._imported = Imported(path, database, vault, symbols)
+        self._imported = Imported(path, database, vault, symbols, keeps=writes)
         self._retention = Retention(database, writer, vault, keep, self._imported, symbols, lambda: now_ms(clock))
         self._room = RoomKeeper(path, database, self._retention, most_bytes)
         self._one_at_a_time = threading.Lock()
         self._tidy = False
         self._swept = 0
-        vault.when_damaged(self._desk.report)
+        if writes:
+            vault.when_damaged(self._desk.report)
 
     def look_for_missing(self, parts: list[Part]) -> None:
         """Notice files that are missing or of another length, before anything is asked of them."""

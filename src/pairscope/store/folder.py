@@ -75,7 +75,7 @@ def open_file(path: Path, connect: Connect, config: Config) -> OpenedFile:
     """
     _make_folder(path)
     state = log_file.read_log(path)
-    _refuse_log_without_file(path, state)
+    refuse_log_without_file(path, state)
     _refuse_days_without_file(path)
     try:
         opened = _opened_with(path, connect, config, state)
@@ -85,11 +85,11 @@ def open_file(path: Path, connect: Connect, config: Config) -> OpenedFile:
         raise explained(path, error) from error
     except OSError as error:
         raise files.not_written(log_file.log_path(path), error) from error
-    _refuse_cut_file(path, opened.connection)
+    refuse_cut_file(path, opened.connection)
     return opened
 
 
-def _refuse_log_without_file(path: Path, state: LogState | None) -> None:
+def refuse_log_without_file(path: Path, state: LogState | None) -> None:
     """DuckDB would make a new file and delete the log."""
     if state is not None and (not path.exists() or _is_unborn(path)):
         what = "is empty" if path.exists() else "is missing"
@@ -110,10 +110,14 @@ def _refuse_days_without_file(path: Path) -> None:
         )
 
 
-def _refuse_cut_file(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """What is behind the end of a file is only noticed when it is read."""
+def refuse_cut_file(path: Path, connection: duckdb.DuckDBPyConnection, name: str | None = None) -> None:
+    """What is behind the end of a file is only noticed when it is read; `name` is that of the file in DuckDB."""
     ((blocks, block_bytes),) = connection.execute(
-        "select total_blocks, block_size from pragma_database_size() where database_name = current_database()"
+        """
+        select total_blocks, block_size from pragma_database_size()
+        where database_name = coalesce($name, current_database())
+        """,
+        {"name": name},
     ).fetchall()
     if path.stat().st_size < _HEADERS_BYTES + blocks * block_bytes:
         connection.execute("pragma disable_checkpoint_on_shutdown")  # nothing more is to be lost by closing

@@ -72,7 +72,11 @@ class ImportedDays:
 class Imported:
     """Counts imported rows, once in each sealed file."""
 
-    def __init__(self, path: Path, database: Database, vault: Vault, symbols: SymbolTable) -> None:
+    def __init__(
+        self, path: Path, database: Database, vault: Vault, symbols: SymbolTable, *, keeps: bool = True
+    ) -> None:
+        """`keeps`: the counts are kept in a file beside the tape."""
+        self._keeps = keeps
         self._path = path.with_name(f"{path.name}.imported.json")
         self._database = database
         self._vault = vault
@@ -108,6 +112,8 @@ class Imported:
             self._look_at([part.number for part in new[start : start + FILES_AT_ONCE]])
         stay = {part.sha256[:_KEY_CHARS] for part in listed} | {part.sha256[:_KEY_CHARS] for part in self._damaged()}
         self._counted = {key: counts for key, counts in self._counted.items() if key in stay}
+        if not self._keeps:
+            return
         try:
             files.write_whole(self._path, msgspec.json.encode(self._counted))
         except FileNotWritten as error:

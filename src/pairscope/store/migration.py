@@ -33,7 +33,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, found: int, table
     for before, step in STEPS.items():
         if found > before:
             continue
-        log.info("tape_migrated", path=str(path), format=before + 1)
+        ((name,),) = connection.execute("select current_database()").fetchall()
+        log.info("tape_migrated", path=str(path), format=before + 1, in_memory=name == "memory")
         connection.execute("begin")
         try:
             step(connection, path, tables)

@@ -330,6 +330,35 @@ def read_days(cursor: Cursor, shape: Shape, symbol_id: int) -> list[int]:
     return [int(day_ms) for (day_ms,) in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a symbol is on a tape, and until when."""
+
+    rows: int  # trades and bars
+    newest_ms: int
+    intervals: tuple[Interval, ...]  # of its bars
+
+
+def read_extents(cursor: Cursor) -> dict[int, Extent]:
+    """By symbol, for those of which there is anything."""
+    rows = cursor.execute(
+        """
+        select symbol_id, sum(n)::bigint, max(newest_ms), list(distinct interval_ms) from (
+            select symbol_id, count(*) as n, max(time_ms) as newest_ms, null as interval_ms from trades group by all
+            union all
+            select symbol_id, count(*), max(open_time_ms + interval_ms), interval_ms from bars group by all
+            union all
+            select symbol_id, sum(row_count), max(last_ms), case kind when 'bars' then interval_ms end as interval_ms
+            from parts where damage is null group by all
+        ) group by symbol_id order by symbol_id
+        """
+    ).fetchall()
+    return {
+        symbol_id: Extent(n, newest_ms, tuple(Interval(ms) for ms in sorted(ms for ms in held if ms is not None)))
+        for symbol_id, n, newest_ms, held in rows
+    }
+
+
 def read_intervals(cursor: Cursor, symbol_id: int) -> list[Interval]:
     """Of which intervals there are bars of a symbol."""
     rows = cursor.execute(

@@ -17,7 +17,7 @@ from pairscope.store.migration import OLDEST, migrate
 
 FORMAT = 3
 
-_TABLES = {
+TABLES = {
     "tape_format": """
         create table tape_format (
             format integer not null, trade_kind varchar not null,
@@ -90,7 +90,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
             cure=f"set trade_kind to {stored_kind}, or choose another --data-dir: their ids are different sequences",
         )
     if format_ < FORMAT:
-        migrate(connection, path, format_, _TABLES)
+        migrate(connection, path, format_, TABLES)
     return TapeState(_symbols(connection, path), commit_number(connection))
 
 
@@ -113,7 +113,7 @@ def commit_number(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _create(connection: duckdb.DuckDBPyConnection, kind: TradeKind) -> None:
     connection.execute("begin")
-    for table in _TABLES.values():
+    for table in TABLES.values():
         connection.execute(table)
     connection.execute("insert into tape_format values (?, ?, 0, 0)", [FORMAT, str(kind)])
     connection.execute("commit")

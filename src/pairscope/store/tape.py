@@ -281,6 +281,10 @@ class Store:
         symbol_id = self.symbols.index(symbol)
         return self._database.read(lambda cursor: reads.read_intervals(cursor, symbol_id))
 
+    def extents(self) -> dict[int, reads.Extent]:
+        """For each symbol's integer how much of it is on the tape; symbols without anything are left out."""
+        return self._database.read(reads.read_extents)
+
     def last_trades(self) -> dict[int, tuple[int, int]]:
         """For each symbol's integer the highest id on the tape and the time of that trade."""
         return self._database.read(reads.read_last_trades)

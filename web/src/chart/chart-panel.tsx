@@ -71,9 +71,13 @@ export function ChartPanel(props: Props) {
       {isLoading ? <Loading live={live} /> : null}
       {isEmpty ? (
         <Cover>
-          <Notice title="Waiting for the first trade">
-            It will appear here by itself as soon as the market moves.
-          </Notice>
+          {fresh === "tape" ? (
+            <Notice title="The tape has nothing of this">Choose another interval, or another symbol.</Notice>
+          ) : (
+            <Notice title="Waiting for the first trade">
+              It will appear here by itself as soon as the market moves.
+            </Notice>
+          )}
         </Cover>
       ) : null}
       {phase === "preparing" && !isPending ? (
@@ -182,13 +186,13 @@ function Overlay({
 function SourceMark() {
   const source = useStatus()?.status.source;
   if (!source || source.kind === "live") return null;
-  const isReplay = source.kind === "replay";
+  const isPast = source.kind === "replay" || source.kind === "tape";
   return (
     <p
       aria-hidden="true"
-      className={`basis-full pt-1 font-sans font-semibold tracking-[0.2em] opacity-80 ${isReplay ? "text-replay" : "text-short"}`}
+      className={`basis-full pt-1 font-sans font-semibold tracking-[0.2em] opacity-80 ${isPast ? "text-replay" : "text-short"}`}
     >
-      {isReplay ? "REPLAY" : "SIMULATED"}
+      {{ replay: "REPLAY", tape: "TAPE", simulator: "SIMULATED" }[source.kind]}
     </p>
   );
 }

@@ -20,7 +20,7 @@ import { WithSide } from "../ui/side";
 import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, useTopicState, useTopicValue } from "../wire/context";
-import { type FreshState, isCurrent } from "../wire/freshness";
+import { type FreshState, isCurrent, isNow } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 import type { Polled } from "../wire/polled";
 import { NO_METRICS, type TopicState } from "../wire/topic";
@@ -53,7 +53,11 @@ export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props)
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PairTab name={name} topic={topic} state={fresh.state} />
-      <SignalStrip {...{ y, x, topic, tests, yDecimals, xDecimals }} isCurrent={current} />
+      <SignalStrip
+        {...{ y, x, topic, tests, yDecimals, xDecimals }}
+        isCurrent={current}
+        isSignal={current && isNow(fresh.state)}
+      />
       <WithSide
         label="Statistics, hedge and legs"
         main={
@@ -132,15 +136,16 @@ interface StripProps {
   yDecimals: number;
   xDecimals: number;
   isCurrent: boolean;
+  isSignal: boolean; // of now, not of a tape
 }
 
-function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent }: StripProps) {
+function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent, isSignal }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("pair");
   const metrics = state?.metrics ?? NO_METRICS;
   const last = (column: PairColumn) => state && newest(state, column);
   const z = last("spread_z");
-  const signal = readSignal(z, Z_THRESHOLD, isCurrent);
+  const signal = readSignal(z, Z_THRESHOLD, isSignal);
   // From the newest row of the series, so that strip and chart always say the same.
   const metric = (name: PairColumn) => ({
     value: valueText(name, last(name), metrics[name]?.unit, yDecimals),

@@ -72,7 +72,12 @@ function WeightBar({ backfill }: { backfill: BackfillStatus }) {
   );
 }
 
-export function DiskCard({ disk }: { disk: DiskStatus }) {
+export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: boolean }) {
+  const kept: Row[] = [
+    ["trades are kept", keptWords(disk.keep_data_days)],
+    ["bars are kept", keptWords(disk.keep_bar_days)],
+    ["imports are kept", keptWords(disk.keep_imported_days)],
+  ];
   return (
     <Card
       title="Disk"
@@ -91,9 +96,7 @@ export function DiskCard({ disk }: { disk: DiskStatus }) {
                 isNear(disk),
               ] satisfies Row,
             ]),
-        ["trades are kept", keptWords(disk.keep_data_days)],
-        ["bars are kept", keptWords(disk.keep_bar_days)],
-        ["imports are kept", keptWords(disk.keep_imported_days)],
+        ...(isLookedAt ? [] : kept),
         [
           "damaged files",
           disk.quarantined.length ? fixed(disk.quarantined.length, 0) : "none",

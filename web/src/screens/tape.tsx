@@ -11,7 +11,7 @@ import { Notice, TableSkeleton } from "../ui/notice";
 import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
-import { useLink, useNow } from "../wire/context";
+import { useLink, useNow, useStatus } from "../wire/context";
 import { BackfillCard, DiskCard } from "./tape-cards";
 import { GapTable, HoldingTable } from "./tape-tables";
 
@@ -34,6 +34,7 @@ function useTape() {
 export function TapeScreen() {
   const { data: tape, error, dataUpdatedAt, refetch } = useTape();
   const link = useLink();
+  const isLookedAt = useStatus()?.status.source.kind === "tape";
   const now = useNow(500);
   const isSlow = useSettled(!tape && !error, SKELETON_AFTER_MS);
   const all = totals(tape?.symbols ?? []);
@@ -64,11 +65,13 @@ export function TapeScreen() {
             </div>
           }
         >
-          <div className="p-2">
-            <BackfillCard backfill={tape.backfill} />
-          </div>
-          <div className="p-2 wide:pt-0">
-            <DiskCard disk={tape.disk} />
+          {isLookedAt ? null : (
+            <div className="p-2">
+              <BackfillCard backfill={tape.backfill} />
+            </div>
+          )}
+          <div className={`p-2 ${isLookedAt ? "" : "wide:pt-0"}`}>
+            <DiskCard disk={tape.disk} isLookedAt={isLookedAt} />
           </div>
         </WithSide>
       </div>

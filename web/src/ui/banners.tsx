@@ -57,7 +57,7 @@ function SourceBanner() {
   }
   const reason = source.reason && (WHY_NOT_LIVE[source.reason] ?? source.reason.replaceAll("_", " "));
   return (
-    <Banner tone={source.kind === "replay" ? "replay" : "warn"}>
+    <Banner tone={source.kind === "replay" || source.kind === "tape" ? "replay" : "warn"}>
       <strong data-banner="source">{source.banner}</strong>
       {reason ? <span className="text-dim"> Why: {reason}.</span> : null}
       {source.detail && source.detail !== source.banner ? <span className="text-dim"> {source.detail}</span> : null}

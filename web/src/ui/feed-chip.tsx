@@ -13,12 +13,14 @@ const STATES: Record<FreshState, { word: string; dot: string; text: string }> = 
   stale: { word: "stale", dot: "bg-short", text: "text-short" },
   down: { word: "down", dot: "bg-fault", text: "text-fault" },
   finished: { word: "replay ended", dot: "bg-replay", text: "text-replay" },
+  tape: { word: "nothing received", dot: "bg-dim", text: "text-dim" },
 };
 
 const SOURCES = {
   live: { word: undefined, tone: "" },
   simulator: { word: "Simulated", tone: "border-short text-short" },
   replay: { word: "Replay", tone: "border-replay text-replay" },
+  tape: { word: "Tape", tone: "border-replay text-replay" },
 } as const;
 
 export function FeedChip({ symbols, stepMs }: { symbols: readonly string[]; stepMs: number }) {

@@ -38,7 +38,7 @@ export function Legs({ title, symbols, stepMs, decimals }: Props) {
       <tbody>
         {rows.map((row) => {
           const ageMs = received ? ageOf(received.status, row, now - received.receivedMs) : undefined;
-          const isLate = ageMs === undefined || ageMs > lateMs;
+          const isLate = received?.status.source.kind !== "tape" && (ageMs === undefined || ageMs > lateMs);
           return (
             <tr key={row.symbol} className="border-line/60 border-t">
               <th scope="row" className="h-6 px-3 text-left font-normal">

@@ -19,9 +19,13 @@ export function StatusBar({ topic }: { topic: Topic | undefined }) {
   return (
     <footer className="col-start-2 flex h-6 items-center gap-4 overflow-hidden border-line border-t bg-panel px-3 text-[11px] text-dim">
       {bars === undefined ? null : <Item name="bars">{fixed(bars, 0)}</Item>}
-      <Item name="trades/s">{fixed(status?.feed.trades_per_s, 1)}</Item>
-      <Item name="lag p50">{lag(status?.feed.lag_ms_p50)}</Item>
-      <Item name="p95">{lag(status?.feed.lag_ms_p95)}</Item>
+      {status?.source.kind === "tape" ? null : (
+        <>
+          <Item name="trades/s">{fixed(status?.feed.trades_per_s, 1)}</Item>
+          <Item name="lag p50">{lag(status?.feed.lag_ms_p50)}</Item>
+          <Item name="p95">{lag(status?.feed.lag_ms_p95)}</Item>
+        </>
+      )}
       <Item name="tape">{bytes(status?.store.database_bytes)}</Item>
       {state?.seq === undefined ? null : <Item name="seq">{state.seq}</Item>}
       <span className="ml-auto whitespace-nowrap">

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "../api.gen";
 import type { Link } from "./connection";
-import { freshness, isCurrent, limits } from "./freshness";
+import { freshness, isCurrent, isNow, limits } from "./freshness";
 
 const OPEN: Link = { phase: "open", sinceMs: 0, retryAtMs: undefined, everOpen: true };
 
@@ -54,6 +54,12 @@ describe("freshness", () => {
     expect(state({ A: 100 }, 0, { state: "finished" })).toBe("finished");
   });
 
+  it("has no age on a tape that is looked at, whatever its trades say", () => {
+    const looked = received({ A: 100, B: null }, { state: "off" });
+    Object.assign(looked.status.source, { kind: "tape" });
+    expect(freshness(OPEN, looked, ["A", "B"], 1_000, 0)).toMatchObject({ state: "tape", ageMs: undefined });
+  });
+
   it("is down when the line is lost, and only connecting when it never was", () => {
     const lost: Link = { phase: "down", sinceMs: 0, retryAtMs: 5, everOpen: true };
     expect(freshness(lost, received({ A: 0 }), ["A"], 1_000, 4_000)).toMatchObject({ state: "down", ageMs: 4_000 });
@@ -69,12 +75,8 @@ describe("limits", () => {
   });
 
   it("decide what may be read as a signal", () => {
-    expect((["live", "late", "stale", "down", "finished"] as const).map(isCurrent)).toEqual([
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
+    const states = ["live", "late", "stale", "down", "finished", "tape"] as const;
+    expect(states.filter(isCurrent)).toEqual(["live", "late", "tape"]);
+    expect(states.filter(isNow)).toEqual(["live", "late"]);
   });
 });

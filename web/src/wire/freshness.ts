@@ -5,7 +5,7 @@ import { age } from "../lib/format";
 import type { Link } from "./connection";
 import type { ReceivedStatus } from "./hub";
 
-export type FreshState = "connecting" | "waiting" | "live" | "late" | "stale" | "down" | "finished";
+export type FreshState = "connecting" | "waiting" | "live" | "late" | "stale" | "down" | "finished" | "tape";
 
 export interface Freshness {
   state: FreshState;
@@ -24,8 +24,11 @@ export function limits(intervalMs: number): Limits {
   return { lateMs, staleMs: Math.max(10_000, 2 * lateMs) };
 }
 
-/** Values in these states are drawn in full colour and may be read as a signal. */
-export const isCurrent = (state: FreshState): boolean => state === "live" || state === "late";
+/** Values in these states are drawn in full colour: they are as new as what is looked at. */
+export const isCurrent = (state: FreshState): boolean => isNow(state) || state === "tape";
+
+/** Values in these states may be read as a signal. */
+export const isNow = (state: FreshState): boolean => state === "live" || state === "late";
 
 /** Freshness of what is computed from `symbols` (of everything watched, when there is none). */
 export function freshness(
@@ -43,6 +46,9 @@ export function freshness(
   const { status } = received;
   const carriedMs = nowMs - received.receivedMs; // time passed since the status was true
   const oldest = oldestLeg(status, symbols, carriedMs);
+  if (status.source.kind === "tape") {
+    return { state: "tape", ageMs: undefined, why: "A tape is looked at: nothing is received." };
+  }
   if (status.source.finished || status.feed.state === "finished") {
     return { state: "finished", ageMs: oldest.ageMs, why: "The replay has played to its end." };
   }
