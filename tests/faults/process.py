@@ -17,7 +17,7 @@ from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.judge import Judged
+from pairscope.feed.judge import Judge, Judged
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
@@ -38,7 +38,9 @@ class Process:
         self.tracker = ContinuityTracker(symbols)
         self.book = BarBook(INTERVALS, BARS_KEPT)
         live = Live(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
-        self._judge = judge(symbols, clock)
+        # The exchange has told its time, as `ClockCheck` asks for it: our own clock jumps by hours in some stories.
+        told_ms = getattr(exchange, "now_ms", None)
+        self._judge = judge(symbols, clock) if told_ms is None else Judge(symbols, told_ms)
         self.intake = Intake(
             store=tape.as_store(), tracker=self.tracker, judge=self._judge, book=self.book, live=live, clock=clock
         )

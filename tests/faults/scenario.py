@@ -146,7 +146,7 @@ class Scenario:
         self.rest.ban_told_s = None  # the next process cannot know
         self.process = Process(tape, self.clock, self.rest, self.rng)
         self.process.start()
-        self.begun[self.rest._now_ms() // MINUTE_MS] += 1
+        self.begun[self.rest.now_ms() // MINUTE_MS] += 1
 
     def deliver(self, tick: int, calm: bool) -> None:
         frames = self.newly_sent(last=tick == len(self.times) - 1)
@@ -167,7 +167,7 @@ class Scenario:
                 self.process.receive(burst)
 
     def newly_sent(self, last: bool) -> list[bytes]:
-        now_ms = self.rest._now_ms()
+        now_ms = self.rest.now_ms()
         timed: list[tuple[int, bytes]] = []
         for name, truth in self.truths.items():
             # The very last trade comes when all is well again: only a trade shows that those before it are missing.

@@ -54,7 +54,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
         self.asked_against_a_ban = 0
         self.ban_told_s: float | None = None  # when the client learned that it is banned
         self._truths = truths
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._rng = rng
         self._note = note
         self._refused: Counter[int] = Counter()
@@ -65,7 +65,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
         sent_s = asyncio.get_running_loop().time()
         latency_s = self._rng.uniform(0.2, 2.0) * self.manners.latency_s
         await asyncio.sleep(latency_s / 2)
-        banned = self._now_ms() < self._banned_until_ms
+        banned = self.now_ms() < self._banned_until_ms
         try:
             answer = await self._answer(request)
         except httpx.TransportError as error:
@@ -82,7 +82,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.down:
             raise httpx.ConnectError("connection refused", request=request)
-        minute = self._now_ms() // MINUTE_MS
+        minute = self.now_ms() // MINUTE_MS
         self.weight[minute] += WEIGHT
         headers = {"X-MBX-USED-WEIGHT-1M": str(self.weight[minute])}
         refusal = self._refusal(minute)
@@ -94,7 +94,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
         return httpx.Response(status, content=body, headers=headers)
 
     def _refusal(self, minute: int) -> tuple[int, str] | None:
-        now_ms, draw = self._now_ms(), self._rng.random()
+        now_ms, draw = self.now_ms(), self._rng.random()
         if now_ms < self._banned_until_ms:
             pass
         elif draw < self.manners.banned or self._refused[minute] > BAN_AFTER:
@@ -122,7 +122,7 @@ class ScriptedRest(httpx.AsyncBaseTransport):
     def _page(self, query: Mapping[str, str]) -> tuple[int, bytes]:
         truth = self._truths[query["symbol"]]
         from_id, limit = int(query["fromId"]), int(query["limit"])
-        now_ms = self._now_ms()
+        now_ms = self.now_ms()
         if from_id < truth.sent_before(now_ms - self.manners.keeps_ms):
             return 400, b'{"code":-4166,"msg":"Search window is restricted to recent 2 days only."}'
         end = min(from_id + limit, truth.sent_before(now_ms - self.manners.lag_ms), truth.last_id + 1)

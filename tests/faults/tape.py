@@ -127,11 +127,20 @@ class MemoryTape:
         places = np.arange(len(found))
         return found.take(places[-limit:] if newest else places[:limit])
 
-    def bars(self, symbol: str, interval: Interval, *, limit: int | None = None, newest: bool = False) -> BarArray:
+    def bars(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        from_ms: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> BarArray:
         key = (self.symbols.index(symbol), interval.ms)
         found = [bar for (symbol_id, ms, _, _), bar in self._bars.items() if (symbol_id, ms) == key]
         bars = np.array(found, no_bars().dtype) if found else no_bars()
         bars = bars[np.argsort(bars["open_time_ms"], kind="stable")]
+        bars = bars[bars["open_time_ms"] >= (from_ms or 0)]
         return bars if limit is None else bars[-limit:] if newest else bars[:limit]
 
     def last_trades(self) -> dict[int, tuple[int, int]]:
@@ -141,6 +150,10 @@ class MemoryTape:
             place = int(np.argmax(trades.id))
             heads[symbol_id] = int(trades.id[place]), int(trades.time_ms[place])
         return heads
+
+    def intervals(self, symbol: str) -> list[Interval]:
+        symbol_id = self.symbols.index(symbol)
+        return sorted({Interval(ms) for own, ms, _, _ in self._bars if own == symbol_id})
 
     def gaps(self, symbol: str | None = None, open_only: bool = False) -> list[Gap]:
         found = [gap for gap in self._gaps.values() if symbol in (None, gap.symbol)]

@@ -27,7 +27,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, Cut, Gap, IntArray, TradeBatch, no_bars
+from pairscope.base.model import BarArray, BarStatus, Cut, Gap, IntArray, TradeBatch, no_bars, of_trades
 from pairscope.feed.continuity import Continuity, ContinuityTracker
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
 from pairscope.live.book import BarBook
@@ -428,6 +428,7 @@ class Intake:
                 continue
             most = min(self._book.capacity * (interval.ms // base.ms), MOST_MERGED)
             stored = self._store.bars(symbol, base, from_ms=time_ms + 1, limit=most, newest=True)
+            stored = stored[~of_trades(stored)]  # a kill may have left bars whose trades never reached the disk
             later = stored if base == interval else merge_bars(stored, interval)
             if len(later):
                 self._book.put(later)
