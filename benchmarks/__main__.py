@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import analytics, api, ingest, latency, outage, start, storage
+from benchmarks import analytics, api, crowd, ingest, latency, outage, start, storage
 from benchmarks.machine import describe
 from benchmarks.report import Section, section_text
 from pairscope.base.logs import set_up_logs
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "ingest": ingest.run,
     "latency": latency.run,
     "api": api.run,
+    "crowd": crowd.run,
     "start": start.run,
     "outage": outage.run,
     "storage": storage.run,

@@ -68,7 +68,7 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
         if reported["cut_off"]:
             raise BenchmarkError("the exchange cut pairscope off: it was too slow")
         progress(f"{load.trades_per_s:,.0f} trades/s, {load.cpu_share:.0%} of a core; comparing")
-        delays = compare(_sent(remember), folder / "received.txt")
+        delays = compare(sent_times(remember), folder / "received.txt")
     return _section(load, delays, seconds)
 
 
@@ -87,7 +87,7 @@ def _watch(server: Server, seconds: float, path: Path) -> Load:
     )
 
 
-def _sent(path: Path) -> dict[Bar, list[int]]:
+def sent_times(path: Path) -> dict[Bar, list[int]]:
     """When the trades of each bar were sent, in order."""
     bars: dict[Bar, list[int]] = defaultdict(list)
     for symbol, time_ms, sent_ns in json.loads(path.read_text(encoding="utf-8")):
