@@ -29,6 +29,7 @@ from tests.test_cli import Running, assert_refused, pairscope, run  # noqa: F401
 
 DAY_MS = 1_746_057_600_000  # 2025-05-01
 MINUTES = 1_440
+ENDS_EARLY = 1_000  # minutes of one of the symbols
 HEADER = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
@@ -51,12 +52,13 @@ def write_klines(folder: Path, symbol: str, closes: Sequence[float]) -> Path:
 
 
 def walks() -> dict[str, list[float]]:
-    """Two symbols that belong together, and one that does not."""
+    """Two symbols that belong together, one that does not, and one that ends early."""
     random = np.random.default_rng(8)
     common = np.cumsum(random.normal(0, 5e-4, MINUTES))
     apart = np.cumsum(random.normal(0, 5e-4, MINUTES))
     noise = random.normal(0, 2e-4, (2, MINUTES))
     logs = {"AAAUSDT": common + noise[0], "BBBUSDT": common + noise[1], "CCCUSDT": apart}
+    logs["DDDUSDT"] = logs["AAAUSDT"][:ENDS_EARLY] * 1.1
     return {symbol: (1_000 * np.exp(values)).round(2).tolist() for symbol, values in logs.items()}
 
 
@@ -100,7 +102,7 @@ def test_a_tape_of_klines_is_studied_offline_and_stays_as_it_is(klines_tape: Pat
     assert (status["feed"]["state"], status["feed"]["connections"]) == ("off", 0)
     assert here.get("/health")["status"] == "ok"
     config = here.get("/config")
-    assert [each["symbol"] for each in config["symbols"]] == ["AAAUSDT", "BBBUSDT", "CCCUSDT"]
+    assert [each["symbol"] for each in config["symbols"]] == ["AAAUSDT", "BBBUSDT", "CCCUSDT", "DDDUSDT"]
     assert (config["intervals"], config["metric_interval"]) == (["1m"], "1m")
 
     of_symbol = here.get("/analytics/AAAUSDT?interval=1m&window=60")["metrics"]
@@ -116,6 +118,12 @@ def test_a_tape_of_klines_is_studied_offline_and_stays_as_it_is(klines_tape: Pat
     assert past["open_time_ms"][-1] == DAY_MS + 36_000_000 - 60_000
     assert finite(past["spread_z"]) == 100
     assert finite(here.get(f"{asked.replace('1m', '5m')}&limit=50")["series"]["spread_z"]) == 50
+    early_ms = DAY_MS + (ENDS_EARLY - 1) * 60_000
+    assert here.get("/analytics/DDDUSDT?interval=1m&window=60")["metrics"]["sma"]["as_of_ms"] == early_ms
+    for interval, end_ms in (("1m", early_ms), ("5m", early_ms - early_ms % 300_000)):
+        early = here.get(f"/analytics/pair?y=DDDUSDT&x=AAAUSDT&interval={interval}&window=60&limit=50")["series"]
+        assert early["open_time_ms"][-1] == end_ms
+        assert finite(early["spread_z"]) == 50
     matrix = here.get("/correlations?interval=1m&window=600")
     assert matrix["as_of_ms"] == newest_ms
     a, b, c = (matrix["symbols"].index(symbol) for symbol in ("AAAUSDT", "BBBUSDT", "CCCUSDT"))
@@ -282,7 +290,7 @@ def test_symbols_are_those_of_the_tape_and_another_is_told_with_the_nearest_name
     store = LookedAt.look(klines_tape / "live-aggTrade" / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
     try:
         plan, settings = plan_tape(settings_of(klines_tape, window=50), store)
-        assert (len(plan.symbols), settings.window, len(plan.pairs)) == (3, 50, 3)
+        assert (len(plan.symbols), settings.window, len(plan.pairs)) == (4, 50, 6)
         fewer, _ = plan_tape(settings_of(klines_tape, most_symbols=2), store)  # fewer than are watched by default
         assert fewer.symbols == ("AAAUSDT", "BBBUSDT")
         plan, _ = plan_tape(settings_of(klines_tape, symbols=("CCCUSDT", "AAAUSDT")), store)
