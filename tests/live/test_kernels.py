@@ -44,7 +44,7 @@ def test_a_process_that_compiles_ends_when_the_one_that_started_it_is_killed(tmp
         "asyncio.create_subprocess_exec = told\n"
         "asyncio.run(kernels.compile_apart('tests'))\n"
     )
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
