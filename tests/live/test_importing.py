@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pairscope.base.errors import ArchiveError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource, BarStatus, Cut, Gap, Origin, TradeBatch, TradeKind
 from pairscope.base.runs import no_runs, run
-from pairscope.feed.binance.archive import archive_file
+from pairscope.feed.binance.archive import ArchiveFile, archive_file
 from pairscope.feed.judge import GoodTrades
 from pairscope.live import coverage
 from pairscope.live.history import FileOutcome, History
@@ -48,7 +48,7 @@ class Tape:
         self.store = Store.open(folder / "tape.duckdb", kind=kind, clock=self.clock, commit_ms=10)
         self.importer = Importer(self.store, INTERVALS, self.clock)
 
-    def history(self, again: bool = False, replaces: bool = False) -> History:
+    def history(self, again: bool = False, replaces: bool = False, proofs: Sequence[ArchiveFile] = ()) -> History:
         return History(
             store=self.store,
             importer=self.importer,
@@ -57,6 +57,7 @@ class Tape:
             progress=lambda *_: None,
             again=again,
             replaces=replaces,
+            proofs=proofs,
         )
 
     async def take(self, path: Path, again: bool = False) -> FileOutcome:
@@ -327,14 +328,31 @@ async def test_a_file_that_ends_in_the_middle_leaves_the_rest_to_others(tape: Ta
     assert tape.verdict().ids_missing == 24
 
 
-async def test_raw_trades_use_ids_for_nothing_and_that_is_no_gap(tmp_path: Path) -> None:
+def aggregated(path: Path, *ranges: tuple[int, int, int]) -> Path:
+    """A file of aggregated trades: the id, and the first and last raw id of each."""
+    lines = [f"{i},100,0.1,{first},{last},{START_MS + i},true" for i, first, last in ranges]
+    return write_zip(path / f"{NAME}.zip", lines)
+
+
+async def test_absent_raw_ids_are_missing_unless_the_aggregated_trades_prove_otherwise(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "raw", TradeKind.RAW)
     trades = rows(10, 200)
-    path = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(trades[:50] + trades[60:]), None)
-    outcome = await tape.take(path)
-    assert outcome.notes == ("10 ids have no trade",)
-    assert tape.open_gaps() == []
-    assert tape.verdict().ids_unused == 10
+    path = write_zip(
+        tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(trades[:50] + trades[60:90] + trades[95:]), None
+    )
+    assert (await tape.take(path)).notes == ("15 ids are missing in it",)
+    holes = [(60, 69, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [*holes, (100, 104, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert tape.verdict().ids_missing == 15
+    # 60 to 64 lie between neighbours, 65 to 69 within one; between 99 and 105 an aggregated trade is absent itself.
+    proof = archive_file(aggregated(tmp_path, (1, 10, 59), (2, 65, 99), (4, 105, 209)))
+    file = archive_file(path)
+    assert proof is not None
+    assert file is not None
+    outcome = await tape.history(again=True, proofs=[proof]).take(file)
+    assert "5 ids have no trade, as the aggregated trades of its day prove" in outcome.notes
+    assert [gap[:2] for gap in tape.open_gaps()] == [(65, 69), (100, 104)]
+    assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (10, 5)
     tape.assert_sound()
     tape.store.close()
 

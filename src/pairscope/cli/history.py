@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pairscope.base.clock import SystemClock, now_ms
@@ -22,7 +23,7 @@ from pairscope.base.threads import apart, opened_apart
 from pairscope.cli.common import EXIT_FOUND, ProgressLine, settings_from
 from pairscope.cli.ending import Ended, run_until_told
 from pairscope.feed.access import Access
-from pairscope.feed.binance.archive import ArchiveFile, find_archives
+from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file, find_archives
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.judge import Judge
@@ -50,7 +51,12 @@ class _Bench:
 
 @contextlib.asynccontextmanager
 async def _opened(
-    settings: Settings, kind: TradeKind, *, again: bool = False, replaces: bool = False
+    settings: Settings,
+    kind: TradeKind,
+    *,
+    again: bool = False,
+    replaces: bool = False,
+    proofs: Sequence[ArchiveFile] = (),
 ) -> AsyncIterator[_Bench]:
     clock, line = SystemClock(), ProgressLine()
     opening = partial(
@@ -66,7 +72,14 @@ async def _opened(
         importer = Importer(store, settings.interval_list(), clock)
         done = await asyncio.to_thread(ImportList(store.path).read)
         history = History(
-            store=store, importer=importer, done=done, clock=clock, progress=line, again=again, replaces=replaces
+            store=store,
+            importer=importer,
+            done=done,
+            clock=clock,
+            progress=line,
+            again=again,
+            replaces=replaces,
+            proofs=proofs,
         )
         line.say(f"tape {store.path}")
         yield _Bench(store, importer, history, clock, line)
@@ -91,9 +104,9 @@ def bring(parsed: dict[str, Any]) -> int:
     groups: dict[TradeKind, list[ArchiveFile]] = {}
     for file in files:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
-    refused = len(strangers)
+    refused, proofs = len(strangers), _proofs(settings, files)
     for kind, group in groups.items():
-        ended = run_until_told(_import_files(settings, kind, group, again, replaces))
+        ended = run_until_told(_import_files(settings, kind, group, again, replaces, proofs))
         if ended.result is None:
             return _stopped(ended)
         refused += ended.result
@@ -102,12 +115,25 @@ def bring(parsed: dict[str, Any]) -> int:
     return EXIT_FOUND if refused else 0
 
 
+def _proofs(settings: Settings, files: list[ArchiveFile]) -> list[ArchiveFile]:
+    """Files of aggregated trades: those of this call, and those imported before that are still where they were."""
+    imported = ImportList(settings.tape_path(live_folder(TradeKind.AGG))).read()
+    paths = {file.path.absolute() for file in files} | {Path(each.path) for each in imported if each.path}
+    found = [archive_file(path) for path in sorted(paths) if path.is_file()]
+    return [file for file in found if file is not None and file.kind is ArchiveKind.AGG]
+
+
 async def _import_files(
-    settings: Settings, kind: TradeKind, files: list[ArchiveFile], again: bool, replaces: bool
+    settings: Settings,
+    kind: TradeKind,
+    files: list[ArchiveFile],
+    again: bool,
+    replaces: bool,
+    proofs: Sequence[ArchiveFile],
 ) -> int:
     """How many of the files were refused."""
     refused = 0
-    async with _opened(settings, kind, again=again, replaces=replaces) as bench:
+    async with _opened(settings, kind, again=again, replaces=replaces, proofs=proofs) as bench:
         for file in files:
             try:
                 outcome = await bench.history.take(file)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarSource, TradeKind
+from pairscope.base.model import BarSource
 from pairscope.base.runs import Runs, holes, no_runs, runs_of, size, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file, verified_checksum
 from pairscope.feed.binance.archive_klines import covers, read_klines
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
+from pairscope.feed.binance.archive_unused import unused_ids
 from pairscope.feed.judge import GoodTrades, Refusal
 from pairscope.live.correcting import Differences, Rule
 from pairscope.live.importing import Importer, in_thread
@@ -48,6 +49,7 @@ class History:
         again: read files even when they were imported before.
         replaces: where a file and the tape disagree the file stands; of the files of one `History` the one that is
             taken first. Reads every file.
+        proofs: files of aggregated trades, which tell of raw ids that no trade has.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class History:
         progress: Progress,
         again: bool = False,
         replaces: bool = False,
+        proofs: Sequence[ArchiveFile] = (),
     ) -> None:
         self._store = store
         self._importer = importer
@@ -68,6 +71,7 @@ class History:
         self._progress = progress
         self._again = again or replaces
         self._replaces = replaces
+        self._proofs = proofs
         # By symbol and interval (none for trades): ids, or open times by the interval, that a file told.
         self._told: dict[tuple[str, Interval | None], Runs] = {}
 
@@ -127,8 +131,9 @@ class History:
         self._progress(file.name, 0, 0)
         report = await asyncio.to_thread(trades.examine)
         symbol_id = self._store.symbols.add(file.symbol)
-        # Raw trades use ids that are no trades as a matter of course, and the official files leave those rows out.
-        unused = holes(report.known) if file.kind.trade_kind is TradeKind.RAW else no_runs()
+        unused = no_runs()
+        if file.kind is ArchiveKind.RAW:  # the exchange gives ids to what is no trade, and leaves those rows out
+            unused = await asyncio.to_thread(unused_ids, holes(report.known), file, self._proofs)
         batches = in_thread(trades.batches(symbol_id, report.ids))
         counted = _counted(batches, partial(self._progress, file.name), report.trades)
         brought = await self._importer.bring(file.symbol, counted, report.ids, report.refused, unused, self._rule(file))
@@ -147,7 +152,12 @@ class History:
             bars=brought.bars,
             different=tuple(found.ids),
             replaced=found.replaced + found.removed,
-            notes=(*notes, *_oddities(file, report), *_differences(_place(file), rivals, found, others)),
+            notes=(
+                *notes,
+                *_oddities(report, size(unused)),
+                *_shortness(file, report),
+                *_differences(_place(file), rivals, found, others),
+            ),
         )
 
     async def _take_klines(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
@@ -221,11 +231,11 @@ def _differences(place: str, rivals: str, found: Differences, others: int) -> li
     return [f"{count:,} {what}" for count, what in counts if count > 0]
 
 
-def _oddities(file: ArchiveFile, report: FileReport) -> list[str]:
+def _oddities(report: FileReport, unused: int) -> list[str]:
     """What a person should know of a file that is not as it should be."""
-    missing = "ids have no trade" if file.kind is ArchiveKind.RAW else "ids are missing in it"
     counts = [
-        (report.missing, missing),
+        (report.missing - unused, "ids are missing in it"),
+        (unused, "ids have no trade, as the aggregated trades of its day prove"),
         (report.doubles, "rows are doubled"),
         (report.unsorted, "rows are out of order"),
         (report.conflicting, "doubled rows contradict the first of their id, which stands"),
@@ -234,7 +244,7 @@ def _oddities(file: ArchiveFile, report: FileReport) -> list[str]:
         (report.strays, "rows are of another day"),
         (report.bad, "lines cannot be read"),
     ]
-    return [*(f"{count:,} {what}" for count, what in counts if count), *_shortness(file, report)]
+    return [*(f"{count:,} {what}" for count, what in counts if count)]
 
 
 def _shortness(file: ArchiveFile, report: FileReport) -> list[str]:

@@ -59,6 +59,7 @@ FIELDS = {
         *(WHOLE, NUMBER, WHOLE, NUMBER, SKIP, SKIP),
     ),
 }
+AGG_RANGES = (WHOLE, SKIP, SKIP, WHOLE, WHOLE, SKIP, SKIP)  # which raw trades an aggregated one is made of
 # The same files of the spot market: their ids are other sequences, and must never meet on one tape.
 _SPOT_FIELDS = {ArchiveKind.AGG: 8, ArchiveKind.RAW: 7}
 
@@ -257,16 +258,22 @@ def read_tables(file: ArchiveFile) -> Iterator[Table]:
     Raises:
         ArchiveError: when the file is damaged, is not what its name says, or is of the spot market.
     """
-    fields = FIELDS[file.kind]
-    first = True
-    for text in _texts(file.path):
-        if first:
-            text = _without_header(file, text)
-            first = False
-        table = read_rows(text, fields)
+    for table in read_fields(file, FIELDS[file.kind]):
         if file.kind is ArchiveKind.KLINES:
             _to_ms(table.whole[0])
         yield table
+
+
+def read_fields(file: ArchiveFile, fields: tuple[int, ...]) -> Iterator[Table]:
+    """As `read_tables`, other fields of the rows.
+
+    Raises:
+        ArchiveError: when the file is damaged, is not what its name says, or is of the spot market.
+    """
+    first = True
+    for text in _texts(file.path):
+        yield read_rows(_without_header(file, text) if first else text, fields)
+        first = False
 
 
 def read_numbered(file: ArchiveFile) -> Iterator[tuple[Table, IntArray, IntArray]]:
