@@ -35,11 +35,13 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def _sources_hash() -> str:
-    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    # Numba believes a cached kernel only of the same file, unchanged since: what says that all are there must too.
+    digest = hashlib.sha256(f"{numba.__version__} {_PACKAGE}".encode())
     for path in sorted(_PACKAGE.rglob("*.py")):
         source = path.read_bytes()
         if b"base.kernel import" in source:
-            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + source)
+            written_ns = path.stat().st_mtime_ns
+            digest.update(f"{path.relative_to(_PACKAGE).as_posix()} {written_ns}\0".encode() + source)
     return digest.hexdigest()[:16]
 
 
