@@ -16,13 +16,16 @@ from pairscope.analytics import catalogue
 from pairscope.api.endpoint import Context
 from pairscope.live import study
 from pairscope.live.study import STUDIES_AT_ONCE
+from tests.patience import within
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market, Serve, Served
 
 PAIR = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&window=60&tests=true"
 PATIENCE_S = 20.0
-MOST_DELAY_S = 0.1  # of a chart by studies that nobody waits for
+MOST_DELAY_S = within(
+    2.0
+)  # of a chart by 64 studies nobody waits for: ten before they were dropped, under a tenth since
 
 
 def context_of(server: Served) -> Context:
