@@ -109,7 +109,7 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _of_statement(node: ast.stmt, places: _Places, assigned: set[str], function: ast.FunctionDef) -> Iterator[_Change]:
-    if isinstance(node, ast.AugAssign):
+    if isinstance(node, ast.AugAssign) and type(node.op) in _OPERATORS:
         before, after = _OPERATORS[type(node.op)]
         begin, end = places.between(node.target, node.value, before + "=")
         yield "operator", begin, end, after + "="

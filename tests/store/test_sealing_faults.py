@@ -216,6 +216,8 @@ def test_some_operations_fail_once_or_until_the_disk_heals(
 
 FULL = """
 import asyncio, resource, signal, sys
+import numpy as np
+from pairscope.feed.judge import Judged
 from pathlib import Path
 import numpy as np
 from pairscope.base.clock import SystemClock
@@ -227,6 +229,9 @@ def batch(first, count, times):
     ids = np.arange(first, first + count)
     noise = np.random.default_rng(first).random(count)
     return TradeBatch(np.zeros(count, np.int32), ids, times, noise, noise, ids % 2 == 0, ids)
+
+def good(rows):
+    return Judged(rows, np.zeros(len(rows), np.uint8)).good()
 
 async def main():
     store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)

@@ -318,6 +318,8 @@ async def test_a_failure_that_is_no_failure_of_the_disk_is_shown_and_survived_to
 
 FILLING = """
 import asyncio, resource, signal, sys
+import numpy as np
+from pairscope.feed.judge import Judged
 from pathlib import Path
 import numpy as np
 from pairscope.base.clock import SystemClock
@@ -328,6 +330,9 @@ def batch(first, count):
     ids = np.arange(first, first + count)
     noise = np.random.default_rng(first).random(count)
     return TradeBatch(np.zeros(count, np.int32), ids, ids, noise, noise, ids % 2 == 0, ids)
+
+def good(rows):
+    return Judged(rows, np.zeros(len(rows), np.uint8)).good()
 
 async def main():
     store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
