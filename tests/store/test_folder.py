@@ -159,6 +159,37 @@ def test_a_truncated_file_is_named_as_damage(kept: float, open_store: OpenStore,
     assert "is damaged" in refusal(open_store).message
 
 
+def grown_and_shrunk(path: Path, open_store: OpenStore) -> int:
+    """Leave a tape whose file ends in free blocks, and return how many blocks it says it has."""
+    open_store().close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table much as select range as number, random() as other from range(300_000)")
+        connection.execute("checkpoint")
+        connection.execute("drop table much")
+        connection.execute("checkpoint")
+    with duckdb.connect(str(path)) as connection:
+        ((blocks,),) = connection.execute("select total_blocks from pragma_database_size()").fetchall()
+    return int(blocks)
+
+
+def test_a_sound_file_may_be_shorter_than_it_says(open_store: OpenStore, path: Path) -> None:
+    blocks = grown_and_shrunk(path, open_store)
+    assert path.stat().st_size < 3 * 4_096 + blocks * 262_144, "DuckDB let go of free blocks after writing its header"
+    open_store().close()
+
+
+def test_a_file_without_its_last_block_in_use_is_damaged(open_store: OpenStore, path: Path) -> None:
+    grown_and_shrunk(path, open_store)
+    with duckdb.connect(str(path)) as connection:
+        used = folder._blocks_in_use(connection, "tape")
+    os.truncate(path, 3 * 4_096 + used * 262_144)
+    open_store().close()
+    with duckdb.connect(str(path)) as connection:
+        used = folder._blocks_in_use(connection, "tape")
+    os.truncate(path, 3 * 4_096 + used * 262_144 - 1)
+    assert "is damaged" in refusal(open_store).message
+
+
 @pytest.mark.parametrize("length", [None, 0, 4_096])
 def test_sealed_days_without_their_file_are_never_taken_for_a_new_tape(
     length: int | None, open_store: OpenStore, path: Path

@@ -111,18 +111,39 @@ def _refuse_days_without_file(path: Path) -> None:
 
 
 def refuse_cut_file(path: Path, connection: duckdb.DuckDBPyConnection, name: str | None = None) -> None:
-    """What is behind the end of a file is only noticed when it is read; `name` is that of the file in DuckDB."""
-    ((blocks, block_bytes),) = connection.execute(
+    """What is behind the end of a file is only noticed when it is read; `name` is that of the file in DuckDB.
+
+    A sound file may be shorter than it says: DuckDB first writes how many blocks there are, then lets go the free ones
+    at the end. So the blocks in use are looked up when it is shorter.
+    """
+    ((name, blocks, block_bytes),) = connection.execute(
         """
-        select total_blocks, block_size from pragma_database_size()
+        select database_name, total_blocks, block_size from pragma_database_size()
         where database_name = coalesce($name, current_database())
         """,
         {"name": name},
     ).fetchall()
-    if path.stat().st_size < _HEADERS_BYTES + blocks * block_bytes:
+    held = (path.stat().st_size - _HEADERS_BYTES) // block_bytes
+    if held < blocks and held < _blocks_in_use(connection, name):
         connection.execute("pragma disable_checkpoint_on_shutdown")  # nothing more is to be lost by closing
         connection.close()
         raise DataFolderError(f"the tape {path} is damaged: the end of the file is missing", cure=_SAVE)
+
+
+def _blocks_in_use(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    """Up to the last one. The tables have no index, whose blocks would not be listed."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = ?", [name]
+    ).fetchall()
+    questions = [("select max(block_id) from pragma_metadata_info(?)", name)]
+    for schema, table in tables:
+        question = "select max(block_id) from pragma_storage_info(?) where persistent"
+        questions.append((question, f'"{name}"."{schema}"."{table}"'))
+    last = -1
+    for question, of in questions:
+        ((block,),) = connection.execute(question, [of]).fetchall()
+        last = max(last, -1 if block is None else block)
+    return last + 1
 
 
 def _opened_with(path: Path, connect: Connect, config: Config, state: LogState | None) -> OpenedFile:
