@@ -135,6 +135,7 @@ async def test_without_a_parameter_its_documented_default_holds(
     schema: dict[str, Any],
 ) -> None:
     market.trade(3_000 * A_SECOND_MS, burst_ms=3_000 * A_SECOND_MS)  # more rows than any default of limit
+    await market.store.flushed()
     default = schema["default"]
     async with serve(market.app()) as server:
         asker = Asker(server.http, path, operation, parameter["name"])

@@ -26,6 +26,18 @@ from tests.test_cli import clean_environment, free_port
 ENDS_WITHIN_S = 30
 
 
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """By the processes a test starts: under `nohup make test` they would inherit that they are ignored."""
+    before = signal.signal(signal.SIGHUP, _outlive)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def _outlive(_: int, __: object) -> None:
+    """A signal with a handler is heard by default in a process that is started; this one goes on."""
+
+
 class Command:
     """A command in a process of its own, and what it printed."""
 

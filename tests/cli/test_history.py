@@ -235,7 +235,7 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
     assert f"XRPUSDT-aggTrades-{today - timedelta(days=3)}: " in first.stdout
     assert second.returncode == 0, second.stderr
     assert "imported before" in second.stdout
-    assert_refused(misspelt, "no symbol XRPUSD")
+    assert_refused(misspelt, "does not list XRPUSD", "did you mean XRPUSDT?")
     proved = pairscope("verify", *place)
     assert proved.returncode == 0, proved.stdout
 

@@ -345,7 +345,7 @@ async def main():
         store.put_trades(good(batch(first, 2_000)))
         first += 2_000
         await asyncio.sleep(0.002)
-    print("full:", store.counters().error, flush=True)
+    print(f"full: {store.counters().error}", flush=True)  # one piece: the log of another thread goes there too
     acknowledged = store.counters().trades_committed
     assert 0 < acknowledged < first
     assert len(store.trades("BTCUSDT")) in (acknowledged, first)
