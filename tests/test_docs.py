@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -47,3 +48,15 @@ def test_simulating_again_gives_the_numbers_of_the_page_of_reasons() -> None:
     for simulation in gen_why.QUICK:
         for name, value in simulation().items():
             assert value == pytest.approx(numbers[name], rel=1e-6, abs=1e-12), name
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
+    assert rows
+    for row in rows:
+        named = re.findall(r"`(\w[\w/]*\.py)(?:::(\w+))?`", row.split(" | ")[-1])
+        assert named, row
+        for file, test in named:
+            source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            assert re.search(rf"def {test or 'test_'}", source), f"{file}::{test}"
