@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +26,9 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 class Server:
     """`pairscope run` in a process of its own, on a port that stays the same over restarts."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, flags: Sequence[str] = ()) -> None:
         self._data_dir = data_dir
+        self._flags = flags
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -44,6 +45,7 @@ class Server:
             str(self._data_dir),
             "--window",
             "20",
+            *self._flags,
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAIRSCOPE_")}
         environment["PYTHONPATH"] = str(ROOT / "src")
@@ -122,10 +124,16 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def flags() -> Sequence[str]:
+    """What the server of a module is started with besides; a module may have its own."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, flags: Sequence[str]) -> Iterator[Server]:
     if not (ROOT / "src" / "pairscope" / "static" / "index.html").is_file():
         pytest.skip("the dashboard has not been built: pip install -e .")
-    server = Server(tmp_path_factory.mktemp("pairscope"))
+    server = Server(tmp_path_factory.mktemp("pairscope"), flags)
     server.start()
     yield server
     server.kill()
