@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pairscope.bars.rebuild import VALUES, rebuild_bars
-from pairscope.base.clock import SystemClock
+from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeKind
 from pairscope.feed.backoff import Backoff
@@ -49,9 +49,16 @@ class Recorder:
     """Stream, continuity, intake, back-fill, bars and store."""
 
     def __init__(
-        self, ws_url: str, rest_url: str, store: Store, symbols: Sequence[str], *, never_heard_s: float = 1.0
+        self,
+        ws_url: str,
+        rest_url: str,
+        store: Store,
+        symbols: Sequence[str],
+        *,
+        never_heard_s: float = 1.0,
+        clock: Clock | None = None,
     ) -> None:
-        clock = SystemClock()
+        clock = clock or SystemClock()
         for symbol in symbols:
             store.symbols.add(symbol)
         self.store = store
@@ -69,7 +76,7 @@ class Recorder:
             clock=clock,
             judge=own,
             sink=self._sink,
-            options=LaneOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1),
+            options=LaneOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1),
             rng=random.Random(1),
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
@@ -133,7 +140,7 @@ class Recorder:
             truth = market.by_id(symbol, int(stored.id[0]), len(stored))
             for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
                 np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
-            expected = rebuild_bars([stored], INTERVALS, [])
+            expected = rebuild_bars([stored], INTERVALS, [], stored.time_ms[:1].tolist())
             for interval in INTERVALS:
                 wanted = expected[expected["interval_ms"] == interval.ms]
                 shown = self.book.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)
@@ -141,7 +148,8 @@ class Recorder:
                     np.testing.assert_array_equal(shown[name], wanted[name], f"{symbol} {interval} {name}")
                 closed = shown["status"] != BarStatus.OPEN
                 on_tape = self.store.bars(symbol, interval)
-                np.testing.assert_array_equal(on_tape["lost"], shown["lost"][closed], f"{symbol} {interval} on tape")
+                for name in VALUES:
+                    np.testing.assert_array_equal(on_tape[name], shown[name][closed], f"{symbol} {interval} on tape")
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
@@ -151,9 +159,9 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, commit_ms: int = 100) -> Iterator[Store]:
+def opened(path: Path, commit_ms: int = 100, clock: Clock | None = None) -> Iterator[Store]:
     """A tape in a file, closed at the end."""
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock(), commit_ms=commit_ms)
+    store = Store.open(path, kind=TradeKind.AGG, clock=clock or SystemClock(), commit_ms=commit_ms)
     try:
         yield store
     finally:

@@ -26,7 +26,7 @@ BEFORE_MIDNIGHT_MS = 600_000
 
 
 class ShiftedClock(SystemClock):
-    """The exchange's: it is shortly after one o'clock at the start of a test."""
+    """The exchange's, and ours: it is shortly after one o'clock at the start of a test."""
 
     def __init__(self) -> None:
         self._shift_ns = STARTS_MS * 1_000_000 - super().now_ns()
@@ -46,9 +46,11 @@ def flip_a_bit(file: Path) -> None:
 
 
 @asynccontextmanager
-async def recording(exchange: SimulatedExchange, store: Store, from_id: int | None = None) -> AsyncIterator[Recorder]:
+async def recording(
+    exchange: SimulatedExchange, store: Store, clock: ShiftedClock, from_id: int | None = None
+) -> AsyncIterator[Recorder]:
     """A recorder that goes on from an id, and has all there is when it begins."""
-    recorder = Recorder(exchange.ws_url, exchange.rest_url, store, [SYMBOL], never_heard_s=60)
+    recorder = Recorder(exchange.ws_url, exchange.rest_url, store, [SYMBOL], never_heard_s=60, clock=clock)
     loop = asyncio.get_running_loop()
     store.when_ids_are_lost(lambda gaps: loop.call_soon_threadsafe(recorder.intake.lose, gaps))
     async with recorder.running():
@@ -85,8 +87,8 @@ async def test_a_damaged_day_is_set_aside_and_refilled(
     path, market, clock = tmp_path / "tape.duckdb", Market(seed=3, rate=0.2), ShiftedClock()
     from_id = market.first_id_at(SYMBOL, MIDNIGHT_MS - BEFORE_MIDNIGHT_MS)
     async with SimulatedExchange(MarketSource(market, clock), clock=clock, weight_per_minute=100_000) as exchange:
-        with opened(path, commit_ms=20) as store:
-            async with recording(exchange, store, from_id) as recorder:
+        with opened(path, commit_ms=20, clock=clock) as store:
+            async with recording(exchange, store, clock, from_id) as recorder:
                 await seal(store)
                 number, file = last_day(store)
                 if not restarted:
@@ -95,8 +97,8 @@ async def test_a_damaged_day_is_set_aside_and_refilled(
             await assert_whole(store, recorder, market)
         if restarted:
             harm(file)
-            with opened(path, commit_ms=20) as store:
-                async with recording(exchange, store) as recorder:
+            with opened(path, commit_ms=20, clock=clock) as store:
+                async with recording(exchange, store, clock) as recorder:
                     await found_and_refilled(store, recorder, number)
                 await assert_whole(store, recorder, market)
 

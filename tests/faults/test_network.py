@@ -84,7 +84,8 @@ class Chaos:
         faults.rest_lag_ms, faults.rest_delay_s = 0, 0.0
 
     async def reconnected(self, break_it: Callable[[], object], heal: Callable[[], object] = lambda: None) -> None:
-        """Break a connection and wait until it was noticed."""
+        """Break a connection that is heard, and wait until it was noticed."""
+        await until(lambda: self.recorder.stream.health.state == "live", 30)
         before = self.recorder.stream.health.reconnects
         break_it()
         await until(lambda: self.recorder.stream.health.reconnects > before, 10)

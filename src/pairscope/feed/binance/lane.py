@@ -23,7 +23,6 @@ MESSAGES_PER_S = 4  # the exchange cuts a connection that sends more than ten
 QUIET_GAPS = 20  # a silence this many times the usual gap between trades is a stall
 LONGEST_SILENCE_S = 60.0
 RETRY_ROTATION_S = 60.0
-STEADY_S = 60.0  # of delivery without a break, after which a lost connection is tried again at once
 QUIET_S = 60.0  # for which an answer that nothing was traded holds
 _ROTATE = "rotate"
 
@@ -36,6 +35,7 @@ class LaneOptions:
     never_heard_s: float = 15.0  # after which an acknowledged but silent connection is replaced
     rotate_s: float = 23 * 3600.0  # the exchange ends every connection after 24 hours
     overlap_s: float = 2.0  # for which the old connection stays after the new one is heard
+    steady_s: float = 60.0  # of delivery without a break, after which a lost connection is tried again at once
 
 
 class Lane:
@@ -222,7 +222,7 @@ class Lane:
         self._usual.add(trades, now_s)
         if self._delivers_since_s is None:
             self._delivers_since_s = now_s
-        elif now_s - self._delivers_since_s >= STEADY_S:
+        elif now_s - self._delivers_since_s >= self._options.steady_s:
             self._backoff.reset()
         if self.state != "live" and self.connections:  # else they came right before the connection was lost
             self._become("live", None)
