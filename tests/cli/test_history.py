@@ -20,7 +20,7 @@ from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import Instrument, MarketSource
 from pairscope.store.tape import Store
-from tests.archives import START_MS, agg_lines, raw_lines, rows, write_zip
+from tests.archives import RAW_HEADER, START_MS, agg_lines, raw_lines, rows, write_zip
 from tests.judged import good
 from tests.patience import STOP_S
 from tests.test_cli import Running, assert_refused, clean_environment, free_port, pairscope
@@ -123,6 +123,39 @@ def test_raw_and_aggregated_trades_go_to_tapes_of_their_own(tmp_path: Path) -> N
     done = pairscope("import", str(files), "--data-dir", str(tmp_path / "data"))
     assert done.returncode == 0, done.stderr
     assert {path.parent.name for path in (tmp_path / "data").glob("*/tape.duckdb")} == {"live-aggTrade", "live-trade"}
+
+
+def test_aggregated_trades_that_come_after_the_raw_ones_are_said_to_tell_which_ids_no_trade_has(tmp_path: Path) -> None:
+    place, raw = ("--data-dir", str(tmp_path / "data")), rows(10, 200)
+    file = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(raw[:50] + raw[55:]), RAW_HEADER)
+    lines = [f"{i},100,0.1,{10 + i},{10 + i},{START_MS + i},true" for i in range(1, 50)]
+    proof = write_zip(tmp_path / f"{NAME}.zip", [*lines, f"50,100,0.1,65,209,{START_MS + 99},true"])
+    assert "5 ids are missing in it" in pairscope("import", str(file), *place).stdout
+    told = pairscope("import", str(proof), *place)
+    assert f"'pairscope import --again {file}' looks which of them no trade has" in told.stderr
+    assert "5 ids are missing in BTCUSDT-trades-2024-08-08" in told.stderr
+    assert "5 ids have no trade" in pairscope("import", "--again", str(file), *place).stdout
+    assert pairscope("import", str(proof), *place).stderr == ""  # imported before: there is nothing to tell
+
+
+def test_the_reverse_order_needs_no_second_look(tmp_path: Path) -> None:
+    place, raw = ("--data-dir", str(tmp_path / "data")), rows(10, 200)
+    lines = [f"{i},100,0.1,{10 + i},{10 + i},{START_MS + i},true" for i in range(1, 50)]
+    write_zip(tmp_path / f"{NAME}.zip", [*lines, f"50,100,0.1,65,209,{START_MS + 99},true"])
+    assert pairscope("import", str(tmp_path), *place).returncode == 0
+    file = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(raw[:50] + raw[55:]), RAW_HEADER)
+    done = pairscope("import", str(file), *place)
+    assert "5 ids have no trade, as the aggregated trades of its day prove" in done.stdout
+    assert "missing" not in done.stdout + done.stderr
+
+
+def test_trades_with_times_in_microseconds_are_refused_as_of_the_spot_market(tmp_path: Path) -> None:
+    trades = [(i, p, q, 1_000 * t, m) for i, p, q, t, m in rows(10, 200)]
+    file = write_zip(tmp_path / f"{NAME}.zip", agg_lines(trades))
+    done = pairscope("import", str(file), "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "as files of the spot market have" in done.stderr
+    assert "give the files of data/futures/um" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -385,10 +385,10 @@ IMPORT_AND_DIE = """
 import asyncio, os, sys
 from pathlib import Path
 from tests.live.test_importing import Tape
-from pairscope.feed.binance import archive
+from pairscope.feed.binance import archive_text
 from pairscope.store.tape import Store
 
-archive._CHUNK = 10_000  # several batches
+archive_text._CHUNK = 10_000  # several batches
 left = int(sys.argv[3])
 
 def dying(method):

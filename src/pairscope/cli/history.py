@@ -105,11 +105,14 @@ def bring(parsed: dict[str, Any]) -> int:
     for file in files:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
     refused, proofs = len(strangers), _proofs(settings, files)
+    known = ImportList(settings.tape_path(live_folder(TradeKind.AGG))).read()
+    new_proofs = [file for file in groups.get(TradeKind.AGG, []) if not known.named(file.name)]
     for kind, group in groups.items():
         ended = run_until_told(_import_files(settings, kind, group, again, replaces, proofs))
         if ended.result is None:
             return _stopped(ended)
         refused += ended.result
+    _tell_whom_it_proves(settings, new_proofs, groups.get(TradeKind.RAW, []))
     if refused < len(files) + len(strangers):
         _tell_when_it_goes(settings, min(file.from_ms for file in files))
     return EXIT_FOUND if refused else 0
@@ -121,6 +124,23 @@ def _proofs(settings: Settings, files: list[ArchiveFile]) -> list[ArchiveFile]:
     paths = {file.path.absolute() for file in files} | {Path(each.path) for each in imported if each.path}
     found = [archive_file(path) for path in sorted(paths) if path.is_file()]
     return [file for file in found if file is not None and file.kind is ArchiveKind.AGG]
+
+
+def _tell_whom_it_proves(settings: Settings, proofs: list[ArchiveFile], taken: list[ArchiveFile]) -> None:
+    """Aggregated trades that came after the raw ones of their day: what the raw ones lack can be judged now."""
+    names = {file.name for file in taken}
+    for each in ImportList(settings.tape_path(live_folder(TradeKind.RAW))).read():
+        file = archive_file(Path(each.path)) if each.path else None
+        if file is None or file.name in names or not file.path.is_file():
+            continue
+        lacks = each.last_id - each.first_id + 1 - each.rows
+        of_its_days = [p for p in proofs if p.from_ms < file.to_ms and file.from_ms < p.to_ms]
+        if lacks > 0 and any(proof.symbol == file.symbol for proof in of_its_days):
+            print(
+                f"note: {lacks:,} ids are missing in {file.name}, which was imported before: "
+                f"'pairscope import --again {file.path}' looks which of them no trade has",
+                file=sys.stderr,
+            )
 
 
 async def _import_files(

@@ -208,16 +208,6 @@ async def _counted(
         progress(done, total)
 
 
-_REFUSED_AS = {
-    Refusal.NOT_POSITIVE: "rows have no price or no size",
-    Refusal.NOT_FINITE: "rows have a price or size that is no number",
-    Refusal.TOO_SMALL: "rows have a size below 1e-8",
-    Refusal.TIME: "rows have a time that cannot be",
-    Refusal.SIDE: "rows do not say who was the maker",
-    Refusal.NOT_MARKET: "rows are not of the market",
-}
-
-
 def _differences(place: str, rivals: str, found: Differences, others: int) -> list[str]:
     """What a file tells otherwise than the tape, and what was done about it."""
     counts = [
@@ -239,12 +229,9 @@ def _oddities(report: FileReport, unused: int) -> list[str]:
         (report.doubles, "rows are doubled"),
         (report.unsorted, "rows are out of order"),
         (report.conflicting, "doubled rows contradict the first of their id, which stands"),
-        *((size(ids), _REFUSED_AS[refusal]) for refusal, ids in report.refused.items()),
-        (report.far, "rows have an id far from all others"),
-        (report.strays, "rows are of another day"),
-        (report.bad, "lines cannot be read"),
+        (size(report.refused.get(Refusal.NOT_POSITIVE, no_runs())), "rows have no price or no size"),
     ]
-    return [*(f"{count:,} {what}" for count, what in counts if count)]
+    return [*(f"{count:,} {what}" for count, what in counts if count), *report.faults.told]
 
 
 def _shortness(file: ArchiveFile, report: FileReport) -> list[str]:

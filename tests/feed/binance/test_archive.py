@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from pairscope.base.errors import ArchiveError
@@ -16,20 +13,12 @@ from pairscope.feed.binance.archive import (
     archive_file,
     archive_name,
     find_archives,
-    read_tables,
     told_checksum,
     verified_checksum,
 )
-from tests.archives import AGG_HEADER, START_MS, agg_lines, rows, write_csv, write_zip
+from tests.archives import START_MS, agg_lines, rows, write_zip
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
-
-
-def tables_of(path: Path) -> Any:
-    """Ids and times."""
-    file = archive_file(path)
-    assert file is not None
-    return np.concatenate([table.whole for table in read_tables(file)], axis=1).tolist()
 
 
 @pytest.mark.parametrize(
@@ -85,47 +74,6 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path, name: str) -> None:
         find_archives([tmp_path / name])
 
 
-@pytest.mark.parametrize("header", [None, AGG_HEADER])
-@pytest.mark.parametrize("packed", [True, False])
-def test_files_of_all_years_read_the_same(tmp_path: Path, header: str | None, packed: bool) -> None:
-    lines = agg_lines(rows(5, 3))
-    write = write_zip if packed else write_csv
-    path = write(tmp_path / f"{NAME}.{'zip' if packed else 'csv'}", lines, header)
-    assert tables_of(path) == [[5, 6, 7], [START_MS, START_MS + 1_000, START_MS + 2_000]]
-
-
-def test_times_of_trades_stay_as_they_are_written_for_the_judge_to_see(tmp_path: Path) -> None:
-    lines = agg_lines([(i, p, q, 1_000 * t + 999, m) for i, p, q, t, m in rows(5, 3)])
-    times_us = [1_000 * (START_MS + 1_000 * i) + 999 for i in range(3)]
-    assert tables_of(write_zip(tmp_path / f"{NAME}.zip", lines))[1] == times_us
-
-
-def test_a_last_line_without_an_end_counts_too(tmp_path: Path) -> None:
-    path = tmp_path / f"{NAME}.csv"
-    path.write_text("\n".join(agg_lines(rows(5, 3))), encoding="utf-8")
-    assert tables_of(path)[0] == [5, 6, 7]
-
-
-def test_lines_split_between_two_reads_come_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(5, 100)))
-    monkeypatch.setattr("pairscope.feed.binance.archive._CHUNK", 100)
-    file = archive_file(path)
-    assert file is not None
-    assert [i for table in read_tables(file) for i in table.whole[0].tolist()] == list(range(5, 105))
-
-
-def test_files_of_the_spot_market_are_refused(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / f"{NAME}.zip", [f"{line},true" for line in agg_lines(rows(5, 3))], None)
-    with pytest.raises(ArchiveError, match="spot"):
-        tables_of(path)
-
-
-def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", ["1,2,3"], None)
-    with pytest.raises(ArchiveError, match="3 fields instead of 6"):
-        tables_of(path)
-
-
 def test_a_wrong_checksum_is_told(tmp_path: Path) -> None:
     path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(5, 3)))
     assert verified_checksum(path) == verified_checksum(path)
@@ -138,31 +86,3 @@ def test_a_wrong_checksum_is_told(tmp_path: Path) -> None:
 def test_a_checksum_of_something_else_is_refused(text: str) -> None:
     with pytest.raises(ArchiveError, match="says nothing"):
         told_checksum(text, "x.zip")
-
-
-def damage_byte(path: Path) -> None:
-    octets = bytearray(path.read_bytes())
-    octets[len(octets) // 3] ^= 0x55
-    path.write_bytes(octets)
-
-
-def test_a_flipped_byte_is_noticed_without_a_checksum(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(5, 2_000)), official=False)
-    damage_byte(path)
-    with pytest.raises(ArchiveError, match=NAME):
-        tables_of(path)
-
-
-def test_a_torn_zip_is_refused(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(5, 2_000)), official=False)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ArchiveError, match="cannot be read"):
-        tables_of(path)
-
-
-def test_a_zip_of_two_files_is_refused(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / f"{NAME}.zip", agg_lines(rows(5, 3)))
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("another.csv", "1")
-    with pytest.raises(ArchiveError, match="2 CSV files"):
-        tables_of(path)

@@ -1,38 +1,27 @@
-"""The exchange's official daily and monthly files: found, checked, and read as columns.
+"""The exchange's official daily and monthly files: what they are called, where they are, and whether they are whole.
 
 A file is a zip of one CSV, or that CSV unpacked, and is called ``BTCUSDT-aggTrades-2024-08-08.zip`` (``trades``, or an
-interval for klines; a month is ``2024-08``). Files of different years differ: some begin with a header row, times are
-in ms or µs, rows may be out of order, doubled, missing, without a size, or of another period. All of that is told by
-the file itself and counted; nothing about it is believed.
+interval for klines; a month is ``2024-08``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
-
-import numpy as np
 
 from pairscope.base.errors import ArchiveError, PairscopeError
 from pairscope.base.interval import Interval
-from pairscope.base.model import IntArray, TradeKind, normal_symbol
+from pairscope.base.model import TradeKind, normal_symbol
 from pairscope.feed.binance.archive_identity import foreign, is_debris
-from pairscope.feed.binance.rows import FLAG, NUMBER, SKIP, WHOLE, Table, Text, read_rows
 
-_CHUNK = 8 << 20  # bytes of text read at once
-_LONGEST_LINE = 4_096
 _NAME = re.compile(
     r"(?P<symbol>[^/]{1,40})-(?P<kind>aggTrades|trades|\d{1,2}(?:s|m|h|d))-(?P<date>\d{4}-\d{2}(?:-\d{2})?)\.(?:zip|csv)"
 )
-FIRST_US = 10**14  # times from here on are in µs: as ms they would lie in the year 5138
 
 
 _MARKET_NAME = re.compile(r".{1,80}-\d{4}-\d{2}(?:-\d{2})?\.(?:zip|csv)")
@@ -46,22 +35,6 @@ class ArchiveKind(StrEnum):
     @property
     def trade_kind(self) -> TradeKind | None:
         return {"aggTrades": TradeKind.AGG, "trades": TradeKind.RAW}.get(self.value)
-
-
-# agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker
-# id,price,qty,quote_qty,time,is_buyer_maker
-# open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore
-FIELDS = {
-    ArchiveKind.AGG: (WHOLE, NUMBER, NUMBER, SKIP, SKIP, WHOLE, FLAG),
-    ArchiveKind.RAW: (WHOLE, NUMBER, NUMBER, SKIP, WHOLE, FLAG),
-    ArchiveKind.KLINES: (
-        *(WHOLE, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
-        *(WHOLE, NUMBER, WHOLE, NUMBER, SKIP, SKIP),
-    ),
-}
-AGG_RANGES = (WHOLE, SKIP, SKIP, WHOLE, WHOLE, SKIP, SKIP)  # which raw trades an aggregated one is made of
-# The same files of the spot market: their ids are other sequences, and must never meet on one tape.
-_SPOT_FIELDS = {ArchiveKind.AGG: 8, ArchiveKind.RAW: 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +183,7 @@ def checksum(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def expected_checksum(path: Path) -> str | None:
@@ -225,7 +198,7 @@ def expected_checksum(path: Path) -> str | None:
     try:
         return told_checksum(beside.read_text(encoding="utf-8", errors="replace"), path.name)
     except OSError as error:
-        raise _unreadable(beside, error) from error
+        raise unreadable(beside, error) from error
 
 
 def told_checksum(text: str, name: str) -> str:
@@ -252,113 +225,7 @@ def verified_checksum(path: Path) -> str:
     return found
 
 
-def read_tables(file: ArchiveFile) -> Iterator[Table]:
-    """The rows of a file, a few MB of text at a time, columns as in `FIELDS` of its kind, times in ms.
-
-    Raises:
-        ArchiveError: when the file is damaged, is not what its name says, or is of the spot market.
-    """
-    for table in read_fields(file, FIELDS[file.kind]):
-        if file.kind is ArchiveKind.KLINES:
-            _to_ms(table.whole[0])
-        yield table
-
-
-def read_fields(file: ArchiveFile, fields: tuple[int, ...]) -> Iterator[Table]:
-    """As `read_tables`, other fields of the rows.
-
-    Raises:
-        ArchiveError: when the file is damaged, is not what its name says, or is of the spot market.
-    """
-    first = True
-    for text in _texts(file.path):
-        yield read_rows(_without_header(file, text) if first else text, fields)
-        first = False
-
-
-def read_numbered(file: ArchiveFile) -> Iterator[tuple[Table, IntArray, IntArray]]:
-    """As `read_tables`, times as they are written, with the line of each row and the lines that cannot be read.
-
-    Raises:
-        ArchiveError: when the file is damaged, or is not what its name says.
-    """
-    fields, line = FIELDS[file.kind], 1
-    for text in _texts(file.path):
-        rows = _without_header(file, text) if line == 1 else text
-        line += int((text[: len(text) - len(rows)] == ord("\n")).sum())
-        table = read_rows(rows, fields)
-        yield table, *_lines_of(rows, table, fields, line)
-        line += int((rows == ord("\n")).sum())
-
-
-def _lines_of(text: Text, table: Table, fields: tuple[int, ...], first: int) -> tuple[IntArray, IntArray]:
-    """The numbers of the lines of rows, and of the lines that are none; `first` is that of the first line."""
-    ends = np.flatnonzero(text == ord("\n"))
-    starts = np.append(0, ends[:-1] + 1)
-    written = np.flatnonzero((ends > starts + 1) | ((ends == starts + 1) & (text[starts] != ord("\r"))))
-    if len(written) == table.rows:
-        return written + first, np.empty(0, np.int64)
-    read = np.array([read_rows(text[starts[i] : ends[i] + 1], fields).rows == 1 for i in written.tolist()], np.bool_)
-    return written[read] + first, written[~read] + first
-
-
-def _to_ms(times: IntArray) -> None:
-    in_us = times >= FIRST_US
-    if in_us.any():
-        times[in_us] //= 1_000
-
-
-def _without_header(file: ArchiveFile, text: Text) -> Text:
-    """The rows after a header, if there is one; the number of fields tells whether the file is what it says."""
-    end = int(np.argmax(text == ord("\n"))) + 1
-    line = text[:end].tobytes().decode("utf-8", "replace").removeprefix("\ufeff").strip()
-    count = line.count(",") + 1
-    if count == _SPOT_FIELDS.get(file.kind):
-        raise ArchiveError(
-            f"{file.path.name} is of the spot market, whose ids are not those of the futures",
-            cure="give the files of data/futures/um",
-        )
-    if count != len(FIELDS[file.kind]):
-        raise ArchiveError(
-            f"{file.path.name} is no file of {file.kind}: {count} fields instead of {len(FIELDS[file.kind])}",
-            cure=anew(file.path),
-        )
-    return text if line[:1].isdigit() else text[end:]
-
-
-def _texts(path: Path) -> Iterator[Text]:
-    """The text of a file in pieces of whole lines."""
-    tail = b""
-    try:
-        with _opened(path) as source:
-            while chunk := source.read(_CHUNK):
-                end = chunk.rfind(b"\n") + 1
-                if end:
-                    yield np.frombuffer(tail + chunk[:end], np.uint8)
-                    tail = chunk[end:]
-                else:
-                    tail += chunk
-                if len(tail) > _LONGEST_LINE:
-                    raise ArchiveError(f"{path.name} holds no lines of text", cure=anew(path))
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _unreadable(path, error) from error
-    if tail:
-        yield np.frombuffer(tail + b"\n", np.uint8)
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix != ".zip":
-        return path.open("rb")
-    archive = zipfile.ZipFile(path)
-    members = [info for info in archive.infolist() if info.filename.endswith(".csv") and not is_debris(info.filename)]
-    if len(members) != 1:
-        archive.close()
-        raise ArchiveError(f"{path.name} holds {len(members)} CSV files instead of one", cure=anew(path))
-    member = archive.open(members[0])
-    archive.close()  # the member keeps the file open for as long as it is read
-    return member
-
-
-def _unreadable(path: Path, error: Exception) -> ArchiveError:
+def unreadable(path: Path, error: Exception) -> ArchiveError:
+    """The error of a file that cannot be read, and why."""
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return ArchiveError(f"{path.name} cannot be read: {why}", cure=anew(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 # Folders of the archive that hold klines of something else than trades, or no klines at all.
@@ -52,6 +53,15 @@ def foreign(path: Path) -> str | None:
         if folder == "um":
             return None
     return None
+
+
+def foreign_header(names: Iterable[str]) -> str | None:
+    """What a file is by the names of its fields, when they are of no file of USD-M trades or klines.
+
+    >>> foreign_header(["id", "price", "qty", "base_qty", "time", "is_buyer_maker"])
+    'of COIN-M futures, whose volume is in contracts'
+    """
+    return _COIN_M if any(name.lower().startswith("base_") for name in names) else None
 
 
 def is_debris(path: Path | str) -> bool:

@@ -1,7 +1,6 @@
 """The bars of official files of klines, each checked: a file is what its rows prove it to be.
 
-A row that is no bar is left out, named by its line and counted. A file of which more than one row in a hundred is none
-is something else, and refused whole.
+A row that is no bar is left out or makes its file be refused by the rule of `archive_faults`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import numpy as np
 from pairscope.base.errors import ArchiveError
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, Continuity, FloatArray, IntArray
-from pairscope.feed.binance.archive import FIRST_US, ArchiveFile, anew, read_numbered
+from pairscope.feed.binance.archive import ArchiveFile, anew
+from pairscope.feed.binance.archive_faults import FIRST_US, SHOWN, left_out, refuse, refuse_times_in_us, too_many
+from pairscope.feed.binance.archive_text import order_of_bad, read_numbered
 
-BAD_SHARE = 0.01  # of rows that may be no bars
-_SHOWN = 3  # lines that are named
 _NAMES = ("open", "high", "low", "close", "volume", "quote_volume", "buy_volume")
 _ROUNDING_UNITS = 4
 _FINEST_DIGIT = 1e-8
@@ -68,7 +67,7 @@ def read_klines(file: ArchiveFile, symbol_id: int, *, last_stands: bool = False)
     bars["symbol_id"], bars["interval_ms"] = symbol_id, file.interval.ms
     bars["status"], bars["source"] = BarStatus.CLOSED, BarSource.IMPORT
     bars["continuity"] = Continuity.UNPROVED
-    notes = [*_named(faults), *conflicts]
+    notes = [*left_out(len(faults), faults, "bars"), *conflicts]
     notes += [f"{doubled:,} rows are doubled"] if doubled else []
     notes += [f"{empty:,} bars without a trade left out"] if empty else []
     return KlinesReport(bars, (*notes, *_coverage(file, np.unique(covered))))
@@ -77,13 +76,17 @@ def read_klines(file: ArchiveFile, symbol_id: int, *, last_stands: bool = False)
 def _rows(file: ArchiveFile) -> tuple[_Rows, IntArray]:
     """All rows that can be read, and the lines that cannot."""
     tables = list(read_numbered(file))
-    whole = np.concatenate([np.empty((3, 0), np.int64), *(table.whole for table, _, _ in tables)], axis=1)
-    number = np.concatenate([np.empty((7, 0)), *(table.number for table, _, _ in tables)], axis=1)
+    whole = np.concatenate([np.empty((3, 0), np.int64), *(table.whole for table, _ in tables)], axis=1)
+    number = np.concatenate([np.empty((7, 0)), *(table.number for table, _ in tables)], axis=1)
     bars = np.zeros(whole.shape[1], BAR)
     bars["open_time_ms"], bars["trades"] = whole[0], whole[2]
     for name, values in zip(_NAMES, number, strict=True):
         bars[name] = values
-    line, unreadable = (np.concatenate([np.empty(0, np.int64), *(each[k] for each in tables)]) for k in (1, 2))
+    line = unreadable = np.empty(0, np.int64)
+    for table, lines in tables:
+        bad = order_of_bad(table)
+        line = np.append(line, lines.at(np.delete(np.arange(table.rows + len(bad)), bad)))
+        unreadable = np.append(unreadable, lines.at(bad))
     return _Rows(line, bars, whole[1]), unreadable
 
 
@@ -152,14 +155,11 @@ def _last_digit(value: float) -> float:
 def _refuse_strangers(file: ArchiveFile, rows: _Rows, faults: dict[int, str]) -> None:
     """Refuse a file of which too many rows are no bars, and say what it seems to be."""
     count = len(set(rows.line.tolist()) | set(faults))
-    if len(faults) <= BAD_SHARE * count:
+    if not too_many(len(faults), count):
         return
     name, bars = file.path.name, rows.bars
     if len(bars) and (bars["open_time_ms"] >= FIRST_US).mean() > 1 / 2:
-        raise ArchiveError(
-            f"{name} has its times in µs, as files of the spot market have; those of USD-M futures are in ms",
-            cure="give the files of data/futures/um",
-        )
+        refuse_times_in_us(file)
     share = {what: sum(fault == what for fault in faults.values()) for what in faults.values()}
     if 2 * share.get(_NO_VOLUME, 0) > count:
         raise ArchiveError(
@@ -170,11 +170,7 @@ def _refuse_strangers(file: ArchiveFile, rows: _Rows, faults: dict[int, str]) ->
         raise ArchiveError(
             f"{name} has its volume in contracts: it is of COIN-M futures", cure="give the files of data/futures/um"
         )
-    first = min(faults)
-    raise ArchiveError(
-        f"{len(faults):,} of {count:,} rows of {name} are no bars of {file.interval}: line {first} {faults[first]}",
-        cure=anew(file.path),
-    )
+    refuse(file, len(faults), count, faults, f"bars of {file.interval}")
 
 
 def _seems_coin_margined(bars: BarArray) -> bool:
@@ -205,16 +201,8 @@ def _each_once(rows: _Rows, last_stands: bool) -> tuple[_Rows, list[str], int]:
         at = f"{datetime.fromtimestamp(int(opens[place]) / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
         conflicts.append(f"lines {rows.line[before]} and {rows.line[place]} disagree about the bar of {at}")
         conflicts[-1] += f": line {rows.line[winner]} stands"
-    more = [f"{len(conflicts) - _SHOWN:,} more bars are told in two ways"] if len(conflicts) > _SHOWN else []
-    return rows.take(stands), [*conflicts[:_SHOWN], *more], doubled
-
-
-def _named(faults: dict[int, str]) -> list[str]:
-    if not faults:
-        return []
-    named = "; ".join(f"line {line} {faults[line]}" for line in sorted(faults)[:_SHOWN])
-    more = f"; and {len(faults) - _SHOWN:,} more" if len(faults) > _SHOWN else ""
-    return [f"{len(faults):,} rows are no bars and were left out: {named}{more}"]
+    more = [f"{len(conflicts) - SHOWN:,} more bars are told in two ways"] if len(conflicts) > SHOWN else []
+    return rows.take(stands), [*conflicts[:SHOWN], *more], doubled
 
 
 def _coverage(file: ArchiveFile, opens: IntArray) -> list[str]:

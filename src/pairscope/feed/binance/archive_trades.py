@@ -2,19 +2,24 @@
 
 A file of trades is read once to know what it holds, its last byte and its check sum included, before the first of its
 trades is used: a damaged file changes nothing. A file that fits into memory is not read a second time.
+
+A row that is no trade is left out or makes its file be refused by the rule of `archive_faults`. One without a price or
+a size is none of these: so the exchange tells that an id is no trade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.model import BoolArray, IntArray, Origin, Rows, TradeBatch
 from pairscope.base.runs import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew, read_tables
+from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew
+from pairscope.feed.binance.archive_faults import FIRST_US, SHOWN, left_out, refuse, refuse_times_in_us, too_many
+from pairscope.feed.binance.archive_text import Lines, order_of_bad, read_numbered
 from pairscope.feed.binance.rows import Table
 from pairscope.feed.judge import (
     FARTHEST_ID,
@@ -35,6 +40,51 @@ COMPARED_ROWS = 1_000_000  # doubled rows of a file that are compared with one a
 _STRAY = 255  # beside the codes of refusals
 
 
+_WHAT = {
+    Refusal.ID.code: "has an id that cannot be, or is far from all others",
+    Refusal.SIDE.code: "does not say who was the maker",
+    Refusal.NOT_FINITE.code: "has a price or size that is no number",
+    Refusal.TOO_SMALL.code: "has a size below 1e-8",
+    Refusal.NOT_MARKET.code: "is not of the market",
+    _STRAY: "is of another period",
+}
+_FIRST_NS, _LAST_S = 10**17, 10**11
+
+
+@dataclass(slots=True)
+class Faults:
+    """Lines of a file that are no trades, and the first of them."""
+
+    count: int = 0
+    first: dict[int, str] = field(default_factory=dict)
+    in_us: int = 0  # rows whose time is in µs
+
+    @property
+    def told(self) -> list[str]:
+        return left_out(self.count, self.first, "trades")
+
+    def add(self, piece: _Piece) -> None:
+        """Take in what is wrong with rows that come after those taken in before."""
+        bad = np.flatnonzero((piece.verdict > 0) & (piece.verdict != Refusal.NOT_POSITIVE.code))
+        self.in_us += int((piece.table.whole[1] >= FIRST_US).sum())
+        self.count += len(bad) + len(piece.unreadable)
+        if len(self.first) == SHOWN or not len(bad) + len(piece.unreadable):
+            return
+        named = dict.fromkeys(piece.unreadable[:SHOWN].tolist(), "cannot be read")
+        named |= {int(piece.line_of(place)): _fault(piece, place) for place in bad[:SHOWN].tolist()}
+        for line in sorted(named)[: SHOWN - len(self.first)]:
+            self.first[line] = named[line]
+
+
+def _fault(piece: _Piece, place: int) -> str:
+    if piece.verdict[place] != Refusal.TIME.code:
+        return _WHAT[int(piece.verdict[place])]
+    time = int(piece.table.whole[1][place])
+    units = [("ns", time >= _FIRST_NS), ("µs", time >= FIRST_US), ("seconds", 0 < time < _LAST_S)]
+    unit = next((unit for unit, fits in units if fits), None)
+    return f"has its time in {unit}" if unit else "has a time that cannot be"
+
+
 @dataclass(frozen=True, slots=True)
 class FileReport:
     """What was found in a file of trades."""
@@ -45,9 +95,7 @@ class FileReport:
     doubles: int
     conflicting: int  # of these, contradict the first one
     unsorted: int  # rows that came after a higher id
-    strays: int  # rows of another period, left out
-    far: int  # rows whose id is too far from those of the others, left out
-    bad: int  # lines nobody can read, left out
+    faults: Faults  # of rows that were left out
     first_ms: int
     last_ms: int
 
@@ -72,6 +120,13 @@ class _Piece:
 
     table: Table
     verdict: Verdicts
+    lines: Lines
+    order: IntArray | None  # of its rows among its lines; None: all are rows
+    unreadable: IntArray  # lines without an id that can be read
+
+    def line_of(self, place: int) -> int:
+        """The line in which a row stands."""
+        return int(self.lines.at(np.array([place if self.order is None else self.order[place]]))[0])
 
     @property
     def ids(self) -> IntArray:
@@ -87,7 +142,7 @@ class _Piece:
         """The same with ids refused that are too far from the others."""
         if not len(far):
             return self
-        return _Piece(self.table, np.where(contains(far, self.ids), np.uint8(Refusal.ID.code), self.verdict))
+        return replace(self, verdict=np.where(contains(far, self.ids), np.uint8(Refusal.ID.code), self.verdict))
 
 
 class TradesFile:
@@ -105,13 +160,12 @@ class TradesFile:
         self._kept: list[_Piece] | None = None
         self._far = no_runs()  # ids that are too far from the others
         self._good = no_runs()  # ids of trades
-        self._bad = 0
 
     def examine(self) -> FileReport:
         """Read the whole file and tell what it holds.
 
         Raises:
-            ArchiveError: when it is damaged, is not what its name says, or holds no trade of its period.
+            ArchiveError: when it is damaged, is not what its name says, or holds no trade.
         """
         kept: list[_Piece] | None = []
         found = _Found()
@@ -119,17 +173,14 @@ class TradesFile:
             kept = [*kept, piece] if kept is not None and found.rows + len(piece.ids) <= self._kept_rows else None
             found.add(piece)
         self._kept = kept
-        bad = self._bad
         self._far = _far_from_the_rest(union(found.ids, *found.refused.values()))
-        far = 0
         if len(self._far):
-            far = self._count_far()
+            self._count_far()
             found = _Found()
             for piece in self._pieces():
                 found.add(piece)
         self._good = found.ids
-        if found.last_ms < 0:
-            raise ArchiveError(f"{self.file.path.name} holds no trade of its period", cure=anew(self.file.path))
+        self._refuse_strangers(found)
         return FileReport(
             rows=found.rows,
             ids=found.ids,
@@ -137,12 +188,20 @@ class TradesFile:
             doubles=found.doubles,
             conflicting=self._count_conflicts(found.doubled) if found.doubles else 0,
             unsorted=found.unsorted,
-            strays=found.strays,
-            far=far,
-            bad=bad,
+            faults=found.faults,
             first_ms=found.first_ms,
             last_ms=found.last_ms,
         )
+
+    def _refuse_strangers(self, found: _Found) -> None:
+        """Refuse a file of which too many rows are no trades, or all are."""
+        faults = found.faults
+        if too_many(faults.count, found.lines):
+            if 2 * faults.in_us > found.lines:
+                refuse_times_in_us(self.file)
+            refuse(self.file, faults.count, found.lines, faults.first, "trades of its period")
+        if found.last_ms < 0:
+            raise ArchiveError(f"{self.file.path.name} holds no trade", cure=anew(self.file.path))
 
     def batches(self, symbol_id: int, wanted: Runs) -> Iterator[GoodTrades]:
         """The trades of these ids, each once, in batches that are sorted by id."""
@@ -169,16 +228,15 @@ class TradesFile:
 
     def _judged(self, *, count: bool) -> Iterator[_Piece]:
         symbol_id = self._judge.symbol_id(self.file.symbol)
-        self._bad = 0
-        for raw in read_tables(self.file):
-            table, unreadable, bad = _with_loose_rows(raw, self.file.kind)
-            self._bad += bad
-            rows = Rows(self._batch(table, symbol_id, np.arange(table.rows)), unreadable)
+        for raw, lines in read_numbered(self.file):
+            table, no_side, no_id = _with_loose_rows(raw, self.file.kind)
+            order = np.delete(np.arange(table.rows + len(no_id)), no_id) if len(no_id) else None
+            rows = Rows(self._batch(table, symbol_id, np.arange(table.rows)), no_side)
             verdict = self._judge.judge(rows, count=count).verdict
             times = table.whole[1]
             inside = (times >= self.file.from_ms - STRAY_MS) & (times < self.file.to_ms + STRAY_MS)
             verdict[~inside & self._judge.times_possible(times) & (verdict != Refusal.ID.code)] = _STRAY
-            yield _Piece(table, verdict)
+            yield _Piece(table, verdict, lines, order, lines.at(no_id))
 
     def _batch(self, table: Table, symbol_id: int, places: IntArray) -> TradeBatch:
         return TradeBatch(
@@ -209,19 +267,19 @@ class TradesFile:
         self._judge.conflict(rows, places)
         return len(places)
 
-    def _count_far(self) -> int:
+    def _count_far(self) -> None:
         far, self._far = self._far, no_runs()
         rows = self._rows(far)
         self._judge.refuse(rows, np.arange(len(rows)), Refusal.ID)
         self._far = far
-        return len(rows)
 
 
 class _Found:
     """What reading found so far."""
 
     def __init__(self) -> None:
-        self.rows = self.doubles = self.unsorted = self.strays = 0
+        self.rows = self.lines = self.doubles = self.unsorted = 0
+        self.faults = Faults()
         self.ids, self.doubled = no_runs(), no_runs()
         self.refused: dict[Refusal, Runs] = {}
         self.first_ms, self.last_ms = int(np.iinfo(np.int64).max), -1
@@ -229,7 +287,8 @@ class _Found:
 
     def add(self, piece: _Piece) -> None:
         self.rows += len(piece.ids)
-        self.strays += int((piece.verdict == _STRAY).sum())
+        self.lines += len(piece.ids) + len(piece.unreadable)
+        self.faults.add(piece)
         for refusal in REFUSALS:
             if refusal is not Refusal.ID and (piece.verdict == refusal.code).any():
                 told = runs_of(piece.ids[piece.verdict == refusal.code])
@@ -267,10 +326,10 @@ def _far_from_the_rest(ids: Runs) -> Runs:
 _COLUMNS = {ArchiveKind.AGG: (0, 1, 2, 5, 6), ArchiveKind.RAW: (0, 1, 2, 4, 5)}
 
 
-def _with_loose_rows(table: Table, kind: ArchiveKind) -> tuple[Table, BoolArray | None, int]:
-    """A table with the rows the quick reader could not take; whose sides are unreadable; how many have no id."""
+def _with_loose_rows(table: Table, kind: ArchiveKind) -> tuple[Table, BoolArray | None, IntArray]:
+    """A table with the rows the quick reader could not take; whose sides are unreadable; which lines have no id."""
     if not table.bad:
-        return Table(table.whole.copy(), table.number.copy(), table.flag.copy(), ()), None, 0
+        return Table(table.whole.copy(), table.number.copy(), table.flag.copy(), ()), None, np.empty(0, np.int64)
     loose = [(place, _loose_line(line, kind)) for place, line in table.bad]
     found = [(place, row) for place, row in loose if row is not None]
     at = np.array([place for place, _ in found], np.int64)
@@ -284,7 +343,7 @@ def _with_loose_rows(table: Table, kind: ArchiveKind) -> tuple[Table, BoolArray 
         (),
     )
     unreadable = np.insert(np.zeros(table.rows, np.bool_), at, [side is None for side in sides])
-    return merged, unreadable, len(loose) - len(found)
+    return merged, unreadable, order_of_bad(table)[[row is None for _, row in loose]]
 
 
 def _loose_line(line: bytes, kind: ArchiveKind) -> LooseRow | None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.runs import Runs, intersect, no_runs, union
-from pairscope.feed.binance.archive import AGG_RANGES, ArchiveFile, ArchiveKind, read_fields
+from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind
+from pairscope.feed.binance.archive_text import AGG_RANGES, read_fields
 
 
 def unused_ids(absent: Runs, file: ArchiveFile, proofs: Iterable[ArchiveFile]) -> Runs:
