@@ -282,7 +282,6 @@ ANALYTICS = (
         handler=get_analytics,
         example="/analytics?interval=1s&window=300",
         parameters=(KEPT_INTERVAL, WINDOW),
-        may_be_busy=True,
     ),
     Endpoint(
         path="/analytics/pair",
@@ -294,7 +293,6 @@ ANALYTICS = (
         handler=get_pair_analytics,
         example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100&tests=true",
         parameters=(Y, X, INTERVAL, WINDOW, METHOD, METRICS, TESTS, FROM, TO, limit_of(500)),
-        is_study=True,
     ),
     Endpoint(
         path="/analytics/{symbol}",
@@ -306,7 +304,6 @@ ANALYTICS = (
         handler=get_symbol_analytics,
         example="/analytics/BTCUSDT?metrics=rsi:period=21,garch_volatility",
         parameters=(SYMBOL_IN_PATH, KEPT_INTERVAL, WINDOW, METRICS),
-        may_be_busy=True,
     ),
     Endpoint(
         path="/analytics/{symbol}/series",
@@ -317,7 +314,6 @@ ANALYTICS = (
         handler=get_symbol_series,
         example="/analytics/BTCUSDT/series?metrics=sma,ema,rsi&limit=200",
         parameters=(SYMBOL_IN_PATH, INTERVAL, WINDOW, METRICS, FROM, TO, limit_of(500)),
-        is_study=True,
     ),
     Endpoint(
         path="/correlations",
@@ -328,7 +324,6 @@ ANALYTICS = (
         handler=get_correlations,
         example="/correlations?symbols=BTCUSDT,ETHUSDT&on=returns&interval=1s&window=300",
         parameters=(SYMBOLS, ON, INTERVAL, WINDOW, TO),
-        is_study=True,
     ),
     Endpoint(
         path="/clustering",
@@ -339,7 +334,6 @@ ANALYTICS = (
         handler=get_clustering,
         example="/clustering?interval=1s&window=300&cut=0.9",
         parameters=(SYMBOLS, ON, CUT, INTERVAL, WINDOW, TO),
-        is_study=True,
     ),
     Endpoint(
         path="/metrics/catalogue",

@@ -57,9 +57,7 @@ class Endpoint:
     handler: Callable[[Context, Query], Awaitable[Any]]
     example: str
     parameters: tuple[Parameter, ...] = ()
-    reads_disk: bool = False
-    is_study: bool = False  # waits among the studies
-    may_be_busy: bool = False  # waits in another line
+    writes_disk: bool = False  # which may be full: HTTP 507
     may_be_refused: bool = False  # as things are: HTTP 409
     method: str = "GET"
     status: Callable[[Any], int] = always_ok

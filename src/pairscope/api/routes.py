@@ -135,7 +135,6 @@ ENDPOINTS = (
         handler=get_ohlc,
         example="/ohlc?symbol=BTCUSDT&interval=1m&limit=100",
         parameters=(SYMBOL, INTERVAL, FROM, TO, limit_of(1000), SOURCE, STORED),
-        reads_disk=True,
     ),
     Endpoint(
         path="/ohlc/{symbol}/{interval}",
@@ -146,7 +145,6 @@ ENDPOINTS = (
         handler=get_ohlc_of,
         example="/ohlc/BTCUSDT/1m?limit=100",
         parameters=(SYMBOL_IN_PATH, TIMEFRAME_IN_PATH, FROM, TO, limit_of(1000), SOURCE, STORED),
-        reads_disk=True,
     ),
     Endpoint(
         path="/ticks/latest",
@@ -157,7 +155,6 @@ ENDPOINTS = (
         handler=get_latest_trades,
         example="/ticks/latest?symbol=BTCUSDT&limit=50",
         parameters=(SYMBOL, limit_of(100)),
-        reads_disk=True,
     ),
     *ANALYTICS,
     Endpoint(
@@ -179,7 +176,7 @@ ENDPOINTS = (
         handler=put_symbol,
         example="/symbols/SOLUSDT",
         parameters=(SYMBOL_IN_PATH,),
-        reads_disk=True,
+        writes_disk=True,
         may_be_refused=True,
         method="PUT",
     ),
@@ -193,7 +190,7 @@ ENDPOINTS = (
         handler=delete_symbol,
         example="/symbols/SOLUSDT",
         parameters=(SYMBOL_IN_PATH,),
-        reads_disk=True,
+        writes_disk=True,
         may_be_refused=True,
         method="DELETE",
     ),
@@ -226,7 +223,6 @@ ENDPOINTS = (
         answer=wire.TapeStatus,
         handler=get_tape,
         example="/status/tape",
-        reads_disk=True,
     ),
     Endpoint(
         path="/config",

@@ -18,6 +18,7 @@ from pairscope.api.query import Parameter
 from pairscope.api.routes import ENDPOINTS
 
 Json = dict[str, Any]
+ERROR: Json = {"$ref": "#/components/schemas/ErrorAnswer"}
 
 DESCRIPTION = """\
 Prices, bars and pair statistics of the watched symbols. Times are integer milliseconds since 1970 (UTC); bars and
@@ -29,21 +30,20 @@ ANYWHERE = {
     403: ("ForeignOrigin", "The request was made by a page of another site."),
     421: ("ForeignHost", "The server was asked for under a name that is not its own."),
     500: ("InternalError", "The server failed; its log names the cause."),
+    503: (
+        "Busy",
+        "Too many connections, requests or clients at once, or the tape, its disk or the exchange cannot be asked; try"
+        " again when `Retry-After` says.",
+    ),
 }
 UNKNOWN_PARAMETER = 422
-BUSY = 503
 WITH_PARAMETERS = {
     404: ("UnknownName", "A symbol or interval nobody knows; the cure names the nearest known one."),
     UNKNOWN_PARAMETER: ("BadRequest", "A parameter that is missing, unknown, of the wrong type or out of bounds."),
 }
-OVERLOADED = {
-    BUSY: (
-        "Busy",
-        "Too many requests or clients at once, or the tape or the exchange cannot be asked; try again in a moment.",
-    )
-}
 REFUSED = {409: ("Refused", "As things are this cannot be done; the cure says what must be changed first.")}
-ERRORS = ANYWHERE | WITH_PARAMETERS | OVERLOADED | REFUSED
+NO_ROOM = {507: ("DiskFull", "There is no room on the disk of the tape; nothing was changed.")}
+ERRORS = ANYWHERE | WITH_PARAMETERS | REFUSED | NO_ROOM
 
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
@@ -86,10 +86,13 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
     responses = {"200": _json_response("The answer.", schema)}
     statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
     statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
-    statuses |= OVERLOADED.keys() if endpoint.reads_disk or endpoint.is_study or endpoint.may_be_busy else set()
     statuses |= REFUSED.keys() if endpoint.may_be_refused else set()
+    statuses |= NO_ROOM.keys() if endpoint.writes_disk else set()
     responses |= _errors(statuses)
-    responses |= {str(status): _json_response(text, schema) for status, text in endpoint.other_statuses}
+    for status, text in endpoint.other_statuses:
+        told = f"{text}; or: {ERRORS[status][1]}" if status in statuses else text
+        body = {"anyOf": [schema, ERROR]} if status in statuses else schema
+        responses[str(status)] = _json_response(told, body)
     return {
         "operationId": endpoint.operation,
         "tags": [endpoint.group],
@@ -117,12 +120,11 @@ def _parameter(parameter: Parameter) -> Json:
 
 
 def _socket() -> Json:
-    error = {"$ref": "#/components/schemas/ErrorAnswer"}
     responses = {
         "101": {"description": "The connection is a WebSocket from here on."},
-        "426": _json_response("The request does not ask for a WebSocket.", error),
+        "426": _json_response("The request does not ask for a WebSocket.", ERROR),
     }
-    responses |= _errors({*ANYWHERE, *OVERLOADED})
+    responses |= _errors(ANYWHERE)
     return {
         "operationId": "stream",
         "tags": ["Stream"],
@@ -139,8 +141,7 @@ def _socket() -> Json:
 
 
 def _error_responses() -> Json:
-    error = {"$ref": "#/components/schemas/ErrorAnswer"}
-    return {name: _json_response(text, error) for name, text in ERRORS.values()}
+    return {name: _json_response(text, ERROR) for name, text in ERRORS.values()}
 
 
 def _errors(statuses: Iterable[int]) -> Json:

@@ -1,0 +1,96 @@
+"""What the document says a route may answer is what it can answer, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from pairscope.api import server as _every_error_of_the_api  # noqa: F401
+from pairscope.api.endpoint import Endpoint
+from pairscope.api.routes import ENDPOINTS
+from pairscope.api.schema import ERRORS, openapi_document
+from pairscope.base.errors import DiskFull, FeedUnavailable, FileNotWritten, PairscopeError, RequestError, UnknownName
+from pairscope.live.watchlist import WatchRefused
+from tests.patience import ANSWER_S
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Market, Serve, Served
+
+DOCUMENT = openapi_document()
+STRANGE = ("NOSUCHUSDT", "7x", "", "-1", "never")
+CHANGES = [WatchRefused, DiskFull, FileNotWritten, FeedUnavailable, UnknownName, RequestError]
+# Of what is no request for a route: one that is no HTTP, an unfinished one, a socket asked for as a page; and that of a
+# library that is missing, which becomes a reason.
+NOT_OF_A_ROUTE = {400, 408, 426, 501}
+
+
+def listed(endpoint: Endpoint) -> set[int]:
+    responses = DOCUMENT["paths"][endpoint.path][endpoint.method.lower()]["responses"]
+    return {int(status) for status in responses} - {200}
+
+
+def odd_requests(endpoint: Endpoint) -> Iterator[str]:
+    """The example with one parameter too many, and with each of its parameters changed."""
+    parts = urlsplit(endpoint.example)
+    query = dict(parse_qsl(parts.query))
+    yield str(httpx.URL(parts.path, params={**query, "nonsense": "1"}))
+    for parameter in endpoint.parameters:
+        for strange in STRANGE:
+            if parameter.where == "query":
+                yield str(httpx.URL(parts.path, params={**query, parameter.name: strange}))
+        if parameter.where == "path":
+            names, filled = endpoint.path.split("/"), parts.path.split("/")
+            filled[names.index(f"{{{parameter.name}}}")] = "NOSUCHUSDT"
+            yield "/".join(filled)
+
+
+async def statuses(served: Served, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Those a route answers to whatever may go wrong with a request, the server, and the client's address."""
+    ask = served.http.request
+    found = {(await ask(endpoint.method, url)).status_code for url in odd_requests(endpoint)}
+    for headers in ({"Host": "elsewhere.example"}, {"Origin": "http://elsewhere.example"}):
+        found.add((await ask(endpoint.method, endpoint.example, headers=headers)).status_code)
+    with monkeypatch.context() as broken:
+        broken.setattr("pairscope.api.endpoint.Query", None)
+        found.add((await ask(endpoint.method, endpoint.example)).status_code)
+    connections = served.app.state.connections
+    with monkeypatch.context() as full:
+        full.setattr(connections, "most", 0)
+        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=ANSWER_S) as newcomer:
+            found.add((await newcomer.request(endpoint.method, endpoint.example)).status_code)
+    return found - {200}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+async def test_a_route_answers_with_every_status_that_is_listed_for_it_and_with_no_other(
+    endpoint: Any, market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await market.store.flushed()
+    raised: list[type[PairscopeError]] = []
+
+    async def fails(symbol: str) -> None:
+        raise raised[-1]("it cannot be done")
+
+    found: set[int] = set()
+    async with serve(market.app(watch=fails, unwatch=fails)) as served:
+        for error in CHANGES:
+            raised.append(error)
+            if endpoint.method != "GET":
+                found.add((await served.http.request(endpoint.method, endpoint.example)).status_code)
+        found |= await statuses(served, endpoint, monkeypatch)
+    assert found == listed(endpoint)
+
+
+def errors(of: type[PairscopeError] = PairscopeError) -> Iterator[type[PairscopeError]]:
+    yield of
+    for each in of.__subclasses__():
+        yield from errors(each)
+
+
+def test_every_error_there_is_has_a_status_that_is_described() -> None:
+    undescribed = {each.__name__: each.http_status for each in errors() if each.http_status not in ERRORS}
+    assert set(undescribed.values()) <= NOT_OF_A_ROUTE, undescribed
