@@ -7,8 +7,3 @@ def test_no_two_parameters_of_an_endpoint_share_a_name() -> None:
     for endpoint in ENDPOINTS:
         names = [name for one in endpoint.parameters for name in (one.name, *one.aliases)]
         assert len(names) == len(set(names))
-
-
-def test_what_is_a_study_is_told_in_the_table() -> None:
-    studies = {one.path for one in ENDPOINTS if one.is_study}
-    assert studies == {"/analytics/pair", "/analytics/{symbol}/series", "/correlations", "/clustering"}
