@@ -1,8 +1,20 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pairscope.base.errors import SettingsError, UnknownName
-from pairscope.base.model import Gap, SymbolTable, TradeBatch, normal_symbol
+from pairscope.base.model import (
+    BAR,
+    Gap,
+    Present,
+    SymbolTable,
+    TradeBatch,
+    join_bars,
+    no_bars,
+    normal_symbol,
+    take_bars,
+)
 
 
 def batch(ids: list[int]) -> TradeBatch:
@@ -53,3 +65,29 @@ def test_a_batch_can_be_taken_apart_and_joined_again() -> None:
 
 def test_a_gap_knows_how_many_ids_it_misses() -> None:
     assert Gap("BTCUSDT", 5, 9, 0, "disconnect").ids == 5
+
+
+@given(st.lists(st.integers(0, 6), max_size=30))
+def test_the_symbols_of_a_batch_are_found_as_by_sorting(symbol_ids: list[int]) -> None:
+    column = np.array(symbol_ids, np.int32)
+    present = Present.of(column)
+    assert present.symbols.tolist() == sorted(set(symbol_ids))
+    for i, symbol in enumerate(present.symbols.tolist()):
+        places = [place for place, each in enumerate(symbol_ids) if each == symbol]
+        assert (present.first[i], present.last[i], present.count[i]) == (places[0], places[-1], len(places))
+
+
+def test_bars_are_joined_and_taken_whole_and_in_new_memory() -> None:
+    bars = np.arange(3 * BAR.itemsize, dtype=np.uint8).view(BAR)
+    joined = join_bars([bars[:1], no_bars(), bars[1:]])
+    assert joined.dtype == BAR
+    assert joined.tobytes() == bars.tobytes()
+    for selection in (np.array([True, False, True]), np.array([0, 2]), [0, 2], slice(None, None, 2)):
+        taken = take_bars(bars, selection)
+        assert taken.dtype == BAR
+        assert taken.tobytes() == bars[selection].tobytes()
+        taken["symbol_id"] = -1
+    joined["symbol_id"] = -1
+    assert not (bars["symbol_id"] == -1).any()
+    assert join_bars([]).dtype == BAR
+    assert not len(join_bars([]))

@@ -22,6 +22,7 @@ from pairscope.api.topics import StatusTopic, Topic, Touched, encode
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
+from pairscope.base.model import take_bars
 from pairscope.base.reading import read_choice, read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.state import Live, LiveUpdate
@@ -319,4 +320,4 @@ def _by_series(update: LiveUpdate, live: Live) -> Touched:
     rows: dict[tuple[int, int], list[int]] = {}
     for row, key in enumerate(zip(bars["symbol_id"].tolist(), bars["interval_ms"].tolist(), strict=True)):
         rows.setdefault(key, []).append(row)
-    return {(live.symbols.name(symbol), Interval(ms)): bars[chosen] for (symbol, ms), chosen in rows.items()}
+    return {(live.symbols.name(symbol), Interval(ms)): take_bars(bars, chosen) for (symbol, ms), chosen in rows.items()}

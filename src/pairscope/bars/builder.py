@@ -26,6 +26,9 @@ from pairscope.base.model import (
     IntArray,
     Origin,
     TradeBatch,
+    join_bars,
+    no_bars,
+    take_bars,
 )
 from pairscope.base.sums import add_exactly, decimal
 
@@ -73,9 +76,14 @@ class BarBuilder:
 
     def update(self, batch: TradeBatch, lost: IntArray | None = None) -> BarUpdate:
         """Count trades in; ``lost[i]`` ids are missing right before trade ``i`` and are charged to its bar."""
+        closed, late = self.count(batch, lost)
+        return BarUpdate(finished(closed, BarStatus.CLOSED), late)
+
+    def count(self, batch: TradeBatch, lost: IntArray | None = None) -> tuple[BarArray, list[tuple[int, int]]]:
+        """As `update`; the bars are still to be `finished`, those of all intervals together."""
         trades = len(batch)
         if trades == 0:
-            return BarUpdate(np.empty(0, BAR), [])
+            return no_bars(), []
         self._grow(int(batch.symbol_id.max()) + 1)
         closed = np.empty(trades, BAR)  # a trade closes one bar at most; untouched pages cost nothing
         late = np.empty((trades, 2), np.int64)
@@ -96,23 +104,32 @@ class BarBuilder:
             late,
         )
         late_bars = sorted({(symbol_id, open_ms) for symbol_id, open_ms in late[:late_count].tolist()})
-        return BarUpdate(_finished(closed[:closed_count].copy(), BarStatus.CLOSED), late_bars)
+        return take_bars(closed, slice(closed_count)), late_bars
 
     def close_until(self, time_ms: int) -> BarArray:
         """Close every open bar that ends at or before ``time_ms``; in order of symbol id."""
-        ended = (self._rows["trades"] > 0) & (self._rows["open_time_ms"] <= time_ms - self.interval.ms)
-        bars = self._copy(np.flatnonzero(ended), BarStatus.CLOSED)
-        self._rows["trades"][ended] = 0
-        self._earliest[ended] = self._rows["open_time_ms"][ended] + self.interval.ms
+        return finished(self.end_until(time_ms), BarStatus.CLOSED)
+
+    def end_until(self, time_ms: int) -> BarArray:
+        """As `close_until`; the bars are still to be `finished`."""
+        places = np.flatnonzero((self._rows["trades"] > 0) & (self._rows["open_time_ms"] <= time_ms - self.interval.ms))
+        bars = self._copy(places)
+        if len(places):
+            self._rows["trades"][places] = 0
+            self._earliest[places] = bars["open_time_ms"] + self.interval.ms
         return bars
 
     def open_bars(self, symbol_ids: Iterable[int] | None = None) -> BarArray:
         """Copies of the bars now open, of all symbols or of the given ones; symbols without one are left out."""
-        present = self._rows["trades"] > 0
+        return finished(self.unfinished(symbol_ids), BarStatus.OPEN)
+
+    def unfinished(self, symbol_ids: Iterable[int] | IntArray | None = None) -> BarArray:
+        """As `open_bars`; the bars are still to be `finished`."""
         if symbol_ids is None:
-            return self._copy(np.flatnonzero(present), BarStatus.OPEN)
-        places = [place for place in symbol_ids if place < len(present) and present[place]]
-        return self._copy(np.array(places, np.int64), BarStatus.OPEN)
+            return self._copy(np.flatnonzero(self._rows["trades"] > 0))
+        places = symbol_ids if isinstance(symbol_ids, np.ndarray) else np.array(list(symbol_ids), np.int64)
+        places = places[places < len(self._rows)]
+        return self._copy(places[self._rows["trades"][places] > 0])
 
     def set_lost(self, symbol_id: int, open_time_ms: int, lost: int, cut: int) -> bool:
         """Correct how many ids are missing in a bar, and where it is cut; False when that bar is not open."""
@@ -137,11 +154,12 @@ class BarBuilder:
         if self._rows["open_time_ms"][symbol_id] < time_ms:
             self._rows["trades"][symbol_id] = 0
 
-    def _copy(self, places: IntArray, status: BarStatus) -> BarArray:
-        bars = self._rows[places]
-        for column, name in enumerate(_SUMS):
-            bars[name] += self._carry[places, column]
-        return _finished(bars, status)
+    def _copy(self, places: IntArray) -> BarArray:
+        bars = take_bars(self._rows, places)
+        if len(bars):
+            for column, name in enumerate(_SUMS):
+                bars[name] += self._carry[places, column]
+        return bars
 
     def _grow(self, symbols: int) -> None:
         missing = symbols - len(self._rows)
@@ -163,18 +181,21 @@ def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = No
     if update.late:
         order = np.lexsort((batch.time_ms // interval.ms, batch.symbol_id))
         return build_bars(batch.take(order), interval, None if lost is None else lost[order])
-    bars = np.concatenate([update.closed, builder.close_until(_END_OF_TIME_MS)])
-    return bars[np.lexsort((bars["open_time_ms"], bars["symbol_id"]))]
+    bars = join_bars([update.closed, builder.close_until(_END_OF_TIME_MS)])
+    return take_bars(bars, np.lexsort((bars["open_time_ms"], bars["symbol_id"])))
 
 
-def _finished(bars: BarArray, status: BarStatus) -> BarArray:
+def finished(bars: BarArray, status: BarStatus) -> BarArray:
+    """What a builder gives out, made presentable in place: its status told, its sums without noise."""
+    if not len(bars):
+        return bars
     bars["status"] = status
     settle(bars)
-    if len(bars):
-        # A bar of trade 0 alone: by its ids it could not be told from a kline.
-        bars["source"][bars["last_id"] == 0] = BarSource.LIVE
-        for name in _SUMS:
-            bars[name] = decimal(bars[name])
+    # A bar of trade 0 alone: by its ids it could not be told from a kline.
+    bars["source"][bars["last_id"] == 0] = BarSource.LIVE
+    sums = decimal(np.stack([bars[name] for name in _SUMS]))
+    for name, values in zip(_SUMS, sums, strict=True):
+        bars[name] = values
     return bars
 
 

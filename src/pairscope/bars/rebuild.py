@@ -9,7 +9,7 @@ import numpy as np
 from pairscope.bars.builder import BarBuilder
 from pairscope.bars.cuts import ends_with_the_day, settle
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarArray, Cut, Gap, IntArray, TradeBatch, no_bars
+from pairscope.base.model import BAR, BarArray, Cut, Gap, IntArray, TradeBatch, join_bars
 
 # What a bar is, apart from when it was written and where it came from.
 VALUES = tuple(name for name in BAR.names or () if name not in ("status", "source"))
@@ -41,10 +41,8 @@ def rebuild_bars(
         )
         for builder, closed in zip(builders, parts, strict=True):
             closed.append(builder.update(ordered).closed)
-    found = [
-        np.concatenate([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)
-    ]
-    return charged(np.concatenate([no_bars(), *found]), gaps, ends_ms)
+    found = [join_bars([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)]
+    return charged(join_bars(found), gaps, ends_ms)
 
 
 def charged(bars: BarArray, gaps: Sequence[Gap], ends_ms: Sequence[int] | None = None) -> BarArray:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-from pairscope.base.model import BAR, BarArray, IntArray
+from pairscope.base.model import BAR, BarArray, IntArray, join_bars, take_bars, whole_bars
+
+_FEW = 16  # so many numbers are compared faster one by one
 
 
 class BarSeries:
@@ -26,6 +30,7 @@ class BarSeries:
             raise ValueError(f"expected a capacity of at least 1, was {capacity}")
         self.capacity = capacity
         self._storage: BarArray = np.empty(2 * capacity, BAR)
+        self._whole, self._opens = whole_bars(self._storage), self._storage["open_time_ms"]
         self._end = 0
 
     def put(self, bars: BarArray) -> None:
@@ -36,16 +41,18 @@ class BarSeries:
         if len(bars) == 0:
             return
         opens = bars["open_time_ms"]
-        if self._end and opens[0] == self._storage["open_time_ms"][self._end - 1] and _rise(opens):
-            self._storage[self._end - 1] = bars[0]
-            self._append(bars[1:])
-        elif self._are_newer(bars):
-            self._append(bars)
+        begin = self._end
+        if begin and self._opens[begin - 1] >= opens[0]:
+            begin -= 1  # the newest may be replaced, and no other
+        fits = begin + len(bars) <= len(self._storage)
+        if fits and (begin == self._end or self._opens[begin] == opens[0]) and _rise(opens):
+            self._whole[begin : begin + len(bars)] = whole_bars(bars)
+            self._end = begin + len(bars)
         else:
-            everything = np.concatenate([self._bars(), bars])
+            everything = join_bars([self._bars(), bars])
             # The first of equal times in reverse order is the one given last.
             _, newest = np.unique(everything["open_time_ms"][::-1], return_index=True)
-            self._replace_all(everything[len(everything) - 1 - newest])
+            self._replace_all(take_bars(everything, len(everything) - 1 - newest))
 
     def tail(self, count: int) -> BarArray:
         """The ``count`` newest bars, or all when there are fewer."""
@@ -69,26 +76,16 @@ class BarSeries:
     def _bars(self) -> BarArray:
         return self._storage[: self._end]
 
-    def _are_newer(self, bars: BarArray) -> bool:
-        opens = bars["open_time_ms"]
-        if self._end and opens[0] <= self._storage["open_time_ms"][self._end - 1]:
-            return False
-        return _rise(opens)
-
-    def _append(self, bars: BarArray) -> None:
-        if self._end + len(bars) > len(self._storage):
-            self._replace_all(np.concatenate([self._bars(), bars]))
-            return
-        self._storage[self._end : self._end + len(bars)] = bars
-        self._end += len(bars)
-
     def _replace_all(self, bars: BarArray) -> None:
         kept = bars[-self.capacity :]
         # New memory, so that views given out before keep what they saw.
         self._storage = np.empty(2 * self.capacity, BAR)
-        self._storage[: len(kept)] = kept
+        self._whole, self._opens = whole_bars(self._storage), self._storage["open_time_ms"]
+        self._whole[: len(kept)] = whole_bars(kept)
         self._end = len(kept)
 
 
 def _rise(times: IntArray) -> bool:
-    return len(times) == 1 or bool((np.diff(times) > 0).all())
+    if len(times) <= _FEW:
+        return all(one < other for one, other in pairwise(times.tolist()))
+    return bool((times[1:] > times[:-1]).all())

@@ -190,6 +190,32 @@ TRADE_COLUMNS = tuple(column.name for column in fields(TradeBatch))
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """The symbols of a batch in rising order, the place of the first and of the last row of each, and how many."""
+
+    symbols: IntArray
+    first: IntArray
+    last: IntArray
+    count: IntArray
+
+    @staticmethod
+    def of(symbol_id: NDArray[np.int32]) -> Present:
+        """Without sorting, which would cost more than everything else that is done with a row.
+
+        >>> present = Present.of(np.array([4, 1, 4], np.int32))
+        >>> present.symbols.tolist(), present.first.tolist(), present.last.tolist(), present.count.tolist()
+        ([1, 4], [1, 0], [1, 2], [1, 2])
+        """
+        counts = np.bincount(symbol_id)
+        places = np.arange(len(symbol_id))
+        first, last = np.empty((2, len(counts)), np.int64)
+        last[symbol_id] = places  # of places given twice the one given last stays
+        first[symbol_id[::-1]] = places[::-1]
+        symbols = np.flatnonzero(counts)
+        return Present(symbols, first[symbols], last[symbols], counts[symbols])
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """What an origin told, as it told it: a number that could not be read is NaN, such a time -1."""
 
@@ -231,8 +257,31 @@ BAR = np.dtype(
 BarArray = np.ndarray[tuple[int], np.dtype[np.void]]
 
 
+_WHOLE_BAR = np.dtype((np.void, BAR.itemsize))
+
+
 def no_bars() -> BarArray:
     return np.empty(0, BAR)
+
+
+def whole_bars(bars: BarArray) -> BarArray:
+    """A view of the same bars without columns: NumPy copies records column by column, these whole."""
+    return bars.view(_WHOLE_BAR)
+
+
+def join_bars(parts: Sequence[BarArray]) -> BarArray:
+    """Bars one after the other, in new memory."""
+    if not parts:
+        return no_bars()
+    joined: BarArray = np.concatenate([whole_bars(bars) for bars in parts]).view(BAR)
+    return joined
+
+
+def take_bars(bars: BarArray, selection: BoolArray | IntArray | Sequence[int] | slice) -> BarArray:
+    """The bars at a mask, at positions or of a slice, in new memory."""
+    rows = whole_bars(bars)[selection]
+    taken: BarArray = (rows.copy() if isinstance(selection, slice) else rows).view(BAR)
+    return taken
 
 
 def of_trades(bars: BarArray) -> BoolArray:

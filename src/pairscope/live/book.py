@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from pairscope.bars.builder import BarBuilder
+from pairscope.bars.builder import BarBuilder, finished
 from pairscope.bars.series import BarSeries
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, IntArray, TradeBatch, no_bars
+from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch, join_bars, no_bars, take_bars
 
 # An aggregated trade is sent up to 0.16 s after its time; a bar is closed by other symbols' trades only after this.
 CLOSING_GRACE_MS = 400
+_YES = np.ones(1, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class BarBook:
         self.intervals = tuple(intervals)
         self._builders = {interval: BarBuilder(interval) for interval in intervals}
         self.capacity = capacity
-        self._series: dict[tuple[int, Interval], BarSeries] = {}
+        self._series: dict[tuple[int, int], BarSeries] = {}  # by symbol and milliseconds
         self._exchange_ms = 0
 
     @property
@@ -43,10 +44,13 @@ class BarBook:
 
     def series(self, symbol_id: int, interval: Interval) -> BarSeries:
         """Closed bars of a symbol, and the open one where trades have begun it."""
-        key = (symbol_id, interval)
-        if key not in self._series:
-            self._series[key] = BarSeries(self.capacity)
-        return self._series[key]
+        return self._series_of(symbol_id, interval.ms)
+
+    def _series_of(self, symbol_id: int, interval_ms: int) -> BarSeries:
+        found = self._series.get((symbol_id, interval_ms))
+        if found is None:
+            found = self._series[symbol_id, interval_ms] = BarSeries(self.capacity)
+        return found
 
     def warm(self, symbol_id: int, interval: Interval, bars: BarArray) -> None:
         """Take stored bars; trades of their time will be late from now on."""
@@ -59,16 +63,17 @@ class BarBook:
         if not len(trades):
             return BookChange(no_bars(), no_bars(), [])
         self._exchange_ms = max(self._exchange_ms, int(trades.time_ms.max()))
-        symbols = np.unique(trades.symbol_id).tolist()
+        symbols = np.flatnonzero(np.bincount(trades.symbol_id))
         closed: list[BarArray] = []
         opened: list[BarArray] = []
         late: list[tuple[int, Interval, int]] = []
         for interval, builder in self._builders.items():
-            update = builder.update(trades, lost)
-            closed += [update.closed, builder.close_until(self._exchange_ms - CLOSING_GRACE_MS)]
-            opened.append(builder.open_bars(symbols))
-            late += [(symbol_id, interval, open_ms) for symbol_id, open_ms in update.late]
-        change = BookChange(np.concatenate(closed), np.concatenate(closed + opened), late)
+            ended, too_late = builder.count(trades, lost)
+            closed += [ended, builder.end_until(self._exchange_ms - CLOSING_GRACE_MS)]
+            opened.append(builder.unfinished(symbols))
+            late += [(symbol_id, interval, open_ms) for symbol_id, open_ms in too_late]
+        over = finished(join_bars(closed), BarStatus.CLOSED)
+        change = BookChange(over, join_bars([over, finished(join_bars(opened), BarStatus.OPEN)]), late)
         self.put(change.touched)
         return change
 
@@ -82,7 +87,7 @@ class BarBook:
 
     def cut_open(self) -> BarArray:
         """Close all open bars, whose ends nobody heard."""
-        bars = np.concatenate([no_bars(), *(builder.cut_open() for builder in self._builders.values())])
+        bars = join_bars([builder.cut_open() for builder in self._builders.values()])
         self.put(bars)
         return bars
 
@@ -90,16 +95,17 @@ class BarBook:
         """Show bars in the series; used for revised ones too."""
         if not len(bars):
             return
-        bars = bars[np.lexsort((bars["open_time_ms"], bars["interval_ms"], bars["symbol_id"]))]
-        changes = (np.diff(bars["symbol_id"]) != 0) | (np.diff(bars["interval_ms"]) != 0)
-        ends = [*(np.flatnonzero(changes) + 1).tolist(), len(bars)]
-        for first, end in pairwise([0, *ends]):
-            own = bars[first:end]
-            self.series(int(own["symbol_id"][0]), Interval(int(own["interval_ms"][0]))).put(own)
+        bars = take_bars(bars, np.lexsort((bars["open_time_ms"], bars["interval_ms"], bars["symbol_id"])))
+        symbol_id, interval_ms = bars["symbol_id"], bars["interval_ms"]
+        changes = (symbol_id[1:] != symbol_id[:-1]) | (interval_ms[1:] != interval_ms[:-1])
+        begins = np.flatnonzero(np.concatenate([_YES, changes]))
+        keys = zip(symbol_id[begins].tolist(), interval_ms[begins].tolist(), strict=True)
+        for key, (first, end) in zip(keys, pairwise([*begins.tolist(), len(bars)]), strict=True):
+            self._series_of(*key).put(bars[first:end])
 
     def open_bars(self, symbol_ids: Sequence[int]) -> BarArray:
         """The bars of some symbols that are not over, of all intervals."""
-        return np.concatenate([no_bars(), *(builder.open_bars(symbol_ids) for builder in self._builders.values())])
+        return join_bars([builder.open_bars(symbol_ids) for builder in self._builders.values()])
 
     def newest_open_ms(self, interval: Interval) -> int:
         """Open time of the bar that holds the newest trade of any symbol."""

@@ -27,7 +27,18 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BarStatus, Cut, Gap, IntArray, TradeBatch, no_bars, of_trades
+from pairscope.base.model import (
+    BarArray,
+    BarStatus,
+    Cut,
+    Gap,
+    IntArray,
+    Present,
+    TradeBatch,
+    join_bars,
+    of_trades,
+    take_bars,
+)
 from pairscope.feed.continuity import Continuity, ContinuityTracker
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
 from pairscope.live.book import BarBook
@@ -101,7 +112,8 @@ class Intake:
         counters.duplicates += ids.duplicates
         counters.rejected += ids.implausible + int(np.count_nonzero(judged.verdict))
         self._judge.refuse(rows, ids.implausible_at, Refusal.ID)
-        self._remember(kept)
+        present = Present.of(kept.symbol_id)
+        self._remember(kept, present)
         if not (self._open(ids.opened, len(kept)) and self._store.put_trades(kept)):
             counters.refused += len(kept)
             self._tracker.rewind(ids, rows, DISK_QUEUE_FULL)
@@ -111,7 +123,7 @@ class Intake:
         for symbol_id in self.unheard():
             self.cut(symbol_id)
         self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
-        self._mark_edges(kept, ids.opened)
+        self._mark_edges(kept, present, ids.opened)
         if ids.gaps:
             self._changed(ids)
         return True
@@ -193,17 +205,17 @@ class Intake:
             cut |= Cut.END
         return lost, cut
 
-    def _mark_edges(self, trades: TradeBatch, opened: Sequence[Gap]) -> None:
+    def _mark_edges(self, trades: TradeBatch, present: Present, opened: Sequence[Gap]) -> None:
         """Tell the bars where listening began, those before a new hole, and those whose end is heard of now."""
         marks: set[tuple[int, Interval, int]] = set()
         for gap in opened:
             if gap.after_ms is not None:
                 symbol_id = self._live.symbols.index(gap.symbol)
                 marks.update((symbol_id, interval, interval.floor(gap.after_ms)) for interval in self._book.intervals)
-        symbols, places = np.unique(trades.symbol_id, return_index=True)
-        for symbol_id, place in zip(symbols.tolist(), places.tolist(), strict=True):
-            trade_id, time_ms = int(trades.id[place]), int(trades.time_ms[place])
+        firsts = trades.id[present.first].tolist()
+        for symbol_id, place, trade_id in zip(present.symbols.tolist(), present.first.tolist(), firsts, strict=True):
             if symbol_id not in self._first_ms or trade_id < self._first_ms[symbol_id][0]:
+                time_ms = int(trades.time_ms[place])
                 self._first_ms[symbol_id] = trade_id, time_ms
                 marks.update((symbol_id, interval, interval.floor(time_ms)) for interval in self._book.intervals)
             marks.update((symbol_id, *bar) for bar in self._ends.pop(symbol_id, ()))
@@ -268,10 +280,9 @@ class Intake:
         """The last trade of a symbol since the start."""
         return self._newest.get(symbol_id)
 
-    def _remember(self, trades: TradeBatch) -> None:
-        symbols, last_places, counts = np.unique(trades.symbol_id[::-1], return_index=True, return_counts=True)
-        for symbol_id, place, count in zip(symbols.tolist(), last_places.tolist(), counts.tolist(), strict=True):
-            i = len(trades) - 1 - place
+    def _remember(self, trades: TradeBatch, present: Present) -> None:
+        lasts = zip(present.symbols.tolist(), present.last.tolist(), present.count.tolist(), strict=True)
+        for symbol_id, i, count in lasts:
             before = self._newest.get(symbol_id)
             if before is not None and before.time_ms > int(trades.time_ms[i]):  # a back-fill
                 continue
@@ -339,14 +350,14 @@ class Intake:
         # No bar of any interval lies across an edge of a stretch: all of them divide a day.
         stretch = Interval(math.lcm(*(interval.ms for interval in self._book.intervals)))
         starts = sorted({stretch.floor(open_ms) for _, open_ms in wanted})
-        found = [no_bars()]
+        found: list[BarArray] = []
         for run in runs(np.array(starts, np.int64), stretch.ms, LONGEST_STRETCH):
             trades = self._store.trades(symbol, from_ms=int(run[0]), to_ms=int(run[-1]) + stretch.ms)
             for interval in self._book.intervals:
                 bars = build_bars(trades, interval)
                 times = [open_ms for kept, open_ms in wanted if kept == interval]
-                found.append(bars[np.isin(bars["open_time_ms"], times)])
-        return np.concatenate(found)
+                found.append(take_bars(bars, np.isin(bars["open_time_ms"], times)))
+        return join_bars(found)
 
     def _publish_revised(self, symbol_id: int, bars: BarArray) -> None:
         if not len(bars):

@@ -12,7 +12,7 @@ from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, SymbolTable
+from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
 from pairscope.live.book import BarBook
 from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
@@ -214,11 +214,11 @@ class Live:
         """Read and merged in a thread: a year of days is half a million minutes."""
         until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
         most = limit - len(recent)
-        recent = recent.copy()
+        recent = take_bars(recent, slice(None))
 
         def read(_: Check) -> BarArray:
             older = self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
-            bars = np.concatenate([older, recent])
+            bars = join_bars([older, recent])
             return merge_bars(bars, interval) if interval != base else bars
 
         return await self.reads.run(read)

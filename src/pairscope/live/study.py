@@ -25,7 +25,7 @@ from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.clock import Clock
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch
+from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch, join_bars, take_bars
 from pairscope.live.garch import GarchDesk
 from pairscope.live.kernels import part_of_pair, part_of_symbol
 from pairscope.live.state import Live, Span, check_window
@@ -222,14 +222,14 @@ class HeldSpan:
 
     def __init__(self, span: Span) -> None:
         self.first_ms, self.last_ms = span.first_ms, span.last_ms
-        self._parts = [(bars[:-1], bars[-1:].copy()) for bars in span.legs]
+        self._parts = [(bars[:-1], take_bars(bars, slice(-1, None))) for bars in span.legs]
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def leg(self, i: int) -> BarArray:
         """A copy of the bars of a symbol."""
-        return np.concatenate(self._parts[i])
+        return join_bars(self._parts[i])
 
     def whole(self) -> Span:
         return Span(self.first_ms, self.last_ms, [self.leg(i) for i in range(len(self))])

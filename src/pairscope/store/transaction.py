@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.gaps import OF_IMPORTS
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, TradeBatch
+from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, TradeBatch, join_bars, take_bars
 
 Columns = dict[str, NDArray[Any]]
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def write(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
     if work.trades:
         _append(connection, "trades", trade_columns(work.trades))
     if work.bars:
-        _replace_bars(connection, newest_of_each_bar(np.concatenate(work.bars)))
+        _replace_bars(connection, newest_of_each_bar(join_bars(work.bars)))
     if work.gaps:
         replace_gaps(connection, work.gaps)
     connection.execute("update tape_format set commit_number = ?", [work.number])
@@ -85,8 +85,7 @@ def newest_of_each_bar(bars: BarArray) -> BarArray:
     last = np.ones(len(bars), np.bool_)
     if len(bars) > 1:
         last[:-1] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
-    newest: BarArray = bars[order[last]]
-    return newest
+    return take_bars(bars, order[last])
 
 
 def same_bar(one: str, other: str) -> str:

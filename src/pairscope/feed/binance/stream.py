@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.base.model import Present, SymbolTable, TradeKind
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import BATCH_FRAMES, Connection, Frames, connect
 from pairscope.feed.binance.expectation import Expectation
@@ -281,11 +281,11 @@ class TradeStream:
     def _heard(self, lane: Lane, judged: Judged, event_ms: int) -> None:
         now_s = self._awake_s()
         rows, count = judged.rows, len(judged)
-        symbol_ids, from_end = np.unique(rows.symbol_id[::-1], return_index=True)
-        newest = count - 1 - from_end
-        lags_ms = (rows.received_ns / 1e6 - rows.time_ms)[newest]
-        kept = judged.keep[newest]
-        for symbol_id, lag_ms, is_kept in zip(symbol_ids.tolist(), lags_ms.tolist(), kept.tolist(), strict=True):
+        present = Present.of(rows.symbol_id)
+        newest = present.last
+        lags_ms = rows.received_ns[newest] / 1e6 - rows.time_ms[newest]
+        kept = judged.verdict[newest] == 0
+        for symbol_id, lag_ms, is_kept in zip(present.symbols.tolist(), lags_ms.tolist(), kept.tolist(), strict=True):
             if symbol_id in self._expected:
                 self._expected[symbol_id].heard(now_s)
                 self._renewed_s.pop(symbol_id, None)
