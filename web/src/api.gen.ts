@@ -174,7 +174,7 @@ export interface Health {
 }
 /** Compiled numeric code: made by other processes, in parts. */
 export interface KernelsStatus {
-  preparing: string[];
+  preparing: ("files" | "pairs" | "rest" | "symbols" | "tests")[];
   compiled_here: number;
 }
 export interface LatestTrades {

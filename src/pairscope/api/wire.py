@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from pairscope.live.kernels import Part
+
 Number = float | None
 
 
@@ -389,7 +391,7 @@ class SymbolsWatched(Wire, frozen=True, kw_only=True):
 class KernelsStatus(Wire, frozen=True, kw_only=True):
     """Compiled numeric code: made by other processes, in parts."""
 
-    preparing: list[str]  # parts that are not there yet
+    preparing: list[Part]  # not there yet: what needs one of them is answered with 503 and `Retry-After`
     compiled_here: int  # functions this process had to compile itself: always 0, or a fault of pairscope
 
 

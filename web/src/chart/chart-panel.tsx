@@ -9,6 +9,7 @@ import { ChartSkeleton, Notice } from "../ui/notice";
 import { useNow, useStatus, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
+import { PREPARING } from "../wire/polled";
 import type { TopicState } from "../wire/topic";
 import { type LegendOf, Legends } from "./legend";
 import type { Build, LiveChart } from "./live-chart";
@@ -82,9 +83,7 @@ export function ChartPanel(props: Props) {
       ) : null}
       {phase === "preparing" && !isPending ? (
         <Cover>
-          <Notice title="Being prepared">
-            The numeric code for this is compiled once after an installation or an upgrade. It comes by itself.
-          </Notice>
+          <Notice title="Being prepared">{PREPARING}</Notice>
         </Cover>
       ) : null}
       {refusal ? (

@@ -43,6 +43,7 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
     ask: (signal) => request("GET /clustering", { query: { on, interval: tf, window, cut } }, signal),
     stepMs,
     leastMs: LEAST_MS,
+    needs: "rest",
   });
   useTab("Correlation", fresh.state === "down");
   const open = (cell: Cell) => {

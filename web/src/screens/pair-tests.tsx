@@ -33,6 +33,7 @@ export const usePairTests = (
       request("GET /analytics/pair", { query: { y, x, interval: tf, window, method, tests: true, limit: 1 } }, signal),
     stepMs,
     leastMs: LEAST_MS,
+    needs: "tests",
     isWanted,
   });
 

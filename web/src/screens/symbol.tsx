@@ -18,10 +18,10 @@ import { MetricsTable } from "../ui/metrics-table";
 import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
-import { type Shown, useConfig, useFreshness, useTopicState, useTopicValue } from "../wire/context";
+import { type Shown, useConfig, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
-import { usePolled } from "../wire/polled";
+import { PREPARING, usePolled } from "../wire/polled";
 import { followSeries } from "../wire/series";
 import { NO_METRICS, type TopicState } from "../wire/topic";
 
@@ -101,10 +101,11 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
 function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: readonly Indicator[]) {
   const [failure, setFailure] = useState<string>();
   const { max_bars } = useConfig();
+  const part = usePart("rest");
   const metrics = shown.map(metricOf).join();
   useEffect(() => {
     setFailure(undefined);
-    if (!topic || !metrics) return;
+    if (!topic || !metrics || part !== "ready") return;
     const ask = (from: number | undefined, signal: AbortSignal) =>
       request(
         "GET /analytics/{symbol}/series",
@@ -112,8 +113,8 @@ function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: 
         signal,
       );
     return followSeries(topic, ask, setFailure);
-  }, [topic, symbol, tf, metrics, max_bars]);
-  return failure;
+  }, [topic, symbol, tf, metrics, max_bars, part]);
+  return part === "preparing" ? PREPARING : failure && `Indicators are not refreshed: ${failure}`;
 }
 
 const FITTED = "garch_volatility,garch_forecast,adf_stat,adf_pvalue";
@@ -142,6 +143,7 @@ function Fitted({ symbol, tf, window, stepMs, decimals, isKnown, isCurrent }: Fi
       ),
     stepMs,
     leastMs: FITTED_LEAST_MS,
+    needs: "rest",
     isWanted: isKnown,
   });
   const metrics = polled.data?.metrics ?? NO_METRICS;
@@ -154,7 +156,7 @@ function Fitted({ symbol, tf, window, stepMs, decimals, isKnown, isCurrent }: Fi
         decimals={decimals}
         isCurrent={isCurrent && !polled.failure}
       />
-      {polled.data ? null : <p className="px-3 text-dim">Being computed…</p>}
+      {polled.data || polled.failure ? null : <p className="px-3 text-dim">Being computed…</p>}
       {polled.failure ? <Footing polled={polled} quantity={undefined} /> : null}
     </section>
   );

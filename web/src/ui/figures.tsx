@@ -87,8 +87,9 @@ export function Footing<T>({ polled, quantity }: { polled: Polled<T>; quantity: 
       ) : null}
       {polled.isOther ? <p role="status">Recomputing…</p> : null}
       {polled.failure ? (
-        <p role="status" className="text-short">
-          {polled.data ? `Not refreshed since ${clock(polled.receivedMs, zone)}: ` : "Not available: "}
+        <p role="status" className={polled.isPreparing ? "" : "text-short"}>
+          {polled.data ? `Not refreshed since ${clock(polled.receivedMs, zone)}: ` : ""}
+          {polled.data || polled.isPreparing ? "" : "Not available: "}
           {polled.failure}
         </p>
       ) : null}

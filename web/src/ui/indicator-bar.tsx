@@ -21,7 +21,7 @@ export function IndicatorBar({ shown, failure }: { shown: readonly Indicator[]; 
   return (
     <fieldset
       aria-label="Indicators"
-      className="flex h-8 shrink-0 items-center gap-1.5 overflow-x-auto border-line border-b bg-panel px-2 [scrollbar-width:none]"
+      className="flex min-h-8 shrink-0 flex-wrap items-center gap-1.5 border-line border-b bg-panel px-2 py-1"
     >
       {INDICATOR_NAMES.map((name) => {
         const info = catalogue.get(kindOf(name).metric);
@@ -47,8 +47,8 @@ export function IndicatorBar({ shown, failure }: { shown: readonly Indicator[]; 
         );
       })}
       {failure ? (
-        <p role="status" className="truncate text-short" title={failure}>
-          Indicators are not refreshed: {failure}
+        <p role="status" className="min-w-0 truncate text-short" title={failure}>
+          {failure}
         </p>
       ) : null}
     </fieldset>

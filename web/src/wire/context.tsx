@@ -1,7 +1,7 @@
 // How components reach the hub: through React's context, so that a test can hand in its own.
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import type { Config } from "../api.gen";
+import type { Config, KernelsStatus } from "../api.gen";
 import { useSignal } from "../lib/signal";
 import type { Link } from "./connection";
 import { type Freshness, freshness } from "./freshness";
@@ -30,6 +30,15 @@ export const useHub = (): Hub => useWire().hub;
 export const useConfig = (): Config => useWire().config;
 export const useLink = (): Link => useSignal(useHub().connection.link);
 export const useStatus = (): ReceivedStatus | undefined => useSignal(useHub().status);
+
+/** A part of the server's compiled code. */
+export type Part = KernelsStatus["preparing"][number];
+
+/** Whether the server has a part, or still compiles it; undefined until its first status has come. */
+export function usePart(part: Part): "ready" | "preparing" | undefined {
+  const kernels = useStatus()?.status.kernels;
+  return kernels && (kernels.preparing.includes(part) ? "preparing" : "ready");
+}
 
 /** Which topic to show: the one asked for, or, until that has data, the last one of the same picture. */
 export interface Shown {

@@ -3,9 +3,9 @@ import { act } from "react";
 import { createRoot } from "react-dom/client";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Config, Status } from "../api.gen";
-import { WireProvider } from "./context";
+import { type Part, WireProvider } from "./context";
 import { Hub } from "./hub";
-import { type Polled, usePolled } from "./polled";
+import { type Polled, PREPARING, usePolled } from "./polled";
 import { fakeSurroundings } from "./testing";
 
 beforeAll(() => {
@@ -31,6 +31,7 @@ function mount(isWanted = true) {
       },
       stepMs: 1_000,
       leastMs: 5_000,
+      needs: "tests",
       isWanted,
     });
     return null;
@@ -50,9 +51,9 @@ function mount(isWanted = true) {
     );
     await settle();
   };
-  const trade = async (seconds: number) => {
+  const trade = async (seconds: number, preparing: Part[] = []) => {
     time.now += seconds * 1_000;
-    const status = { symbols: [{ last_trade_ms: time.now }] } as Status;
+    const status = { symbols: [{ last_trade_ms: time.now }], kernels: { preparing } } as unknown as Status;
     act(() => hub.status.set({ status, receivedMs: time.now }));
     await settle();
   };
@@ -85,8 +86,9 @@ describe("what is polled", () => {
   });
 
   it("stays while other parameters are asked for, but never under the name of something else", async () => {
-    const { show, answers, seen } = mount();
+    const { show, trade, answers, seen } = mount();
     answers.push("first", "second", "third");
+    await trade(0);
     await show("ETH/BTC", 300);
     const pending = show("ETH/BTC", 600);
     expect(seen()).toMatchObject({ data: "first", isOther: true });
@@ -94,6 +96,22 @@ describe("what is polled", () => {
     const other = show("SOL/BTC", 300);
     expect(seen()?.data).toBeUndefined();
     await other;
+  });
+
+  it("is not asked for while the server prepares what it needs, and says so, and comes when that is there", async () => {
+    const { show, trade, answers, asked, seen } = mount();
+    answers.push("first", "second");
+    await show("ETH/BTC", 300);
+    expect(asked).toEqual([]); // what the server has is not known before its first status
+    await trade(0, ["tests", "rest"]);
+    await trade(6, ["tests", "rest"]);
+    expect(asked).toEqual([]);
+    expect(seen()).toMatchObject({ data: undefined, failure: PREPARING, isPreparing: true });
+    await trade(6, ["rest"]);
+    expect(seen()).toMatchObject({ data: "first", failure: undefined, isPreparing: false });
+    await trade(6, ["tests"]); // the server was started again, by another version
+    expect(seen()).toMatchObject({ data: "first", failure: PREPARING });
+    expect(asked).toHaveLength(1);
   });
 
   it("is not asked for while it is not wanted", async () => {
