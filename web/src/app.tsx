@@ -15,6 +15,7 @@ import { SystemScreen } from "./screens/system";
 import { TapeScreen } from "./screens/tape";
 import { Announcer } from "./ui/announcer";
 import { Banners } from "./ui/banners";
+import { Boundary } from "./ui/boundary";
 import { toggleZone } from "./ui/clock";
 import { ContextBar, chooseInterval } from "./ui/context-bar";
 import { Help } from "./ui/help";
@@ -59,7 +60,7 @@ export function App() {
   const close = () => setOverlay(undefined);
   return (
     <Tooltip.Provider delay={250}>
-      <div className="grid h-full grid-cols-[60px_minmax(0,1fr)] grid-rows-[36px_auto_minmax(0,1fr)_24px]">
+      <div className="grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[auto_auto_minmax(0,1fr)_auto_auto] sm:grid-cols-[68px_minmax(0,1fr)] sm:grid-rows-[auto_auto_minmax(0,1fr)_auto]">
         <Rail />
         <ContextBar
           title={titleOf(place.route)}
@@ -74,8 +75,10 @@ export function App() {
           onHelp={() => setOverlay("help")}
         />
         <Banners />
-        <main className="col-start-2 min-h-0">
-          <Screen route={place.route} {...{ tf, window, method, shown }} />
+        <main className="min-h-0 sm:col-start-2">
+          <Boundary key={place.route.screen}>
+            <Screen route={place.route} {...{ tf, window, method, shown }} />
+          </Boundary>
         </main>
         <StatusBar topic={shown.topic} />
       </div>

@@ -28,6 +28,8 @@ describe("quantityText", () => {
     ["half_life", "bars", 45.7, "46 bars"],
     ["half_life_ms", "ms", 46_000, "46 s"],
     ["lead_lag", "ms", -40, "−40 ms"],
+    ["half_life_ms", "ms", 8_765, "8.8 s"],
+    ["half_life_ms", "ms", 187_000, "3 min 7 s"],
     ["rsi:period=21", "1", 73.211, "73.2"],
     ["something_new", "furlongs", 12.3456, "12.35"],
   ])("writes %s", (name, unit, value, text) => {
@@ -66,7 +68,7 @@ describe("what is said of an absent value", () => {
   it("is, while the window fills, when it will be there", () => {
     const filling = quantity({ value: null, window: 120, n: 37 });
     expect(warmUp("z", filling, 1_000)).toBe("z needs 120 bars: 37/120, ready in about 83 s");
-    expect(warmUp("z", filling, 60_000)).toBe("z needs 120 bars: 37/120, ready in about 83 min");
+    expect(warmUp("z", filling, 60_000)).toBe("z needs 120 bars: 37/120, ready in about 1 h 23 min");
   });
 
   it("tells on how little an early value rests, and nothing once the window is full", () => {

@@ -5,6 +5,12 @@ import { basisPoints, compact, DASH, duration, fixed, percent, probability, sign
 
 type Write = (value: number, decimals: number) => string;
 
+/** Milliseconds below a second, tenths of seconds below ten. */
+function timeText(ms: number): string {
+  if (Math.abs(ms) < 1_000) return `${fixed(ms, 0)} ms`;
+  return Math.abs(ms) < 9_950 ? `${fixed(ms / 1_000, 1)} s` : duration(ms / 1_000);
+}
+
 const BY_UNIT: Record<string, Write> = {
   price: fixed,
   ln: (value) => basisPoints(value),
@@ -15,7 +21,7 @@ const BY_UNIT: Record<string, Write> = {
   quote: (value) => compact(value),
   trades: (value) => fixed(value, 0),
   bars: (value) => `${fixed(value, value < 10 && !Number.isInteger(value) ? 1 : 0)} ${value === 1 ? "bar" : "bars"}`,
-  ms: (value) => (Math.abs(value) < 10_000 ? `${fixed(value, 0)} ms` : duration(value / 1000)),
+  ms: timeText,
   probability,
   "1": (value) => (value !== 0 && Math.abs(value) < 0.01 ? significant(value, 2) : fixed(value, 3)),
 };
@@ -108,7 +114,7 @@ export function warmUp(name: string, quantity: Quantity | undefined, stepMs: num
   if (!quantity || quantity.n >= quantity.window) return undefined;
   const { n, window } = quantity;
   const seconds = ((window - n) * stepMs) / 1000;
-  const wait = seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+  const wait = seconds < 120 ? `${Math.round(seconds)} s` : duration(seconds);
   return quantity.value === null
     ? `${name} needs ${window} bars: ${n}/${window}, ready in about ${wait}`
     : `${name} rests on ${n} of ${window} bars, full in about ${wait}`;

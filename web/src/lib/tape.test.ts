@@ -3,13 +3,14 @@ import type { TapeGap, TapeSymbol } from "../api.gen";
 import {
   backfilledShare,
   damage,
+  differences,
   fateWords,
+  hasImports,
   leftOut,
   reasonWords,
   timeSpan,
   totals,
   verdict,
-  verifiedWords,
   weightParts,
 } from "./tape";
 
@@ -99,12 +100,19 @@ describe("the words of a gap", () => {
   });
 });
 
-describe("verifiedWords", () => {
-  it("tell when, and what was found", () => {
-    expect(verifiedWords(symbol(), "UTC")).toBe("never");
-    const at = Date.UTC(2024, 2, 5, 12, 0, 0);
-    expect(verifiedWords(symbol({ verified_ms: at, verified_differences: 0 }), "UTC")).toMatch(/12:00:00$/);
-    expect(verifiedWords(symbol({ verified_ms: at, verified_differences: 1 }), "UTC")).toMatch(/, 1 difference$/);
+describe("what was verified", () => {
+  it("is told when it differs", () => {
+    expect(differences({ verified_differences: null })).toBe("");
+    expect(differences({ verified_differences: 0 })).toBe("");
+    expect(differences({ verified_differences: 1 })).toBe("1 difference");
+  });
+});
+
+describe("what was imported", () => {
+  it("has a column when there is any, or when that is not known", () => {
+    expect(hasImports({ imported: 0, imported_bars: 0 })).toBe(false);
+    expect(hasImports({ imported: 0, imported_bars: 3 })).toBe(true);
+    expect(hasImports({ imported: null, imported_bars: null })).toBe(true);
   });
 });
 

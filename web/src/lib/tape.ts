@@ -109,12 +109,13 @@ export function importedWords({ imported, imported_bars }: Pick<TapeSymbol, "imp
   return fixed(imported, 0);
 }
 
-/** When all of a symbol was last verified, and what was found. */
-export function verifiedWords({ verified_ms, verified_differences }: TapeSymbol, zone: string): string {
-  if (verified_ms === null) return "never";
-  const found = verified_differences ? `, ${plural(verified_differences, "difference")}` : "";
-  return `${dateTime(verified_ms, zone)}${found}`;
-}
+/** Whether anything of a symbol was imported, or may have been. */
+export const hasImports = ({ imported, imported_bars }: Pick<TapeSymbol, "imported" | "imported_bars">): boolean =>
+  imported !== 0 || imported_bars !== 0;
+
+/** What was found when all of a symbol was last verified; nothing to say when nothing was. */
+export const differences = ({ verified_differences: found }: Pick<TapeSymbol, "verified_differences">): string =>
+  found ? plural(found, "difference") : "";
 
 /** The times around a gap; the day is said once when both are of the same. */
 export function timeSpan(afterMs: number | null, beforeMs: number | null, zone: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clock, dateTime, intervalMs, isZone, resolveZone, UTC, zoneLabel, zoneOffset } from "./time";
+import { clock, dateTime, intervalMs, isZone, resolveZone, shortDateTime, UTC, zoneLabel, zoneOffset } from "./time";
 
 const seconds = (iso: string) => Date.parse(iso) / 1000;
 
@@ -41,6 +41,16 @@ describe("clock and date", () => {
   it("use 24 hours, and midnight is 00", () => {
     expect(clock(Date.parse("2024-03-05T00:00:07Z"), UTC)).toBe("00:00:07");
     expect(dateTime(Date.parse("2024-03-05T23:59:59Z"), UTC)).toBe("05 Mar 2024 23:59:59");
+  });
+});
+
+describe("a date where there is little room", () => {
+  const at = Date.parse("2024-03-05T23:59:59Z");
+
+  it("has no year while that goes without saying, and no seconds when it does not", () => {
+    expect(shortDateTime(at, at + 86_400_000, UTC)).toBe("05 Mar 23:59:59");
+    expect(shortDateTime(at, at + 366 * 86_400_000, UTC)).toBe("05 Mar 2024 23:59");
+    expect(shortDateTime(at, at - 366 * 86_400_000, UTC)).toBe("05 Mar 2024 23:59");
   });
 });
 

@@ -40,6 +40,16 @@ export const clock = (timeMs: number, zone: string): string => format(zone, "clo
 /** `05 Mar 2024 23:59:59` */
 export const dateTime = (timeMs: number, zone: string): string => format(zone, "full").format(timeMs).replace(",", "");
 
+const OFTEN_SEEN_MS = 300 * 86_400_000;
+
+/** The same where there is little room: without the year while it goes without saying, else without the seconds. */
+export function shortDateTime(timeMs: number, nowMs: number, zone: string): string {
+  const [day, month, year, time = ""] = dateTime(timeMs, zone).split(" ");
+  return Math.abs(timeMs - nowMs) < OFTEN_SEEN_MS
+    ? `${day} ${month} ${time}`
+    : `${day} ${month} ${year} ${time.slice(0, -3)}`;
+}
+
 /** Seconds to add to UTC for wall time in `zone`, as a function of Unix seconds. */
 export function zoneOffset(zone: string): (time: number) => number {
   if (zone === UTC) return () => 0;

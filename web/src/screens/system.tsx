@@ -15,7 +15,7 @@ export function SystemScreen() {
   const { status } = received;
   return (
     <div className="h-full overflow-y-auto p-3">
-      <div className="grid grid-cols-2 items-start gap-3 xl:grid-cols-4">
+      <div className="columns-[20rem] gap-3 *:mb-3 *:break-inside-avoid">
         <SourceCard status={status} />
         <FeedCard status={status} />
         <ExchangeCard status={status} />
@@ -197,7 +197,12 @@ function Symbols({ status, receivedMs }: { status: Status; receivedMs: number })
   const { symbols } = useConfig();
   const decimals = new Map(symbols.map((info) => [info.symbol, info.price_decimals]));
   return (
-    <section className="mt-3 overflow-x-auto rounded border border-line bg-panel" aria-label="Symbols">
+    <section
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+      tabIndex={0}
+      aria-label="Symbols"
+      className="overflow-x-auto rounded border border-line bg-panel"
+    >
       <table className="w-full border-collapse">
         <caption className="caption border-line border-b px-3 py-1.5 text-left">Symbols</caption>
         <thead className="text-dim">

@@ -7,15 +7,16 @@ import { DASH, fixed, lag, percent } from "../lib/format";
 import {
   backfilledShare,
   brief,
+  differences,
   fateWords,
+  hasImports,
   importedWords,
   leftOut,
   reasonWords,
   type Totals,
   timeSpan,
-  verifiedWords,
 } from "../lib/tape";
-import { dateTime, zoneLabel } from "../lib/time";
+import { dateTime, shortDateTime, zoneLabel } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { Link } from "../ui/link";
@@ -43,7 +44,7 @@ function Table({ caption, columns, className, label, children }: TableProps) {
                 key={title}
                 scope="col"
                 title={note}
-                className={`h-6 px-2 font-normal first:pl-3 last:pr-3 ${SIDES[side]}`}
+                className={`h-6 px-2 font-normal first:sticky first:left-0 first:bg-panel first:pl-3 last:pr-3 ${SIDES[side]}`}
               >
                 {title}
               </th>
@@ -58,36 +59,46 @@ function Table({ caption, columns, className, label, children }: TableProps) {
 
 const SIDES = { left: "text-left", right: "text-right" };
 
+const IMPORTED = "imported";
+
 const HOLDINGS: readonly Column[] = [
   ["symbol", "left"],
   ["first", "right", "Time and id of the first trade on the tape"],
   ["last", "right", "Time and id of the last trade on the tape"],
   ["trades", "right"],
   ["back-filled", "right", "Share of the trades that came later than by the socket"],
-  ["imported", "right", "Trades, or bars, that were imported or uploaded, and when the first of them may be deleted"],
+  [IMPORTED, "right", "Trades, or bars, that were imported or uploaded, and when the first of them may be deleted"],
   ["missing", "right", "Ids that exist and are not on the tape"],
   ["gaps", "right", "Open and closed ones"],
   ["lag", "right", "Median time the newest trades took from the exchange to here"],
   ["verified", "right", "When pairscope verify last compared every id and every bar"],
 ];
 
-export function HoldingTable({ symbols }: { symbols: readonly TapeSymbol[] }) {
+export function HoldingTable({ symbols, nowMs }: { symbols: readonly TapeSymbol[]; nowMs: number }) {
+  const isImported = symbols.some(hasImports);
+  const columns = isImported ? HOLDINGS : HOLDINGS.filter(([title]) => title !== IMPORTED);
   return (
-    <Table label="Symbols" caption="Symbols" columns={HOLDINGS} className="max-h-1/2 shrink-0 border-line border-b">
+    <Table label="Symbols" caption="Symbols" columns={columns} className="max-h-1/2 shrink-0 border-line border-b">
       {symbols.map((row) => (
-        <Holding key={row.symbol} held={row} />
+        <Holding key={row.symbol} held={row} nowMs={nowMs} isImported={isImported} />
       ))}
     </Table>
   );
 }
 
-function Holding({ held }: { held: TapeSymbol }) {
+interface HoldingProps {
+  held: TapeSymbol;
+  nowMs: number;
+  isImported: boolean; // anything on this tape
+}
+
+function Holding({ held, nowMs, isImported }: HoldingProps) {
   const zone = useZone();
-  const { symbol, first_ms, first_id, last_ms, last_id, ids_missing, gaps_open } = held;
+  const { symbol, first_ms, first_id, last_ms, last_id, ids_missing, gaps_open, imported_goes_ms, verified_ms } = held;
   const { view } = usePlace();
   return (
     <tr className="border-line/60 border-t">
-      <th scope="row" className="px-3 text-left font-normal">
+      <th scope="row" className="sticky left-0 bg-bg pr-2 pl-3 text-left font-normal">
         <Link
           to={{ route: { screen: "symbol", symbol }, view: carried(view) }}
           className="flex h-6 items-center underline-offset-2 hover:underline"
@@ -95,35 +106,54 @@ function Holding({ held }: { held: TapeSymbol }) {
           {symbol}
         </Link>
       </th>
-      <End timeMs={first_ms} id={first_id} />
-      <End timeMs={last_ms} id={last_id} />
+      <End timeMs={first_ms} under={first_id} nowMs={nowMs} />
+      <End timeMs={last_ms} under={last_id} nowMs={nowMs} />
       <td className="num px-2 text-right">{fixed(held.trades, 0)}</td>
       <td className="num px-2 text-right">{percent(backfilledShare(held))}</td>
-      <td className="num px-2 text-right">
-        {importedWords(held)}
-        {held.imported_goes_ms === null ? null : (
-          <span className="block text-[10px] text-dim leading-3">goes {dateTime(held.imported_goes_ms, zone)}</span>
-        )}
-      </td>
+      {isImported ? (
+        <td className="num px-2 text-right">
+          {importedWords(held)}
+          {imported_goes_ms === null ? null : <Under>goes {shortDateTime(imported_goes_ms, nowMs, zone)}</Under>}
+        </td>
+      ) : null}
       <td className={`num px-2 text-right ${ids_missing ? "text-short" : ""}`}>{fixed(ids_missing, 0)}</td>
       <td className="num px-2 text-right">
-        {gaps_open ? <span className="text-short">{fixed(gaps_open, 0)} open, </span> : null}
-        {fixed(held.gaps_closed, 0)} closed
+        {gaps_open ? <span className="block text-short leading-4">{fixed(gaps_open, 0)} open</span> : null}
+        <span className={gaps_open ? "block text-[10px] text-dim leading-3" : ""}>
+          {fixed(held.gaps_closed, 0)} closed
+        </span>
       </td>
       <td className="num px-2 text-right">{lag(held.lag_ms)}</td>
-      <td className={`num px-3 text-right ${held.verified_differences ? "text-fault" : "text-dim"}`}>
-        {verifiedWords(held, zone)}
-      </td>
+      {verified_ms === null ? (
+        <td className="px-2 pr-3 text-right text-dim">never</td>
+      ) : (
+        <End timeMs={verified_ms} under={differences(held) || null} nowMs={nowMs} isBad={!!held.verified_differences} />
+      )}
     </tr>
   );
 }
 
-function End({ timeMs, id }: { timeMs: number | null; id: number | null }) {
+/** The small line under a figure. */
+const Under = ({ children, isBad = false }: { children: ReactNode; isBad?: boolean }) => (
+  <span className={`block text-[10px] leading-3 ${isBad ? "text-fault" : "text-dim"}`}>{children}</span>
+);
+
+interface EndProps {
+  timeMs: number | null;
+  under: ReactNode;
+  nowMs: number;
+  isBad?: boolean;
+}
+
+function End({ timeMs, under, nowMs, isBad = false }: EndProps) {
   const zone = useZone();
   return (
-    <td className="num px-2 py-1 text-right">
-      {timeMs === null ? DASH : dateTime(timeMs, zone)}
-      {id === null ? null : <span className="block text-[10px] text-dim leading-3">{id}</span>}
+    <td
+      className="num px-2 py-1 text-right last:pr-3"
+      title={timeMs === null ? undefined : `${dateTime(timeMs, zone)} ${zoneLabel(zone, timeMs)}`}
+    >
+      {timeMs === null ? DASH : shortDateTime(timeMs, nowMs, zone)}
+      {under === null ? null : <Under isBad={isBad}>{under}</Under>}
     </td>
   );
 }
@@ -163,7 +193,7 @@ const GapRow = memo(function GapRow({ gap, zone }: { gap: TapeGap; zone: string 
   const isOpen = gap.closed_ms === null;
   return (
     <tr className={`border-line/60 border-t ${isOpen ? "" : "text-dim"}`}>
-      <th scope="row" className="h-6 px-3 text-left font-normal">
+      <th scope="row" className="sticky left-0 h-6 bg-bg pr-2 pl-3 text-left font-normal">
         {gap.symbol}
       </th>
       <td className="num px-2">{timeSpan(after_ms, before_ms, zone)}</td>
@@ -173,8 +203,8 @@ const GapRow = memo(function GapRow({ gap, zone }: { gap: TapeGap; zone: string 
       <td className="num px-2 text-right" title={`${gap.first_id} to ${gap.last_id}`}>
         {fixed(gap.ids, 0)}
       </td>
-      <td className="whitespace-nowrap px-2">{reasonWords(gap.reason)}</td>
-      <td className={`px-2 pr-3 ${isOpen ? "text-short" : ""}`}>
+      <td className="min-w-36 px-2">{reasonWords(gap.reason)}</td>
+      <td className={`min-w-40 px-2 pr-3 ${isOpen ? "text-short" : ""}`}>
         <span aria-hidden="true">{isOpen ? (gap.obstacle === null ? "◌ " : "✕ ") : "✓ "}</span>
         {fateWords(gap, zone)}
       </td>

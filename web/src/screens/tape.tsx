@@ -60,7 +60,7 @@ export function TapeScreen() {
           label="Back-fill and disk"
           main={
             <div className="flex min-h-0 min-w-0 flex-1 flex-col">
-              <HoldingTable symbols={tape.symbols} />
+              <HoldingTable symbols={tape.symbols} nowMs={now} />
               <GapTable gaps={tape.gaps} all={all} />
             </div>
           }

@@ -37,7 +37,7 @@ const WHY_NOT_LIVE: Record<string, string> = {
 
 export function Banners() {
   return (
-    <div className="col-start-2">
+    <div className="sm:col-start-2">
       <ConnectionBanner />
       <FeedBanner />
       <SourceBanner />

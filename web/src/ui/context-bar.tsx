@@ -24,7 +24,7 @@ interface Props {
 export function ContextBar(props: Props) {
   const { title, tf, window, method, symbols, stepMs, onPick, onPickMethod, onPickZone, onHelp } = props;
   return (
-    <header className="col-start-2 flex h-9 items-center gap-3 border-line border-b bg-panel px-3 max-wide:gap-1.5 max-wide:px-2">
+    <header className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line border-b bg-panel px-3 py-1 max-wide:gap-x-1.5 max-wide:px-2 sm:col-start-2">
       <button
         type="button"
         onClick={onPick}
@@ -39,7 +39,7 @@ export function ContextBar(props: Props) {
       {method === undefined || window === undefined ? null : (
         <MethodButton {...{ method, window }} onPick={onPickMethod} />
       )}
-      <div className="ml-auto flex items-center gap-2">
+      <div className="ml-auto flex flex-wrap items-center justify-end gap-x-2 gap-y-1">
         <FeedChip symbols={symbols} stepMs={stepMs} />
         <Clock onPickZone={onPickZone} />
         <button

@@ -17,7 +17,7 @@ export function StatusBar({ topic }: { topic: Topic | undefined }) {
   const { version } = useConfig();
   const bars = (state?.pair ?? state?.bars)?.open_time_ms.length;
   return (
-    <footer className="col-start-2 flex h-6 items-center gap-4 overflow-hidden border-line border-t bg-panel px-3 text-[11px] text-dim">
+    <footer className="flex min-h-6 flex-wrap items-center gap-x-4 py-0.5 sm:col-start-2 border-line border-t bg-panel px-3 text-[11px] text-dim">
       {bars === undefined ? null : <Item name="bars">{fixed(bars, 0)}</Item>}
       {status?.source.kind === "tape" ? null : (
         <>

@@ -9,7 +9,7 @@ export function Strip({ label, isCurrent, children }: { label: string; isCurrent
     <section
       aria-label={label}
       data-current={isCurrent}
-      className="flex h-13 shrink-0 overflow-x-auto border-line [scrollbar-width:none] border-b bg-panel data-[current=false]:[&_.value]:text-dim"
+      className="flex min-h-13 shrink-0 flex-wrap border-line border-b bg-panel data-[current=false]:[&_.value]:text-dim"
     >
       {children}
     </section>
@@ -36,7 +36,7 @@ export const Cell = memo(function Cell(props: CellProps) {
     <Hint content={hint}>
       <button
         type="button"
-        className={`flex min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-2 text-left wide:px-3 ${wide ? "basis-24" : "basis-14"}`}
+        className={`flex h-13 min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-2 text-left wide:px-3 ${wide ? "basis-24" : "basis-14"}`}
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>
