@@ -15,11 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 from tests.patience import EVENT_S, START_S
 
 ROOT = Path(__file__).parent.parent.parent
+expect.set_options(timeout=EVENT_S * 1_000)  # Playwright's own 5 s are less than the product gives itself
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -91,10 +93,12 @@ class Watched:
         self.page = page
         self.server = server
         self.expects_lost_server = False
-        self.errors: list[str] = []
         self.foreign: list[str] = []
-        page.on("console", lambda message: self._note(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self._note(str(error)))
+        self._told: list[tuple[str, str]] = []  # what went wrong, and at which address
+        self._put_off: set[str] = set()  # addresses that were answered with the time to come again
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self._told.append((str(error), "")))
+        page.on("response", self._note_answer)
         page.on("request", lambda request: self._check_host(request.url))
         page.add_init_script(
             "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
@@ -105,9 +109,22 @@ class Watched:
         self.page.wait_for_selector("figure[data-phase=ready]")
         return self.page
 
-    def _note(self, text: str) -> None:
-        if not (self.expects_lost_server and "net::ERR_" in text):
-            self.errors.append(text)
+    @property
+    def errors(self) -> list[str]:
+        return [text for text, address in self._told if not self._is_expected(text, address)]
+
+    def _is_expected(self, text: str, address: str) -> bool:
+        """What a browser says of a server that is gone, and of one that has just come back and asks for patience."""
+        is_told = "net::ERR_" in text or (text.startswith("Failed to load resource") and address in self._put_off)
+        return self.expects_lost_server and is_told
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._told.append((message.text, message.location.get("url", "")))
+
+    def _note_answer(self, response: Response) -> None:
+        if response.status == 503 and "retry-after" in response.headers:
+            self._put_off.add(response.url)
 
     def _check_host(self, url: str) -> None:
         parts = urlsplit(url)

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.patience import EVENT_S
+from tests.patience import ANSWER_S, EVENT_S
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watched
@@ -22,7 +23,8 @@ SYMBOL = "/app/symbol/BTCUSDT?tf=1s"
 
 
 # Texts outside the shell's moving parts that reach beyond the window or a box that hides what overflows it.
-CUT_TEXTS = """() => {
+# What has a scroll bar of its own, and can be reached by the keyboard, may be wider on a phone.
+CUT_TEXTS = """mayScroll => {
   const texts = [...document.querySelectorAll('body *')].filter(e =>
     !e.children.length && e.textContent.trim() && !e.closest('.sr-only, svg, noscript, script')
     && getComputedStyle(e).visibility === 'visible' && e.getBoundingClientRect().width > 0);
@@ -32,6 +34,7 @@ CUT_TEXTS = """() => {
     const inner = text.getBoundingClientRect();
     for (let box = element; box; box = box.parentElement) {
       const outer = box.getBoundingClientRect();
+      if (mayScroll && box.tabIndex === 0 && getComputedStyle(box).overflowX === 'auto') return false;
       const hides = box === document.body || getComputedStyle(box).overflowX !== 'visible';
       if (hides && (inner.right > outer.right + 1 || inner.left < outer.left - 1)) return true;
     }
@@ -125,7 +128,7 @@ def test_old_values_stay_and_are_no_signal(watched: Watched) -> None:
     expect(strip(page)).to_contain_text("not current")
     expect(page).to_have_title("stale · ETH/BTC · pairscope")
     chip(page).hover()
-    expect(page.get_by_text(re.compile("No trade of BTCUSDT for 1[2-4] s"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"No trade of BTCUSDT for \d+ s"))).to_be_visible()
 
 
 def test_a_scrolled_chart_is_in_the_address_and_goes_back_to_live(watched: Watched) -> None:
@@ -179,27 +182,69 @@ def test_an_unknown_symbol_is_told_with_its_cure(watched: Watched) -> None:
     expect(page.locator("figure")).to_have_attribute("data-phase", "ready")
 
 
-@pytest.mark.parametrize("size", [(1000, 700), (1280, 720), (1920, 1080)])
+PHONE = (390, 844)
+# As far apart as they are, and as far as makes any text as wide as the widest fonts of other machines.
+LETTERS = ("normal", "0.08em")
+
+
+@pytest.mark.parametrize("size", [PHONE, (1000, 700), (1280, 720), (1920, 1080)])
 @pytest.mark.parametrize(
-    "path",
+    ("path", "comes_last"),
     [
-        PAIR,
-        f"{PAIR}&side=statistics&hedge=kalman",
-        f"{PAIR}&side=trades",
-        SYMBOL,
-        "/app/correlation",
-        "/app/tape",
-        "/app/system",
+        (PAIR, "figure[data-phase=ready]"),
+        (f"{PAIR}&side=statistics&hedge=kalman", "[data-tests=ready]"),
+        (f"{PAIR}&side=trades", "[data-tests=ready]"),
+        (SYMBOL, "figure[data-phase=ready]"),
+        ("/app/correlation", "[data-matrix=ready]"),
+        ("/app/tape", "section[aria-label=Symbols] tbody tr"),
+        ("/app/system", "section[aria-label=Symbols] tbody tr"),
     ],
 )
-def test_nothing_is_cut_off_or_out_of_sight(watched: Watched, path: str, size: tuple[int, int]) -> None:
+def test_nothing_is_cut_off_or_out_of_sight(
+    watched: Watched, path: str, comes_last: str, size: tuple[int, int]
+) -> None:
     page = watched.page
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(watched.server.url + path)
     expect(chip(page)).to_have_attribute("data-feed", "live")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    cut = page.evaluate(CUT_TEXTS)
-    assert cut == []
+    expect(page.locator(comes_last).first).to_be_attached(timeout=ANSWER_S * 1_000)
+    for letters in LETTERS:
+        page.evaluate("letters => { document.documentElement.style.letterSpacing = letters }", letters)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(CUT_TEXTS, size == PHONE) == []
+
+
+def test_on_a_phone_all_controls_are_within_reach(watched: Watched) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    watched.open(PAIR)
+    expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Hedge method")).to_be_in_viewport(ratio=1)
+    for figure in strip(page).get_by_role("button").all():
+        expect(figure).to_be_in_viewport(ratio=1)
+    page.get_by_role("navigation", name="Screens").get_by_role("link", name="Tape").click()
+    gaps = page.get_by_role("region", name="Gaps")
+    expect(gaps).to_be_in_viewport()
+    assert gaps.evaluate("table => { table.scrollLeft = 9999; return table.scrollLeft }") > 0
+
+
+def test_what_is_being_prepared_is_not_asked_for_and_comes_by_itself(watched: Watched) -> None:
+    missing = ["tests", "rest"]
+    rewrite_status(watched.page, lambda status: status["kernels"].update(preparing=list(missing)))
+    asked: list[str] = []
+    watched.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page = watched.open(f"{PAIR}&side=statistics")
+    side = page.get_by_role("complementary")
+    expect(side).to_contain_text("It comes by itself.")
+    expect(strip(page)).to_contain_text("being prepared")
+    page.keyboard.press("2")
+    expect(page.get_by_role("region", name="Tests and fits")).to_contain_text("It comes by itself.")
+    expect(page.get_by_role("group", name="Indicators")).to_contain_text("It comes by itself.")
+    page.keyboard.press("3")
+    expect(page.get_by_role("main")).to_contain_text("Being prepared")
+    assert not [path for path in asked if path.startswith("/analytics") or path == "/clustering"]
+    missing.clear()
+    expect(page.get_by_role("grid")).to_be_visible()
 
 
 def test_on_a_narrow_page_the_statistics_are_behind_a_button(watched: Watched) -> None:
