@@ -34,7 +34,34 @@ class Work:
         return sum(len(batch) for batch in self.trades)
 
 
-def write(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
+class NewestBars:
+    """How new the bars of each symbol and interval are at most that the table may hold.
+
+    To look for the rows that bars take the place of costs as much as all else of a transaction, and of nearly all bars
+    there are none: they are newer than any before. Only `write` puts bars into the table of an open tape.
+    """
+
+    def __init__(self) -> None:
+        self._open_ms: dict[tuple[int, int], int] | None = None  # asked of the table once
+
+    def replacing(self, connection: duckdb.DuckDBPyConnection, bars: BarArray) -> BarArray:
+        """Those of the bars that may be in the table already; all of them may be from now on."""
+        if self._open_ms is None:
+            rows = connection.execute(
+                "select symbol_id, interval_ms, max(open_time_ms) from bars group by symbol_id, interval_ms"
+            ).fetchall()
+            self._open_ms = {(symbol_id, interval_ms): open_ms for symbol_id, interval_ms, open_ms in rows}
+        newest, before, places = dict(self._open_ms), self._open_ms, []
+        keys = zip(bars["symbol_id"].tolist(), bars["interval_ms"].tolist(), strict=True)
+        for place, (key, open_ms) in enumerate(zip(keys, bars["open_time_ms"].tolist(), strict=True)):
+            if open_ms <= before.get(key, -1):
+                places.append(place)
+            newest[key] = max(open_ms, newest.get(key, -1))
+        self._open_ms = newest  # kept also when the transaction fails: too much is looked for then, never too little
+        return take_bars(bars, np.array(places, np.int64))
+
+
+def write(connection: duckdb.DuckDBPyConnection, work: Work, newest: NewestBars) -> None:
     """Write and commit; whatever is raised on the way, nothing or all of it is on the disk."""
     connection.execute("begin")
     if work.symbols:
@@ -42,7 +69,7 @@ def write(connection: duckdb.DuckDBPyConnection, work: Work) -> None:
     if work.trades:
         _append(connection, "trades", trade_columns(work.trades))
     if work.bars:
-        _replace_bars(connection, newest_of_each_bar(join_bars(work.bars)))
+        _put_bars(connection, newest_of_each_bar(join_bars(work.bars)), newest)
     if work.gaps:
         replace_gaps(connection, work.gaps)
     connection.execute("update tape_format set commit_number = ?", [work.number])
@@ -98,9 +125,18 @@ def same_bar(one: str, other: str) -> str:
     return f"({one}.source = {upload}) = ({other}.source = {upload})"
 
 
-def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None:
+def _put_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray, newest: NewestBars) -> None:
+    replacing = newest.replacing(connection, bars)
+    if len(replacing):
+        _remove_bars(connection, replacing)
+    _append(connection, "bars", {name: bars[name] for name in BAR.names or ()})
+
+
+def _remove_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None:
+    """Take away the rows of the same bars."""
     times = bars["open_time_ms"]
-    connection.register("incoming", {name: bars[name] for name in BAR.names or ()})
+    key = ("symbol_id", "interval_ms", "open_time_ms", "source")
+    connection.register("incoming", {name: bars[name] for name in key})
     # The bounds let DuckDB skip all but the last rows of the table when the bars are new, as most are.
     connection.execute(
         f"""
@@ -111,7 +147,6 @@ def _replace_bars(connection: duckdb.DuckDBPyConnection, bars: BarArray) -> None
         """,
         [int(times.min()), int(times.max())],
     )
-    connection.execute("insert into bars select * from incoming")
     connection.unregister("incoming")
 
 

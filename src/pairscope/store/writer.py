@@ -28,7 +28,7 @@ from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
 from pairscope.feed.judge import GoodTrades
 from pairscope.store.database import Database
 from pairscope.store.schema import TapeState, commit_number
-from pairscope.store.transaction import Work, carry_out, write
+from pairscope.store.transaction import NewestBars, Work, carry_out, write
 
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ class Writer:
         self._clock = clock
         self._commit_s = commit_ms / 1_000
         self._queue_rows = queue_rows
+        self._newest_bars = NewestBars()
         self._thread = threading.Thread(target=self._run, name="tape-writer", daemon=True)
 
         self._changed = threading.Condition()  # guards everything below
@@ -262,7 +263,7 @@ class Writer:
                 self._database.reopen()
             # A transaction whose failure came after it reached the disk must not be written a second time.
             if not after_failure or commit_number(self._database.connection) != work.number:
-                write(self._database.connection, work)
+                write(self._database.connection, work, self._newest_bars)
         except Exception as error:  # noqa: BLE001 - the edge of the thread: whatever it is, the rows are tried again
             self._failed(error)
             return False
