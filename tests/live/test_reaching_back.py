@@ -62,6 +62,10 @@ class World:
     holes: list[Gap] = field(default_factory=list)
     full: bool = False
 
+    def begins_ms(self, symbol_id: int) -> int | None:
+        held = self.store.trades(self.store.symbols.name(symbol_id), limit=1)
+        return int(held.time_ms[0]) if len(held) else None
+
     def reach_back(self, gap: Gap) -> bool:
         if not self.full:
             self.holes.append(gap)

@@ -276,6 +276,11 @@ class Intake:
         self._on_gaps()
         return True
 
+    def begins_ms(self, symbol_id: int) -> int | None:
+        """The time of the lowest id that is held of a symbol."""
+        first = self._first_ms.get(symbol_id)
+        return None if first is None else first[1]
+
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
         return self._newest.get(symbol_id)

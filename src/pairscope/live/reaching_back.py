@@ -31,7 +31,9 @@ REACH_MS = 47 * HOUR_MS  # the exchange keeps two days: an hour is left for the 
 
 
 class Holes(Protocol):
-    """Takes a hole before everything that is held of a symbol."""
+    """Knows when what is held of a symbol begins, and takes a hole before it."""
+
+    def begins_ms(self, symbol_id: int) -> int | None: ...
 
     def reach_back(self, gap: Gap) -> bool: ...
 
@@ -106,15 +108,13 @@ class ReachBack:
         """Take out of `owed` what is found."""
         for symbol in list(owed):
             since_ms = owed.get(symbol)
-            if since_ms is None or not await self._lacks(symbol, since_ms) or await self._found(rest, symbol, since_ms):
+            if since_ms is None or not self._lacks(symbol, since_ms) or await self._found(rest, symbol, since_ms):
                 owed.pop(symbol, None)
 
-    async def _lacks(self, symbol: str, since_ms: int) -> bool:
+    def _lacks(self, symbol: str, since_ms: int) -> bool:
         """Whether the tape of a symbol begins later than its history does."""
-        if self._tracker.highest(self._store.symbols.index(symbol)) is None:
-            return True
-        held = await asyncio.to_thread(self._store.trades, symbol, limit=1)
-        return not len(held) or int(held.time_ms[0]) > since_ms
+        begins_ms = self._holes.begins_ms(self._store.symbols.index(symbol))
+        return begins_ms is None or begins_ms > since_ms
 
     async def _found(self, rest: BinanceRest, symbol: str, since_ms: int) -> bool:
         """Whether it is known now what is missing; false when it has to be asked again.
