@@ -41,11 +41,14 @@ class Frames:
         self._now_ns = clock.now_ns
         self._marks: list[tuple[int, int]] = []
 
-    def end_of_read(self) -> None:
-        """The frames up to here were read from the socket together."""
-        self._marks.append((len(self.waiting), self._now_ns()))
-        if len(self.waiting) >= BATCH_FRAMES:
+    def end_of_read(self) -> int:
+        """The frames up to here were read from the socket together; how many they are."""
+        waiting = len(self.waiting)
+        read = waiting - (self._marks[-1][0] if self._marks else 0)
+        self._marks.append((waiting, self._now_ns()))
+        if waiting >= BATCH_FRAMES:
             self._full()
+        return read
 
     def take(self) -> tuple[list[bytes], IntArray]:
         """All waiting frames and when each was received."""
@@ -68,12 +71,11 @@ class _Listener(picows.WSListener):
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if frame.msg_type is _TEXT and frame.fin:
-            self.texts += 1
             self._frames.waiting.append(frame.get_payload_as_bytes())
         else:
             self._seldom(transport, frame)
         if frame.last_in_buffer:
-            self._frames.end_of_read()
+            self.texts += self._frames.end_of_read()
 
     def _seldom(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
