@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from benchmarks.processes import BenchmarkError, Child
 from benchmarks.report import Goal, Section, Spread, Table, number
 from pairscope.base.interval import Interval
 from pairscope.live.book import CLOSING_GRACE_MS
+from pairscope.live.kernels import PARTS
 
 OURS = "pairscope"
 USUAL = "json, insert per tick, pandas resample each second"
@@ -56,6 +59,8 @@ class Run:
 def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
     trades, rounds = (20_000, 2) if quick else (200_000, 7)
     tape = make_tape(trades)
+    progress("compiling what is not compiled yet")
+    subprocess.run([sys.executable, "-m", "pairscope.live.compiling", *PARTS], check=True)
     runs: dict[str, list[Run]] = {peer.name: [] for peer in PEERS}
     with tempfile.TemporaryDirectory() as folder:
         authority, certificate = _certificates(Path(folder))

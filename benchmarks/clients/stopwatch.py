@@ -42,10 +42,14 @@ def read_task() -> Task:
 
 
 class Stopwatch:
-    """Starts on a line from the parent, just before the first frame is sent; imports and connecting do not count."""
+    """Starts on a line from the parent, just before the first frame is sent; imports and connecting do not count.
 
-    def __init__(self, task: Task) -> None:
+    ``loaded``: waited for before that, when a client goes on loading its code after it has connected.
+    """
+
+    def __init__(self, task: Task, loaded: threading.Event | None = None) -> None:
         self._task = task
+        self._loaded = loaded
         self._cpu_s = 0.0
         self._started_s = float("inf")
         self._received = 0
@@ -53,6 +57,8 @@ class Stopwatch:
 
     def _wait(self) -> None:
         sys.stdin.readline()
+        if self._loaded is not None:
+            self._loaded.wait()
         gc.collect()
         self._cpu_s, self._started_s = time.process_time(), time.monotonic()
         say("marked")
