@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import random
@@ -11,8 +12,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+from websockets.asyncio.server import ServerConnection, serve
 
-from pairscope.base.clock import ManualClock
+from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.gaps import NOT_A_TRADE
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeBatch, TradeKind
@@ -20,8 +22,12 @@ from pairscope.base.runs import Runs, run, runs_of, size, union
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
+from pairscope.feed.recording import FrameWriter
+from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.replay import RecordingSource
 from pairscope.live.book import BarBook
 from pairscope.live.history import History
 from pairscope.live.importing import Importer
@@ -32,8 +38,9 @@ from pairscope.store.tape import Store
 from pairscope.store.verify import verify_symbol
 from tests.archives import AGG_HEADER, START_MS, write_csv
 from tests.judged import judge
+from tests.patience import EVENT_S
 
-SYMBOL = "BTCUSDT"
+SYMBOL, STREAM = "BTCUSDT", "btcusdt@aggTrade"
 ROWS = 10_000
 FIRST_ID = 5_000
 CLOCK_MS = START_MS + 86_400_000
@@ -116,15 +123,74 @@ class Way:
         return trades, gaps, self.judge.tally.by_reason()
 
 
-async def by_socket(way: Way, rows: list[dict[str, Any]]) -> None:
-    decoder = Decoder(TradeKind.AGG, way.store.symbols)
+def frames_of(rows: list[dict[str, Any]]) -> list[bytes]:
+    events = [{"e": "aggTrade", "E": 1, "s": SYMBOL, **row} for row in rows]
+    return [json.dumps({"stream": STREAM, "data": event}, separators=(",", ":")).encode() for event in events]
+
+
+async def by_frames(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    decoder, told = Decoder(TradeKind.AGG, way.store.symbols), frames_of(rows)
     for start in range(0, len(rows), 97):
-        events = [{"e": "aggTrade", "E": 1, "s": SYMBOL, **row} for row in rows[start : start + 97]]
-        frames = [json.dumps({"stream": "btcusdt@aggTrade", "data": event}).encode() for event in events]
+        frames = told[start : start + 97]
         way.take(way.judge.judge(decoder.decode(frames, np.zeros(len(frames), np.int64)).rows))
 
 
-async def by_rest(way: Way, rows: list[dict[str, Any]]) -> None:
+async def listen(way: Way, url: str, count: int) -> None:
+    """Take what a stream at this address delivers, until so many rows have come."""
+    came, everything = 0, asyncio.Event()
+
+    def sink(rows: Judged) -> None:
+        nonlocal came
+        way.take(rows)
+        came += len(rows)
+        if came >= count:
+            everything.set()
+
+    stream = TradeStream(
+        base_url=url,
+        kind=TradeKind.AGG,
+        watch=[SYMBOL],
+        symbols=way.store.symbols,
+        clock=SystemClock(),
+        judge=way.judge,
+        sink=sink,
+    )
+    running = asyncio.create_task(stream.run())
+    try:
+        async with asyncio.timeout(EVENT_S):
+            await everything.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert came == count
+    assert stream.health.rejected == {}
+
+
+async def by_wire(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    async def deliver(connection: ServerConnection) -> None:
+        request = json.loads(await connection.recv())
+        await connection.send(json.dumps({"result": None, "id": request["id"]}))
+        for frame in frames_of(rows):
+            await connection.send(frame.decode())
+        await connection.wait_closed()
+
+    async with serve(deliver, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        await listen(way, f"ws://127.0.0.1:{port}", len(rows))
+
+
+async def by_replay(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    path = folder / "recording.zst"
+    with FrameWriter(path) as writer:
+        for number, frame in enumerate(frames_of(rows)):
+            writer.write((START_MS + number) * 1_000_000, frame)
+    source = RecordingSource(path, SystemClock(), speed=0, wait_for=[STREAM])
+    async with SimulatedExchange(source) as exchange:
+        await listen(way, exchange.ws_url, len(rows))
+    assert source.frames_left_out == 0
+
+
+async def by_rest(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
     for start in range(0, len(rows), 1_000):
         body = json.dumps(rows[start : start + 1_000])
         answer = httpx.MockTransport(lambda _, body=body: httpx.Response(200, text=body))
@@ -145,27 +211,26 @@ async def by_file(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
     await history.take(file)
 
 
+WAYS = (by_frames, by_wire, by_replay, by_rest, by_file)
+
+
 async def test_ten_thousand_rows_leave_the_same_tape_gaps_and_counts_by_every_way_in(tmp_path: Path) -> None:
     rows = told()
     outcomes = []
-    for name in ("socket", "rest", "file"):
-        (tmp_path / name).mkdir()
-        way = Way(tmp_path / name)
+    for bring in WAYS:
+        folder = tmp_path / bring.__name__
+        folder.mkdir()
+        way = Way(folder)
         try:
-            if name == "socket":
-                await by_socket(way, rows)
-            elif name == "rest":
-                await by_rest(way, rows)
-            else:
-                await by_file(way, rows, tmp_path / name)
+            await bring(way, rows, folder)
             outcomes.append(await way.outcome())
         finally:
             way.store.close()
     first = outcomes[0]
     assert size(runs_of(first[0].id)) == len(first[0]) > 9_850
     assert len(first[2]) >= 6
-    for trades, gaps, counts in outcomes[1:]:
+    for bring, (trades, gaps, counts) in zip(WAYS[1:], outcomes[1:], strict=True):
         for column in ("id", "price", "size", "time_ms", "buyer_is_maker"):
-            assert np.array_equal(getattr(trades, column), getattr(first[0], column)), column
+            assert np.array_equal(getattr(trades, column), getattr(first[0], column)), (column, bring)
         assert {why: ids.tolist() for why, ids in gaps.items()} == {why: ids.tolist() for why, ids in first[1].items()}
-        assert counts == first[2]
+        assert counts == first[2], bring
