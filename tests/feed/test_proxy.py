@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -29,14 +31,19 @@ from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from tests.judged import judge
-from tests.proxies import ConnectProxy, listening
+from tests.proxies import ConnectProxy, SocksProxy, listening
 
 STREAM, REST = "stream.example", "rest.example"
 
 
 @contextlib.asynccontextmanager
 async def exchange_behind(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, *, login: str | None = None, refuse: int | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    *,
+    kind: type[ConnectProxy] = ConnectProxy,
+    login: str | None = None,
+    refuse: int | None = None,
 ) -> AsyncIterator[ConnectProxy]:
     """A proxy, the only way to an exchange whose names nobody else knows."""
     authority = trustme.CA()
@@ -50,7 +57,7 @@ async def exchange_behind(
         assert ws_port is not None
         assert rest_port is not None
         roads = {f"{STREAM}:443": ws_port, f"{REST}:443": rest_port}
-        async with listening(ConnectProxy(roads, login=login, refuse=refuse)) as proxy:
+        async with listening(kind(roads, login=login, refuse=refuse)) as proxy:
             yield proxy
 
 
@@ -99,6 +106,53 @@ async def test_stream_rest_and_archive_go_through_the_same_proxy(
         async with ArchiveSite(f"https://{REST}", access=access) as site:
             assert await site.checksum("NOSUCHUSDT", ArchiveKind.AGG, date(2024, 1, 1)) is None
         assert proxy.asked == [f"CONNECT {STREAM}:443", f"CONNECT {REST}:443", f"CONNECT {REST}:443"]
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+@pytest.mark.parametrize("login", [None, "user:p%40ss"])
+async def test_stream_rest_and_archive_go_through_the_same_socks_proxy(
+    login: str | None, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("socksio", reason="socksio is not installed: a SOCKS proxy is refused at the start then")
+    wanted = login.replace("%40", "@") if login else None
+    async with exchange_behind(monkeypatch, tmp_path, kind=SocksProxy, login=wanted) as proxy:
+        address = f"{scheme}://{login + '@' if login else ''}127.0.0.1:{proxy.port}"
+        access = Access(Proxies(address), Limits(SystemClock()))
+        await heard(access)
+        async with BinanceRest(f"https://{REST}", SystemClock(), access=access) as rest:
+            assert "BTCUSDT" in await rest.instruments()
+        async with ArchiveSite(f"https://{REST}", access=access) as site:
+            assert await site.checksum("NOSUCHUSDT", ArchiveKind.AGG, date(2024, 1, 1)) is None
+        assert proxy.asked == [f"SOCKS {STREAM}:443", f"SOCKS {REST}:443", f"SOCKS {REST}:443"]
+
+
+async def test_a_socks_proxy_that_refuses_is_told_with_its_cure_and_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("socksio", reason="socksio is not installed: a SOCKS proxy is refused at the start then")
+    async with exchange_behind(monkeypatch, tmp_path, kind=SocksProxy, login="user:secret") as proxy:
+        access = Access(Proxies(f"socks5://anna:hunter2@127.0.0.1:{proxy.port}"), Limits(SystemClock()))
+        frames = connection.Frames(SystemClock(), lambda: None)
+        told: list[str] = []
+        try:
+            await connection.connect(
+                f"wss://{STREAM}/market/stream", frames, stale_s=5, tls=None, clock=SystemClock(), access=access
+            )
+        except FeedUnavailable as error:
+            told.append(str(error))
+        async with BinanceRest(f"https://{REST}", SystemClock(), access=access) as rest:
+            try:
+                await rest.ping()
+            except FeedUnavailable as error:
+                told.append(str(error))
+        with warnings.catch_warnings():  # httpcore leaves the socket of a refused login to the collector
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    for each in told:
+        assert f"socks5://127.0.0.1:{proxy.port} wants another user and password. put them into --proxy" in each
+        assert "hunter2" not in each
+        assert "anna" not in each
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,9 @@ class Proxy:
     def refused(self, cause: str) -> FeedUnavailable:
         """Why nothing came through it, with the cure that fits."""
         cause = self._without_secrets(cause)
-        if "407" in cause or "auth" in cause.lower():
-            told, code = "wants another user and password (407)", "proxy_refused"
+        if "407" in cause or any(word in cause.lower() for word in ("auth", "password")):
+            number = " (407)" if self.scheme == "http" else ""
+            told, code = f"wants another user and password{number}", "proxy_refused"
             cure = f"put them into {self.origin}: {self.scheme}://USER:PASSWORD@{_bracketed(self.host)}:{self.port}"
         elif "403" in cause:
             told, code = "refuses to lead there (403)", "proxy_refused"
