@@ -13,8 +13,10 @@ import pytest
 
 from pairscope.app import System, clear_replayed, opened
 from pairscope.base.clock import SystemClock
-from pairscope.base.errors import DataFolderError
+from pairscope.base.errors import DataFolderError, FeedUnavailable
+from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
+from pairscope.feed.judge import Refusal
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
@@ -60,7 +62,8 @@ class Door:
 
 def settings_of(folder: Path, **settings: Any) -> Settings:
     given: dict[str, Any] = {"symbols": ("BTCUSDT", "ETHUSDT"), "window": 20, "history_minutes": 1, "commit_ms": 20}
-    return Settings(source="simulator", data_dir=folder, **(given | settings))
+    given |= {"source": "simulator", "data_dir": folder} | settings
+    return Settings(**given)
 
 
 @contextlib.asynccontextmanager
@@ -185,3 +188,53 @@ def test_a_replay_that_was_played_to_its_end_leaves_nothing_of_its_tape_to_the_n
     (tmp_path / "tape.duckdb.replayed").touch()
     clear_replayed(path)
     assert list(tmp_path.iterdir()) == []
+
+
+class BehindClock(SystemClock):
+    """Five hours behind: to it, trades of now are of the future."""
+
+    def now_ns(self) -> int:
+        return super().now_ns() - 5 * 3_600_000_000_000
+
+
+async def test_trades_refused_for_their_time_by_a_wrong_clock_are_fetched_once_the_exchange_has_told_its_own(
+    tmp_path: Path,
+) -> None:
+    async def nobody() -> int:
+        raise FeedUnavailable("no answer yet")
+
+    source = MarketSource(Market(seed=5, rate=40), SystemClock())
+    async with SimulatedExchange(source) as exchange:
+        settings = settings_of(
+            tmp_path,
+            source="live",
+            exchange_ws_url=exchange.ws_url,
+            exchange_rest_url=exchange.rest_url,
+            history_minutes=0,
+        )
+        async with opened(settings, BehindClock()) as system:
+            ask, system.clock_check._ask = system.clock_check._ask, nobody
+            task = asyncio.create_task(system.run())
+            door = Door(system)
+
+            def refused() -> list[Gap]:
+                return [gap for gap in system.tracker.all_open() if gap.obstacle == Refusal.TIME]
+
+            try:
+                async with asyncio.timeout(START_S):
+                    while {gap.symbol for gap in refused()} != {"BTCUSDT", "ETHUSDT"}:
+                        assert not task.done(), task.result()
+                        await asyncio.sleep(0.02)
+                assert system.intake.counters.stored == 0
+                wanted = {gap.symbol: (gap.first_id, gap.last_id) for gap in refused()}
+                system.clock_check._ask = ask
+                assert await system.clock_check.measure()
+                await door.until(lambda: not refused() and not system.backfill.waiting)
+                await system.store.flushed()
+                for symbol, (first_id, last_id) in wanted.items():
+                    stored = system.store.trades(symbol, from_id=first_id, to_id=last_id + 1)
+                    assert stored.id.tolist() == list(range(first_id, last_id + 1))
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

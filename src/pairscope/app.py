@@ -34,7 +34,7 @@ from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.judge import Judge, Judged
+from pairscope.feed.judge import Judge, Judged, Refusal
 from pairscope.feed.source import Source, open_source, plan_source
 from pairscope.live.archive_fill import ArchiveFill
 from pairscope.live.book import BarBook
@@ -119,7 +119,7 @@ class System:
         )
         self.rest = BinanceRest(source.rest_url, clock, judge=self.judge, budget=source.budget, access=source.access)
         hasty = self.rest.within(PATIENCE_S)
-        self.clock_check = ClockCheck(hasty.server_time_ms, clock)
+        self.clock_check = ClockCheck(hasty.server_time_ms, clock, self._clock_corrected)
         self.backfill = Backfill(
             pages=self.rest,
             tracker=self.tracker,
@@ -236,6 +236,10 @@ class System:
 
     def _exchange_ms(self) -> int:
         return self.clock_check.latest_ms()
+
+    def _clock_corrected(self) -> None:
+        """Rows that were refused for their time were held against a wrong one."""
+        self.backfill.ask_again(Refusal.TIME)
 
     def _may_store(self) -> bool:
         return self.store.counters().error is None

@@ -40,3 +40,27 @@ async def test_once_it_has_told_its_time_that_is_what_counts_whatever_our_clock_
     clock.set_wall(START_MS + 77_000_000)
     clock.advance(10)
     assert check.latest_ms() == true_ms + 20_000
+
+
+async def test_it_is_told_when_times_were_judged_by_another_time_than_the_exchange_s() -> None:
+    clock, off_ms, told = ManualClock(START_MS), [0], []
+
+    async def ask() -> int:
+        return clock.now_ns() // 1_000_000 - off_ms[0]
+
+    check = ClockCheck(ask, clock, lambda: told.append(off_ms[0]))
+    for off_ms[0] in (0, 900, 0, 5_000, 5_000, -20_000):
+        clock.advance(600)
+        assert await check.measure()
+    assert told == [0, 5_000, -20_000]  # the first was judged by our own clock
+    clock.set_wall(START_MS - 7_200_000)  # our own clock jumps: known without asking
+    off_ms[0] += (clock.now_ns() // 1_000_000) - (START_MS + 6 * 600_000)
+    assert await check.measure()
+    assert len(told) == 3
+
+
+async def test_while_nobody_answers_nothing_is_corrected() -> None:
+    told: list[None] = []
+    check = ClockCheck(_silent, ManualClock(START_MS), lambda: told.append(None))
+    assert not await check.measure()
+    assert told == []

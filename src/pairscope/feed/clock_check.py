@@ -26,12 +26,19 @@ class ClockCheck:
 
     While a question is under way, so is its answer: the time told is taken to be that of half way, and the difference
     is known to within half of the time it took.
+
+    Args:
+        corrected: told when it turns out that times were judged by another time than the exchange's: at the first
+            answer, and when a later one differs by more than is told to people.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[int]], clock: Clock) -> None:
+    def __init__(
+        self, ask: Callable[[], Awaitable[int]], clock: Clock, corrected: Callable[[], None] = lambda: None
+    ) -> None:
         self.checked_ms: int | None = None
         self._ask = ask
         self._clock = clock
+        self._corrected = corrected
         self._measured_ms: float | None = None
         self._base_ms = 0.0  # wall less monotonic time when it was measured
         self._told = False
@@ -92,8 +99,11 @@ class ClockCheck:
                 break
         if best is None:
             return False
+        before_ms = self.offset_ms
         _, self._measured_ms, self._base_ms = best
         self.checked_ms = now_ms(self._clock)
+        if before_ms is None or abs(self._measured_ms - before_ms) > MOST_OFF_MS:
+            self._corrected()
         return True
 
     def _tell(self) -> None:

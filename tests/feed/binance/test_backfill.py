@@ -14,7 +14,7 @@ from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.backfill import NOT_SERVED, TOO_OLD, Backfill
 from pairscope.feed.binance.rest import RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.judge import Judged
+from pairscope.feed.judge import Judged, Refusal
 from tests.faults.virtual import run_virtually
 from tests.judged import judged
 
@@ -215,3 +215,20 @@ def test_ids_outside_of_the_page_are_left_alone() -> None:
     desk = told(story)
     assert desk.tracker.highest(0) == 6
     assert desk.backfill.counters.trades == 5
+
+
+def test_what_was_refused_for_its_time_is_asked_for_again_when_that_was_judged_wrongly_and_only_that() -> None:
+    def story(desk: Desk) -> None:
+        desk.hole(0, 11, 20)
+        desk.hole(1, 31, 40)
+        desk.tracker.obstruct(0, 13, 14, Refusal.TIME)
+        desk.tracker.obstruct(0, 17, 17, Refusal.SIDE)
+        desk.tracker.obstruct(1, 31, 40, TOO_OLD)
+        desk.backfill.ask_again(Refusal.TIME)
+
+    desk = told(story)
+    assert [(gap.symbol, gap.first_id, gap.last_id, gap.obstacle) for gap in desk.tracker.all_open()] == [
+        ("AUSDT", 17, 17, Refusal.SIDE),
+        ("BUSDT", 31, 40, TOO_OLD),
+    ]
+    assert [(gap.first_id, gap.last_id, gap.obstacle) for gap in desk.obstructed] == [(13, 14, None)]

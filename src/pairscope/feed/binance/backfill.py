@@ -61,7 +61,7 @@ class Backfill:
 
     Args:
         take: receives rows of one page, in order of id; false when the tape is full.
-        obstructed: told of a gap that REST cannot fill, with the reason now in it.
+        obstructed: told of a gap whose obstacle changed: REST cannot fill it, or it is asked for again.
         may_store: whether the tape takes trades at present.
     """
 
@@ -96,6 +96,15 @@ class Backfill:
     def wake(self) -> None:
         """There are new holes."""
         self._wake.set()
+
+    def ask_again(self, obstacle: str) -> None:
+        """Ask once more for the ids that this keeps missing: what was in the way may not be there any more."""
+        for gap in self._tracker.all_open():
+            if gap.obstacle == obstacle:
+                log.info("gap_asked_again", symbol=gap.symbol, first_id=gap.first_id, last_id=gap.last_id)
+                for freed in self._tracker.obstruct(self._symbols.index(gap.symbol), gap.first_id, gap.last_id, None):
+                    self._obstructed(freed)
+        self.wake()
 
     @property
     def waiting(self) -> int:
