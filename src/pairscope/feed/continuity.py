@@ -112,11 +112,12 @@ class ContinuityTracker:
         self._grow(symbol_id)
         holes = sorted(open_gaps, key=lambda gap: gap.first_id)
         shown: list[Gap] = []
-        head = highest_id
+        head, head_ms = highest_id, time_ms or None
         for hole in holes:
             if hole.last_id > highest_id:
                 if _UNKNOWN < highest_id < hole.first_id - 1:
-                    shown.append(replace(hole, first_id=highest_id + 1, last_id=hole.first_id - 1, after_ms=None))
+                    first_id, last_id = highest_id + 1, hole.first_id - 1
+                    shown.append(replace(hole, first_id=first_id, last_id=last_id, after_ms=head_ms))
                 highest_id, time_ms = hole.last_id, hole.before_ms or time_ms
         self._highest[symbol_id] = highest_id
         self._newest_ms[symbol_id] = time_ms

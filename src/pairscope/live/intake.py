@@ -406,7 +406,8 @@ class Intake:
             if len(present):
                 judged = self._tracker.check(present, now_ms(self._clock), self.hole_reason)
                 self.keep_gaps(judged.gaps)
-                times_ms.update(present.time_ms.tolist(), [hole.before_ms] if hole.before_ms else [])
+                times_ms.update(present.time_ms.tolist())
+                times_ms.update(at_ms for at_ms in (hole.after_ms, hole.before_ms) if at_ms is not None)
         return times_ms
 
     def _restore_bars(self, symbol_id: int, symbol: str, time_ms: int, filled_ms: set[int]) -> None:
@@ -416,6 +417,7 @@ class Intake:
             stored = self._store.bars(symbol, interval, limit=self._book.capacity, newest=True)
             stored = stored[stored["open_time_ms"] < interval.floor(time_ms - LATE_MS)]
             self._book.warm(symbol_id, interval, stored)
+            self._late.update((symbol_id, interval, open_ms) for open_ms in self._stale(symbol_id, stored))
             starts[interval] = int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0
         from_ms = min(starts.values())
         trades = self._store.trades(symbol, from_ms=from_ms, limit=LARGEST_REBUILD, newest=True)
@@ -434,6 +436,15 @@ class Intake:
         self._late.update(item for item in filled if item[2] < starts[item[1]])
         if self._late:
             self._unsettled.set()
+
+    def _stale(self, symbol_id: int, stored: BarArray) -> list[int]:
+        """Bars that say otherwise than the gaps what is missing in them: a kill came before they were told."""
+        stored = stored[of_trades(stored)]
+        first = self._first_ms.get(symbol_id)
+        known = charged(stored.copy(), self._tracker.open_gaps(symbol_id), first and first[1:])
+        differs = (known["cut"] != stored["cut"]) | (known["lost"] != stored["lost"])
+        open_ms: list[int] = stored["open_time_ms"][differs].tolist()
+        return open_ms
 
     def _restore_official(self, symbol_id: int, symbol: str, time_ms: int) -> None:
         """Bars that came as bars, and reach beyond the newest trade: where there is no trade, they tell what is now."""
