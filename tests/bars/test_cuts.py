@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pairscope.bars.cuts import Unknown, missing_share
+from pairscope.bars.cuts import Unknown, missing_share, settle
 from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import rebuild_bars
 from pairscope.base.interval import DAY_MS, Interval
@@ -95,3 +95,15 @@ def test_of_a_merged_bar_the_worst_part_counts(worse: Continuity) -> None:
 
 def test_bars_of_format_2_and_new_ones_are_whole_unless_told_otherwise() -> None:
     assert np.zeros(1, BAR)["continuity"][0] == Continuity.PROVED
+
+
+def test_a_cut_bar_that_is_over_is_partial_one_that_is_open_stays_open_and_a_whole_one_is_no_longer_partial() -> None:
+    bars = np.zeros(5, BAR)
+    bars["status"] = [BarStatus.OPEN, BarStatus.CLOSED, BarStatus.REVISED, BarStatus.PARTIAL, BarStatus.REVISED]
+    bars["cut"] = [Cut.BEGIN, Cut.BEGIN, Cut.HOLE_AFTER, Cut.NONE, Cut.NONE]
+    settled = settle(bars)
+    assert settled["status"].tolist() == [
+        *(BarStatus.OPEN, BarStatus.PARTIAL, BarStatus.PARTIAL),
+        *(BarStatus.CLOSED, BarStatus.REVISED),
+    ]
+    assert settled["continuity"].tolist() == 3 * [Continuity.PARTIAL] + 2 * [Continuity.PROVED]

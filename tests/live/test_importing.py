@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource, BarStatus, Cut, Gap, Origin, TradeBatch, TradeKind
 from pairscope.base.runs import no_runs, run
 from pairscope.feed.binance.archive import ArchiveFile, archive_file
+from pairscope.feed.binance.protocol import Decoder
+from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import GoodTrades
 from pairscope.live import coverage
 from pairscope.live.history import FileOutcome, History
@@ -353,6 +356,42 @@ async def test_absent_raw_ids_are_missing_unless_the_aggregated_trades_prove_oth
     assert "5 ids have no trade, as the aggregated trades of its day prove" in outcome.notes
     assert [gap[:2] for gap in tape.open_gaps()] == [(65, 69), (100, 104)]
     assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (10, 5)
+    tape.assert_sound()
+    tape.store.close()
+
+
+def told_by_the_stream(tape: Tape, trades: list[Row], x: dict[int, str]) -> tuple[list[Row], list[Gap]]:
+    """Those of some raw trades that a stream leaves on a tape, and the gaps it shows; `x` is what they came as."""
+    frames = [
+        json.dumps(
+            {"e": "trade", "E": t, "T": t, "s": "BTCUSDT", "t": i, "p": p, "q": q, "X": x.get(i, "MARKET"), "m": m}
+        ).encode()
+        for i, p, q, t, m in trades
+    ]
+    tape.store.symbols.add("BTCUSDT")
+    judge = tape.importer.judge
+    judged = judge.judge(
+        Decoder(TradeKind.RAW, tape.store.symbols).decode(frames, np.zeros(len(frames), np.int64)).rows
+    )
+    ids = ContinuityTracker(tape.store.symbols).check(judged.rows, START_MS, "skipped", judged.verdict)
+    kept = judged.good(ids.fresh).id.tolist()
+    return [row for row in trades if row[0] in kept], ids.gaps
+
+
+async def test_raw_ids_that_came_as_no_trade_of_the_market_are_missing_nowhere(tmp_path: Path) -> None:
+    tape = Tape(tmp_path / "raw", TradeKind.RAW)
+    trades = rows(10, 200)
+    no_trades = {55: "INSURANCE_FUND", 56: "ADL", 70: "NA"}
+    heard, gaps = told_by_the_stream(tape, trades[20:120], no_trades)
+    assert [row[0] for row in heard] == [i for i in range(30, 130) if i not in no_trades]
+    assert gaps == []
+    await tape.bring(heard)
+    assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (0, 3)
+    # The official file leaves them out, and 150 besides, of which nobody has heard.
+    told = [row for row in trades if row[0] not in {*no_trades, 150}]
+    await tape.take(write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(told), None))
+    assert tape.open_gaps() == [(150, 150, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (1, 3)
     tape.assert_sound()
     tape.store.close()
 
