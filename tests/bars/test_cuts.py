@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pairscope.bars.cuts import Unknown, missing_share, settle
+from pairscope.bars.cuts import Unknown, cut_by_gaps, missing_share, settle
 from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import rebuild_bars
 from pairscope.base.interval import DAY_MS, Interval
@@ -107,3 +109,9 @@ def test_a_cut_bar_that_is_over_is_partial_one_that_is_open_stays_open_and_a_who
         *(BarStatus.CLOSED, BarStatus.REVISED),
     ]
     assert settled["continuity"].tolist() == 3 * [Continuity.PARTIAL] + 2 * [Continuity.PROVED]
+
+
+def test_a_gap_that_is_closed_charges_and_cuts_no_bar() -> None:
+    hole = gap(2_500, 4_500)
+    assert cut_by_gaps([hole], 1_000, START_MS + 4_000) == (10, Cut.HOLE_BEFORE)
+    assert cut_by_gaps([replace(hole, closed_ms=START_MS)], 1_000, START_MS + 4_000) == (0, Cut.NONE)
