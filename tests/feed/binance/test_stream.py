@@ -195,6 +195,26 @@ async def test_garbage_is_counted_and_does_not_stop_the_feed(exchange: Simulated
         assert_contiguous(ids)
 
 
+def piece(kind: int, payload: bytes) -> bytes:
+    """A frame of a message that goes on: 1 begins a text, 0 continues it."""
+    length = bytes([len(payload)]) if len(payload) < 126 else b"\x7f" + len(payload).to_bytes(8, "big")
+    return bytes([kind]) + length + payload
+
+
+async def test_a_message_that_comes_in_pieces_is_read_and_one_that_never_ends_costs_the_connection(
+    exchange: SimulatedExchange,
+) -> None:
+    async with streaming(exchange) as (stream, listener):
+        await listener.more(100)
+        exchange.send_octets(piece(1, b"ju") + piece(0, b"n") + b"\x80\x01k")
+        await listener.more(500)
+        assert (stream.health.rejected, stream.health.reconnects) == ({"undecodable": 1}, 0)
+        exchange.send_octets(piece(1, b"x" * 600_000) + piece(0, b"x" * 600_000))
+        await until(lambda: stream.health.reconnects == 1)
+        await listener.more(500)
+        assert stream.health.rejected == {"undecodable": 2}
+
+
 async def test_a_connection_is_replaced_before_its_life_ends_without_losing_a_trade(
     exchange: SimulatedExchange,
 ) -> None:

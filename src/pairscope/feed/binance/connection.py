@@ -25,6 +25,7 @@ BATCH_FRAMES = 8192
 HANDSHAKE_S = 10.0
 CONNECT_S = 20.0  # for all of it: the way there, a proxy, TLS and the handshake
 SAMPLE_BYTES = 300
+MESSAGE_BYTES = 1_000_000  # of one sent in pieces; the exchange's are a few hundred
 _TEXT = picows.WSMsgType.TEXT
 
 
@@ -66,7 +67,7 @@ class _Listener(picows.WSListener):
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
-        self._fragments: list[bytes] = []
+        self._pieces = bytearray()
         self.texts = 0
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
@@ -80,10 +81,14 @@ class _Listener(picows.WSListener):
     def _seldom(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         kind = frame.msg_type
         if kind is _TEXT or kind is picows.WSMsgType.CONTINUATION:
-            self._fragments.append(frame.get_payload_as_bytes())
+            self._pieces += frame.get_payload_as_bytes()
             if frame.fin:
-                self._frames.waiting.append(b"".join(self._fragments))
-                self._fragments.clear()
+                self._frames.waiting.append(bytes(self._pieces))
+                self._pieces.clear()
+            elif len(self._pieces) > MESSAGE_BYTES:  # it may never end: counted as undecodable, and connected anew
+                self._frames.waiting.append(b"\x00" + bytes(self._pieces[:SAMPLE_BYTES]))
+                self._pieces.clear()
+                transport.disconnect()
         elif kind is picows.WSMsgType.BINARY:  # never sent by the exchange: counted as undecodable
             self._frames.waiting.append(b"\x00" + frame.get_payload_as_bytes()[:SAMPLE_BYTES])
         elif kind is picows.WSMsgType.CLOSE:
