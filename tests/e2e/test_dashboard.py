@@ -268,6 +268,8 @@ def test_a_killed_server_is_told_at_once_and_a_restarted_one_is_found_again(watc
     watched.server.kill()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Disconnected from pairscope since")
+    expect(alert).to_contain_text(re.compile("Next try in|Trying now"))
+    expect(page.get_by_role("contentinfo")).to_have_attribute("data-old", "true")
     expect(chip(page)).to_have_attribute("data-feed", "down")
     expect(page).to_have_title("down · ETH/BTC · pairscope")
     expect(strip(page)).to_contain_text("not current")

@@ -343,14 +343,21 @@ def read_extents(cursor: Cursor) -> dict[int, Extent]:
     """By symbol, for those of which there is anything."""
     rows = cursor.execute(
         """
-        select symbol_id, sum(n)::bigint, max(newest_ms), list(distinct interval_ms) from (
-            select symbol_id, count(*) as n, max(time_ms) as newest_ms, null as interval_ms from trades group by all
+        with held as (
+            select symbol_id, count(*) as n, max(time_ms) as last_ms, null as interval_ms from trades group by all
             union all
-            select symbol_id, count(*), max(open_time_ms + interval_ms), interval_ms from bars group by all
+            select symbol_id, count(*), max(open_time_ms), interval_ms from bars group by all
             union all
             select symbol_id, sum(row_count), max(last_ms), case kind when 'bars' then interval_ms end as interval_ms
             from parts where damage is null group by all
-        ) group by symbol_id order by symbol_id
+        ), ended as (
+            select *, last_ms + coalesce(interval_ms, 0) as end_ms,
+                max(last_ms) over (partition by symbol_id) as newest_ms
+            from held
+        )
+        -- A long bar says less exactly than a short one in it where the data end, and a trade says it best.
+        select symbol_id, sum(n)::bigint, min(end_ms) filter (where end_ms >= newest_ms), list(distinct interval_ms)
+        from ended group by symbol_id order by symbol_id
         """
     ).fetchall()
     return {

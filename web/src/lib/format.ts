@@ -78,16 +78,19 @@ export function missingShare(share: Maybe): string {
 const UNKNOWN: Record<string, string> = {
   no_trade_ids: "these bars know no trade ids",
   sampled: "trades were polled",
-  listening_began: "listening began inside a bar",
-  listening_ended: "listening ended inside a bar",
+  listening_began: "the data begin inside a bar",
+  listening_ended: "the data end inside a bar",
   gap_across_bars: "a gap that is not filled yet crosses its borders",
   no_trades: "there are no trades",
 };
 
+/** Why it is not known how much is missing. */
+export const unknownWords = (reason: string): string => UNKNOWN[reason] ?? reason.replaceAll("_", " ");
+
 /** A share that is missing, or that it is not known and why. */
 export function missingOf(share: Maybe, reason: string | null | undefined): string {
   if (!absent(share) || !reason) return missingShare(share);
-  return `unknown: ${UNKNOWN[reason] ?? reason}`;
+  return `unknown: ${unknownWords(reason)}`;
 }
 
 const BYTES = ["B", "kB", "MB", "GB", "TB"];

@@ -5,7 +5,7 @@ import type { Clustering } from "../api.gen";
 import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
 import { Heatmap } from "../chart/heatmap";
 import { carried } from "../lib/destinations";
-import { fixed, missingOf, missingShare } from "../lib/format";
+import { fixed, missingShare, unknownWords } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { type Cell, routeOf, STRENGTH, shortNames } from "../lib/matrix";
 import { clock, intervalMs } from "../lib/time";
@@ -214,12 +214,9 @@ function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
         ) : null}
         {unknown.length ? (
           <p className="pt-2 text-dim">
-            Not known how many trades are missing: {unknown.length === matrix.symbols.length ? "all" : list(unknown)} (
-            {missingOf(
-              null,
-              matrix.missing_reason.find((reason) => reason !== null),
-            )}
-            )
+            Not known how many trades are missing of {unknown.length === matrix.symbols.length ? "all" : list(unknown)}:{" "}
+            {[...new Set(matrix.missing_reason.flatMap((reason) => (reason ? [unknownWords(reason)] : [])))].join("; ")}
+            .
           </p>
         ) : null}
       </section>

@@ -14,7 +14,7 @@ export function SystemScreen() {
   if (!received) return <Notice title="Waiting for the first status" />;
   const { status } = received;
   return (
-    <div className="h-full overflow-y-auto p-3">
+    <div className={`h-full overflow-y-auto p-3 ${link.phase === "open" ? "" : "text-dim saturate-25"}`}>
       <div className="columns-[20rem] gap-3 *:mb-3 *:break-inside-avoid">
         <SourceCard status={status} />
         <FeedCard status={status} />
@@ -179,13 +179,10 @@ function RequestsCard({ status: { requests } }: { status: Status }) {
         ["connections", `${fixed(requests.connections, 0)} of ${fixed(requests.connections_limit, 0)}`],
         ["connections refused", fixed(requests.connections_refused, 0), requests.connections_refused > 0],
         ["timed out", fixed(requests.timed_out, 0), requests.timed_out > 0],
+        ["in line", "waiting, refused, left"],
         ...LINES.map((line): Row => {
           const { waiting, refused, abandoned } = requests[line];
-          return [
-            `${line}: waiting, refused, left`,
-            [waiting, refused, abandoned].map((n) => fixed(n, 0)).join(", "),
-            refused > 0,
-          ];
+          return [line, [waiting, refused, abandoned].map((n) => fixed(n, 0)).join(", "), refused > 0];
         }),
       ]}
     />

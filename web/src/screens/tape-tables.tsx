@@ -181,7 +181,11 @@ export function GapTable({ gaps, all }: { gaps: readonly TapeGap[]; all: Totals 
       ))}
       {gaps.length ? null : (
         <tr className="border-line/60 border-t">
-          <td className="px-3 py-2 text-dim">No gap has been found: every trade came by the socket, in its order.</td>
+          <td className="px-3 py-2 text-dim">
+            {all.ids > 0
+              ? "No gap has been found: the numbers of the trades follow one another without a hole."
+              : "There are no trades, and so no gaps between them."}
+          </td>
         </tr>
       )}
     </Table>

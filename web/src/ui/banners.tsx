@@ -82,7 +82,7 @@ function ConnectionBanner() {
   const now = useNow(250);
   if (link.phase === "open" || (!link.everOpen && now - link.sinceMs < 2_000)) return null;
   const retry =
-    link.retryAtMs === undefined ? "trying now" : `next try in ${duration(Math.ceil((link.retryAtMs - now) / 1000))}`;
+    link.retryAtMs === undefined ? "Trying now" : `Next try in ${duration(Math.ceil((link.retryAtMs - now) / 1000))}`;
   return (
     <Banner
       tone="fault"

@@ -51,7 +51,9 @@ export function FeedChip({ symbols, stepMs }: { symbols: readonly string[]; step
         >
           <span className={`size-2 rounded-full ${look.dot}`} />
           <span className={look.text}>{look.word}</span>
-          <span className="num min-w-11 text-right text-dim">{fresh.ageMs === undefined ? "" : age(fresh.ageMs)}</span>
+          {fresh.ageMs === undefined ? null : (
+            <span className="num min-w-11 text-right text-dim">{age(fresh.ageMs)}</span>
+          )}
         </button>
       </Hint>
     </div>

@@ -75,7 +75,9 @@ export const ChevronIcon = () => (
 );
 
 export const WarnIcon = () => (
-  <Icon size={14}>
-    <path d="M9 2.5 16.5 15.5h-15zM9 7.5v3.5M9 13.3v.1" />
-  </Icon>
+  <span className="shrink-0">
+    <Icon size={14}>
+      <path d="M9 2.5 16.5 15.5h-15zM9 7.5v3.5M9 13.3v.1" />
+    </Icon>
+  </span>
 );

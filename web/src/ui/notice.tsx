@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 export function Notice({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
   return (
     <div className="flex h-full flex-col items-center justify-center gap-2 p-6 text-center">
-      <p className="font-semibold text-[14px]">{title}</p>
-      {children ? <div className="max-w-md text-dim">{children}</div> : null}
+      <p className="font-semibold text-[14px] first-letter:uppercase">{title}</p>
+      {children ? <div className="max-w-md text-dim first-letter:uppercase">{children}</div> : null}
       {action}
     </div>
   );

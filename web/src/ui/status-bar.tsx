@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { bytes, fixed, lag } from "../lib/format";
-import { useConfig, useStatus, useTopicState } from "../wire/context";
+import { useConfig, useLink, useStatus, useTopicState } from "../wire/context";
 import type { Topic } from "../wire/hub";
 
 function Item({ name, children }: { name: string; children: ReactNode }) {
@@ -14,10 +14,14 @@ function Item({ name, children }: { name: string; children: ReactNode }) {
 export function StatusBar({ topic }: { topic: Topic | undefined }) {
   const state = useTopicState(topic);
   const status = useStatus()?.status;
+  const isOld = useLink().phase !== "open";
   const { version } = useConfig();
   const bars = (state?.pair ?? state?.bars)?.open_time_ms.length;
   return (
-    <footer className="flex min-h-6 flex-wrap items-center gap-x-4 py-0.5 sm:col-start-2 border-line border-t bg-panel px-3 text-[11px] text-dim">
+    <footer
+      data-old={isOld}
+      className="data-[old=true]:[&_.num]:text-dim flex min-h-6 flex-wrap items-center gap-x-4 py-0.5 sm:col-start-2 border-line border-t bg-panel px-3 text-[11px] text-dim"
+    >
       {bars === undefined ? null : <Item name="bars">{fixed(bars, 0)}</Item>}
       {status?.source.kind === "tape" ? null : (
         <>

@@ -22,6 +22,12 @@ describe("request", () => {
     expect(refused).toMatchObject({ status: 404, message: "no FOO (try BTCUSDT)" });
   });
 
+  it("says that nobody answers, whatever the browser calls it, but not when it was called off", async () => {
+    vi.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("Failed to fetch"));
+    await expect(request("GET /config", {})).rejects.toThrow("pairscope does not answer");
+    await expect(request("GET /config", {}, AbortSignal.abort())).rejects.toThrow("Failed to fetch");
+  });
+
   it("has words of its own when the answer is not the server's", async () => {
     vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("<html>", { status: 502 }));
     await expect(request("GET /config", {})).rejects.toThrow("The server answered 502.");

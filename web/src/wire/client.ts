@@ -38,9 +38,19 @@ export async function request<K extends keyof Routes>(
   const init: RequestInit = { method, signal: signal ?? null };
   if (body !== undefined)
     Object.assign(init, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });
-  const response = await fetch(parameters.size ? `${address}?${parameters}` : address, init);
+  const response = await reach(parameters.size ? `${address}?${parameters}` : address, init);
   if (!response.ok) throw new Refused(response.status, await errorOf(response));
   return (await response.json()) as Routes[K]["ok"];
+}
+
+/** The browser's own words for a server that cannot be reached differ, and say nothing to a person. */
+async function reach(address: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(address, init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new Error("pairscope does not answer", { cause });
+  }
 }
 
 async function errorOf(response: Response): Promise<ErrorBody> {
