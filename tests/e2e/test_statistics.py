@@ -213,7 +213,9 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     picture = page.get_by_role("application", name="Correlations")
     expect(picture.locator("canvas")).to_be_visible()
     expect(page.get_by_role("heading", name="3 clusters")).to_be_visible()
-    expect(page.get_by_text("Not known how many trades are missing of C01: these bars know no trade ids.")).to_be_visible()
+    expect(
+        page.get_by_text("Not known how many trades are missing of C01: these bars know no trade ids.")
+    ).to_be_visible()
     picture.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("C00USDT with C02USDT · No value: too few bars yet")).to_be_visible()
