@@ -264,6 +264,7 @@ def test_on_a_narrow_page_the_statistics_are_behind_a_button(watched: Watched) -
 def test_a_killed_server_is_told_at_once_and_a_restarted_one_is_found_again(watched: Watched) -> None:
     page = watched.open(PAIR)
     expect(strip(page)).to_have_attribute("data-current", "true")
+    expect(strip(page)).to_contain_text(re.compile("flat|long spread|short spread"))  # a server of its own is young
     watched.expects_lost_server = True
     watched.server.kill()
     alert = page.get_by_role("alert")
