@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from pairscope.bars.builder import build_bars
 from pairscope.base import gaps as reasons
@@ -205,6 +206,22 @@ async def test_the_days_between_close_that_gap(tape: Tape, day: Any, tmp_path: P
     tape.assert_sound()
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_rows_of_a_symbol_that_is_on_no_tape_yet_are_judged_and_named_like_any(
+    tape: Tape, day: Any, is_known: bool
+) -> None:
+    if is_known:
+        await tape.bring(rows(1_000, 5, START_MS + DAY_MS))
+    trades = rows(10, 400)
+    trades[5] = (15, 0.0, *trades[5][2:])  # no price, and one far from those around it
+    trades[9] = (19, 900.0, *trades[9][2:])
+    with capture_logs() as lines:
+        await tape.take(day(trades))
+    judged = [(line["event"], line["symbol"], line["id"]) for line in lines if line["event"].startswith("row_")]
+    assert judged == [("row_refused", "BTCUSDT", 15), ("row_noted", "BTCUSDT", 19)]
+    assert tape.importer.judge.tally.oddities() == {"price_jump": 1}
+
+
 async def test_holes_of_a_file_are_gaps_and_are_told(tape: Tape, day: Any) -> None:
     outcome = await tape.take(day(rows(10, 40) + rows(60, 40, START_MS + 60_000)))
     assert tape.open_gaps() == [(50, 59, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
@@ -389,7 +406,8 @@ async def test_raw_ids_that_came_as_no_trade_of_the_market_are_missing_nowhere(t
     assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (0, 3)
     # The official file leaves them out, and 150 besides, of which nobody has heard.
     told = [row for row in trades if row[0] not in {*no_trades, 150}]
-    await tape.take(write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(told), None))
+    outcome = await tape.take(write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(told), None))
+    assert "1 ids are missing in it" in outcome.notes
     assert tape.open_gaps() == [(150, 150, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
     assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (1, 3)
     tape.assert_sound()

@@ -240,6 +240,14 @@ class Judge:
         """The symbol of an integer."""
         return self._symbols.name(symbol_id) if 0 <= symbol_id < len(self._symbols) else "?"
 
+    def knowing(self, symbol: str) -> Judge:
+        """This judge, or for a symbol that is on no tape yet another one, with the same clock and the same counts."""
+        if self.symbol_id(symbol) >= 0:
+            return self
+        other = Judge(SymbolTable([symbol]), self._now_ms, self.tally)
+        other.learn(self._instruments.values())
+        return other
+
     def judge(self, rows: Rows, *, count: bool = True) -> Judged:
         """Judge rows; what is refused or odd is counted unless they were judged before."""
         trades = rows.trades

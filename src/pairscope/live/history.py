@@ -11,7 +11,7 @@ from pathlib import Path
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource
-from pairscope.base.runs import Runs, holes, no_runs, runs_of, size, union
+from pairscope.base.runs import Runs, intersect, no_runs, runs_of, size, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file, verified_checksum
 from pairscope.feed.binance.archive_klines import covers, read_klines
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
@@ -133,7 +133,7 @@ class History:
         symbol_id = self._store.symbols.add(file.symbol)
         unused = no_runs()
         if file.kind is ArchiveKind.RAW:  # the exchange gives ids to what is no trade, and leaves those rows out
-            unused = await asyncio.to_thread(unused_ids, holes(report.known), file, self._proofs)
+            unused = await asyncio.to_thread(unused_ids, report.missing, file, self._proofs)
         batches = in_thread(trades.batches(symbol_id, report.ids))
         counted = _counted(batches, partial(self._progress, file.name), report.trades)
         brought = await self._importer.bring(file.symbol, counted, report.ids, report.refused, unused, self._rule(file))
@@ -143,6 +143,7 @@ class History:
         on_tape = report.trades - found.revived
         count = partial(self._store.count_trades, file.symbol, first_id, last_id + 1)
         others = await asyncio.to_thread(count) - on_tape - found.traded
+        absent = await asyncio.to_thread(self._importer.absent, file.symbol)
         rivals = self._rivals(file, sha256, first_id, last_id)
         self._note(file, sha256, on_tape, first_id, last_id)
         return FileOutcome(
@@ -154,7 +155,7 @@ class History:
             replaced=found.replaced + found.removed,
             notes=(
                 *notes,
-                *_oddities(report, size(unused)),
+                *_oddities(report, others + size(intersect(report.missing, absent)), size(unused)),
                 *_shortness(file, report),
                 *_differences(_place(file), rivals, found, others),
             ),
@@ -221,10 +222,10 @@ def _differences(place: str, rivals: str, found: Differences, others: int) -> li
     return [f"{count:,} {what}" for count, what in counts if count > 0]
 
 
-def _oddities(report: FileReport, unused: int) -> list[str]:
-    """What a person should know of a file that is not as it should be."""
+def _oddities(report: FileReport, missing: int, unused: int) -> list[str]:
+    """What a person should know of a file that is not as it should be; ids that no trade has are missing in none."""
     counts = [
-        (report.missing - unused, "ids are missing in it"),
+        (missing, "ids are missing in it"),
         (unused, "ids have no trade, as the aggregated trades of its day prove"),
         (report.doubles, "rows are doubled"),
         (report.unsorted, "rows are out of order"),

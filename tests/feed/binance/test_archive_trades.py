@@ -9,7 +9,7 @@ import pytest
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.model import Origin, TradeBatch
-from pairscope.base.runs import run
+from pairscope.base.runs import run, size
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
 from pairscope.feed.judge import Refusal
@@ -33,7 +33,7 @@ def read(trades: TradesFile) -> tuple[FileReport, TradeBatch]:
 def test_trades_come_with_all_their_columns(tmp_path: Path) -> None:
     report, batch = read(file_of(tmp_path, rows(5, 4)))
     assert report.ids.tolist() == [[5, 8]]
-    assert (report.rows, report.trades, report.missing, report.doubles, report.faults.count) == (4, 4, 0, 0, 0)
+    assert (report.rows, report.trades, size(report.missing), report.doubles, report.faults.count) == (4, 4, 0, 0, 0)
     assert (report.first_ms, report.last_ms) == (START_MS, START_MS + 3_000)
     assert batch.id.tolist() == [5, 6, 7, 8]
     assert batch.price.tolist() == [105.5, 106.6, 100.7, 101.8]
@@ -47,14 +47,14 @@ def test_trades_come_with_all_their_columns(tmp_path: Path) -> None:
 def test_rows_out_of_order_and_doubled_come_once_and_sorted(tmp_path: Path) -> None:
     trades = rows(5, 6)
     report, batch = read(file_of(tmp_path, [trades[3], trades[0], trades[1], trades[0], trades[2], *trades[4:]]))
-    assert (report.doubles, report.unsorted, report.missing) == (1, 4, 0)
+    assert (report.doubles, report.unsorted, size(report.missing)) == (1, 4, 0)
     assert batch.id.tolist() == [5, 6, 7, 8, 9, 10]
 
 
 def test_ids_that_are_not_there_are_counted(tmp_path: Path) -> None:
     report, _ = read(file_of(tmp_path, rows(5, 3) + rows(20, 3)))
     assert report.ids.tolist() == [[5, 7], [20, 22]]
-    assert report.missing == 12
+    assert size(report.missing) == 12
 
 
 def test_rows_without_a_size_are_no_trades_but_their_ids_are_known(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_rows_without_a_size_are_no_trades_but_their_ids_are_known(tmp_path: Pat
     trades[1] = (6, "101.0", "0", START_MS, True)
     report, batch = read(file_of(tmp_path, trades))
     assert {why: ids.tolist() for why, ids in report.refused.items()} == {Refusal.NOT_POSITIVE: [[6, 6]]}
-    assert report.missing == 0
+    assert size(report.missing) == 0
     assert batch.id.tolist() == [5, 7, 8]
 
 

@@ -109,9 +109,9 @@ class FileReport:
         return union(self.ids, *self.refused.values())
 
     @property
-    def missing(self) -> int:
+    def missing(self) -> Runs:
         """Ids between the first and the last that the file does not have."""
-        return size(holes(self.known))
+        return holes(self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class TradesFile:
     def __init__(self, file: ArchiveFile, received_ns: int, judge: Judge, kept_rows: int = KEPT_ROWS) -> None:
         self.file = file
         self._received_ns = received_ns
-        self._judge = judge
+        self._judge = judge.knowing(file.symbol)
         self._kept_rows = kept_rows
         self._kept: list[_Piece] | None = None
         self._far = no_runs()  # ids that are too far from the others
