@@ -213,8 +213,8 @@ async def test_rows_of_a_symbol_that_is_on_no_tape_yet_are_judged_and_named_like
     if is_known:
         await tape.bring(rows(1_000, 5, START_MS + DAY_MS))
     trades = rows(10, 400)
-    trades[5] = (15, 0.0, *trades[5][2:])  # no price, and one far from those around it
-    trades[9] = (19, 900.0, *trades[9][2:])
+    trades[5] = (15, "0", *trades[5][2:])  # no price, and one far from those around it
+    trades[9] = (19, "900", *trades[9][2:])
     with capture_logs() as lines:
         await tape.take(day(trades))
     judged = [(line["event"], line["symbol"], line["id"]) for line in lines if line["event"].startswith("row_")]
