@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 from pairscope.app import System, clear_replayed, opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError, FeedUnavailable
+from pairscope.base.interval import Interval
 from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
 from pairscope.feed.judge import Refusal
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
+from pairscope.live import kernels
 from tests.patience import EVENT_S, START_S
 
 
@@ -104,6 +107,31 @@ async def test_a_symbol_is_added_with_its_history_and_its_pairs_and_the_others_l
         assert analytics["symbol"] == "SOLUSDT"
         _, status_now = await door.ask("GET", "/status")
         assert status_now["feed"]["reconnects"] == 0
+
+
+async def test_the_market_is_heard_while_pairs_are_still_compiled_so_that_their_first_answer_has_a_z(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later, compiled = asyncio.Event(), asyncio.Event()
+
+    async def compile_apart(part: str, **_: Any) -> None:
+        if part != "symbols":
+            await (compiled if part == "pairs" else later).wait()
+
+    monkeypatch.setattr(kernels, "compile_apart", compile_apart)
+    pair = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=60"
+    async with running(settings_of(tmp_path)) as door:
+        bars = partial(door.system.live.bars, interval=Interval(1_000), limit=60)
+        await door.until(lambda: min(len(bars("BTCUSDT")), len(bars("ETHUSDT"))) >= 40)  # the history is there too
+        status, answer = await door.ask("GET", pair)
+        assert (status, answer["error"]["code"]) == (503, "warming_up")
+        assert (await door.ask("GET", "/health"))[1]["status"] == "starting"
+        compiled.set()
+        await door.until(lambda: door.system.kernels.has("pairs"))
+        status, answer = await door.ask("GET", pair)
+        assert status == 200
+        assert answer["metrics"]["spread_z"]["value"] is not None, answer["metrics"]["spread_z"]
+        assert not (await door.ask("GET", "/status"))[1]["warming_up"]
 
 
 async def test_a_change_is_kept_for_the_next_start_and_what_was_not_heard_meanwhile_is_filled(tmp_path: Path) -> None:

@@ -317,12 +317,12 @@ class System:
     async def _run(self) -> None:
         async with self.rest, self._site or contextlib.nullcontext(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.pulse.run(), name="pulse")
-            await self.kernels.prepare(*LIVE)
+            pairs = tasks.create_task(self.kernels.prepare("pairs"), name="pairs")
+            await self.kernels.prepare("symbols")  # all that the market needs: bars are there when pairs can be shown
             self.intake.restore()
-            self.board.warm = True
             self._tell_pairs()
             self.store.when_ids_are_lost(self._ids_lost)
-            tasks.create_task(self.kernels.prepare_later(), name="compile")
+            tasks.create_task(self._prepare_after(pairs), name="compile")
             tasks.create_task(self._care_for_ever(), name="care")
             tasks.create_task(self.intake.revise_for_ever(), name="revise")
             if self.source.plan.kind != "replay":
@@ -348,6 +348,11 @@ class System:
             await self.store.flushed()
             self._mark_replayed()
             log.info("replay_finished", trades=self.intake.counters.received)
+
+    async def _prepare_after(self, pairs: asyncio.Task[None]) -> None:
+        await pairs
+        self.board.warm = True
+        await self.kernels.prepare_later()
 
     def _mark_replayed(self) -> None:
         """Without the mark the next start goes on with this tape, and finds nothing new in the recording."""
