@@ -10,6 +10,7 @@ index does not notice an edit to a callee in another file; in the folder that Nu
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import os
 import shutil
@@ -85,15 +86,19 @@ def is_compiled(part: str) -> bool:
 def remember_compiled(part: str) -> None:
     """Say that a part is in the cache now."""
     if _FOLDER is not None:
-        (_FOLDER / part).touch()
+        with contextlib.suppress(OSError):  # a cache that may only be read, and holds all
+            (_FOLDER / part).touch()
 
 
 def forget_old_caches() -> None:
     """Delete what was compiled of other sources, but for the newest few and what was used of late."""
     if _FOLDER is None:
         return
-    os.utime(_FOLDER)
-    others = sorted((each for each in _FOLDER.parent.iterdir() if each != _FOLDER), key=_used_s, reverse=True)
+    try:
+        os.utime(_FOLDER)
+        others = sorted((each for each in _FOLDER.parent.iterdir() if each != _FOLDER), key=_used_s, reverse=True)
+    except OSError:  # may only be read: nothing can be deleted there
+        return
     for each in others[CACHES_KEPT:]:
         if time.time() - _used_s(each) > CACHE_IN_USE_S:
             shutil.rmtree(each, ignore_errors=True)
