@@ -68,9 +68,9 @@ HOSTILE: list[dict[str, Any]] = [
 
 
 def told() -> list[dict[str, Any]]:
-    """Rows of which one in a hundred is hostile, each beside good ones: a file with more bad ones is refused whole."""
+    """Rows of which one in ten is hostile, each beside good ones."""
     chance = random.Random(8)
-    hostile = dict(zip(chance.sample(range(6, ROWS - 5), ROWS // 100), itertools.cycle(HOSTILE), strict=False))
+    hostile = dict(zip(chance.sample(range(6, ROWS - 5), ROWS // 10), itertools.cycle(HOSTILE), strict=False))
     rows = []
     for place in range(ROWS):
         row: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """The one rule for rows of official files that are not what their file is of.
 
-Such a row is left out, named by its line and counted. A file of which more than one row in a hundred is none is
-something else, and refused whole.
+Such a row is left out, named by its line and counted. A file with too many of them is something else, and refused whole:
+more than one bar in a hundred, because nothing else tells of a bar that is left out; more than half of the trades, because
+the id of each stays known, and a gap says what became of it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from typing import NoReturn
 from pairscope.base.errors import ArchiveError
 from pairscope.feed.binance.archive import ArchiveFile, anew
 
-BAD_SHARE = 0.01
+BAD_BARS, BAD_TRADES = 0.01, 0.5
 SHOWN = 3  # lines that are named
 FIRST_US = 10**14  # times from here on are in µs: as ms they would lie in the year 5138
 
 
-def too_many(bad: int, rows: int) -> bool:
+def too_many(bad: int, rows: int, share: float) -> bool:
     """Whether so many bad rows of so many say that a file is something else."""
-    return bad > BAD_SHARE * rows
+    return bad > share * rows
 
 
 def left_out(count: int, first: Mapping[int, str], what: str) -> list[str]:

@@ -15,7 +15,15 @@ from pairscope.base.errors import ArchiveError
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, Continuity, FloatArray, IntArray
 from pairscope.feed.binance.archive import ArchiveFile, anew
-from pairscope.feed.binance.archive_faults import FIRST_US, SHOWN, left_out, refuse, refuse_times_in_us, too_many
+from pairscope.feed.binance.archive_faults import (
+    BAD_BARS,
+    FIRST_US,
+    SHOWN,
+    left_out,
+    refuse,
+    refuse_times_in_us,
+    too_many,
+)
 from pairscope.feed.binance.archive_text import order_of_bad, read_numbered
 
 _NAMES = ("open", "high", "low", "close", "volume", "quote_volume", "buy_volume")
@@ -155,7 +163,7 @@ def _last_digit(value: float) -> float:
 def _refuse_strangers(file: ArchiveFile, rows: _Rows, faults: dict[int, str]) -> None:
     """Refuse a file of which too many rows are no bars, and say what it seems to be."""
     count = len(set(rows.line.tolist()) | set(faults))
-    if not too_many(len(faults), count):
+    if not too_many(len(faults), count, BAD_BARS):
         return
     name, bars = file.path.name, rows.bars
     if len(bars) and (bars["open_time_ms"] >= FIRST_US).mean() > 1 / 2:

@@ -18,7 +18,15 @@ from pairscope.base.errors import ArchiveError
 from pairscope.base.model import BoolArray, IntArray, Origin, Rows, TradeBatch
 from pairscope.base.runs import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew
-from pairscope.feed.binance.archive_faults import FIRST_US, SHOWN, left_out, refuse, refuse_times_in_us, too_many
+from pairscope.feed.binance.archive_faults import (
+    BAD_TRADES,
+    FIRST_US,
+    SHOWN,
+    left_out,
+    refuse,
+    refuse_times_in_us,
+    too_many,
+)
 from pairscope.feed.binance.archive_text import Lines, order_of_bad, read_numbered
 from pairscope.feed.binance.rows import Table
 from pairscope.feed.judge import (
@@ -66,7 +74,8 @@ class Faults:
     def add(self, piece: _Piece) -> None:
         """Take in what is wrong with rows that come after those taken in before."""
         bad = np.flatnonzero((piece.verdict > 0) & (piece.verdict != Refusal.NOT_POSITIVE.code))
-        self.in_us += int((piece.table.whole[1] >= FIRST_US).sum())
+        times = piece.table.whole[1]
+        self.in_us += int(((times >= FIRST_US) & (times < _FIRST_NS)).sum())
         self.count += len(bad) + len(piece.unreadable)
         if len(self.first) == SHOWN or not len(bad) + len(piece.unreadable):
             return
@@ -196,7 +205,7 @@ class TradesFile:
     def _refuse_strangers(self, found: _Found) -> None:
         """Refuse a file of which too many rows are no trades, or all are."""
         faults = found.faults
-        if too_many(faults.count, found.lines):
+        if too_many(faults.count, found.lines, BAD_TRADES):
             if 2 * faults.in_us > found.lines:
                 refuse_times_in_us(self.file)
             refuse(self.file, faults.count, found.lines, faults.first, "trades of its period")
