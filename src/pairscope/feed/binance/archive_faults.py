@@ -1,8 +1,8 @@
 """The one rule for rows of official files that are not what their file is of.
 
-Such a row is left out, named by its line and counted. A file with too many of them is something else, and refused whole:
-more than one bar in a hundred, because nothing else tells of a bar that is left out; more than half of the trades, because
-the id of each stays known, and a gap says what became of it.
+Such a row is left out, named by its line and counted. A file with too many of them is something else, and refused
+whole: more than one bar in a hundred, because nothing else tells of a bar that is left out; more than half of the
+trades, because the id of each stays known, and a gap says what became of it.
 """
 
 from __future__ import annotations
