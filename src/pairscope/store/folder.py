@@ -148,7 +148,12 @@ def _blocks_in_use(connection: duckdb.DuckDBPyConnection, name: str) -> int:
 
 def _opened_with(path: Path, connect: Connect, config: Config, state: LogState | None) -> OpenedFile:
     if state is None or not state.lost_commits:
-        connection = _connected(path, connect, config)
+        try:
+            connection = _connected(path, connect, config)
+        except duckdb.Error as error:
+            if state is None or not state.torn_bytes or "WAL" not in str(error):
+                raise
+            return _without_last_commit(path, connect, config, state)
         if state is not None and state.torn_bytes:  # of a commit that was never acknowledged: a kill does that
             log.warning("log_torn", path=str(path), torn_bytes=state.torn_bytes, commits=state.commits)
         return OpenedFile(connection)
@@ -165,6 +170,14 @@ def _opened_with(path: Path, connect: Connect, config: Config, state: LogState |
         connection = _without_log(path, connect, config, connection)
     log.error("log_damaged", path=str(path), kept=str(kept), commits=state.commits, commits_lost=state.lost_commits)
     return OpenedFile(connection, kept)
+
+
+def _without_last_commit(path: Path, connect: Connect, config: Config, state: LogState) -> OpenedFile:
+    """DuckDB drops an entry that is cut off, and refuses the log for one that is whole and was changed."""
+    kept = log_file.set_aside(path)
+    _cut_log(path, kept, state.good_bytes)
+    log.error("log_damaged", path=str(path), kept=str(kept), commits=state.commits, commits_lost=1)
+    return OpenedFile(connect(path, config), kept)
 
 
 def _replayed(path: Path, connect: Connect, config: Config, state: LogState, opened: OpenedFile) -> OpenedFile:

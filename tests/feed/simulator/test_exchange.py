@@ -243,6 +243,9 @@ async def test_a_client_that_does_not_read_is_cut_off_and_counted(venue: Venue) 
         venue.clock.advance(9)  # too short for the exchange to wait for its clients
         await asyncio.sleep(0.01)
     assert exchange.hub.slow_clients_cut == 1
+    async with asyncio.timeout(PATIENCE_S):
+        while len(exchange.hub.connections) > 1:  # cut, and gone a moment later
+            await asyncio.sleep(0.01)
     assert [connection.streams for connection in exchange.hub.connections] == [[ETH]]
 
 

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 import picows
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
@@ -16,7 +15,7 @@ from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import IntArray
-from pairscope.feed.access import Access
+from pairscope.feed.access import Access, certificates
 from pairscope.feed.limits import MOST_CONNECTIONS, Door
 from pairscope.feed.proxy import Proxy
 from pairscope.feed.retry_after import retry_after_s, until_text
@@ -146,7 +145,7 @@ async def connect(
     _check_limits(door)
     door.attempt()
     if tls is None and url.startswith("wss:"):
-        tls = httpx.create_ssl_context(trust_env=True)
+        tls = certificates()
     try:
         async with asyncio.timeout(CONNECT_S):
             transport, listener = await picows.ws_connect(
