@@ -118,6 +118,22 @@ def test_a_file_grown_by_others_is_shortened_and_keeps_what_still_counts(
     assert again.connections == here.connections == 9
 
 
+def test_a_line_that_is_being_written_is_counted_once_it_is_whole(tmp_path: Path) -> None:
+    clock = ManualClock(START_MS)
+    path = tmp_path / FILE
+    door(clock, path).attempt()
+    line = path.read_bytes()
+    here = door(clock, path)
+    for place in range(1, len(line)):
+        known = here.connections
+        with path.open("ab") as file:
+            file.write(line[:place])
+        assert here.connections == known
+        with path.open("ab") as file:
+            file.write(line[place:])
+        assert here.connections == known + 1
+
+
 CONNECTING = """
 import os, signal, sys
 from pathlib import Path

@@ -140,6 +140,9 @@ class Limits:
         except OSError as error:
             self._complain(error)
             return
+        whole, _, last = content.rpartition(b"\n")
+        if not _lines(last):  # another process may be writing it at this moment: it is read again
+            content = whole
         self._read_bytes += len(content)
         for line in _lines(content):
             if line.by != self._by:
