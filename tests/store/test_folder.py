@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store import folder
@@ -157,6 +158,18 @@ def test_a_flipped_byte_in_the_head_of_the_file_is_named_as_damage(
 def test_a_truncated_file_is_named_as_damage(kept: float, open_store: OpenStore, path: Path) -> None:
     damaged_copy(path, open_store, lambda content: content[: int(len(content) * kept)])
     assert "is damaged" in refusal(open_store).message
+
+
+def test_the_log_that_another_process_is_writing_is_never_cut(open_store: OpenStore, path: Path) -> None:
+    path = path.parent / "replaying WAL" / path.name  # as DuckDB says of a log that is damaged
+    log_path = path.with_name(f"{path.name}.wal")
+    with held_by_a_child(path):
+        written = log_path.read_bytes() if log_path.exists() else b""
+        log_path.write_bytes(written + b"half of a commit")
+        with pytest.raises(DataFolderError, match="is held by"):
+            Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
+        assert log_path.read_bytes() == written + b"half of a commit"
+        log_path.write_bytes(written)
 
 
 def grown_and_shrunk(path: Path, open_store: OpenStore) -> int:

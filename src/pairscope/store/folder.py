@@ -151,7 +151,7 @@ def _opened_with(path: Path, connect: Connect, config: Config, state: LogState |
         try:
             connection = _connected(path, connect, config)
         except duckdb.Error as error:
-            if state is None or not state.torn_bytes or "WAL" not in str(error):
+            if state is None or not state.torn_bytes or _is_lock(error) or "replaying WAL" not in str(error):
                 raise
             return _without_last_commit(path, connect, config, state)
         if state is not None and state.torn_bytes:  # of a commit that was never acknowledged: a kill does that
