@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,6 +25,16 @@ def kernels() -> None:
     catalogue.warm_up()
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A parameter of an operation, and its schema or a part of it."""
+
+    path: str
+    operation: Json
+    parameter: Json
+    schema: Json
+
+
 def operations() -> Iterator[tuple[str, Json]]:
     for path, methods in openapi_document()["paths"].items():
         if "get" in methods and path != "/ws":
@@ -37,19 +48,21 @@ def with_parameter(wanted: str) -> list[Any]:
         for parameter in operation["parameters"]:
             for schema in parameter["schema"].get("anyOf", [parameter["schema"]]):
                 if wanted in schema:
-                    found.append(pytest.param(path, operation, parameter, schema, id=f"{path} {parameter['name']}"))
+                    found.append(
+                        pytest.param(Case(path, operation, parameter, schema), id=f"{path} {parameter['name']}")
+                    )
     return found
 
 
 class Asker:
     """Asks one address with its needed parameters and one more."""
 
-    def __init__(self, http: httpx.AsyncClient, path: str, operation: Json, name: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, case: Case) -> None:
         self._http = http
-        self._path = path
-        self._name = name
+        self._path = case.path
+        self._name = case.parameter["name"]
         self._needed: dict[str, str] = {}
-        for one in operation["parameters"]:
+        for one in case.operation["parameters"]:
             if one["in"] == "path":
                 value = "1s" if one["name"] == "interval" else one["example"]
                 self._path = self._path.replace("{" + one["name"] + "}", value)
@@ -72,78 +85,52 @@ class Asker:
         assert answer.json()["error"]["cure"]
 
 
-@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("minimum"))
+@pytest.mark.parametrize("case", with_parameter("minimum"))
 async def test_numbers_are_taken_up_to_the_documented_bounds_and_refused_beyond(
-    market: Market,
-    serve: Serve,
-    path: str,
-    operation: dict[str, Any],
-    parameter: dict[str, Any],
-    schema: dict[str, Any],
+    market: Market, serve: Serve, case: Case
 ) -> None:
-    step = 1 if schema["type"] == "integer" else DIGITS
+    step = 1 if case.schema["type"] == "integer" else DIGITS
     async with serve(market.app()) as server:
-        asker = Asker(server.http, path, operation, parameter["name"])
-        for bound, beyond in ((schema["minimum"], -step), (schema["maximum"], step)):
+        asker = Asker(server.http, case)
+        for bound, beyond in ((case.schema["minimum"], -step), (case.schema["maximum"], step)):
             await asker.takes(bound)
-            if bound + beyond not in _other_constants(parameter):
+            if bound + beyond not in _other_constants(case.parameter):
                 await asker.refuses(bound + beyond)
-        if schema["type"] == "integer":
-            await asker.refuses(schema["minimum"] + 0.5)
+        if case.schema["type"] == "integer":
+            await asker.refuses(case.schema["minimum"] + 0.5)
 
 
 def _other_constants(parameter: Json) -> list[Any]:
     return [part["const"] for part in parameter["schema"].get("anyOf", []) if "const" in part]
 
 
-@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("enum"))
-async def test_each_documented_choice_is_taken_and_no_other(
-    market: Market,
-    serve: Serve,
-    path: str,
-    operation: dict[str, Any],
-    parameter: dict[str, Any],
-    schema: dict[str, Any],
-) -> None:
+@pytest.mark.parametrize("case", with_parameter("enum"))
+async def test_each_documented_choice_is_taken_and_no_other(market: Market, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
-        asker = Asker(server.http, path, operation, parameter["name"])
-        for choice in schema["enum"]:
+        asker = Asker(server.http, case)
+        for choice in case.schema["enum"]:
             await asker.takes(choice)
-        await asker.refuses(f"{schema['enum'][0]}_")
+        await asker.refuses(f"{case.schema['enum'][0]}_")
 
 
-@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("const"))
-async def test_documented_constants_are_taken(
-    market: Market,
-    serve: Serve,
-    path: str,
-    operation: dict[str, Any],
-    parameter: dict[str, Any],
-    schema: dict[str, Any],
-) -> None:
+@pytest.mark.parametrize("case", with_parameter("const"))
+async def test_documented_constants_are_taken(market: Market, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
-        await Asker(server.http, path, operation, parameter["name"]).takes(schema["const"])
+        await Asker(server.http, case).takes(case.schema["const"])
 
 
-@pytest.mark.parametrize(("path", "operation", "parameter", "schema"), with_parameter("default"))
-async def test_without_a_parameter_its_documented_default_holds(
-    market: Market,
-    serve: Serve,
-    path: str,
-    operation: dict[str, Any],
-    parameter: dict[str, Any],
-    schema: dict[str, Any],
-) -> None:
+@pytest.mark.parametrize("case", with_parameter("default"))
+async def test_without_a_parameter_its_documented_default_holds(market: Market, serve: Serve, case: Case) -> None:
     market.trade(3_000 * A_SECOND_MS, burst_ms=3_000 * A_SECOND_MS)  # more rows than any default of limit
     await market.store.flushed()
-    default = schema["default"]
+    default = case.schema["default"]
     async with serve(market.app()) as server:
-        asker = Asker(server.http, path, operation, parameter["name"])
+        asker = Asker(server.http, case)
         spelled = {True: "true", False: "false"}.get(default, default) if isinstance(default, bool) else default
         without, with_default = await asker.ask(), await asker.ask(spelled)
         assert without.status_code == 200
         assert without.json() == with_default.json()
-        if parameter["name"] == "limit":
+        if case.parameter["name"] == "limit":
             assert (await asker.ask(default - 1)).json() != without.json()
 
 

@@ -439,26 +439,15 @@ async def test_klines_become_imported_bars_where_there_are_no_trades(tape: Tape,
 # Killed in the middle.
 
 IMPORT_AND_DIE = """
-import asyncio, os, sys
+import asyncio, sys
 from pathlib import Path
+from tests.live.dying import DiesAfter
 from tests.live.test_importing import Tape
 from pairscope.feed.binance import archive_text
 from pairscope.store.tape import Store
 
 archive_text._CHUNK = 10_000  # several batches
-left = int(sys.argv[3])
-
-def dying(method):
-    def call(*arguments, **options):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), 9)
-        return method(*arguments, **options)
-    return call
-
-for name in ("put_trades", "put_gaps", "put_bars", "gaps", "bars"):
-    setattr(Store, name, dying(getattr(Store, name)))
+DiesAfter(int(sys.argv[3])).within(Store, "put_trades", "put_gaps", "put_bars", "gaps", "bars")
 tape = Tape(Path(sys.argv[1]))
 asyncio.run(tape.take(Path(sys.argv[2])))
 tape.store.close()

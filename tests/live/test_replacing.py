@@ -232,37 +232,24 @@ async def test_klines_never_replace_bars_that_are_made_of_trades(tape: Tape, tmp
 
 
 REPLACE_AND_DIE = """
-import asyncio, os, sys
+import asyncio, sys
 from pathlib import Path
-import duckdb
 from pairscope.store import folder
 from pairscope.store.disk import Disk
+from tests.live.dying import DiesAfter
 from tests.live.test_importing import Tape
 from tests.live.test_replacing import take
 
-left = int(sys.argv[3])
-
-def dying(method):
-    def call(*arguments, **options):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), 9)
-        return method(*arguments, **options)
-    return call
-
+calls = DiesAfter(int(sys.argv[3]))
 from pairscope.store import correcting
 from pairscope.store.tape import Store
-for name in ("make_folder", "sync", "rename", "remove", "sha256"):
-    setattr(Disk, name, dying(getattr(Disk, name)))
-for name in ("correct_trades", "remove_bars", "put_bars", "put_gaps", "bars"):
-    setattr(Store, name, dying(getattr(Store, name)))
-for name in ("delete_parts", "insert_part", "replace_gaps", "digest_of", "described"):
-    setattr(correcting, name, dying(getattr(correcting, name)))
+calls.within(Disk, "make_folder", "sync", "rename", "remove", "sha256")
+calls.within(Store, "correct_trades", "remove_bars", "put_bars", "put_gaps", "bars")
+calls.within(correcting, "delete_parts", "insert_part", "replace_gaps", "digest_of", "described")
 tape = Tape(Path(sys.argv[1]))
 asyncio.run(take(tape, Path(sys.argv[2])))
 tape.store.close()
-print(int(sys.argv[3]) - left, flush=True)
+print(int(sys.argv[3]) - calls.left, flush=True)
 """
 
 
