@@ -17,15 +17,13 @@ from pathlib import Path
 import numpy as np
 import websockets
 
-from benchmarks.exchange import rate_for
-from benchmarks.latency import PAIRS, SYMBOLS, TRADES_PER_S, compare, sent_times
-from benchmarks.processes import BenchmarkError, Child, Message, Server, free_port, pairscope, say
+from benchmarks.latency import PAIRS, RECEIVED, SENT, SYMBOLS, TRADES_PER_S, compare, following, sent_times
+from benchmarks.processes import BenchmarkError, Child, Message, Server, say
 from benchmarks.report import Goal, Section, Table
 
 CLIENTS = 100
 SOCKETS = 50
 THINK_S = 3.0  # on average, between an answer and the next request
-SETTLE_S = 5.0
 COMPILED_S = 300.0  # all kernels, on a cold cache
 CALM_S = 20.0  # after the crowd has left, before memory is looked at
 MOST_READ_MS = 1_000.0
@@ -57,21 +55,13 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
     seconds = 20.0 if quick else 300.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        remember = folder / "sent.json"
-        rate = rate_for(SYMBOLS, TRADES_PER_S, seconds / 60)
-        with Child("benchmarks.exchange", rate, "--remember", remember) as exchange:
-            nothing_before = {"PAIRSCOPE_HISTORY_MINUTES": "0"}  # the watcher knows only trades it saw sent
-            with pairscope(free_port(), folder / "data", exchange.expect("ready"), **nothing_before) as server:
-                server.wait("/status", lambda status: status["feed"]["state"] == "live")
-                time.sleep(SETTLE_S)
-                _warm(server)
-                progress("pairscope follows the exchange, and its kernels are there")
-                seen = _visited(server, seconds, folder / "received.txt", progress)
-            exchange.tell("report")
-            reported = exchange.expect("reported")
-        seen["cut_off"] = reported["cut_off"]
+        with following(folder, seconds) as (server, report):
+            _warm(server)
+            progress("pairscope follows the exchange, and its kernels are there")
+            seen = _visited(server, seconds, folder / RECEIVED, progress)
+        seen["cut_off"] = report["cut_off"]
         progress("comparing the updates with what was sent")
-        delays = compare(sent_times(remember), folder / "received.txt")
+        delays = compare(sent_times(folder / SENT), folder / RECEIVED)
     updates_ms = {kind: measured.newest for kind, measured in delays.items()}
     return _section(seen, updates_ms, seconds)
 

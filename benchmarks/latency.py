@@ -7,6 +7,7 @@ when it sends, the client when it receives; both read the monotonic clock, which
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.exchange import rate_for
-from benchmarks.processes import BenchmarkError, Child, Server, free_port, pairscope
+from benchmarks.processes import BenchmarkError, Child, Message, Server, free_port, pairscope
 from benchmarks.report import Goal, Section, Table, number
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
@@ -28,6 +29,7 @@ TRADES_PER_S = 5_000
 BAR_MS = 1_000
 GOAL_MS = 100.0
 SETTLE_S = 5.0
+SENT, RECEIVED = "sent.json", "received.txt"
 
 Bar = tuple[str, int]  # symbol and open time
 
@@ -54,22 +56,32 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
     seconds = 6.0 if quick else 60.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        remember = folder / "sent.json"
-        rate = rate_for(SYMBOLS, TRADES_PER_S, seconds / 60)
-        with Child("benchmarks.exchange", rate, "--remember", remember) as exchange:
-            nothing_before = {"PAIRSCOPE_HISTORY_MINUTES": "0"}  # the watcher knows only trades it saw sent
-            with pairscope(free_port(), folder / "data", exchange.expect("ready"), **nothing_before) as server:
-                server.wait("/status", lambda status: status["feed"]["state"] == "live")
-                progress("pairscope follows the exchange")
-                time.sleep(SETTLE_S)
-                load = _watch(server, seconds, folder / "received.txt")
-            exchange.tell("report")
-            reported = exchange.expect("reported")
-        if reported["cut_off"]:
+        with following(folder, seconds) as (server, report):
+            progress("pairscope follows the exchange")
+            load = _watch(server, seconds, folder / RECEIVED)
+        if report["cut_off"]:
             raise BenchmarkError("the exchange cut pairscope off: it was too slow")
         progress(f"{load.trades_per_s:,.0f} trades/s, {load.cpu_share:.0%} of a core; comparing")
-        delays = compare(sent_times(remember), folder / "received.txt")
+        delays = compare(sent_times(folder / SENT), folder / RECEIVED)
     return _section(load, delays, seconds)
+
+
+@contextlib.contextmanager
+def following(folder: Path, seconds: float) -> Iterator[tuple[Server, Message]]:
+    """A server that follows a market of an even pace for so long; what the market reports is there at the end.
+
+    Both leave what they sent and received in the folder, in `SENT` and `RECEIVED`.
+    """
+    report: Message = {}
+    rate = rate_for(SYMBOLS, TRADES_PER_S, seconds / 60)
+    with Child("benchmarks.exchange", rate, "--remember", folder / SENT) as exchange:
+        nothing_before = {"PAIRSCOPE_HISTORY_MINUTES": "0"}  # the watcher knows only trades it saw sent
+        with pairscope(free_port(), folder / "data", exchange.expect("ready"), **nothing_before) as server:
+            server.wait("/status", lambda status: status["feed"]["state"] == "live")
+            time.sleep(SETTLE_S)
+            yield server, report
+        exchange.tell("report")
+        report.update(exchange.expect("reported"))
 
 
 def _watch(server: Server, seconds: float, path: Path) -> Load:
