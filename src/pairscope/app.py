@@ -116,6 +116,7 @@ class System:
             options=LaneOptions(stale_s=settings.stale_s),
             access=source.access,
             awake_s=self.pulse.awake_s,
+            is_compiled=partial(self.kernels.has, "frames"),
         )
         self.rest = BinanceRest(source.rest_url, clock, judge=self.judge, budget=source.budget, access=source.access)
         hasty = self.rest.within(PATIENCE_S)

@@ -14,7 +14,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.backfill import Backfill
-from pairscope.feed.binance.protocol import Decoder
+from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge, Judged
@@ -56,7 +56,7 @@ class Process:
             backoff=Backoff(first_s=0.25, cap_s=60, rng=rng),
         )
         self.intake.when_gaps_change(self.backfill.wake)
-        self._decoder = Decoder(TradeKind.AGG, symbols)
+        self._decoder = BurstDecoder(TradeKind.AGG, symbols)
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
 

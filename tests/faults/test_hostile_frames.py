@@ -11,6 +11,7 @@ import pytest
 
 from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
+from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.protocol import Decoder, Rejected
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.simulator.exchange import SimulatedExchange
@@ -19,6 +20,7 @@ from pairscope.feed.simulator.source import MarketSource
 from pairscope.live.book import BarBook
 from pairscope.live.intake import Intake
 from pairscope.live.state import Live
+from tests.decoded import assert_same
 from tests.faults.fuzz import hostile
 from tests.faults.process import INTERVALS
 from tests.faults.recorder import Recorder, opened
@@ -44,11 +46,13 @@ async def assert_accounted(kind: TradeKind, count: int, seed: int) -> Counter[st
     tracker, clock = ContinuityTracker(tape.symbols), ManualClock(START_MS)
     own = judge(tape.symbols, clock)
     intake = Intake(store=tape.as_store(), tracker=tracker, judge=own, book=book, live=live, clock=clock)
-    decoder = Decoder(kind, SymbolTable(SYMBOLS))
+    decoder, every = BurstDecoder(kind, SymbolTable(SYMBOLS)), Decoder(kind, SymbolTable(SYMBOLS))
     frames = hostile(real_frames(kind), count, seed)
     fates: Counter[str] = Counter()
     while burst := list(islice(frames, BURST)):
-        decoded = decoder.decode(burst, np.zeros(len(burst), np.int64))
+        received_ns = np.zeros(len(burst), np.int64)
+        decoded = decoder.decode(burst, received_ns)
+        assert_same(decoded, every.decode(burst, received_ns))
         intake.take(own.judge(decoded.rows))
         fates["frames"] += len(burst)
         fates["trades"] += len(decoded.rows)

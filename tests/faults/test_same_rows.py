@@ -20,9 +20,11 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.base.runs import Runs, run, runs_of, size, union
 from pairscope.feed.binance.archive import archive_file
+from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.usual import UsualReader
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.feed.recording import FrameWriter
@@ -124,12 +126,30 @@ class Way:
 
 
 def frames_of(rows: list[dict[str, Any]]) -> list[bytes]:
-    events = [{"e": "aggTrade", "E": 1, "s": SYMBOL, **row} for row in rows]
+    """In the order and spelling of the exchange."""
+    fills = {"f": 1, "l": 1}
+    events = [
+        {"e": "aggTrade", "E": 1, "a": row["a"], "s": SYMBOL, "p": row["p"], "q": row["q"], **fills}
+        | {"T": row["T"], "m": row["m"]}
+        for row in rows
+    ]
     return [json.dumps({"stream": STREAM, "data": event}, separators=(",", ":")).encode() for event in events]
 
 
-async def by_frames(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
-    decoder, told = Decoder(TradeKind.AGG, way.store.symbols), frames_of(rows)
+async def by_single_frames(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    decode_to(way, Decoder(TradeKind.AGG, way.store.symbols), rows)
+
+
+async def by_bursts(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
+    decoder = BurstDecoder(TradeKind.AGG, way.store.symbols)
+    decode_to(way, decoder, rows)
+    usual = UsualReader(TradeKind.AGG, way.store.symbols).read(frames_of(rows))
+    assert usual is not None
+    assert usual.count > 0.98 * len(rows)
+
+
+def decode_to(way: Way, decoder: Decoder | BurstDecoder, rows: list[dict[str, Any]]) -> None:
+    told = frames_of(rows)
     for start in range(0, len(rows), 97):
         frames = told[start : start + 97]
         way.take(way.judge.judge(decoder.decode(frames, np.zeros(len(frames), np.int64)).rows))
@@ -211,7 +231,7 @@ async def by_file(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
     await history.take(file)
 
 
-WAYS = (by_frames, by_wire, by_replay, by_rest, by_file)
+WAYS = (by_single_frames, by_bursts, by_wire, by_replay, by_rest, by_file)
 
 
 async def test_ten_thousand_rows_leave_the_same_tape_gaps_and_counts_by_every_way_in(tmp_path: Path) -> None:

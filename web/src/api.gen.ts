@@ -174,7 +174,7 @@ export interface Health {
 }
 /** Compiled numeric code: made by other processes, in parts. */
 export interface KernelsStatus {
-  preparing: ("files" | "pairs" | "rest" | "symbols" | "tests")[];
+  preparing: ("files" | "frames" | "pairs" | "rest" | "symbols" | "tests")[];
   compiled_here: number;
 }
 export interface LatestTrades {

@@ -21,7 +21,7 @@ from pairscope.bars import warm
 from pairscope.base.interval import Interval
 from pairscope.base.kernel import is_compiled, remember_compiled
 from pairscope.base.model import BAR, BarArray, BarStatus, Rows, SymbolTable, TradeBatch
-from pairscope.feed.binance import rows
+from pairscope.feed.binance import rows, usual
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge
 from pairscope.live import windows
@@ -101,6 +101,7 @@ _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
     "pairs": (_pairs,),
     "tests": (_tests,),
     "rest": (_rest,),
+    "frames": (usual.warm_up,),
     "files": (rows.warm_up, _judged),
 }
 

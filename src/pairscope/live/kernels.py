@@ -19,11 +19,12 @@ from pairscope.base.kernel import forget_old_caches, is_compiled
 
 log = structlog.get_logger()
 
-# Bars and symbols; a pair as it is shown first; every method and test of a pair; all else; official files.
-Part = Literal["symbols", "pairs", "tests", "rest", "files"]
+# Bars and symbols; a pair as it is shown first; every method and test of a pair; all else; frames of trades, which are
+# read without it too, for more; official files.
+Part = Literal["symbols", "pairs", "tests", "rest", "frames", "files"]
 PARTS: tuple[Part, ...] = get_args(Part)
 LIVE: tuple[Part, ...] = ("symbols", "pairs")  # without which nothing is computed at all
-LATER: tuple[Part, ...] = ("tests", "rest")
+LATER: tuple[Part, ...] = ("tests", "rest", "frames")
 RETRY_AFTER_S = 2
 
 

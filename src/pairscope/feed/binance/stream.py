@@ -15,11 +15,11 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.model import Present, SymbolTable, TradeKind
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import BATCH_FRAMES, Connection, Frames, connect
+from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.expectation import Expectation
 from pairscope.feed.binance.lane import Lane, LaneOptions
 from pairscope.feed.binance.protocol import (
     Acknowledged,
-    Decoder,
     Note,
     Refused,
     Rejected,
@@ -43,7 +43,8 @@ __all__ = ["BATCH_FRAMES", "TradeStream"]
 class TradeStream:
     """The watched symbols, spread over lanes of at most `per_connection` streams.
 
-    ``sink`` is called on the event loop with each judged burst, at the latest `flush_s` after it arrived.
+    ``sink`` is called on the event loop with each judged burst, at the latest `flush_s` after it arrived; `is_compiled`
+    says whether the kernel that reads frames is there, and only saves time.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class TradeStream:
         access: Access | None = None,
         rng: random.Random | None = None,
         awake_s: Callable[[], float] | None = None,
+        is_compiled: Callable[[], bool] = lambda: True,
     ) -> None:
         self.health = FeedHealth(since_ms=now_ms(clock))
         self.options = options or LaneOptions()
@@ -81,7 +83,7 @@ class TradeStream:
         self.is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None = None  # asked of symbols in silence
         self._renewed_s: dict[int, float] = {}
         self._rng = rng
-        self._decoder = Decoder(kind, symbols)
+        self._decoder = BurstDecoder(kind, symbols, is_compiled)
         self._expected: dict[int, Expectation] = {symbols.add(symbol): Expectation() for symbol in watch}
         names = [stream_name(symbol, kind) for symbol in watch]
         self._lanes = [self._lane(names[i : i + per_connection]) for i in range(0, len(names), per_connection)]
