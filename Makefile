@@ -71,7 +71,7 @@ kernels-of-symbols:
 	@$(COMPILE) symbols rest files
 
 kernels-of-pairs:
-	@$(COMPILE) pairs tests
+	@$(COMPILE) pairs tests frames
 
 $(VENV)/benchmarking: requirements/bench.txt $(VENV)/developing
 	@echo "· installing what benchmarks compare with"
