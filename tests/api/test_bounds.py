@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,23 @@ async def test_each_documented_choice_is_taken_and_no_other(market: Market, serv
         for choice in case.schema["enum"]:
             await asker.takes(choice)
         await asker.refuses(f"{case.schema['enum'][0]}_")
+
+
+@pytest.mark.parametrize("case", [each for each in with_parameter("minLength") if "{" not in each.values[0].path])
+async def test_what_is_needed_cannot_be_empty(market: Market, serve: Serve, case: Case) -> None:
+    async with serve(market.app()) as server:
+        asker = Asker(server.http, case)
+        await asker.takes(case.parameter["example"])
+        await asker.refuses("")
+
+
+@pytest.mark.parametrize("case", with_parameter("format"))
+async def test_times_of_a_calendar_are_taken_from_1970_on(market: Market, serve: Serve, case: Case) -> None:
+    async with serve(market.app()) as server:
+        for day, is_taken in (("1969-12-31", False), ("1970-01-01", True), ("2200-01-01", True)):
+            assert bool(re.search(case.schema["pattern"], day)) is is_taken
+            asked = Asker(server.http, case)
+            await (asked.takes(day) if is_taken else asked.refuses(day))
 
 
 @pytest.mark.parametrize("case", with_parameter("const"))

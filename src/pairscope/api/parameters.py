@@ -18,11 +18,12 @@ _TIME = {
         _NOT_GIVEN,
         {"const": 0},
         {"type": "integer", "minimum": FIRST_MS, "maximum": LAST_MS},
-        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date-time", "pattern": "^(19[7-9]|[2-9][0-9])[0-9]"},
     ]
 }
+_NAME = {"type": "string", "minLength": 1}
 
-SYMBOL = Parameter("symbol", "Name of a symbol, in any case.", {"type": "string"}, "BTCUSDT", required=True)
+SYMBOL = Parameter("symbol", "Name of a symbol, in any case.", _NAME, "BTCUSDT", required=True)
 SYMBOL_IN_PATH = Parameter("symbol", SYMBOL.description, SYMBOL.schema, "BTCUSDT", where="path", required=True)
 INTERVAL = Parameter(
     "interval",
@@ -73,7 +74,7 @@ SOURCE = Parameter(
 Y = Parameter(
     "y",
     "The symbol that is explained.",
-    {"type": "string"},
+    _NAME,
     "ETHUSDT",
     required=True,
     aliases=("symbol_y", "symbol1"),
@@ -81,7 +82,7 @@ Y = Parameter(
 X = Parameter(
     "x",
     "The symbol that explains it.",
-    {"type": "string"},
+    _NAME,
     "BTCUSDT",
     required=True,
     aliases=("symbol_x", "symbol2"),
