@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
 from pairscope.base.interval import DAY_MS
-from pairscope.base.model import BarArray, BarSource, Origin
+from pairscope.base.model import BarArray, BarSource, Gap, Origin
 from pairscope.feed.judge import GoodTrades
 from pairscope.store.days import Days
+from pairscope.store.room import MOST_TOLD, LetGo
 from pairscope.store.tape import Store
 
 OpenStore = Callable[..., Store]
@@ -115,6 +117,30 @@ def test_imported_and_open_days_never_go_and_a_bound_that_cannot_be_kept_is_told
     assert [line["event"] for line in lines].count("disk_bound_not_kept") == 1
     assert store.room().is_over
     assert [day.kind for day in store.room().let_go] == ["trades"] * 4 + ["bars"] * 4
+
+
+async def test_gap_rows_go_with_the_days_they_lie_on_and_no_others(six_days: Callable[..., Store]) -> None:
+    store = six_days(less_bytes=1)  # the oldest day goes, the second is imported
+    for day in (0, 1):
+        store.put_gaps([Gap("BTCUSDT", 100 * day + 50, 100 * day + 59, 1, "skipped", 0, ZERO_MS + day * DAY_MS + 1)])
+    await store.flushed()
+    store.make_room(LATER_MS)
+    assert days_left(store)["trades"] == [1, 2, 3, 4]
+    assert [(gap.first_id, gap.last_id) for gap in store.gaps() if gap.reason == "skipped"] == [(150, 159)]
+
+
+def test_only_the_newest_days_that_went_are_told(six_days: Callable[..., Store]) -> None:
+    store = six_days(less_bytes=1)
+    file = store.path.with_name(f"{store.path.name}.let_go.json")
+    store.close()
+    before = [LetGo("bars", f"2020-01-{1 + day % 28:02}", day, 1) for day in range(MOST_TOLD)]
+    file.write_bytes(msgspec.json.encode(before))
+    store = six_days(less_bytes=1)
+    store.make_room(LATER_MS)
+    told = store.room().let_go
+    assert len(told) == MOST_TOLD
+    assert [*before[1:], told[-1]] == list(told)
+    assert told[-1].kind == "trades"
 
 
 async def test_all_that_belongs_to_the_tape_counts(
