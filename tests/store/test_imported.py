@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -55,6 +56,11 @@ def days_left(store: Store) -> tuple[list[int], list[int]]:
     return [int(ms - ZERO_MS) // DAY_MS for ms in store.days_with("trades", "BTCUSDT")], sorted(
         {int(ms - ZERO_MS) // DAY_MS for ms in bars.tolist()}
     )
+
+
+def counts_of(path: Path) -> Path:
+    """Where the counts of imported rows are kept."""
+    return path.with_name(f"{path.name}.imported.json")
 
 
 @pytest.mark.parametrize("sealed", [True, False])
@@ -146,10 +152,15 @@ async def test_rows_of_what_went_end_with_the_older_days_they_lie_behind(open_st
     assert store.gaps() == []
 
 
-async def test_a_damaged_imported_file_stays_in_the_quarantine(open_store: OpenStore, days_of: Any) -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["counted_before", "never_counted"])
+async def test_a_damaged_file_that_is_imported_or_may_be_stays_in_the_quarantine(
+    is_known: bool, open_store: OpenStore, days_of: Any, path: Path
+) -> None:
     store = await days_of(open_store(**LIMITS), [0])
     store.seal(LATER_MS)
     store.close()
+    if not is_known:
+        counts_of(path).unlink()
     store = open_store(**LIMITS)
     for part in store.days()[:2]:
         (store.path.with_suffix(".days") / part.path).write_bytes(b"x" * part.byte_count)
@@ -164,10 +175,39 @@ async def test_a_lost_list_of_counts_costs_only_time(open_store: OpenStore, days
     store = await days_of(open_store(**LIMITS), [0])
     store.seal(LATER_MS)
     store.close()
-    counts = path.with_name(f"{path.name}.imported.json")
+    counts = counts_of(path)
     for content in (b"", b"{", b'{"a": "b"}', None):
         counts.unlink() if content is None else counts.write_bytes(content)
         store = open_store(**LIMITS)
         store.retain(LATER_MS)
         assert days_left(store)[0] == [0, 7, 8, 9]
         store.close()
+
+
+async def test_a_file_that_cannot_be_read_leaves_the_others_counted(
+    open_store: OpenStore, days_of: Any, path: Path
+) -> None:
+    store = await days_of(open_store(**LIMITS), [0])
+    store.seal(LATER_MS)
+    store.close()
+    counts_of(path).unlink()
+    store = open_store(**LIMITS)
+    bad = next(part for part in store.days() if part.kind == "trades" and part.day_ms == ZERO_MS + 8 * DAY_MS)
+    (store.path.with_suffix(".days") / bad.path).write_bytes(b"x" * bad.byte_count)
+    store.retain(LATER_MS)
+    assert days_left(store) == ([0, 7, 9], [0, 5, 6, 7, 8, 9])
+
+
+async def test_counts_of_files_that_went_are_forgotten_with_the_next_new_file(
+    open_store: OpenStore, days_of: Any, day_trades: DayTrades, path: Path
+) -> None:
+    store = await days_of(open_store(**LIMITS), [0])
+    store.seal(LATER_MS)
+    store.retain(LATER_MS)
+    store.put_trades(day_trades(12, 1_200, 100))
+    await store.flushed()
+    store.seal(LATER_MS)
+    listed = [part.sha256[:16] for part in store.days()]
+    store.retain(LATER_MS)
+    counted = msgspec.json.decode(counts_of(path).read_bytes(), type=dict[str, tuple[int, int]])
+    assert sorted(counted) == sorted(listed)
