@@ -30,6 +30,7 @@ settings.load_profile("pairscope")
 
 # Tests that measure no time and start no process: they compile what they need.
 UNTIMED = ("analytics", "bars", "base", "formats", "store")
+LONGEST = ("faults", "cli", "e2e", "live")  # they start processes and wait
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if config.getoption("timeout", None) is None:
         config.option.timeout = within(float(config.getini("timeout")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is left alone with it at the end."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return LONGEST.index(room) if room in LONGEST else len(LONGEST) + (room in UNTIMED)
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
