@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 WEB := $(shell find web/src -type f 2>/dev/null) $(wildcard web/*.json web/*.ts web/*.html web/.npmrc)
 INSTALL := $(BIN)/python tools/install.py
 COMPILE := $(BIN)/python -m pairscope.live.compiling
-# Tests that start processes and wait leave half of a core idle: twice as many of them at once as there are cores.
-AT_ONCE := -n $$($(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile --no-loadscope-reorder
+# Tests that start processes and wait leave half of a core idle: so there are three at once for two cores.
+AT_ONCE := -n $$($(BIN)/python -c 'import os; print(3 * (os.cpu_count() or 2) // 2)') --dist loadfile --no-loadscope-reorder
 export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: run test test-all check bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs

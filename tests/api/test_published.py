@@ -156,7 +156,7 @@ async def play(room: Room, day: TradeBatch, rng: np.random.Generator) -> AsyncIt
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
     tmp_path: Path, recorded_day: TradeBatch, seed: int
 ) -> None:

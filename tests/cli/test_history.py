@@ -91,7 +91,7 @@ def test_a_corrected_file_replaces_what_the_tape_says_when_asked(tmp_path: Path)
     assert proved.returncode == 0, proved.stdout
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", pytest.param("utf-8", marks=pytest.mark.slow)])
 def test_a_symbol_the_console_cannot_show_is_imported_and_told_by_its_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
@@ -257,7 +257,7 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
     assert simulator.stdout is not None
     try:
         assert "streams" in simulator.stdout.readline()
-        arguments = ["backfill", "--symbols", "XRPUSDT", "--from", str(today - timedelta(days=3)), *place]
+        arguments = ["backfill", "--symbols", "XRPUSDT", "--from", str(today - timedelta(days=2)), *place]
         first, second = pairscope(*arguments), pairscope(*arguments)
         misspelt = pairscope("backfill", "--symbols", "XRPUSD", "--from", str(today), *place)
     finally:
@@ -265,7 +265,7 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
         simulator.wait(STOP_S)
         simulator.stdout.close()
     assert first.returncode == 0, first.stderr
-    assert f"XRPUSDT-aggTrades-{today - timedelta(days=3)}: " in first.stdout
+    assert f"XRPUSDT-aggTrades-{today - timedelta(days=2)}: " in first.stdout
     assert second.returncode == 0, second.stderr
     assert "imported before" in second.stdout
     assert_refused(misspelt, "does not list XRPUSD", "did you mean XRPUSDT?")
@@ -282,7 +282,7 @@ class Delisted(MarketSource):
 
 async def test_the_files_of_a_symbol_listed_no_more_are_looked_for_before_it_is_refused(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()
-    first, last = today - timedelta(days=4), today - timedelta(days=3)
+    first, last = today - timedelta(days=3), today - timedelta(days=2)
     async with SimulatedExchange(Delisted(Market(3, 0.01), SystemClock())) as exchange:
         assert exchange.archive is not None
         settings = tmp_path / "settings.toml"

@@ -72,8 +72,8 @@ async def assert_accounted(kind: TradeKind, count: int, seed: int) -> Counter[st
 
 
 @pytest.mark.parametrize("kind", list(TradeKind))
-async def test_fifty_thousand_hostile_frames_are_accounted_for(kind: TradeKind) -> None:
-    fates = await assert_accounted(kind, 25_000, seed=1)
+async def test_thousands_of_hostile_frames_are_accounted_for(kind: TradeKind) -> None:
+    fates = await assert_accounted(kind, 10_000, seed=1)
     for fate in ("undecodable", "other_event", "strangers", "stored", "duplicates", "rejected"):
         assert fates[fate] > 0, f"no frame was {fate}: the fuzzer does not reach it"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from tests.faults.process import Process
 from tests.faults.scripted import RestManners, ScriptedRest
 from tests.faults.tape import MemoryTape
@@ -83,13 +85,16 @@ def test_a_kill_after_any_put_is_recovered_from() -> None:
     assert run_virtually(main()) > 20
 
 
-def test_a_kill_after_any_put_of_the_recovery_is_recovered_from_too() -> None:
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_after_any_put_of_the_recovery_is_recovered_from_too(step: int) -> None:
+    """By a step of several, each first kill has other second ones."""
+
     async def main() -> None:
         world = World()
         whole = await world.first_life()
         for puts in range(whole.puts + 1):
             recovered = await world.assert_recovers(whole.after(puts))
-            for again in range(puts, recovered.puts):
+            for again in range(puts + puts % step, recovered.puts, step):
                 await world.assert_recovers(recovered.after(again))
 
     run_virtually(main())

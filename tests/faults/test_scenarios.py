@@ -41,15 +41,15 @@ def test_a_story_that_failed_once_holds(seed: int) -> None:
 
 
 def test_the_same_seed_tells_the_same_story_to_the_letter() -> None:
-    assert [told(seed) for seed in range(20)] == [told(seed) for seed in range(20)]
-    assert len({told(seed).log_hash for seed in range(20)}) == 20
+    assert [told(seed) for seed in range(8)] == [told(seed) for seed in range(8)]
+    assert len({told(seed).log_hash for seed in range(8)}) == 8
 
 
-def test_hundreds_of_stories_hold() -> None:
-    totals = assert_all_hold(range(1_000, 1_300))
-    assert totals["gaps"] > 1_000
-    assert totals["kills"] > 50
-    assert totals["requests"] > 1_000
+def test_a_hundred_stories_hold() -> None:
+    totals = assert_all_hold(range(1_000, 1_100))
+    assert totals["gaps"] > 300
+    assert totals["kills"] > 15
+    assert totals["requests"] > 300
     assert totals["open_ids"] > 0  # some exchanges do not keep everything: then a row says so
 
 

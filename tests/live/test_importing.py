@@ -467,7 +467,9 @@ def import_in_a_process(folder: Path, path: Path, calls: int) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("calls", [0, 1, 2, 3, 7, 11, 14, 15, 16, 17])
+@pytest.mark.parametrize(
+    "calls", [1, 7, 15, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (0, 2, 3, 11, 14, 16, 17))]
+)
 async def test_an_import_that_was_killed_is_completed_by_the_next(tmp_path: Path, day: Any, calls: int) -> None:
     folder = tmp_path / "data"
     trades = rows(10, 2_000)

@@ -291,7 +291,7 @@ async def sealed_folder(tmp_path: Path, write: Write) -> Path:
     return tmp_path / "sealed"
 
 
-@pytest.mark.parametrize("calls", [4, 12, 17, 22, 30])
+@pytest.mark.parametrize("calls", [12, 22, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (4, 17, 30))])
 async def test_a_correction_that_was_killed_is_completed_by_the_next(tmp_path: Path, write: Write, calls: int) -> None:
     folder, repaired = await sealed_folder(tmp_path, write), write("repaired", REPAIRED)
     assert await killed(folder, repaired, tmp_path / "fresh", calls)

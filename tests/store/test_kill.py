@@ -167,8 +167,8 @@ def look(open_store: OpenStore, acknowledged: int) -> None:
     store.close()
 
 
-def test_ten_kills_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
-    assert kill_and_look(10, open_store, path) > 0
+def test_four_kills_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
+    assert kill_and_look(4, open_store, path) > 0
 
 
 @pytest.mark.slow
@@ -207,8 +207,8 @@ def look_at_days(open_store: OpenStore, path: Path, acknowledged: int) -> int:
     return len(parts)
 
 
-def test_five_kills_while_days_are_sealed_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
-    highest, files = kill_while_sealing_and_look(5, 1, open_store, path)
+def test_three_kills_while_days_are_sealed_lose_and_double_nothing(open_store: OpenStore, path: Path) -> None:
+    highest, files = kill_while_sealing_and_look(3, 1, open_store, path)
     assert highest > 0
     assert files > 0
 

@@ -75,7 +75,7 @@ def test_a_log_is_read_as_duckdb_writes_it(killed: Killed) -> None:
 
 
 def test_a_log_cut_off_anywhere_is_plain_recovery(killed: Killed) -> None:
-    for length in [*range(1, len(killed.log), max(1, len(killed.log) // 60)), len(killed.log)]:
+    for length in [*range(1, len(killed.log), max(1, len(killed.log) // 25)), len(killed.log)]:
         path = killed.lay(killed.file, killed.log[:length])
         ids, kept = held(path)
         assert ids == list(range(10 * judge(killed.log[:length]).commits))
@@ -85,7 +85,7 @@ def test_a_log_cut_off_anywhere_is_plain_recovery(killed: Killed) -> None:
 
 def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays(killed: Killed) -> None:
     ends = [place for place in range(len(killed.log) + 1) if judge(killed.log[:place]).good_bytes == place]
-    for place in range(0, len(killed.log), max(1, len(killed.log) // 80)):
+    for place in range(0, len(killed.log), max(1, len(killed.log) // 30)):
         changed = bytearray(killed.log)
         changed[place] ^= 0xFF
         path = killed.lay(killed.file, bytes(changed))
@@ -101,7 +101,7 @@ def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays
 
 def test_a_log_whose_last_commit_was_changed_opens_without_it(killed: Killed) -> None:
     before = judge(killed.log[:-1]).good_bytes
-    for place in range(before, len(killed.log), max(1, (len(killed.log) - before) // 60)):
+    for place in range(before, len(killed.log), max(1, (len(killed.log) - before) // 25)):
         changed = bytearray(killed.log)
         changed[place] ^= 0xFF
         ids, kept = held(killed.lay(killed.file, bytes(changed)))
