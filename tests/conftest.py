@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import structlog
 import zstandard
 from hypothesis import settings
 
@@ -23,6 +24,14 @@ from tests import surroundings
 surroundings.share_kernels(os.environ)
 FOLDER = Path(tempfile.mkdtemp(prefix="pairscope-tests-"))
 surroundings.move_in(os.environ, FOLDER / "all")
+
+# As pairscope writes them itself; the usual ones are coloured by a library that takes 200 ms for each.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # The same examples in every run, and no verdict by the clock: kernels are compiled on their first call.
 settings.register_profile("pairscope", deadline=None, derandomize=True)

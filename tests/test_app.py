@@ -23,6 +23,7 @@ from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.live import kernels
+from tests.loopback import http_client
 from tests.patience import EVENT_S, START_S
 
 
@@ -32,7 +33,7 @@ class Door:
     def __init__(self, system: System) -> None:
         self.system = system
         transport = httpx.ASGITransport(system.app)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8000")
+        self.http = http_client(transport=transport, base_url="http://localhost:8000")
 
     async def ask(self, method: str, path: str) -> tuple[int, Any]:
         answer = await self.http.request(method, path)

@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.patience import ANSWER_S, COMMAND_S, START_S, STOP_S
+from tests.loopback import get
+from tests.patience import COMMAND_S, START_S, STOP_S
 
 
 def free_port() -> int:
@@ -64,7 +65,7 @@ class Running:
             )
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(self.url + path, timeout=ANSWER_S)
+        answer = get(self.url + path)
         answer.raise_for_status()
         return answer.json()
 
@@ -172,7 +173,7 @@ def test_live_never_falls_back(tmp_path: Path, run: Any) -> None:
     status = started.until(lambda status: status["feed"]["state"] == "down")
     assert status["source"]["kind"] == "live"
     assert status["feed"]["last_error"]
-    assert httpx.get(started.url + "/health").status_code == 503
+    assert get(started.url + "/health").status_code == 503
 
 
 def test_ctrl_c_keeps_everything_and_ends_well(tmp_path: Path, run: Any) -> None:
@@ -232,8 +233,8 @@ def test_a_second_port_serves_the_same_and_what_listening_everywhere_means_is_sa
     try:
         running.until(lambda status: status["started_ms"])
         for url in (running.url, f"http://127.0.0.1:{second}"):
-            assert httpx.get(f"{url}/symbols").json() == running.get("/symbols")
-            assert "<div id=" in httpx.get(f"{url}/app/").text
+            assert get(f"{url}/symbols").json() == running.get("/symbols")
+            assert "<div id=" in get(f"{url}/app/").text
         told = running.log.read_text()
         assert f"pairscope is on http://localhost:{running.port}" in told
         assert "every network this machine is in" in told

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import zstandard
@@ -24,7 +23,7 @@ from pairscope.live.looking import find_tape, plan_tape
 from pairscope.store.looking import LookedAt
 from pairscope.store.tape import Store
 from tests.judged import good
-from tests.patience import ANSWER_S
+from tests.loopback import ask
 from tests.test_cli import Running, assert_refused, pairscope, run  # noqa: F401 - a fixture
 
 DAY_MS = 1_746_057_600_000  # 2025-05-01
@@ -132,7 +131,7 @@ def test_a_tape_of_klines_is_studied_offline_and_stays_as_it_is(klines_tape: Pat
     assert ["AAAUSDT", "BBBUSDT"] in [sorted(group) for group in grouped]
 
     for method in ("PUT", "DELETE"):
-        refused = httpx.request(method, f"{here.url}/symbols/AAAUSDT", timeout=ANSWER_S)
+        refused = ask(method, f"{here.url}/symbols/AAAUSDT")
         assert refused.status_code == 409
         assert "--symbols" in refused.json()["error"]["cure"]
     here.get("/status/tape")

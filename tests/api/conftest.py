@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from pairscope.live.book import BarBook
 from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 from tests.judged import good
+from tests.loopback import http_client
 from tests.patience import ANSWER_S, EVENT_S
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
@@ -270,7 +270,7 @@ class Served:
         self.app = app
         self.hub: Hub = app.state.hub
         self.port = port
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_S)
+        self.http = http_client(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_S)
 
     def connect(self, **options: Any) -> connect:
         return connect(f"ws://127.0.0.1:{self.port}/ws", compression=None, max_size=None, **options)

@@ -15,6 +15,7 @@ from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import ERRORS, openapi_document
 from pairscope.base.errors import DiskFull, FeedUnavailable, FileNotWritten, PairscopeError, RequestError, UnknownName
 from pairscope.live.watchlist import WatchRefused
+from tests.loopback import http_client
 from tests.patience import ANSWER_S
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ async def statuses(served: Served, endpoint: Endpoint, monkeypatch: pytest.Monke
     connections = served.app.state.connections
     with monkeypatch.context() as full:
         full.setattr(connections, "most", 0)
-        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=ANSWER_S) as newcomer:
+        async with http_client(base_url=served.http.base_url, timeout=ANSWER_S) as newcomer:
             found.add((await newcomer.request(endpoint.method, endpoint.example)).status_code)
     return found - {200}
 

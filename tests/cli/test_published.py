@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pairscope.api.server import make_server
@@ -17,6 +16,7 @@ from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.cli.published import MetricsVerdict, verify_published
 from tests.api.conftest import Market
+from tests.loopback import http_client
 
 VALUES_OF_A_BAR = 5_000
 
@@ -37,8 +37,8 @@ async def serving(market: Market) -> AsyncIterator[None]:
         server = make_server(market.app(), [listening])
         running = asyncio.create_task(server.serve(sockets=[listening]))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=url) as client:
-            await client.get("/health")
+        async with http_client(base_url=url) as http:
+            await http.get("/health")
         market.store.announce(url)
         try:
             yield

@@ -26,7 +26,8 @@ from pairscope.base.runs import holes, run, runs_of, union
 from pairscope.feed.simulator.market import Market
 from pairscope.live.book import CLOSING_GRACE_MS
 from pairscope.store.tape import Store
-from tests.patience import ANSWER_S, STOP_S, within
+from tests.loopback import get
+from tests.patience import STOP_S, within
 
 SEED = 7
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -58,7 +59,7 @@ class Program:
         while time.monotonic() < deadline_s:
             assert self._process.poll() is None, self._log.read_text()
             try:
-                status = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=ANSWER_S)
+                status = get(f"http://127.0.0.1:{self.port}/status")
                 if status.is_success and condition(status.json()):
                     return
             except httpx.TransportError:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.loopback import get
 from tests.test_cli import clean_environment, free_port
 
 HELD_S = 20  # four times as long as a connection may be silent
@@ -62,7 +63,7 @@ def test_a_process_that_was_held_blames_nobody_and_lacks_nothing(tmp_path: Path,
     flags = ["--source", "live", "--symbols", "BTCUSDT,ETHUSDT", "--port", str(port), "--data-dir", str(tmp_path / "d")]
 
     def ask(path: str) -> Any:
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=20).json()
+        return get(f"http://127.0.0.1:{port}{path}").json()
 
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -24,6 +24,7 @@ from pairscope.feed.simulator.faults import Door
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.feed.simulator.wire import Frame
+from tests.loopback import http_client
 from tests.patience import EVENT_S
 
 START_MS = 1_790_000_000_000
@@ -55,8 +56,8 @@ class Venue:
             await asyncio.sleep(0.001)
 
     async def rest_ids(self, **params: str | int) -> list[int]:
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(self.exchange.rest_url + "/fapi/v1/aggTrades", params=params)
+        async with http_client() as http:
+            answer = await http.get(self.exchange.rest_url + "/fapi/v1/aggTrades", params=params)
         return [row["a"] for row in answer.raise_for_status().json()]
 
 
@@ -274,7 +275,7 @@ async def test_rest_pages_equal_the_frames(venue: Venue) -> None:
     client = await venue.open(f"/market/ws/{ETH}")
     venue.clock.advance(30)
     frames = [await client.hear() for _ in range(150)]
-    async with httpx.AsyncClient() as http:
+    async with http_client() as http:
         url = exchange.rest_url + "/fapi/v1/aggTrades"
         pages = [
             (await http.get(url, params={"symbol": "ETHUSDT", "fromId": frames[at]["a"], "limit": 50})).json()
@@ -332,8 +333,8 @@ async def test_clients_can_be_refused_at_both_doors(venue: Venue, status: int) -
     with pytest.raises(InvalidStatus, match=str(status)):
         await venue.open("/market/ws")
     await venue.open("/market/ws")
-    async with httpx.AsyncClient() as client:
-        answers = [await client.get(exchange.rest_url + "/fapi/v1/ping") for _ in range(2)]
+    async with http_client() as http:
+        answers = [await http.get(exchange.rest_url + "/fapi/v1/ping") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [status, 200]
     assert "msg" in answers[0].json()
 

@@ -19,6 +19,7 @@ from pairscope.feed.recording import FrameWriter, read_frames
 from pairscope.feed.simulator.connection import Limits
 from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.replay import RecordingSource
+from tests.loopback import http_client
 from tests.patience import EVENT_S
 
 PATIENCE_S = EVENT_S
@@ -202,7 +203,7 @@ async def test_rest_tells_what_was_played_and_no_more(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(PATIENCE_S),
         SimulatedExchange(source, clock=clock) as exchange,
-        httpx.AsyncClient(base_url=exchange.rest_url) as rest,
+        http_client(base_url=exchange.rest_url) as rest,
         connect(exchange.ws_url + "/market/ws/btcusdt@aggTrade") as client,
     ):
         first = json.loads(await client.recv())

@@ -12,6 +12,7 @@ from pairscope.feed.simulator.faults import Door, Faults
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.rest import RestApi
 from pairscope.feed.simulator.source import HORIZON_MS, MarketSource
+from tests.loopback import http_client
 
 NOW_MS = 1_790_000_000_000
 MARKET = Market(seed=1)
@@ -26,7 +27,7 @@ class Desk:
         source = MarketSource(MARKET, self.clock)
         source.start()
         self.api = RestApi(source, self.clock, self.faults, weight_per_minute=2400)
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.api.app), base_url="http://exchange")
+        self.client = http_client(transport=httpx.ASGITransport(self.api.app), base_url="http://exchange")
 
     async def get(self, path: str, **params: str | int) -> httpx.Response:
         return await self.client.get("/fapi/v1/" + path, params=params)
