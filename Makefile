@@ -9,6 +9,8 @@ COMPILE := $(BIN)/python -m pairscope.live.compiling
 # Tests that start processes and wait leave half of a core idle: so there are three at once for two cores.
 AT_ONCE := -n $$($(BIN)/python -c 'import os; print(3 * (os.cpu_count() or 2) // 2)') --dist loadfile --no-loadscope-reorder
 export PIP_ROOT_USER_ACTION := ignore
+# Packages are installed without bytecode; where none may be written each of the many processes compiles all of them.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test test-all check bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
 
