@@ -10,9 +10,11 @@ from pairscope.base.model import IntArray, Rows, SymbolTable, TradeBatch, TradeK
 from pairscope.feed.binance.protocol import Decoded, Decoder
 from pairscope.feed.binance.usual import Usual, UsualReader
 
+_COLUMNS = ("symbol_id", "id", "time_ms", "price", "size", "buyer_is_maker")  # that a frame tells
+
 
 class BurstDecoder:
-    """Says of each burst what `Decoder` says of it, at a third of the cost where frames are spelled as usual.
+    """Says of each burst what `Decoder` says of it, at less than half of the cost where frames are spelled as usual.
 
     Args:
         is_compiled: whether the kernel is there; until then everything is decoded without it.
@@ -52,7 +54,7 @@ def _all_usual(usual: Usual, received_ns: IntArray, kind: TradeKind) -> Decoded:
 def _joined(usual: Usual, others: Decoded, received_ns: IntArray) -> Decoded:
     """What was taken and what was left, in the order of their frames."""
     rows, places = others.rows, others.rows.trades.received_ns
-    for name in ("symbol_id", "id", "time_ms", "price", "size", "buyer_is_maker"):
+    for name in _COLUMNS:
         getattr(usual, name)[places] = getattr(rows.trades, name)
     present = usual.taken.copy()
     present[places] = True
@@ -73,12 +75,4 @@ def _joined(usual: Usual, others: Decoded, received_ns: IntArray) -> Decoded:
 
 
 def _batch(usual: Usual, received_ns: IntArray) -> TradeBatch:
-    return TradeBatch(
-        symbol_id=usual.symbol_id,
-        id=usual.id,
-        time_ms=usual.time_ms,
-        price=usual.price,
-        size=usual.size,
-        buyer_is_maker=usual.buyer_is_maker,
-        received_ns=received_ns,
-    )
+    return TradeBatch(**{name: getattr(usual, name) for name in _COLUMNS}, received_ns=received_ns)
