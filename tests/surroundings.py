@@ -55,7 +55,6 @@ def move_in(environment: MutableMapping[str, str], folder: Path) -> None:
     """Leave the user's surroundings for those of a test; a process that is told no port takes a free one."""
     for name in [name for name in environment if is_the_users(name)]:
         del environment[name]
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes are started, each would read all sources
     for name, place in HOMES.items():
         environment[name] = str(folder / place)
     (folder / "home").mkdir(parents=True, exist_ok=True)

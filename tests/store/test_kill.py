@@ -212,7 +212,8 @@ def test_three_kills_while_days_are_sealed_lose_and_double_nothing(open_store: O
     for seed in range(10, 20):
         if files:  # on a busy machine the first three came before a day was over
             break
-        highest, files = kill_while_sealing_and_look(1, seed, open_store, path)
+        later, files = kill_while_sealing_and_look(1, seed, open_store, path)
+        highest = max(highest, later)
     assert highest > 0
     assert files > 0
 

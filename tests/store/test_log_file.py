@@ -19,6 +19,7 @@ from tests.judged import good
 
 MakeTrades = Callable[..., TradeBatch]
 COMMITS = 5
+PLACES = [25, pytest.param(80, marks=pytest.mark.slow)]  # so many of a log are damaged
 
 
 @dataclass
@@ -74,8 +75,9 @@ def test_a_log_is_read_as_duckdb_writes_it(killed: Killed) -> None:
     assert (state.commits, state.torn_bytes, state.lost_commits) == (COMMITS, 0, 0)
 
 
-def test_a_log_cut_off_anywhere_is_plain_recovery(killed: Killed) -> None:
-    for length in [*range(1, len(killed.log), max(1, len(killed.log) // 25)), len(killed.log)]:
+@pytest.mark.parametrize("places", PLACES)
+def test_a_log_cut_off_anywhere_is_plain_recovery(killed: Killed, places: int) -> None:
+    for length in [*range(1, len(killed.log), max(1, len(killed.log) // places)), len(killed.log)]:
         path = killed.lay(killed.file, killed.log[:length])
         ids, kept = held(path)
         assert ids == list(range(10 * judge(killed.log[:length]).commits))
@@ -83,9 +85,10 @@ def test_a_log_cut_off_anywhere_is_plain_recovery(killed: Killed) -> None:
         assert held(path)[0] == ids
 
 
-def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays(killed: Killed) -> None:
+@pytest.mark.parametrize("places", PLACES)
+def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays(killed: Killed, places: int) -> None:
     ends = [place for place in range(len(killed.log) + 1) if judge(killed.log[:place]).good_bytes == place]
-    for place in range(0, len(killed.log), max(1, len(killed.log) // 30)):
+    for place in range(0, len(killed.log), max(1, len(killed.log) // places)):
         changed = bytearray(killed.log)
         changed[place] ^= 0xFF
         path = killed.lay(killed.file, bytes(changed))
@@ -99,9 +102,10 @@ def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays
         assert held(path) == (ids, False)  # and the tape is sound from then on
 
 
-def test_a_log_whose_last_commit_was_changed_opens_without_it(killed: Killed) -> None:
+@pytest.mark.parametrize("places", PLACES)
+def test_a_log_whose_last_commit_was_changed_opens_without_it(killed: Killed, places: int) -> None:
     before = judge(killed.log[:-1]).good_bytes
-    for place in range(before, len(killed.log), max(1, (len(killed.log) - before) // 25)):
+    for place in range(before, len(killed.log), max(1, (len(killed.log) - before) // places)):
         changed = bytearray(killed.log)
         changed[place] ^= 0xFF
         ids, kept = held(killed.lay(killed.file, bytes(changed)))

@@ -36,7 +36,7 @@ def test_any_division_of_time_gives_the_same_trades(symbol: str, cuts: list[int]
     assert same(AggTrades.concatenate(parts), whole)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SYMBOLS, st.integers(0, 24 * HOUR_MS), st.integers(1, 2_000), st.integers(1, 500))
 def test_pages_by_id_are_the_trades_by_time(symbol: str, offset_ms: int, limit: int, page: int) -> None:
     market = Market(seed=1)
