@@ -283,6 +283,26 @@ def test_signals_sent_together_are_one_request() -> None:
         assert child.stdout.read().startswith("leaving\n")
 
 
+def test_a_signal_that_does_not_interrupt_the_wait_ends_it_all_the_same() -> None:
+    """One that comes just before the wait does not; neither does one that the kernel gives to another thread."""
+    program = """
+import asyncio, signal, sys, threading, time
+from pairscope.cli.ending import run_until_told
+
+def tell():
+    time.sleep(0.3)  # by then the loop waits, for ever
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+async def work():
+    threading.Thread(target=tell).start()
+    await asyncio.Event().wait()
+
+sys.exit(run_until_told(work()).exit_code())
+"""
+    told = subprocess.run([sys.executable, "-c", program], check=False, env=clean_environment(), timeout=ENDS_WITHIN_S)
+    assert told.returncode == 128 + signal.SIGTERM
+
+
 def test_work_that_ends_by_itself_gives_its_result() -> None:
     async def answer() -> int:
         return 42

@@ -60,14 +60,16 @@ class _Told:
         self._stop: Callable[[], object] = lambda: None
 
     async def heard_by(self, work: Coroutine[Any, Any, T]) -> T:
-        task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
         self._stop = partial(loop.call_soon_threadsafe, task.cancel)
         if self.signal is not None:
             task.cancel()
-        try:
-            return await task
-        finally:
-            self._stop = lambda: None  # the loop is about to close
+        with _waking(loop):
+            try:
+                return await task
+            finally:
+                self._stop = lambda: None  # the loop is about to close
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         now_s = time.monotonic()
@@ -76,6 +78,30 @@ class _Told:
             self._stop()
         elif now_s - self._first_s > ONE_REQUEST_S:
             os._exit(128 + number)
+
+
+@contextlib.contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Every signal wakes the loop, also one that comes just before it waits, or to another thread of the process.
+
+    Python runs a handler between two of its own instructions, and a loop that has begun to wait has none: without this
+    such a signal is heard when something else happens, which in a quiet process may be never.
+    """
+    if os.name == "nt":  # there the loop does it by itself
+        yield
+        return
+    ear, bell = os.pipe()
+    os.set_blocking(ear, False)
+    os.set_blocking(bell, False)
+    loop.add_reader(ear, os.read, ear, 4096)
+    before = signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        loop.remove_reader(ear)
+        os.close(ear)
+        os.close(bell)
 
 
 @contextlib.contextmanager
