@@ -20,6 +20,7 @@ def within(seconds: float) -> float:
 
 ANSWER_S = within(1.5 * LONGEST_WAIT_S)  # the longest question waits for a fit so long before it is answered without
 EVENT_S = within(30.0)  # something that happens in a moment, on the wire or on the disk
+WORK_S = within(120.0)  # something of many steps: days of files fetched, read, kept and told
 START_S = within(90.0)  # another process, up to its first trade
 COMMAND_S = within(180.0)  # another process, from its start to its end, also where seven others share its core
 STOP_S = within(60.0)  # the flush of a tape, and the end of its process

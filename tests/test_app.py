@@ -24,7 +24,7 @@ from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.live import kernels
 from tests.loopback import http_client
-from tests.patience import EVENT_S, START_S
+from tests.patience import WORK_S, START_S
 
 
 class Door:
@@ -51,7 +51,7 @@ class Door:
         return self.system.tracker.highest(self.system.store.symbols.index(symbol)) or 0
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(EVENT_S):
+        async with asyncio.timeout(WORK_S):
             while not condition():
                 await asyncio.sleep(0.02)
 

@@ -40,7 +40,7 @@ from pairscope.store.tape import Store
 from pairscope.store.verify import verify_symbol
 from tests.archives import AGG_HEADER, START_MS, write_csv
 from tests.judged import judge
-from tests.patience import EVENT_S
+from tests.patience import WORK_S
 
 SYMBOL, STREAM = "BTCUSDT", "btcusdt@aggTrade"
 ROWS = 10_000
@@ -177,7 +177,7 @@ async def listen(way: Way, url: str, count: int) -> None:
     )
     running = asyncio.create_task(stream.run())
     try:
-        async with asyncio.timeout(EVENT_S):
+        async with asyncio.timeout(WORK_S):
             await everything.wait()
     finally:
         running.cancel()

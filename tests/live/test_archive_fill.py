@@ -29,7 +29,7 @@ from pairscope.live.state import Live, LiveUpdate
 from pairscope.store.tape import Store
 from pairscope.store.verify import verify_symbol
 from tests.judged import judge, judged
-from tests.patience import EVENT_S
+from tests.patience import WORK_S
 
 HOUR_MS = 3_600_000
 TODAY_MS = 20_777 * DAY_MS  # 2026-11-20
@@ -124,7 +124,7 @@ class Running:
                     assert isinstance(outcome, asyncio.CancelledError), outcome
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(EVENT_S):
+        async with asyncio.timeout(WORK_S):
             while not condition():
                 await asyncio.sleep(0.01)
 

@@ -22,7 +22,7 @@ from pairscope.live import reaching_back
 from pairscope.live.reaching_back import HISTORY, HOUR_MS, ReachBack
 from pairscope.store.tape import Store
 from tests.judged import good
-from tests.patience import EVENT_S
+from tests.patience import WORK_S
 
 NOW_MS = 1_790_000_000_000
 HISTORY_MS = 4 * HOUR_MS
@@ -87,7 +87,7 @@ class World:
         """Until nothing is owed any more."""
         task = asyncio.create_task(self.reach.run())
         try:
-            async with asyncio.timeout(EVENT_S):
+            async with asyncio.timeout(WORK_S):
                 while self.reach.owed:
                     await asyncio.sleep(0.01)
         finally:
