@@ -24,7 +24,7 @@ from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import MarketSource
 from pairscope.live import kernels
 from tests.loopback import http_client
-from tests.patience import WORK_S, START_S
+from tests.patience import START_S, WORK_S
 
 
 class Door:
