@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from pathlib import Path
 
-from pairscope.analytics.values import Reason
+import pytest
+
+from pairscope.analytics.values import Flag, Reason
 
 WORDS = Path(__file__).parent.parent / "web" / "src" / "lib" / "quantity.ts"
 
 
-def test_the_dashboard_has_words_for_every_reason_and_no_others() -> None:
+@pytest.mark.parametrize(("name", "said"), [("REASONS", Reason), ("FLAGS", Flag)])
+def test_the_dashboard_has_words_for_every_reason_and_flag_and_no_others(name: str, said: type[enum.StrEnum]) -> None:
     text = WORDS.read_text(encoding="utf-8")
-    table = re.search(r"const REASONS: Record<string, string> = \{(.*?)\n\};", text, re.DOTALL)
+    table = re.search(rf"const {name}: Record<string, string> = \{{(.*?)\n\}};", text, re.DOTALL)
     assert table is not None
-    assert set(re.findall(r"^  (\w+):", table[1], re.MULTILINE)) == {reason.value for reason in Reason}
+    assert set(re.findall(r"^  (\w+):", table[1], re.MULTILINE)) == {one.value for one in said}

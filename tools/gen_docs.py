@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pairscope
 from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
+from pairscope.analytics.values import Flag
 from pairscope.base.errors import PairscopeError
 from pairscope.base.settings import Settings
 
@@ -28,8 +29,19 @@ REASONS = {
     Reason.NO_VARIANCE: "the price does not move, but for bounce between bid and ask",
     Reason.NOT_CONVERGED: "a fit that found no answer",
     Reason.UNCERTAIN: "its interval is as wide as the search for it",
-    Reason.NOT_FITTED: "the fit in the background has not been made yet",
+    Reason.NO_ARCH: "a constant variance is as good as the model, whose parameters then mean nothing",
+    Reason.NO_RIVAL: "no other fit is nearly as likely",
+    Reason.OUT_OF_RANGE: "the estimate lies where its definition has no meaning",
     Reason.NOT_FINITE: "an overflow, or a division by zero",
+}
+
+FLAGS = {
+    Flag.NO_ARCH: "a constant variance is as good as the model: it is the plain deviation",
+    Flag.RIVAL: "another fit is nearly as likely and says something else, `garch_rival`: the next value may be that",
+    Flag.INTEGRATED: "alpha + beta is 1: good for the next bar, a long-run variance does not exist",
+    Flag.BEYOND_ONE: "a correlation outside of [-1, 1], which an estimate from trades is not kept from: too few "
+    "changes, or prices that follow each other",
+    Flag.BELOW_ONE_BAR: "shorter than the bars it is measured with: all that is known is that it is short",
 }
 
 METRICS_HEAD = """\
@@ -72,6 +84,10 @@ def metrics_page(_: str) -> str:
     parts.append(
         "## Reasons\n\n" + _table(("reason", "meaning"), [(f"`{reason}`", REASONS[reason]) for reason in Reason])
     )
+    parts.append(
+        "## Flags\n\nBeside a value that is given all the same.\n\n"
+        + _table(("flag", "meaning"), [(f"`{flag}`", FLAGS[flag]) for flag in Flag])
+    )
     parts.append("## References\n\n" + "".join(f"{place}. {source}\n" for place, source in enumerate(sources, 1)))
     return "\n".join(parts)
 
@@ -82,7 +98,7 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
         remarks.append(f"Window {metric.window:,} bars.")
     if metric.cadence == "scan":
         remarks.append("Only when asked for." if metric.needs == "bars" else "")
-    remarks.append({"bars": "", "trades": "Needs the trades.", "fit": ""}[metric.needs])
+    remarks.append({"bars": "", "trades": "Needs the trades.", "history": ""}[metric.needs])
     if metric.reference:
         remarks.append(f"[{sources.index(metric.reference) + 1}]")
     told = " ".join(filter(None, remarks))

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
-from pairscope.analytics.garch import fit_garch
 from pairscope.analytics.meanreversion import variance_ratio
 from pairscope.analytics.ticks import PairTicks, tape_of
 from pairscope.base.model import FloatArray
@@ -79,11 +78,8 @@ def window_of(scope: str, y: FloatArray, x: FloatArray, window: int) -> SymbolWi
         with np.errstate(over="ignore"):
             tapes = [tape_of(np.arange(len(logs)) * 10_000, np.exp(logs)) for logs in (y, x)]
         return PairWindow(y, x, 7, window, 525_600.0, PairTicks(*tapes))
-    with np.errstate(all="ignore"):
-        returns = np.diff(np.log(y))
-    fit = fit_garch(returns) if len(returns) else None
     volume, trades = np.abs(x), np.arange(len(y))
-    return SymbolWindow(y, volume, volume, volume, trades, 525_600.0, 7, window, fit)
+    return SymbolWindow(y, volume, volume, volume, trades, 525_600.0, 7, window, np.tile(y, 8)[-1_000:])
 
 
 def choices_of(metric: Metric) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 
 from pairscope.analytics.catalogue import CATALOGUE
 from pairscope.analytics.clusters import cluster, correlation_matrix, distances
-from pairscope.analytics.garch import fit_garch
+from pairscope.analytics.garch import BARS, fit_garch
 from pairscope.analytics.health import judge
 from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.ticks import PairTicks, hayashi_yoshida, tape_of
@@ -19,7 +19,7 @@ from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, want_all
 from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
-from pairscope.live.windows import garch_returns, measure_pair, measure_symbol, pair_series, pair_window
+from pairscope.live.windows import measure_pair, measure_symbol, pair_series, pair_window
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market, Served
@@ -119,18 +119,53 @@ async def test_a_series_holds_at_each_bar_what_was_told_there(market: Market, se
         assert {name: answer["metrics"][name][row] for name in names} == {name: then[name].value for name in names}
 
 
-async def test_garch_is_as_old_as_its_fit(market: Market, server: Served) -> None:
-    pytest.importorskip("arch")
+GARCH = "garch_forecast,garch_volatility,garch_rival,garch_alpha,garch_beta,garch_starts,garch_gain"
+
+
+async def test_garch_is_of_the_bars_that_are_closed(market: Market, server: Served) -> None:
+    market.trade(900_000)
+    await market.store.flushed()
     newest_ms = market.book.newest_open_ms(SECOND)
-    for _ in range(3):  # the process of the fits may take longer to start than a question waits for it
-        answer = await get(server, f"/analytics/{X}?metrics=garch_forecast,last_price")
-        found = answer["metrics"]["garch_forecast"]
-        if found["reason"] != "not_fitted":
-            break
-    assert (found["as_of_ms"], found["window"]) == (newest_ms - 1_000, 1_000)
+    closed_ms = market.book.newest_closed_ms(SECOND)
+    assert newest_ms - 2_000 <= closed_ms < newest_ms
+    answer = await get(server, f"/analytics/{X}?metrics=garch_forecast,last_price")
+    found = answer["metrics"]["garch_forecast"]
+    assert (found["as_of_ms"], found["window"]) == (closed_ms, BARS)
     assert answer["metrics"]["last_price"]["as_of_ms"] == newest_ms
-    fit = fit_garch(garch_returns(bars_of(market, X), SECOND, newest_ms - 1_000))
-    assert (found["value"], found["n"]) == (fit.forecast if fit.converged else None, fit.n)
+    start_ms = closed_ms - (BARS - 1) * 1_000
+    _, (close,) = align_closes([bars_of(market, X)], SECOND, start_ms, closed_ms, stale_limit_ms(SECOND))
+    fit = fit_garch(np.diff(np.log(close)))
+    assert fit.reason is None
+    assert (found["value"], found["n"]) == (fit.forecast, fit.n)
+
+
+async def test_garch_of_the_past_is_what_was_told_then_to_the_last_bit(market: Market, server: Served) -> None:
+    market.trade(900_000)
+    told = {}
+    for _ in range(4):
+        answer = await get(server, f"/analytics/{X}?metrics={GARCH}&window={WINDOW}")
+        told[answer["metrics"]["garch_gain"]["as_of_ms"]] = {
+            name: one["value"] for name, one in answer["metrics"].items()
+        }
+        market.trade(1_700)
+    await market.store.flushed()
+    assert len(told) >= 4
+    for at_ms, values in told.items():
+        assert values["garch_gain"] is not None
+        past = await get(server, f"/analytics/{X}/series?metrics={GARCH}&window=30&limit=2&to={at_ms + 1_000}")
+        assert past["open_time_ms"][-1] == at_ms
+        assert {name: column[-1] for name, column in past["metrics"].items()} == values
+
+
+async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: Market, server: Served) -> None:
+    market.trade(900_000)
+    now = await get(server, f"/analytics/{X}?metrics={GARCH}")
+    series = await get(server, f"/analytics/{X}/series?metrics={GARCH}&limit=4")
+    assert series["open_time_ms"][-1] == market.book.newest_open_ms(SECOND)
+    place = series["open_time_ms"].index(now["metrics"]["garch_gain"]["as_of_ms"])
+    for name, column in series["metrics"].items():
+        assert {*column[place:]} == {now["metrics"][name]["value"]}, name
+    assert series["metrics"]["garch_gain"][place - 1] != series["metrics"]["garch_gain"][place]
 
 
 @pytest.mark.parametrize("on", ["returns", "levels"])
@@ -186,7 +221,6 @@ async def test_clusters_stand_together_along_the_tree(market: Market, server: Se
     [
         (f"/analytics/{X}?metrics=rsii", 404, "did you mean rsi?"),
         (f"/analytics/{X}?metrics=rsi:period=0", 422, "give a whole number from 1 to 10,000"),
-        (f"/analytics/{X}/series?metrics=garch_volatility", 422, "ask for its present value"),
         (f"/analytics/{X}/series?window=1", 422, "from 2 to 5,000"),
         (f"{PAIR}&metrics=rsi", 404, "known: beta"),
         (f"{PAIR}&tests=maybe", 422, "choose from false, true"),

@@ -166,26 +166,6 @@ async def test_status_counts_who_waits_was_refused_and_left(
         assert (requests["connections_refused"], requests["connections_limit"]) == (1, 1)
 
 
-async def test_fits_wait_in_a_line_of_their_own_and_are_dropped_with_their_clients(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    never = asyncio.Event()
-
-    async def slow(*_: Any) -> None:
-        await never.wait()
-
-    async with serve(market.app()) as server:
-        gates = context_of(server).gates
-        monkeypatch.setattr(context_of(server).studies.garch, "fitted", slow)
-        async with asking(server, gates.fits.at_once + 32, "/analytics/BTCUSDT?metrics=garch_volatility"):
-            await until(lambda: gates.fits.waiting == 32)
-            answer = await server.http.get("/analytics/BTCUSDT?metrics=garch_volatility")
-            assert answer.status_code == 503
-            assert "GARCH" in answer.json()["error"]["message"]
-            assert (await server.http.get("/analytics/BTCUSDT?metrics=rsi")).status_code == 200
-        await until(lambda: gates.fits.abandoned == gates.fits.at_once + 32)
-
-
 async def test_pairs_beyond_the_most_values_of_an_answer_are_left_out_and_counted(
     market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

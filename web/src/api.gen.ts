@@ -209,8 +209,8 @@ export interface MetricInfo {
   reference: string;
   remark: string;
   parameters: MetricParameter[];
-  cadence: "bar" | "scan";
-  needs: "bars" | "fit" | "trades";
+  cadence: "bar" | "close" | "scan";
+  needs: "bars" | "history" | "trades";
 }
 export interface MetricParameter {
   name: string;
@@ -308,6 +308,7 @@ export interface Quantity {
   reason?: string | null;
   missing_reason?: string | null;
   backfilled?: number;
+  flags?: string[];
 }
 /** HTTP connections, and the lines in which requests wait. */
 export interface RequestsStatus {
@@ -318,7 +319,6 @@ export interface RequestsStatus {
   disk: GateStatus;
   metrics: GateStatus;
   everything: GateStatus;
-  fits: GateStatus;
   studies: GateStatus;
 }
 export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | Preparing | ErrorMessage;

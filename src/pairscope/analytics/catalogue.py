@@ -106,7 +106,8 @@ def warm_up() -> None:
     count = 128
     line = np.arange(1.0, count + 1.0)
     wave = np.sin(line)
-    symbol_metrics(SymbolWindow(line, line, line, line, line.astype(np.int64), 1.0, 0, count), _BY_SCOPE["symbol"])
+    trades, history = line.astype(np.int64), 2.0 + np.sin(np.arange(600.0))
+    symbol_metrics(SymbolWindow(line, line, line, line, trades, 1.0, 0, count, history), _BY_SCOPE["symbol"])
     tape = tape_of(line.astype(np.int64) * 10_000, line)
     window = PairWindow(line, wave, 0, count, 1.0, PairTicks(tape, tape))
     pair_metrics(window, _BY_SCOPE["pair"])

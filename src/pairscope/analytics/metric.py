@@ -60,8 +60,9 @@ class Metric:
     reference: str = ""
     remark: str = ""
     parameters: tuple[Parameter, ...] = ()
-    cadence: Literal["bar", "scan"] = "bar"  # computed with each new bar, or only when asked for by name
-    needs: Literal["bars", "trades", "fit"] = "bars"  # what its window must carry beside bars
+    # Computed with each bar, the open one included; when a bar has closed; or only when asked for by name.
+    cadence: Literal["bar", "close", "scan"] = "bar"
+    needs: Literal["bars", "trades", "history"] = "bars"  # what its window must carry beside bars
 
     def compute(self, window: Any, **parameters: Any) -> Value:
         """The metric of a window; null below the fewest observations."""

@@ -22,8 +22,20 @@ class Reason(enum.StrEnum):
     NO_VARIANCE = "no_variance"  # the price does not move, but for bounce between bid and ask
     NOT_CONVERGED = "not_converged"  # a fit that found no answer
     UNCERTAIN = "uncertain"  # its interval is as wide as the search for it
-    NOT_FITTED = "not_fitted"  # the fit in the background has not been made yet
+    NO_ARCH = "no_arch"  # a constant variance is as good as the model
+    NO_RIVAL = "no_rival"  # there is no second answer
+    OUT_OF_RANGE = "out_of_range"  # the estimate lies where its definition has no meaning
     NOT_FINITE = "not_finite"  # an overflow, or a division by zero
+
+
+class Flag(enum.StrEnum):
+    """What is to be known of a number that is given all the same."""
+
+    NO_ARCH = "no_arch"  # a constant variance is as good as the model: it is the plain deviation
+    RIVAL = "rival"  # another fit is nearly as likely, and says something else
+    INTEGRATED = "integrated"  # alpha + beta is 1: good for the next bar, without a long-run value
+    BEYOND_ONE = "beyond_one"  # an estimate of a correlation outside of [-1, 1]
+    BELOW_ONE_BAR = "below_one_bar"  # a time shorter than the bars it is measured with
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,16 @@ class Value:
     value: float | str | None
     n: int
     reason: str | None = None
+    flags: tuple[Flag, ...] = ()
 
 
-def given(value: float, n: int) -> Value:
+def given(value: float, n: int, *flags: Flag) -> Value:
     """A number, or null when it is none.
 
-    >>> given(1.5, 10), given(float("nan"), 10).reason
-    (Value(value=1.5, n=10, reason=None), <Reason.NOT_FINITE: 'not_finite'>)
+    >>> given(1.5, 10).value, given(float("nan"), 10).reason
+    (1.5, <Reason.NOT_FINITE: 'not_finite'>)
     """
-    return Value(value, n) if math.isfinite(value) else Value(None, n, Reason.NOT_FINITE)
+    return Value(value, n, None, flags) if math.isfinite(value) else Value(None, n, Reason.NOT_FINITE)
 
 
 def null(reason: Reason, n: int) -> Value:

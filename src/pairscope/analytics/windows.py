@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pairscope.analytics.garch import GarchFit
 from pairscope.analytics.hedge import METHODS, NO_HEDGE, Hedge, ols_hedge
 from pairscope.analytics.moments import PriceMoments, VolumeSums, price_moments, volume_sums
 from pairscope.analytics.rolling import RollingMoments, rolling_moments
@@ -24,7 +23,8 @@ class SymbolWindow:
 
     ``close`` lies on the grid of bars, NaN where missing, its last value at the bar asked about; ``first_index`` is
     the absolute index of its first: open_time_ms // interval_ms. The other columns are of the bars that had trades,
-    in any number.
+    in any number. ``history`` has the closes of the newest closed bars on the same grid, for metrics that are of closed
+    bars and need more of them than a window; it ends before the bar asked about while that one is open.
     """
 
     close: FloatArray
@@ -35,7 +35,7 @@ class SymbolWindow:
     bars_per_year: float
     first_index: int
     window: int
-    garch: GarchFit | None = None  # the newest fit made in the background
+    history: FloatArray | None = None
 
     @cached_property
     def prices(self) -> PriceMoments:

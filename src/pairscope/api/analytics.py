@@ -84,8 +84,7 @@ async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAns
     interval = _kept_interval(context, query)
     window = _window(context, query, interval)
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
-    needs_fit = any(each.metric.needs == "fit" for each in wanted)
-    async with (context.gates.fits if needs_fit else context.gates.metrics).turn():
+    async with context.gates.metrics.turn():
         metrics = await context.studies.symbol(symbol, interval, window, wanted)
     return wire.SymbolAnswer(symbol=symbol, interval=str(interval), window=window, metrics=quantities(metrics))
 
@@ -298,8 +297,8 @@ ANALYTICS = (
         path="/analytics/{symbol}",
         group="Analytics",
         summary="Metrics of a symbol",
-        description="The present metrics, the open bar included. Those of GARCH are fitted by a process of their own,"
-        " and are as old as their as_of_ms.",
+        description="The present metrics, the open bar included. Those of GARCH are of the closed bars alone, up to"
+        " their as_of_ms.",
         answer=wire.SymbolAnswer,
         handler=get_symbol_analytics,
         example="/analytics/BTCUSDT?metrics=rsi:period=21,garch_volatility",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pairscope.api import wire
@@ -87,6 +88,7 @@ def quantity(measured: Measured) -> wire.Quantity:
         missing_reason=measured.unknown,
         reason=reason,
         backfilled=measured.backfilled,
+        flags=list(measured.flags) or msgspec.UNSET,
     )
 
 

@@ -119,11 +119,6 @@ def _everything() -> SharedAnswers:
     return SharedAnswers(Gate("too many ask for the metrics of everything", cure, at_once=1, waiting=100))
 
 
-def _fits() -> Gate:
-    cure = "ask again when Retry-After says, or without the metrics of GARCH"
-    return Gate("too many wait for fits of GARCH", cure, at_once=8, waiting=32)
-
-
 def _studies() -> Gate:
     cure = "ask again when Retry-After says, and for fewer at once"
     return Gate("too many studies are being computed", cure, at_once=STUDIES_AT_ONCE, waiting=32)
@@ -136,5 +131,4 @@ class Gates:
     disk: Gate = field(default_factory=_disk)  # reads of the tape: what is not in memory
     metrics: Gate = field(default_factory=_metrics)  # of one symbol, from memory
     everything: SharedAnswers = field(default_factory=_everything)  # metrics of all, on the event loop
-    fits: Gate = field(default_factory=_fits)  # made one after the other by a process of their own
     study: Gate = field(default_factory=_studies)  # everything else that is computed for one answer

@@ -79,7 +79,7 @@ def create_app(
         return msgspec.structs.replace(status(), requests=_requests(gates, connections))
 
     hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window)
-    studies = Studies(live, store, clock)
+    studies = Studies(live, store)
     context = Context(settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch, gates)
     pages_routes = [
         Route("/", to_dashboard),
@@ -121,7 +121,6 @@ def _requests(gates: Gates, connections: Connections) -> wire.RequestsStatus:
         disk=gates.disk.status(),
         metrics=gates.metrics.status(),
         everything=gates.everything.gate.status(),
-        fits=gates.fits.status(),
         studies=gates.study.status(),
     )
 
@@ -139,10 +138,7 @@ def _routes(context: Context) -> list[Route]:
 def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = [
-            asyncio.create_task(hub.run(), name="hub"),
-            asyncio.create_task(studies.garch.run(), name="garch"),
-        ]
+        running = [asyncio.create_task(hub.run(), name="hub")]
         await asyncio.to_thread(_build_constants)
         try:
             yield

@@ -43,7 +43,6 @@ NO_REQUESTS = wire.RequestsStatus(
     disk=_NOBODY,
     metrics=_NOBODY,
     everything=_NOBODY,
-    fits=_NOBODY,
     studies=_NOBODY,
 )
 

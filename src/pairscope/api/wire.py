@@ -50,6 +50,7 @@ class Quantity(Wire, frozen=True, kw_only=True):
     reason: str | None = None
     missing_reason: str | None = None  # why missing is null
     backfilled: float = 0.0  # share of its trades that came later than by the socket
+    flags: list[str] | msgspec.UnsetType = msgspec.UNSET  # what is to be known of a value; left out when nothing is
 
 
 class BarColumns(Wire, frozen=True, kw_only=True):
@@ -263,8 +264,9 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
     reference: str
     remark: str
     parameters: list[MetricParameter]
-    cadence: Literal["bar", "scan"]  # computed with each bar, or when asked for
-    needs: Literal["bars", "trades", "fit"]
+    # Computed with each bar, the open one included; when a bar has closed; or when asked for.
+    cadence: Literal["bar", "close", "scan"]
+    needs: Literal["bars", "trades", "history"]
 
 
 class SourceStatus(Wire, frozen=True, kw_only=True):
@@ -365,7 +367,6 @@ class RequestsStatus(Wire, frozen=True, kw_only=True):
     disk: GateStatus
     metrics: GateStatus  # of a symbol
     everything: GateStatus  # metrics of all symbols and pairs
-    fits: GateStatus  # of GARCH
     studies: GateStatus
 
 

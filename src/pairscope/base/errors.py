@@ -193,7 +193,6 @@ class RequestError(PairscopeError):
         "too_long": ("a message on the WebSocket that is too long", "the cure gives the limit"),
         "too_many_values": ("an answer that would hold too many numbers", "the cure names the `limit` to ask for"),
         "same_symbol": ("a pair of a symbol with itself", "name two different symbols"),
-        "no_series": ("a metric that has no past values", "ask for its present value: `/analytics/...`"),
         "unknown_parameter": ("a parameter that nobody knows here", "the cure names the nearest one"),
     }
 

@@ -25,7 +25,7 @@ import numpy as np
 import platformdirs
 from numba import njit
 from numba.core import config, event
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T", bound=np.generic)
@@ -151,3 +151,14 @@ def plain(values: NDArray[_T]) -> NDArray[_T]:
     """The values in the one memory layout kernels are given; any other would make Numba compile them once more."""
     flags = values.flags
     return values if flags.c_contiguous and flags.writeable else np.array(values, order="C")
+
+
+def floats(values: ArrayLike) -> NDArray[np.float64]:
+    """The values as kernels are given numbers: float64 in one memory layout, whatever numbers they were.
+
+    Kernels are compiled for this type alone; integers would have them compiled anew, to lose digits in sums of theirs.
+
+    >>> floats([1, 2]).dtype, floats(np.arange(6, dtype=np.float32)[::2]).tolist()
+    (dtype('float64'), [0.0, 2.0, 4.0])
+    """
+    return plain(np.asarray(values, np.float64))

@@ -111,6 +111,10 @@ class BarBook:
         """Open time of the bar that holds the newest trade of any symbol."""
         return interval.floor(self._exchange_ms)
 
+    def newest_closed_ms(self, interval: Interval) -> int:
+        """Open time of the newest bar that is closed, of whatever symbol: trades of it would be late."""
+        return interval.floor(self._exchange_ms - CLOSING_GRACE_MS) - interval.ms
+
     def resume(self, exchange_ms: int) -> None:
         """Set the exchange's time after a warm start."""
         self._exchange_ms = max(self._exchange_ms, exchange_ms)

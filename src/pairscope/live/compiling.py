@@ -79,9 +79,8 @@ def _tests() -> None:
 def _rest() -> None:
     legs = [_bars(1.0), _bars(2.0), _bars(3.0)]
     usual = want_all(["all"], "symbol")
-    fitted = [each for each in usual if each.metric.needs != "fit"]
     windows.measure_symbol(legs[0], _SECOND, _WINDOW, _LAST_MS, usual)
-    windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, fitted)
+    windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, usual)
     held = HeldSpan(Span(_LAST_MS, _LAST_MS, legs))
     closes, _ = _window_of(held, _SECOND, _WINDOW, never_abandoned)
     _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "levels")
@@ -107,7 +106,7 @@ _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
 
 _SECOND = Interval(1_000)
 _WINDOW = 128
-_COUNT = 300
+_COUNT = 600  # enough for every metric
 _LAST_MS = (_COUNT - 1) * 1_000
 
 

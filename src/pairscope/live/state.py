@@ -19,6 +19,7 @@ from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
 from pairscope.live.windows import (
     Measured,
     PairSeries,
+    bars_needed,
     first_needed_ms,
     measure_pair,
     measure_symbol,
@@ -106,7 +107,9 @@ class Live:
         check_window(window)
         self.kernels.need(part_of_symbol(wanted))
         at_ms = self._newest_ms([symbol], self._kept(interval))
-        return measure_symbol(self._tail(symbol, interval, window, at_ms), interval, window, at_ms, wanted)
+        closed_ms = self.newest_closed_ms([symbol], interval)
+        bars = self._tail(symbol, interval, bars_needed(window, wanted), at_ms)
+        return measure_symbol(bars, interval, window, at_ms, wanted, closed_ms)
 
     def pair_metrics(self, y: str, x: str, interval: Interval, window: int, method: str = "ols") -> dict[str, Measured]:
         """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
@@ -133,6 +136,10 @@ class Live:
         first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
         legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
         return Span(first_ms, last_ms, legs)
+
+    def newest_closed_ms(self, symbols: Sequence[str], interval: Interval) -> int:
+        """Open time of the newest bar that is over and closed, by the exchange's clock; of any interval."""
+        return self._newest_ms(symbols, interval) if self._is_over else self._book.newest_closed_ms(interval)
 
     def _newest_ms(self, symbols: Sequence[str], interval: Interval) -> int:
         """Open time of the newest bar, by the exchange's clock.

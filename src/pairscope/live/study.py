@@ -15,27 +15,23 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 
 from pairscope.analytics.clusters import correlation_matrix
-from pairscope.analytics.garch import BARS as GARCH_BARS
 from pairscope.analytics.health import Health, judge
 from pairscope.analytics.lead_lag import LeadLag, lead_lag
 from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
 from pairscope.analytics.values import Reason
 from pairscope.analytics.wanted import Wanted
 from pairscope.bars.align import align_closes, stale_limit_ms
-from pairscope.base.clock import Clock
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch, join_bars, take_bars
-from pairscope.live.garch import GarchDesk
 from pairscope.live.kernels import part_of_pair, part_of_symbol
 from pairscope.live.state import Live, Span, check_window
 from pairscope.live.windows import (
-    Fitted,
     Measured,
     PairSeries,
     Shares,
     SymbolSeries,
-    garch_returns,
+    bars_needed,
     measure_pair,
     measure_symbol,
     pair_series,
@@ -92,10 +88,9 @@ class MatrixStudy:
 class Studies:
     """Asks bars of `live` and trades of the tape."""
 
-    def __init__(self, live: Live, trades: TradeReader, clock: Clock) -> None:
+    def __init__(self, live: Live, trades: TradeReader) -> None:
         self._live = live
         self._trades = trades
-        self.garch = GarchDesk(clock)
         self.workers = Workers("study", STUDIES_AT_ONCE)
 
     def close(self) -> None:
@@ -136,12 +131,10 @@ class Studies:
         """The present metrics of a symbol, the open bar included."""
         check_window(window)
         self._live.kernels.need(part_of_symbol(wanted))
-        garch = None
-        if any(each.metric.needs == "fit" for each in wanted):
-            garch = await self._fitted(symbol, interval)
-        held = HeldSpan(self._live.newest([symbol], interval, window, 1))
+        held = HeldSpan(self._live.newest([symbol], interval, bars_needed(window, wanted), 1))
+        closed_ms = self._live.newest_closed_ms([symbol], interval)
         return await self._live.reads.run(
-            lambda check: measure_symbol(held.leg(0), interval, window, held.last_ms, wanted, garch, check)
+            lambda check: measure_symbol(held.leg(0), interval, window, held.last_ms, wanted, closed_ms, check)
         )
 
     async def symbol_series(
@@ -155,19 +148,15 @@ class Studies:
         to_ms: int | None = None,
         limit: int,
     ) -> SymbolSeries:
-        """Metrics of a symbol along time.
-
-        Raises:
-            RequestError: for metrics that have no past, because they are fitted in the background.
-        """
+        """Metrics of a symbol along time."""
         check_window(window)
         self._live.kernels.need("rest")
-        for each in wanted:
-            if each.metric.needs == "fit":
-                raise RequestError(f"{each.name} has no series", cure="ask for its present value", code="no_series")
-        held = HeldSpan(await self._live.span([symbol], interval, window, from_ms, to_ms, limit))
+        needed = bars_needed(window, wanted)
+        held = HeldSpan(await self._live.span([symbol], interval, needed, from_ms, to_ms, limit))
+        closed_ms = self._live.newest_closed_ms([symbol], interval)
+        first_ms, last_ms = held.first_ms, held.last_ms
         return await self.workers.run(
-            lambda check: symbol_series(held.leg(0), interval, window, held.first_ms, held.last_ms, wanted, check)
+            lambda check: symbol_series(held.leg(0), interval, window, first_ms, last_ms, wanted, closed_ms, check)
         )
 
     async def matrix(
@@ -204,14 +193,6 @@ class Studies:
             return tape_of(in_time.time_ms, in_time.price)
 
         return await self._live.reads.run(read)
-
-    async def _fitted(self, symbol: str, interval: Interval) -> Fitted | None:
-        async def inputs() -> tuple[FloatArray, int]:
-            span = self._live.newest([symbol], interval, GARCH_BARS + 1, 1)
-            at_ms = span.last_ms - interval.ms  # the bar that still changes is left out
-            return garch_returns(span.legs[0], interval, at_ms), at_ms
-
-        return await self.garch.fitted(symbol, interval, inputs)
 
 
 class HeldSpan:

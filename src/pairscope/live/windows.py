@@ -7,16 +7,15 @@ value is right can be checked by computing it again from the stored bars.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, Value
-from pairscope.analytics.garch import BARS as GARCH_BARS
-from pairscope.analytics.garch import GarchFit
 from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.rolling import rolling_pair
 from pairscope.analytics.ticks import PairTicks
+from pairscope.analytics.values import Flag
 from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.bars.cuts import missing_share
@@ -39,14 +38,7 @@ class Measured:
     reason: str | None
     backfilled: float = 0.0
     unknown: str | None = None  # why missing is None
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A GARCH fit, and the open time of the last bar it was made from."""
-
-    fit: GarchFit
-    as_of_ms: int
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +71,11 @@ class SymbolSeries:
 def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
     """The earliest bar that can matter to a value at `first_ms`: its window, and a price carried into it."""
     return first_ms - (window - 1) * interval.ms - stale_limit_ms(interval) - interval.ms
+
+
+def bars_needed(window: int, wanted: Sequence[Wanted]) -> int:
+    """Bars that metrics of a window need: those of closed bars may end one bar before the others."""
+    return max([window, *(each.metric.window + 1 for each in wanted if each.metric.needs == "history")])
 
 
 def pair_series(
@@ -159,18 +156,23 @@ def measure_symbol(
     window: int,
     at_ms: int,
     wanted: Sequence[Wanted] = SYMBOL_BAR,
-    garch: Fitted | None = None,
+    closed_ms: int | None = None,
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
-    """Metrics of the window of a symbol that ends at the bar `at_ms`; those of a fit are as old as the fit."""
-    (one,) = _symbol_windows(bars, interval, window, at_ms, at_ms, garch)
-    start_ms = at_ms - (window - 1) * interval.ms
-    shares = share_of_ids(bars, start_ms, at_ms)
-    found = dict(_measured(wanted, _values(one, wanted, check), window, at_ms, shares))
-    if garch is not None:
-        for each in wanted:
-            if each.metric.needs == "fit":
-                found[each.name] = _of_fit(found[each.name], garch)
+    """Metrics of the window of a symbol that ends at the bar `at_ms`.
+
+    Those of closed bars end at the bar `closed_ms` when that is earlier. Bars must reach back to `first_needed_ms` of
+    `bars_needed`.
+    """
+    (one,) = _symbol_windows(bars, interval, window, at_ms, at_ms, wanted, closed_ms)
+    values = _values(one, wanted, check)
+    found = {}
+    for each in wanted:
+        width, end_ms = window, at_ms
+        if each.metric.needs == "history":
+            width, end_ms = each.metric.window, at_ms if closed_ms is None else min(at_ms, closed_ms)
+        shares = share_of_ids(bars, end_ms - (width - 1) * interval.ms, end_ms)
+        found[each.name] = _one_measured(each, values[each.name], width, end_ms, shares)
     return found
 
 
@@ -181,22 +183,17 @@ def symbol_series(
     first_ms: int,
     last_ms: int,
     wanted: Sequence[Wanted],
+    closed_ms: int | None = None,
     check: Check = never_abandoned,
 ) -> SymbolSeries:
     """Metrics of a symbol at each grid bar of [first_ms, last_ms], each of the window that ends there.
 
-    Bars must reach back to `first_needed_ms`.
+    `closed_ms` and the bars needed are those of `measure_symbol`.
     """
-    rows = [_values(one, wanted, check) for one in _symbol_windows(bars, interval, window, first_ms, last_ms)]
+    windows = _symbol_windows(bars, interval, window, first_ms, last_ms, wanted, closed_ms)
+    rows = [_values(one, wanted, check) for one in windows]
     grid, closes = align_closes([bars], interval, first_ms, last_ms, stale_limit_ms(interval))
     return SymbolSeries(grid, closes[0], {each.name: [row[each.name].value for row in rows] for each in wanted})
-
-
-def garch_returns(bars: BarArray, interval: Interval, at_ms: int) -> FloatArray:
-    """The log returns a GARCH fit at the bar `at_ms` is made from; NaN where a close is missing."""
-    start_ms = at_ms - (GARCH_BARS - 1) * interval.ms
-    _, closes = align_closes([bars], interval, start_ms, at_ms, stale_limit_ms(interval))
-    return np.diff(np.log(closes[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +219,18 @@ def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> Shares:
 
 
 def _symbol_windows(
-    bars: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, garch: Fitted | None = None
+    bars: BarArray,
+    interval: Interval,
+    window: int,
+    first_ms: int,
+    last_ms: int,
+    wanted: Sequence[Wanted],
+    closed_ms: int | None,
 ) -> Iterator[SymbolWindow]:
     """The window that ends at each grid bar from `first_ms` to `last_ms`."""
     start_ms = first_ms - (window - 1) * interval.ms
     grid, (close,) = align_closes([bars], interval, start_ms, last_ms, stale_limit_ms(interval))
+    histories = _histories(bars, interval, first_ms, last_ms, wanted, closed_ms)
     columns = {name: plain(bars[name]) for name in ("volume", "quote_volume", "buy_volume", "trades")}
     begins = np.searchsorted(bars["open_time_ms"], grid[: len(grid) - window + 1]).tolist()
     ends = np.searchsorted(bars["open_time_ms"], grid[window - 1 :], side="right").tolist()
@@ -237,8 +241,28 @@ def _symbol_windows(
             bars_per_year=interval.per_year,
             first_index=start_ms // interval.ms + row,
             window=window,
-            garch=garch.fit if garch else None,
+            history=histories[row] if histories else None,
         )
+
+
+def _histories(
+    bars: BarArray,
+    interval: Interval,
+    first_ms: int,
+    last_ms: int,
+    wanted: Sequence[Wanted],
+    closed_ms: int | None,
+) -> list[FloatArray]:
+    """For each grid bar the closes up to it or to the last that is closed; empty when no metric needs them."""
+    count = max((each.metric.window for each in wanted if each.metric.needs == "history"), default=0)
+    if not count:
+        return []
+    newest_ms = last_ms if closed_ms is None else closed_ms
+    ends_ms = [min(end_ms, newest_ms) for end_ms in range(first_ms, last_ms + 1, interval.ms)]
+    start_ms = ends_ms[0] - (count - 1) * interval.ms
+    _, (close,) = align_closes([bars], interval, start_ms, ends_ms[-1], stale_limit_ms(interval))
+    firsts = [(end_ms - ends_ms[0]) // interval.ms for end_ms in ends_ms]
+    return [close[first : first + count] for first in firsts]
 
 
 def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted], check: Check) -> dict[str, Value]:
@@ -253,22 +277,19 @@ def _measured(
     wanted: Sequence[Wanted], values: Mapping[str, Value], window: int, at_ms: int, shares: Shares
 ) -> Iterator[tuple[str, Measured]]:
     for each in wanted:
-        value = values[each.name]
-        yield (
-            each.name,
-            Measured(
-                value=value.value,
-                unit=each.metric.unit,
-                window=window,
-                n=value.n,
-                as_of_ms=at_ms,
-                missing=shares.missing,
-                reason=value.reason,
-                backfilled=shares.backfilled,
-                unknown=shares.unknown,
-            ),
-        )
+        yield each.name, _one_measured(each, values[each.name], window, at_ms, shares)
 
 
-def _of_fit(measured: Measured, garch: Fitted) -> Measured:
-    return replace(measured, window=GARCH_BARS, as_of_ms=garch.as_of_ms)
+def _one_measured(wanted: Wanted, value: Value, window: int, at_ms: int, shares: Shares) -> Measured:
+    return Measured(
+        value=value.value,
+        unit=wanted.metric.unit,
+        window=window,
+        n=value.n,
+        as_of_ms=at_ms,
+        missing=shares.missing,
+        reason=value.reason,
+        backfilled=shares.backfilled,
+        unknown=shares.unknown,
+        flags=value.flags,
+    )

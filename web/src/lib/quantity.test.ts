@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MetricInfo, Quantity } from "../api.gen";
-import { quantityText, reasonText, restsOn, titleOf, warmUp } from "./quantity";
+import { flagText, quantityText, reasonText, restsOn, titleOf, warmUp } from "./quantity";
 
 const quantity = (change: Partial<Quantity>): Quantity => ({
   value: 1,
@@ -63,6 +63,12 @@ describe("what is said of an absent value", () => {
     expect(reasonText(quantity({ value: null, reason: "constant_series" }))).toBe("the price did not move");
     expect(reasonText(quantity({ value: null, reason: "brand_new_reason" }))).toBe("brand new reason");
     expect(reasonText(quantity({}))).toBe("");
+  });
+
+  it("stands beside a value that is given with a reservation", () => {
+    expect(flagText(quantity({ flags: ["no_arch"] }))).toBe("a constant variance is as good");
+    expect(flagText(quantity({ flags: ["rival", "brand_new"] }))).toBe("another fit is nearly as likely, brand new");
+    expect(flagText(quantity({}))).toBe("");
   });
 
   it("is, while the window fills, when it will be there", () => {

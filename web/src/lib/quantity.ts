@@ -88,13 +88,27 @@ const REASONS: Record<string, string> = {
   no_variance: "the price did not move, or only bounced",
   not_converged: "the fit found no answer",
   uncertain: "the trades do not tell",
-  not_fitted: "not fitted yet",
+  no_arch: "a constant variance is as good",
+  no_rival: "no other fit is as likely",
+  out_of_range: "the estimate lies outside of its range",
   not_finite: "no finite number",
 };
 
 /** A reason of the server in words. */
 export const inWords = (reason: string | null | undefined): string =>
   REASONS[reason ?? ""] ?? (reason ?? "not available").replaceAll("_", " ");
+
+const FLAGS: Record<string, string> = {
+  no_arch: "a constant variance is as good",
+  rival: "another fit is nearly as likely",
+  integrated: "good for the next bar only",
+  beyond_one: "beyond ±1: an estimate from few changes, or of prices that follow each other",
+  below_one_bar: "shorter than a bar: ask for a shorter interval",
+};
+
+/** What is to be known of a value that is there; empty when nothing is. */
+export const flagText = (quantity: Quantity | undefined): string =>
+  (quantity?.flags ?? []).map((flag) => FLAGS[flag] ?? flag.replaceAll("_", " ")).join(", ");
 
 /** Why there is no value; empty when there is one. */
 export const reasonText = (quantity: Quantity | undefined): string =>

@@ -117,7 +117,7 @@ function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: 
   return part === "preparing" ? PREPARING : failure && `Indicators are not refreshed: ${failure}`;
 }
 
-const FITTED = "garch_volatility,garch_forecast,adf_stat,adf_pvalue";
+const FITTED = "garch_volatility,garch_forecast,garch_rival,adf_stat,adf_pvalue";
 const FITTED_LEAST_MS = 5_000;
 
 interface FittedProps {

@@ -169,7 +169,7 @@ function ServerCard({ status }: { status: Status }) {
   );
 }
 
-const LINES = ["disk", "metrics", "everything", "fits", "studies"] as const;
+const LINES = ["disk", "metrics", "everything", "studies"] as const;
 
 function RequestsCard({ status: { requests } }: { status: Status }) {
   return (

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
 import { missingOf } from "../lib/format";
-import { reasonText, restsOn } from "../lib/quantity";
+import { flagText, reasonText, restsOn } from "../lib/quantity";
 import { dateTime } from "../lib/time";
 import { request } from "../wire/client";
 import { useZone } from "./clock";
@@ -30,6 +30,7 @@ interface Props {
 export function MetricHint({ info, quantity, more }: Props) {
   const zone = useZone();
   const reason = reasonText(quantity);
+  const flags = flagText(quantity);
   return (
     <div className="space-y-1">
       {info ? (
@@ -40,6 +41,7 @@ export function MetricHint({ info, quantity, more }: Props) {
         </>
       ) : null}
       {more ? <p>{more}</p> : null}
+      {flags ? <p className="text-dim">{`${flags.charAt(0).toUpperCase()}${flags.slice(1)}.`}</p> : null}
       {reason ? <p className="text-short">No value: {reason}.</p> : null}
       {quantity ? (
         <p className="text-dim">

@@ -1,6 +1,6 @@
 import { memo } from "react";
 import type { MetricInfo, Quantity } from "../api.gen";
-import { baseName, quantityText, reasonText, titleOf } from "../lib/quantity";
+import { baseName, flagText, quantityText, reasonText, titleOf } from "../lib/quantity";
 import { Hint } from "./hint";
 import { MetricHint, useCatalogue } from "./metric-hint";
 
@@ -29,6 +29,7 @@ export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, 
               </Hint>
             </th>
             <td className={`num h-6 pr-3 text-right ${isCurrent ? "" : "text-dim"}`}>
+              {quantity.flags ? <Flags quantity={quantity} /> : null}
               {quantity.value === null ? <Absent quantity={quantity} /> : quantityText(name, quantity, decimals)}
             </td>
           </tr>
@@ -37,6 +38,11 @@ export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, 
     </table>
   );
 });
+
+/** What is to be known of a value, beside it. */
+const Flags = ({ quantity }: { quantity: Quantity }) => (
+  <span className="pr-2 font-sans text-[11px] text-dim">{flagText(quantity)}</span>
+);
 
 /** Why there is no value, in the place of the value. */
 export const Absent = ({ quantity }: { quantity: Quantity }) => (
