@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,15 @@ def test_the_lock_files_pin_by_hash_and_name_no_address() -> None:
         assert "://" not in text, lock
         for line in re.findall(r"(?m)^[a-z0-9].*", text):
             assert line.endswith("\\"), f"{lock.name}: {line} has no hash"
+
+
+def test_what_tests_compare_with_is_not_installed_to_run() -> None:
+    runtime = (ROOT / "requirements" / "runtime.txt").read_text()
+    names = set(re.findall(r"(?m)^([a-z0-9-]+)==", runtime))
+    assert "numba" in names
+    assert not names & {"arch", "pandas", "scipy", "statsmodels", "mpmath", "pyarrow"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["optional-dependencies"] == {"garch": []}
+    needed = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
+    asked = (ROOT / "requirements" / "runtime.in").read_text().split()
+    assert needed == set(asked)
