@@ -18,7 +18,8 @@ from statsmodels.tsa.stattools import adfuller, coint
 
 from benchmarks.processes import BenchmarkError, say
 from pairscope.analytics.cointegration import engle_granger, engle_granger_many
-from pairscope.analytics.kalman import fit_noise, kalman_rows, log_likelihood
+from pairscope.analytics.kalman import kalman_rows, log_likelihood
+from pairscope.analytics.kalman_noise import fit_noise
 from pairscope.analytics.lines import huber_rows, window_sums
 from pairscope.analytics.many import pair_columns
 from pairscope.analytics.rolling import rolling_pair

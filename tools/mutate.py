@@ -46,6 +46,7 @@ BESIDE = {
     "ticks": ("analytics/test_lead_lag.py",),
     "unitroot": ("analytics/test_meanreversion.py", "analytics/test_cointegration.py"),
     "kalman": ("analytics/test_hedge.py",),
+    "garch_search": ("analytics/test_garch.py",),
 }
 # Added to the tests' configuration: one failure is enough, it need not be a small one.
 NO_SHRINKING = """

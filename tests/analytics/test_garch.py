@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mpmath
 import numpy as np
 import pyarrow.feather
 import pytest
@@ -31,10 +30,9 @@ from pairscope.analytics.garch import (
     Rival,
     fit_garch,
 )
-from pairscope.analytics.garch_search import climb, derivatives, log_likelihood
+from pairscope.analytics.garch_search import climb
 from pairscope.analytics.values import Flag
 from pairscope.base.model import FloatArray
-from tests.fifty_digits import DIGITS, exact
 
 
 def simulated(seed: int, count: int, scale: float = 1.0, alpha: float = 0.1, beta: float = 0.85) -> FloatArray:
@@ -152,58 +150,6 @@ def test_no_start_of_thirty_finds_a_higher_maximum() -> None:
 def test_the_fit_finds_the_parameters_of_a_simulation() -> None:
     fit = fit_garch(simulated(seed=1, count=20_000, scale=1e-2))
     assert [fit.omega, fit.alpha, fit.beta] == pytest.approx([0.05, 0.1, 0.85], rel=0.2)
-
-
-# --- against fifty digits ---
-
-
-def exactly(squares: FloatArray, at: list[Any]) -> Any:
-    omega, alpha, beta = at
-    variance, total = omega + alpha + beta, mpmath.mpf(0)
-    for square in exact(squares):
-        total += mpmath.log(2 * mpmath.pi) + mpmath.log(variance) + square / variance
-        variance = omega + alpha * square + beta * variance
-    return -total / 2
-
-
-@pytest.mark.parametrize(
-    "at", [(0.05, 0.1, 0.85), (0.7, 0.2, 0.1), (1e-6, 0.02, 0.98), (0.4, 0.0, 0.5), (2.0, 0.9, 0.0)]
-)
-def test_likelihood_gradient_and_hessian_equal_fifty_digit_arithmetic(at: tuple[float, float, float]) -> None:
-    squares = relative_squares(simulated(5, 40))
-    slope, hessian, information = np.empty(3), np.empty((3, 3)), np.empty((3, 3))
-    level, last, following = derivatives(squares, *at, slope, hessian, information)
-    with mpmath.workdps(DIGITS):
-        expected = exactly(squares, [mpmath.mpf(value) for value in at])
-
-        def moved(*steps: Any) -> Any:
-            return exactly(squares, [mpmath.mpf(value) + step for value, step in zip(at, steps, strict=True)])
-
-        for i in range(3):
-            once = tuple(int(k == i) for k in range(3))
-            assert slope[i] == pytest.approx(float(mpmath.diff(moved, (0, 0, 0), once)), rel=1e-10, abs=1e-10)
-            for j in range(3):
-                twice = tuple(int(k == i) + int(k == j) for k in range(3))
-                assert hessian[i, j] == pytest.approx(float(mpmath.diff(moved, (0, 0, 0), twice)), rel=1e-9, abs=1e-8)
-    assert level == pytest.approx(float(expected), rel=1e-14)
-    assert log_likelihood(squares, *at) == level
-    variances = [at[0] + at[1] + at[2]]
-    for square in squares:
-        variances.append(at[0] + at[1] * square + at[2] * variances[-1])
-    assert [last, following] == pytest.approx(variances[-2:], rel=1e-13)
-
-
-def test_fishers_information_is_what_minus_the_hessian_is_expected_to_be() -> None:
-    squares = np.random.default_rng(6).chisquare(1, 400_000)
-    at = (0.1, 0.1, 0.8)
-    variance = 1.0
-    for t in range(len(squares)):
-        squares[t] *= variance
-        variance = at[0] + at[1] * squares[t] + at[2] * variance
-    hessian, information = np.empty((3, 3)), np.empty((3, 3))
-    derivatives(squares, *at, np.empty(3), hessian, information)
-    assert -hessian == pytest.approx(information, rel=0.05)
-    assert information == pytest.approx(information.T, rel=0.0)
 
 
 # --- what it says of itself ---

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from statsmodels.datasets import nile
 from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 from pairscope.analytics.hedge import SERIES
-from pairscope.analytics.kalman import FEWEST_BARS, REFITS, fit_noise, kalman_rows, log_likelihood, naive_rows
+from pairscope.analytics.kalman import FEWEST_BARS, REFITS, kalman_rows, log_likelihood, naive_rows
+from pairscope.analytics.kalman_noise import fit_noise
 from pairscope.analytics.lines import window_sums
 from pairscope.base.model import FloatArray
 
@@ -98,69 +98,6 @@ def test_the_line_equals_statsmodels_with_the_fitted_noise() -> None:
     for row, value in expected.items():
         assert rows[row, -1] == pytest.approx(value, rel=1e-7), row
     assert rows[SPREAD, -1] == pytest.approx(y[-1] - rows[ALPHA, -1] - rows[BETA, -1] * x[-1], abs=1e-9)
-
-
-@pytest.mark.parametrize(("phi", "drift"), [(0.97, 0.0), (0.9, 1e-4), (0.3, 5e-4)])
-def test_no_other_search_finds_a_likelier_noise(phi: float, drift: float) -> None:
-    y, x, _ = cointegrated(seed=3, count=500, phi=phi, drift=drift)
-    q = (x - x.mean()) / x.std()
-    p = y - np.polyval(np.polyfit(q, y, 1), q)
-    p /= p.std()
-
-    def cost(point: FloatArray) -> float:
-        bounded = min(4.5, max(-4.5, point[0])), min(2.0, max(-16.0, point[1]))
-        return -float(log_likelihood(p, q, math.tanh(bounded[0]), math.exp(bounded[1]))[0])
-
-    starts = [(a, b) for a in (0.2, 1.5, 2.5) for b in (-14.0, -8.0, -2.0)]
-    best = min(minimize(cost, start, method="Nelder-Mead").fun for start in starts)
-    assert -log_likelihood(p, q, *fit_noise(p, q))[0] == pytest.approx(best, rel=1e-6)
-
-
-def test_the_search_is_that_of_nelder_and_mead() -> None:
-    series = []
-    for seed, phi, drift in ((1, 0.97, 0.0), (2, 0.5, 1e-4), (3, 0.9, 5e-4), (4, -0.6, 0.0), (5, 0.999, 1e-3)):
-        y, x, _ = cointegrated(seed, 300, phi, drift)
-        q = (x - x.mean()) / x.std()
-        p = y - np.polyval(np.polyfit(q, y, 1), q)
-        series.append((p / p.std(), q))
-    for seed in range(60):  # on few observations it contracts and shrinks as well
-        random = np.random.default_rng(seed)
-        p, q = random.normal(size=(2, (5, 8, 12, 30)[seed % 4]))
-        series.append((np.cumsum(p), np.cumsum(q)) if seed % 3 else (p, q))
-    for p, q in series:
-
-        def of(point: FloatArray, p: FloatArray = p, q: FloatArray = q) -> float:
-            bounded = min(4.5, max(-4.5, point[0])), min(2.0, max(-16.0, point[1]))
-            return float(log_likelihood(p, q, math.tanh(bounded[0]), math.exp(bounded[1]))[0])
-
-        a, b = simplex_search(of)
-        expected = math.tanh(min(4.5, max(-4.5, a))), math.exp(min(2.0, max(-16.0, b)))
-        assert fit_noise(p, q) == pytest.approx(expected, rel=1e-12)
-
-
-def simplex_search(of: Callable[[FloatArray], float]) -> FloatArray:
-    """The highest point of a plane, by the textbook's simplex from the best point of a grid."""
-    grid = [np.array([a, b]) for a in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0) for b in (-16.0, -11.0, -7.0, -3.0)]
-    start = max(grid, key=of)
-    corners: list[FloatArray] = [start, start + np.array([0.3, 0.0]), start + np.array([0.0, 1.5])]
-    while True:
-        corners.sort(key=of, reverse=True)
-        best, middle, worst = map(of, corners)
-        if best - worst <= 1e-9 * abs(best):
-            return corners[0]
-        centre = (corners[0] + corners[1]) / 2
-        reflected = centre + (centre - corners[2])
-        if of(reflected) > best:
-            expanded = centre + 2 * (centre - corners[2])
-            corners[2] = max(expanded, reflected, key=of)
-        elif of(reflected) > middle:
-            corners[2] = reflected
-        else:
-            contracted = centre + (0.5 if of(reflected) > worst else -0.5) * (centre - corners[2])
-            if of(contracted) > max(of(reflected), worst):
-                corners[2] = contracted
-            else:
-                corners[1:] = [(corner + corners[0]) / 2 for corner in corners[1:]]
 
 
 def test_the_fitted_spread_returns_as_fast_as_the_true_one() -> None:

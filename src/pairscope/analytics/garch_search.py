@@ -53,7 +53,7 @@ def log_likelihood(squares: FloatArray, omega: float, alpha: float, beta: float)
     for t in range(len(squares)):
         relative += squares[t] / h
         product *= h
-        if t & 15 == 15:
+        if t % 16 == 15:
             logs += math.log(product)
             product = 1.0
         h = omega + alpha * squares[t] + beta * h
@@ -84,7 +84,7 @@ def derivatives(
         ratio = y * per
         relative += ratio
         product *= h
-        if t & 15 == 15:
+        if t % 16 == 15:
             logs += math.log(product)
             product = 1.0
         first = 0.5 * per * (ratio - 1.0)  # of the log-likelihood in h

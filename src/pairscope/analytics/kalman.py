@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from pairscope.analytics.kalman_noise import BURN, DIFFUSE, fit_noise
 from pairscope.analytics.lines import EXACT_FIT, ROWS, Rows, check_pair, pearson, window_sums
 from pairscope.base.kernel import kernel, plain
 from pairscope.base.model import FloatArray, IntArray
@@ -23,18 +24,6 @@ REFITS = 8  # in a window
 NAIVE_DELTA = 1e-4
 NAIVE_NOISE = 1e-3
 
-# Variance of a state nothing is known of, in units of the spread's innovation variance.
-_DIFFUSE = 1e6
-# Observations that go into learning the two states nothing is known of; they carry no likelihood.
-_BURN = 2
-# Bounds of the search: artanh(phi), and ln of the variance of beta's steps in scaled units.
-_PHI_BOUND = 4.5
-_DRIFT_LOW, _DRIFT_HIGH = -16.0, 2.0
-_STEPS = 100
-_LIKELIHOOD_STEP = 1e-9
-
-# Log-likelihood, artanh(phi) and ln(drift) of a corner of the simplex.
-Corner: TypeAlias = tuple[float, float, float]
 # a and b; the three entries of their covariance; the newest observation p, q; then what has become of its spread since:
 # the share that is left, the variance that has joined, and the variance of the steps of b; innovation and its variance.
 State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
@@ -110,14 +99,14 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
         if math.isfinite(p[i]) and math.isfinite(q[i]):
             state = _update(state, p[i], q[i])
             n += 1
-            if n > _BURN:
+            if n > BURN:
                 squares += state[10] * state[10] / state[11]
                 product *= state[11]
                 if product > 1e100:
                     log_s += math.log(product)
                     product = 1.0
         state = _wait(state, phi, drift)
-    n -= _BURN
+    n -= BURN
     if n < 1 or not squares > 0.0:
         return -np.inf, 0.0
     log_s += math.log(product)
@@ -126,82 +115,8 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
 
 
 @kernel
-def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
-    """The phi and drift that maximise `log_likelihood`: the best of a grid, then Nelder and Mead's simplex."""
-    best = (-np.inf, 0.0, 0.0)
-    for a in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
-        for b in (-16.0, -11.0, -7.0, -3.0):
-            corner = _at(p, q, a, b)
-            if corner[0] > best[0]:
-                best = corner
-    middle = _at(p, q, best[1] + 0.3, best[2])
-    worst = _at(p, q, best[1], best[2] + 1.5)
-    best, middle, worst = _in_order(best, middle, worst)
-    for _ in range(_STEPS):  # a net: most searches end after 20
-        if not best[0] - worst[0] > _LIKELIHOOD_STEP * abs(best[0]):
-            break
-        middle, worst = _step(p, q, best, middle, worst)
-        best, middle, worst = _in_order(best, middle, worst)
-    return _phi_of(best[1]), _drift_of(best[2])
-
-
-@kernel
-def _phi_of(a: float) -> float:
-    return math.tanh(min(_PHI_BOUND, max(-_PHI_BOUND, a)))
-
-
-@kernel
-def _drift_of(b: float) -> float:
-    return math.exp(min(_DRIFT_HIGH, max(_DRIFT_LOW, b)))
-
-
-@kernel
-def _at(p: FloatArray, q: FloatArray, a: float, b: float) -> Corner:
-    return log_likelihood(p, q, _phi_of(a), _drift_of(b))[0], a, b
-
-
-@kernel
-def _in_order(one: Corner, two: Corner, three: Corner) -> tuple[Corner, Corner, Corner]:
-    """The best corner first."""
-    if two[0] > one[0]:
-        one, two = two, one
-    if three[0] > two[0]:
-        two, three = three, two
-    if two[0] > one[0]:
-        one, two = two, one
-    return one, two, three
-
-
-@kernel
-def _step(
-    p: FloatArray, q: FloatArray, best: Corner, middle: Corner, worst: Corner
-) -> tuple[Corner, Corner]:  # fmt: skip
-    """Move the worst corner, or both others towards the best."""
-    reflected = _beyond(p, q, best, middle, worst, 1.0)
-    if reflected[0] > best[0]:
-        expanded = _beyond(p, q, best, middle, worst, 2.0)
-        return middle, expanded if expanded[0] > reflected[0] else reflected
-    if reflected[0] > middle[0]:
-        return middle, reflected
-    contracted = _beyond(p, q, best, middle, worst, 0.5 if reflected[0] > worst[0] else -0.5)
-    if contracted[0] > max(reflected[0], worst[0]):
-        return middle, contracted
-    middle = _at(p, q, 0.5 * (middle[1] + best[1]), 0.5 * (middle[2] + best[2]))
-    worst = _at(p, q, 0.5 * (worst[1] + best[1]), 0.5 * (worst[2] + best[2]))
-    return middle, worst
-
-
-@kernel
-def _beyond(p: FloatArray, q: FloatArray, best: Corner, middle: Corner, worst: Corner, reach: float) -> Corner:
-    """The likelihood on the line from the worst corner through the middle of the others, so far on the other side."""
-    a = 0.5 * (best[1] + middle[1])
-    b = 0.5 * (best[2] + middle[2])
-    return _at(p, q, a + reach * (a - worst[1]), b + reach * (b - worst[2]))
-
-
-@kernel
 def _begin(phi: float) -> State:
-    return 0.0, 0.0, _DIFFUSE, 0.0, _DIFFUSE, 0.0, 0.0, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0, 0.0
+    return 0.0, 0.0, DIFFUSE, 0.0, DIFFUSE, 0.0, 0.0, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0, 0.0
 
 
 @kernel
