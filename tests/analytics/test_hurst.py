@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow
 from pairscope.analytics.hurst import _WALKS, _fluctuation, hurst
 from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
@@ -87,3 +89,37 @@ def test_neither_scale_nor_shift_changes_it(seed: int, power: int, shift: float)
     assert hurst(path * 2.0**power).exponent == pytest.approx(found, rel=1e-12)
     assert hurst(path + shift).exponent == pytest.approx(found, rel=1e-8)
     assert hurst(path[::-1]).exponent == pytest.approx(found, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        np.sin(np.arange(400.0) / 200.0),
+        np.exp(np.arange(300.0) / 300.0),
+        np.arange(500.0) ** 2,
+        np.cumsum(np.cumsum(np.random.default_rng(5).normal(size=400))),
+        np.where(np.arange(400) % 2 == 0, 1.0, -1.0) * np.linspace(2.0, 1.0, 400),
+    ],
+)
+def test_a_path_without_such_an_exponent_is_refused(path: FloatArray) -> None:
+    found = hurst(path)
+    assert (found.reason, found.n) == (Reason.OUT_OF_RANGE, len(path))
+    assert math.isnan(found.exponent)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+def test_the_exponents_of_walks_are_never_refused() -> None:
+    walks = np.random.default_rng(6).normal(size=(500, 100)).cumsum(axis=1)
+    assert {hurst(walk).reason for walk in walks} == {None}
+
+
+def test_a_smooth_spread_has_no_exponent(cases_dir: Path) -> None:
+    y, x = (
+        np.log(np.loadtxt(cases_dir / "statistics" / f"{name}-1m-2026-11-24.csv", delimiter=",", skiprows=1)[:, 4])
+        for name in ("EXPUSDT", "LINEUSDT")
+    )
+    window = PairWindow(y[-300:], x[-300:], 0, 300, 525_600.0)
+    values = [CATALOGUE[each].compute(window) for each in ("hurst", "hurst_low", "hurst_high")]
+    assert {value.value for value in values} == {None}
+    assert {value.reason for value in values} == {Reason.OUT_OF_RANGE}

@@ -9,7 +9,10 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason
+from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.lines import Rows, huber_rows, past_rows, pearson, tls_rows, window_sums
+from pairscope.analytics.rolling import last_pair
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import line_exactly
@@ -216,3 +219,63 @@ def test_a_window_below_two_bars_is_refused(rows_of: Callable[..., object]) -> N
         rows_of(np.arange(3.0), np.arange(3.0), 1, 0)
     with pytest.raises(RequestError, match="one length"):
         rows_of(np.arange(3.0), np.arange(4.0), 2, 0)
+
+
+# --- a line that most points lie on, and one that all do ---
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("level", [0.0, 11.0, 6e4])
+@pytest.mark.parametrize("outliers", ["above", "both", "far", "leverage"])
+def test_hubers_line_is_the_one_through_two_thirds_of_the_points(outliers: str, level: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = level + np.cumsum(random.normal(0, 1e-3, 90))
+    y = level + 0.75 * (x - level)
+    off = random.permutation(90)[:30]
+    size = {"above": 1e-3, "both": 1e-3, "far": 10.0, "leverage": 1e-2}[outliers]
+    shift = size * (1.0 + random.random(30))
+    y[off] += np.where(np.arange(30) % 2 == 0, shift, -shift) if outliers == "both" else shift
+    if outliers == "leverage":
+        x[off[:5]] += 3e-3
+    rows, n = huber_rows(y, x, 90, 0)
+    assert n[-1] == 90
+    assert rows[0, -1] == pytest.approx(0.75, abs=1e-8)
+    assert rows[1, -1] + 0.75 * level == pytest.approx(level, rel=1e-8, abs=1e-9)
+    hedge = METHODS["huber"](y, x, 90, 0)
+    assert (hedge.beta, hedge.reason) == (rows[0, -1], None)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 11.0, -6e4, 1e9])
+@pytest.mark.parametrize("step", [1e-9, 1e-6, 1e-3, 1.0])
+@pytest.mark.parametrize("beta", [1.0, -0.3, 7.0])
+def test_a_line_is_exact_up_to_the_rounding_of_the_larger_series(level: float, step: float, beta: float) -> None:
+    random = np.random.default_rng(8)
+    x = level + step * np.cumsum(random.normal(size=200))
+    if not np.ptp(x) > 1e3 * np.spacing(abs(level)):
+        return  # it does not move
+    y = beta * x - 3.0
+    unit = np.spacing(max(abs(level), abs(beta * level), 3.0))
+    for noise in (0.0, 1.0, 2.0):
+        rounded = y + noise * unit * random.choice([-1.0, 1.0], 200)
+        window = PairWindow(rounded, x, 7, 200, 525_600.0)
+        reasons = {CATALOGUE[name].compute(window).reason for name in ("spread_z", "coint_p", "half_life", "cusum")}
+        assert reasons == {Reason.EXACT_FIT}, noise
+        last = last_pair(rounded, x, 200, 7)
+        assert last[4] == 0.0
+        assert last[1] == pytest.approx(beta, rel=1e-3)
+        assert is_of_no_deviation(tls_rows(rounded, x, 200, 0)[0]) or beta == 7.0
+
+
+def is_of_no_deviation(rows: FloatArray) -> bool:
+    return bool(rows[5, -1] == 0.0)
+
+
+@pytest.mark.parametrize("level", [1.0, 11.0, 6e4])
+def test_a_spread_of_a_hundred_rounding_units_is_one(level: float) -> None:
+    random = np.random.default_rng(9)
+    x = level + 1e-8 * level * np.cumsum(random.normal(size=200))
+    y = x + 100 * np.spacing(level) * random.normal(size=200)
+    window = PairWindow(y, x, 7, 200, 525_600.0)
+    z = CATALOGUE["spread_z"].compute(window)
+    assert (z.reason is None) or np.var(y - x) <= 1e-12 * np.var(y)
+    assert CATALOGUE["coint_p"].compute(window).reason == z.reason

@@ -8,6 +8,7 @@ from pairscope.analytics.cointegration import residual
 from pairscope.analytics.hurst import hurst
 from pairscope.analytics.meanreversion import half_life, variance_ratio
 from pairscope.analytics.reversion import METRICS
+from pairscope.analytics.values import Flag
 from pairscope.base.model import FloatArray
 
 NAMES = [metric.name for metric in METRICS]
@@ -62,3 +63,13 @@ def test_the_hurst_exponent_needs_more_bars_than_the_half_life() -> None:
     metrics = pair_metrics(window_of(reverting(80)), NAMES)
     assert metrics["hurst"].reason == Reason.TOO_FEW
     assert metrics["half_life"].reason is None
+
+
+def test_a_half_life_below_one_bar_is_told_as_such() -> None:
+    short = np.random.default_rng(3).normal(0, 1e-3, 300)  # half-lives of 0 and a little
+    long = reverting(300)
+    for name in ("half_life", "half_life_low", "half_life_high", "half_life_ms"):
+        told = CATALOGUE[name].compute(window_of(short))
+        assert (told.reason, told.flags) == (None, (Flag.BELOW_ONE_BAR,))
+        assert CATALOGUE[name].compute(window_of(long)).flags == ()
+    assert half_life(residual(window_of(short).y, window_of(short).x).spread).bars < 1.0

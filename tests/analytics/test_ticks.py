@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow, Reason, Value
 from pairscope.analytics.lead_lag import lead_lag
 from pairscope.analytics.ticks import REACH_MS, PairTicks, Tape, common_span, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.values import Flag
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 
@@ -170,3 +171,24 @@ def test_the_metric_is_that_of_the_tapes_a_window_carries(diffusions: Tapes) -> 
     ]
     for ticks, value in expected:
         assert metric.compute(PairWindow(closes, closes, 0, 3, 1.0, ticks)) == value
+
+
+@pytest.mark.parametrize("count", [40, 3_000])
+def test_an_estimate_beyond_one_is_given_as_it_is_and_flagged(count: int) -> None:
+    beyond = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        bounce = random.normal(0, 1e-3, count)  # taken out of the variances by the reach, and not out of what follows
+        at_ms = 1_000 * np.arange(count)
+        y = Tape(at_ms, bounce)
+        x = Tape(at_ms + 600, random.choice([-1.0, 1.0]) * bounce + random.normal(0, 1e-4, count))
+        estimate = hayashi_yoshida(y, x, 100).correlation
+        if math.isnan(estimate):
+            continue
+        told = CATALOGUE["correlation_hy"].compute(
+            PairWindow(np.zeros(2), np.zeros(2), 0, 2, 1.0, PairTicks(y, x)), reach_ms=100
+        )
+        assert told.value == estimate
+        assert told.flags == ((Flag.BEYOND_ONE,) if abs(estimate) > 1.0 else ())
+        beyond += abs(estimate) > 1.0
+    assert beyond >= 5

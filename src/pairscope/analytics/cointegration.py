@@ -12,6 +12,7 @@ import numpy as np
 
 from pairscope.analytics import dickey_fuller as df
 from pairscope.analytics.mackinnon import Critical, critical_values, p_value
+from pairscope.analytics.rolling import EXACT_FIT
 from pairscope.analytics.unitroot import (
     EPSILON,
     GAPPY,
@@ -25,14 +26,13 @@ from pairscope.analytics.unitroot import (
 )
 from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, integers, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 Direction: TypeAlias = Literal["y_on_x", "x_on_y"]
 
 FEWEST = 30
-# Sum of squares of a spread that is rounding, as a share of that of the series explained.
-_EXACT_FIT = 1e-12
+_UNITS = 8  # of rounding, up to which a spread is none
 _PAIRS_AT_ONCE = 1024
 _CONSTANT = 0  # a residual has none; kernels are given it, for a literal would have the regression compiled again
 _DIRECTIONS: Sequence[Direction] = ("y_on_x", "x_on_y")
@@ -131,7 +131,7 @@ def engle_granger_many(
 
     Returns:
         The tests, or NaN with an outcome: TOO_FEW, GAPPY, CONSTANT, COLLINEAR, or EXACT_FIT (a spread below 1e-6 of
-        the movement of the series explained, or no larger than rounding).
+        the movement of the series explained, or of up to 8 rounding units of the series).
 
     Raises:
         RequestError: for pairs beyond the series, and as `unitroot.adf`.
@@ -140,7 +140,7 @@ def engle_granger_many(
     """
     most, criterion = criterion_of(lags)
     _check_pairs(series, y, x)
-    series, y, x = plain(series), plain(y), plain(x)
+    series, y, x = floats(series), integers(y), integers(x)
     numbers = np.full((4, len(y)), np.nan)
     counts = np.zeros((4, len(y)), np.int64)
 
@@ -162,7 +162,7 @@ def residual(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Residual:
     >>> found.n, bool(abs(found.spread.sum()) < 1e-9)
     (40, True)
     """
-    spread, n, outcome = _residual(plain(y), plain(x), max(4, fewest))
+    spread, n, outcome = _residual(floats(y), floats(x), max(4, fewest))
     return Residual(spread, n, reason_of(outcome))
 
 
@@ -239,11 +239,18 @@ def _test_spread(
     """Statistic, lags, criterion, beta and outcome of y on x."""
     beta = sxy / sxx
     spread = _beside(y, x, beta)
-    if product_sum(spread, spread) <= _EXACT_FIT * syy:
+    if _is_exact(spread, syy, grain):
         return np.nan, 0, np.nan, beta, df.EXACT_FIT
     rounding = grain * math.sqrt(syy)
     statistic, used, least, outcome = df.dickey_fuller(spread, steps(spread), lags, constant, criterion, rounding)
     return statistic, used, least, beta, outcome
+
+
+@kernel
+def _is_exact(spread: FloatArray, syy: float, grain: float) -> bool:
+    """Whether a spread is rounding; ``grain`` is one unit of it, in units of the root of syy."""
+    unit = _UNITS * grain
+    return product_sum(spread, spread) <= max(EXACT_FIT, len(spread) * unit * unit) * syy
 
 
 @kernel
@@ -256,10 +263,10 @@ def _beside(y: FloatArray, x: FloatArray, beta: float) -> FloatArray:
 
 @kernel
 def _residual(y: FloatArray, x: FloatArray, fewest: int) -> tuple[FloatArray, int, int]:
-    y_around, x_around, syy, sxx, sxy, _, n, outcome = _around(y, x, fewest)
+    y_around, x_around, syy, sxx, sxy, grain, n, outcome = _around(y, x, fewest)
     if outcome != df.SOLVED:
         return np.empty(0), n, outcome
     spread = _beside(y_around, x_around, sxy / sxx)
-    if product_sum(spread, spread) <= _EXACT_FIT * syy:
+    if _is_exact(spread, syy, grain):
         return np.empty(0), n, df.EXACT_FIT
     return spread, n, outcome

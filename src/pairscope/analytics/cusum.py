@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairscope.analytics.lines import EXACT_FIT, window_sums
+from pairscope.analytics.lines import window_sums
 from pairscope.analytics.metric import Metric
+from pairscope.analytics.rolling import is_exact
 from pairscope.analytics.values import Reason, Value, null
 from pairscope.analytics.windows import PairWindow
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray
 
 FEWEST_RESIDUALS = 30
@@ -39,7 +40,7 @@ def recursive_residuals(y: FloatArray, x: FloatArray) -> FloatArray:
     >>> recursive_residuals(np.array([0.0, 1.0, 5.0]), np.array([0.0, 1.0, 2.0])).round(6).tolist()
     [1.224745]
     """
-    return _recursive_residuals(plain(y), plain(x))
+    return _recursive_residuals(floats(y), floats(x))
 
 
 def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
@@ -56,13 +57,14 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
 
     Reasons: TOO_FEW (fewer than 30 residuals), CONSTANT (x or y does not move), EXACT_FIT.
     """
-    n, mean_y, mean_x, syy, sxx, sxy = window_sums(plain(y), plain(x))
+    y, x = floats(y), floats(x)
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
     if n < FEWEST_RESIDUALS + 2:
         return Break(math.nan, max(0, n - 2), Reason.TOO_FEW)
     if syy == 0.0 or sxx == 0.0:
         return Break(math.nan, n - 2, Reason.CONSTANT)
     slope = sxy / sxx
-    if syy - slope * sxy <= EXACT_FIT * syy:
+    if is_exact(syy - slope * sxy, n, syy, mean_y, slope * mean_x):
         return Break(math.nan, n - 2, Reason.EXACT_FIT)
     y, x = (np.where(np.isfinite(leg), leg - mean, np.nan) for leg, mean in ((y, mean_y), (x, mean_x)))
     if whiten:

@@ -15,10 +15,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pairscope.analytics.kalman import kalman_rows, naive_rows
-from pairscope.analytics.lines import EXACT_FIT, Rows, huber_rows, past_rows, tls_rows, window_sums
-from pairscope.analytics.rolling import last_pair, rolling_pair
+from pairscope.analytics.lines import Rows, huber_rows, past_rows, tls_rows, window_sums
+from pairscope.analytics.rolling import is_exact, last_pair, rolling_pair
 from pairscope.analytics.values import Reason
-from pairscope.base.kernel import plain
+from pairscope.base.kernel import floats
 from pairscope.base.model import FloatArray, IntArray
 
 RowsOf: TypeAlias = Callable[[FloatArray, FloatArray, int, int], Rows]
@@ -96,10 +96,12 @@ def _series(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_in
 
 
 def _why_no_line(y: FloatArray, x: FloatArray) -> Reason:
-    _, _, _, syy, sxx, sxy = window_sums(plain(y), plain(x))
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(floats(y), floats(x))
     if not (syy > 0.0 and sxx > 0.0):
         return Reason.CONSTANT
-    return Reason.EXACT_FIT if syy - sxy / sxx * sxy <= EXACT_FIT * syy else Reason.NOT_CONVERGED
+    slope = sxy / sxx
+    exact = is_exact(syy - slope * sxy, n, syy, mean_y, slope * mean_x)
+    return Reason.EXACT_FIT if exact else Reason.NOT_CONVERGED
 
 
 _NAN = math.nan

@@ -51,7 +51,8 @@ def hurst(path: FloatArray, fewest: int = FEWEST) -> Hurst:
         fewest: values the longest stretch must have, at least 100.
 
     Returns:
-        The exponent, or NaN with a reason: TOO_FEW, GAPPY or CONSTANT.
+        The exponent, or NaN with a reason: TOO_FEW, GAPPY, CONSTANT, or OUT_OF_RANGE (not between 0 and 1: a path so
+        smooth that each box is nearly a line, or one whose every move is taken back, has no such exponent).
 
     Source: C.-K. Peng and others, Physical Review E 49, 1994; correction for short boxes as J. W. Kantelhardt and
     others, Physica A 295, 2001.
@@ -65,6 +66,8 @@ def hurst(path: FloatArray, fewest: int = FEWEST) -> Hurst:
         return Hurst(math.nan, math.nan, math.nan, n, reason)
     lengths = np.unique(np.geomspace(_SHORTEST, n // _BOXES, _LENGTHS).round().astype(np.int64))
     exponent, outcome = _hurst(values, lengths)
+    if outcome == SOLVED and not 0.0 < exponent < 1.0:
+        return Hurst(math.nan, math.nan, math.nan, n, Reason.OUT_OF_RANGE)
     wide = _NORMAL_95 * math.exp(np.interp(math.log(n), _LOG_N, _LOG_DEVIATION))
     return Hurst(exponent, exponent - wide, exponent + wide, n, reason_of(outcome))
 

@@ -18,7 +18,7 @@ from pairscope.analytics.rolling import rolling_moments
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import SymbolWindow
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 Series: TypeAlias = tuple[FloatArray, IntArray]
@@ -33,7 +33,7 @@ def sma_series(close: FloatArray, period: int, first_index: int) -> Series:
     [nan, 1.5, 4.0]
     """
     if period == 1:
-        return close.copy(), np.isfinite(close).astype(np.int64)
+        return floats(close).copy(), np.isfinite(close).astype(np.int64)
     rolled = rolling_moments(close, period, first_index)
     return rolled.mean, rolled.n
 
@@ -50,7 +50,7 @@ def ema_series(close: FloatArray, period: int, window: int) -> Series:
     _check(period)
     out = np.full(len(close), np.nan)
     n = np.zeros(len(close), np.int64)
-    _emas(plain(close), period, window, out, n)
+    _emas(floats(close), period, window, out, n)
     return out, n
 
 
@@ -72,7 +72,7 @@ def rsi_series(close: FloatArray, period: int, window: int) -> Series:
     _check(period)
     out = np.full(len(close), np.nan)
     n = np.zeros(len(close), np.int64)
-    _rsis(plain(close), period, window, out, n)
+    _rsis(floats(close), period, window, out, n)
     return out, n
 
 
@@ -87,13 +87,13 @@ def sma(window: SymbolWindow, period: int = 20) -> Value:
 def ema(window: SymbolWindow, period: int = 20) -> Value:
     _check(period)
     closes, _ = _newest(window, window.window)
-    return _enough(*_ema(plain(closes), period))
+    return _enough(*_ema(floats(closes), period))
 
 
 def rsi(window: SymbolWindow, period: int = 14) -> Value:
     _check(period)
     closes, _ = _newest(window, window.window)
-    value, n = _rsi(plain(closes), period)
+    value, n = _rsi(floats(closes), period)
     return null(Reason.CONSTANT, n) if math.isnan(value) and n > period else _enough(value, n)
 
 

@@ -11,7 +11,7 @@ from pairscope.analytics.least_squares import centre, reflect
 from pairscope.analytics.unitroot import centred, reason_of, unbroken
 from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray
 
 FEWEST = 30
@@ -109,7 +109,7 @@ def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Joha
     if reason is not None:
         return _refused(n, reason)
     first = int(where[0])
-    steps, levels, others, outcome = _columns(plain(series[:, first : first + n]), lags)
+    steps, levels, others, outcome = _columns(floats(series[:, first : first + n]), lags)
     if outcome != SOLVED:
         return _refused(n, reason_of(outcome))
     eigenvalues = squared_correlations(steps, levels, others)

@@ -14,8 +14,9 @@ from typing import TypeAlias
 import numpy as np
 
 from pairscope.analytics.kalman_noise import BURN, DIFFUSE, fit_noise
-from pairscope.analytics.lines import EXACT_FIT, ROWS, Rows, check_pair, pearson, window_sums
-from pairscope.base.kernel import kernel, plain
+from pairscope.analytics.lines import ROWS, Rows, check_pair, pearson, window_sums
+from pairscope.analytics.rolling import is_exact
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 FEWEST_BARS = 32  # in a window, for a fit of its noise
@@ -61,7 +62,7 @@ def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> 
     out = np.full((ROWS, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
     if window >= FEWEST_BARS:
-        _roll(plain(y), plain(x), window, first_index, out, n)
+        _roll(floats(y), floats(x), window, first_index, out, n)
     return out, n
 
 
@@ -79,7 +80,7 @@ def naive_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> R
     check_pair(y, x, window)
     out = np.full((ROWS, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
-    _roll_naive(plain(y), plain(x), window, out, n)
+    _roll_naive(floats(y), floats(x), window, out, n)
     return out, n
 
 
@@ -167,7 +168,7 @@ def _filter_block(
     if known:
         slope = sxy / sxx
         rest = syy - slope * sxy
-        known = rest > EXACT_FIT * syy
+        known = not is_exact(rest, n, syy, mean_y, slope * mean_x)
         unit_x = math.sqrt(sxx / n)
         unit_y = math.sqrt(max(rest, 0.0) / n)
     first = max(past, wanted)

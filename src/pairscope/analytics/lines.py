@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pairscope.analytics.rolling import moves
+from pairscope.analytics.rolling import ROUNDING, is_exact, moves
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 # beta, alpha, correlation, spread, its mean and deviation over the window, z: the rows of every series of lines.
@@ -22,9 +22,8 @@ ROWS = 7
 HUBER_K = 1.345  # 95 % as efficient as least squares when the noise is normal
 _MAD_OF_NORMAL = 0.6744897501960817
 _ITERATIONS = 500
+_PAIRS_TRIED = 32  # of points, for a line that most lie on
 _STEP = 1e-13  # of IRLS, in deviations of the residuals: where it stops
-# A residual variance below this share of the variance of y is rounding: the fit is exact.
-EXACT_FIT = 1e-12
 
 Rows: TypeAlias = tuple[FloatArray, IntArray]
 
@@ -54,8 +53,8 @@ def huber_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> R
     """Huber's M-estimate over the window that ends at each position: least squares that outliers cannot pull away.
 
     Weights min(1, k s / abs(r)) with k = 1.345 and s = median(abs(r)) / 0.6745, iterated from least squares until the
-    line stands still. NaN where least squares is, and where it does not come to rest in 500 iterations. Once more than
-    half of the residuals are zero but for rounding, the line through them is the answer.
+    line stands still. NaN where least squares is, and where it does not come to rest in 500 iterations. A line that
+    more than half of the points lie on, but for rounding, is the answer: the iteration would near it ever more slowly.
 
     Reference: P. J. Huber, "Robust Statistics", 1981, chapter 7.
 
@@ -97,7 +96,7 @@ def _rows(y: FloatArray, x: FloatArray, window: int, method: int) -> Rows:
     check_pair(y, x, window)
     out = np.full((ROWS, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
-    _fill_rows(plain(y), plain(x), window, method, out, n)
+    _fill_rows(floats(y), floats(x), window, method, out, n)
     return out, n
 
 
@@ -202,7 +201,10 @@ def _huber(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
             p[k] = y[i] - mean_y
             q[k] = x[i] - mean_x
             k += 1
-    beta, shift, at_rest = _reweighted(p, q, sxy / sxx, syy)
+    rounding = max(1e-14 * math.sqrt(syy / n), ROUNDING * max(abs(mean_y), abs(sxy / sxx * mean_x)))
+    beta, shift, at_rest = _line_of_most(p, q, rounding)
+    if not at_rest:
+        beta, shift, at_rest = _reweighted(p, q, sxy / sxx, rounding)
     if at_rest:
         _describe(y, x, n, mean_y, mean_x, syy, beta, shift, row)
         row[2] = pearson(syy, sxx, sxy)
@@ -210,12 +212,11 @@ def _huber(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
 
 
 @kernel
-def _reweighted(p: FloatArray, q: FloatArray, beta: float, syy: float) -> tuple[float, float, bool]:
+def _reweighted(p: FloatArray, q: FloatArray, beta: float, rounding: float) -> tuple[float, float, bool]:
     """Huber's line p = shift + beta q through centred points, from the least-squares beta."""
     n = len(p)
     shift = 0.0
     absolute = np.empty(n)
-    rounding = 1e-14 * math.sqrt(syy / n)
     reach = 0.0
     for i in range(n):
         reach = max(reach, abs(q[i]))
@@ -253,6 +254,53 @@ def _reweighted(p: FloatArray, q: FloatArray, beta: float, syy: float) -> tuple[
 
 
 @kernel
+def _line_of_most(p: FloatArray, q: FloatArray, rounding: float) -> tuple[float, float, bool]:
+    """The line that more than half of the points lie on, but for rounding, and whether there is one.
+
+    Through two points each, far apart in the series: where two thirds lie on a line, four of nine pairs do. A price
+    that mostly stands still makes a line with any other point: a quarter of the points must be neither of both.
+    """
+    n = len(p)
+    for k in range(_PAIRS_TRIED):
+        one = (17 + 31 * k) % n
+        other = (one + 1 + (n // 3 + 13 * k * k) % (n - 1)) % n
+        run = q[other] - q[one]
+        if run == 0.0:
+            continue
+        beta = (p[other] - p[one]) / run
+        wide = rounding * (2.0 / abs(run))
+        count = missed = votes = 0
+        mean_p = mean_q = 0.0
+        for i in range(n):
+            away = q[i] - q[one]
+            if abs(p[i] - p[one] - beta * away) <= rounding + wide * abs(away):
+                count += 1
+                votes += q[i] != q[one] and q[i] != q[other]
+                mean_p += (p[i] - mean_p) / count
+                mean_q += (q[i] - mean_q) / count
+            else:
+                missed += 1
+                if 2 * missed >= n:
+                    break
+        if 2 * count <= n or 4 * votes < n:
+            continue
+        sqq = spq = 0.0
+        for i in range(n):
+            away = q[i] - q[one]
+            if abs(p[i] - p[one] - beta * away) <= rounding + wide * abs(away):
+                sqq += (q[i] - mean_q) * (q[i] - mean_q)
+                spq += (q[i] - mean_q) * (p[i] - mean_p)
+        beta = spq / sqq
+        shift = mean_p - beta * mean_q
+        on_it = 0
+        for i in range(n):
+            on_it += abs(p[i] - shift - beta * q[i]) <= rounding
+        if 2 * on_it > n:
+            return beta, shift, True
+    return 0.0, 0.0, False
+
+
+@kernel
 def _describe(
     y: FloatArray, x: FloatArray, n: int, mean_y: float, mean_x: float, syy: float, beta: float, shift: float,
     row: FloatArray,
@@ -268,7 +316,7 @@ def _describe(
         if math.isfinite(y[i]) and math.isfinite(x[i]):
             d = y[i] - mean_y - shift - beta * (x[i] - mean_x) - mean
             squares += d * d
-    if squares <= EXACT_FIT * syy:
+    if is_exact(squares, n, syy, mean_y, beta * mean_x):
         squares = 0.0
     row[0] = beta
     row[1] = mean_y + shift - beta * mean_x

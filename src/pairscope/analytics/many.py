@@ -14,7 +14,7 @@ import numpy as np
 from pairscope.analytics.pairs import METRICS
 from pairscope.analytics.rolling import inverses_up_to, sides_of, write_last_pair
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, integers, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 _FEWEST = {metric.name: metric.fewest for metric in METRICS}
@@ -56,7 +56,7 @@ def pair_columns(log_close: FloatArray, y: IntArray, x: IntArray, window: int, f
     [2.0]
     """
     levels, y, x, first_index = _checked(log_close, y, x, window, first_index)
-    returns = plain(levels[:, 1:] - levels[:, :-1])
+    returns = floats(levels[:, 1:] - levels[:, :-1])
     n, out = _many(levels, y, x, window, first_index)
     n_returns, out_returns = _many(returns, y, x, window - 1, first_index + 1)
     beta, alpha, spread, spread_std, spread_z, correlation = _from_enough(out, n, "beta")
@@ -82,7 +82,7 @@ def correlations_of(
     """Observations and correlation of pairs alone, on returns or on levels; arguments are those of `pair_columns`."""
     values, y, x, first_index = _checked(log_close, y, x, window, first_index)
     if on == "returns":
-        values, window, first_index = plain(values[:, 1:] - values[:, :-1]), window - 1, first_index + 1
+        values, window, first_index = floats(values[:, 1:] - values[:, :-1]), window - 1, first_index + 1
     n, out = _many(values, y, x, window, first_index)
     return n, _from_enough(out, n, "correlation")[5]
 
@@ -98,8 +98,8 @@ def _checked(
     if len(y) and not 0 <= min(y.min(), x.min()) <= max(y.max(), x.max()) < len(log_close):
         raise RequestError("a leg that is not there", cure=f"name rows from 0 to {len(log_close) - 1}")
     first = max(0, log_close.shape[1] - window)
-    legs = [plain(leg.astype(np.int64, copy=False)) for leg in (y, x)]
-    return plain(log_close[:, first:]), legs[0], legs[1], first_index + first
+    legs = [integers(leg) for leg in (y, x)]
+    return floats(log_close[:, first:]), legs[0], legs[1], first_index + first
 
 
 @kernel

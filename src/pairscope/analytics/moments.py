@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pairscope.analytics.rolling import moves
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 from pairscope.base.sums import add_exactly, decimal
 
@@ -60,7 +60,7 @@ def price_moments(close: FloatArray) -> PriceMoments:
     >>> moments.mean, moments.median, round(moments.skew, 6), round(moments.kurtosis, 6)
     (3.0, 2.5, 1.19034, 1.5)
     """
-    return PriceMoments(*_price_moments(plain(close)))
+    return PriceMoments(*_price_moments(floats(close)))
 
 
 def volume_sums(volume: FloatArray, quote_volume: FloatArray, buy_volume: FloatArray, trades: IntArray) -> VolumeSums:

@@ -12,7 +12,7 @@ from pairscope.analytics.meanreversion import half_life as half_life_of
 from pairscope.analytics.meanreversion import variance_ratio as variance_ratio_of
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.stationarity import FEWEST, fitted_spread, once
-from pairscope.analytics.values import Value, given, null
+from pairscope.analytics.values import Flag, Value, given, null
 from pairscope.analytics.windows import PairWindow
 
 _YEAR_MS = 365 * 24 * 3600 * 1000
@@ -78,7 +78,9 @@ def hurst_high(window: PairWindow) -> Value:
 
 def _of_half_life(window: PairWindow, number: Callable[[HalfLife], float]) -> Value:
     found = _half_life(window)
-    return given(number(found), found.n) if found.reason is None else null(found.reason, found.n)
+    if found.reason is not None:
+        return null(found.reason, found.n)
+    return given(number(found), found.n, *((Flag.BELOW_ONE_BAR,) if found.bars < 1.0 else ()))
 
 
 def _of_hurst(window: PairWindow, number: Callable[[Hurst], float]) -> Value:

@@ -18,13 +18,15 @@ from typing import TypeAlias
 import numpy as np
 
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 # A deviation of a few units in the last place of the mean is rounding, not movement.
 _CONSTANT = 4 * 2.220446049250313e-16
 # A residual variance below this share of the variance of y is rounding: the fit is exact.
-_EXACT_FIT = 1e-12
+EXACT_FIT = 1e-12
+# Deviations of residuals up to so much of the larger series are rounding too.
+ROUNDING = 8 * 2.220446049250313e-16
 
 # n, then reference, Σp and Σp² of y, then the same of x, then Σpq; p and q are differences to the references.
 PairSums: TypeAlias = tuple[float, float, float, float, float, float, float, float]
@@ -70,7 +72,8 @@ def rolling_pair(y: FloatArray, x: FloatArray, window: int, first_index: int) ->
     A position where y or x is not finite is skipped. Values are given at t >= window - 1 when at least half of the
     window is present, else they are NaN. All but ``n`` are NaN where x does not move in the window; the correlation
     also where y does not; the spread and its z where the position itself is missing; spread_z also where the line fits
-    exactly (a residual variance below 1e-12 of that of y counts as zero).
+    exactly: a residual variance below 1e-12 of that of y counts as zero, and so does a deviation of residuals of up to
+    8 rounding units of the larger of y and beta x.
 
     Args:
         y: the series explained, float64[n].
@@ -89,7 +92,7 @@ def rolling_pair(y: FloatArray, x: FloatArray, window: int, first_index: int) ->
     _check_pair(y, x, window)
     out = np.full((6, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
-    _roll_pair(plain(y), plain(x), window, first_index, out, n)
+    _roll_pair(floats(y), floats(x), window, first_index, out, n)
     beta, alpha, spread, spread_std, spread_z, correlation = out
     return RollingPair(beta, alpha, spread, spread_std, spread_z, correlation, n)
 
@@ -104,7 +107,7 @@ def last_pair(
     (4, 2.2)
     """
     _check_pair(y, x, window)
-    return _last_pair(plain(y), plain(x), window, first_index)
+    return _last_pair(floats(y), floats(x), window, first_index)
 
 
 def rolling_moments(values: FloatArray, window: int, first_index: int) -> RollingMoments:
@@ -121,7 +124,7 @@ def rolling_moments(values: FloatArray, window: int, first_index: int) -> Rollin
     _check_window(window)
     out = np.full((3, len(values)), np.nan)
     n = np.zeros(len(values), np.int64)
-    _roll_moments(plain(values), window, first_index, out, n)
+    _roll_moments(floats(values), window, first_index, out, n)
     mean, std, z = out
     return RollingMoments(mean, std, z, n)
 
@@ -264,7 +267,7 @@ def _solve_pairs(
             sxy += step_y * step_x * weights[3]
             beta = sxy / sxx
             residual = syy - beta * sxy
-            if residual <= _EXACT_FIT * syy:
+            if is_exact(residual, n, syy, reference_y + mean_y, beta * (reference_x + mean_x)):
                 residual = 0.0
             out[5, t] = min(1.0, max(-1.0, sxy / (math.sqrt(sxx) * math.sqrt(syy))))
         spread_std = math.sqrt(residual * inverses[int(n) - 1])
@@ -314,6 +317,13 @@ def _join(
 def moves(squares: float, n: float, mean: float) -> bool:
     """Whether a centred sum of squares is more than rounding around the mean."""
     return squares > n * (_CONSTANT * mean) ** 2
+
+
+@kernel
+def is_exact(residual: float, n: float, syy: float, level_y: float, level_x: float) -> bool:
+    """Whether a sum of squared residuals is no more than rounding, for series whose levels are y and beta x."""
+    unit = ROUNDING * max(abs(level_y), abs(level_x))
+    return residual <= max(EXACT_FIT * syy, n * unit * unit)
 
 
 @kernel

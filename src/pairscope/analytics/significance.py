@@ -9,7 +9,7 @@ from pairscope.analytics.metric import Metric
 from pairscope.analytics.student import two_sided
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
-from pairscope.base.kernel import plain
+from pairscope.base.kernel import floats
 
 
 def beta_stderr(window: PairWindow) -> Value:
@@ -19,7 +19,7 @@ def beta_stderr(window: PairWindow) -> Value:
     if hedge.n < 3:
         return null(Reason.TOO_FEW, hedge.n)
     first = max(0, len(window.y) - window.window)
-    _, _, _, _, sxx, _ = window_sums(plain(window.y[first:]), plain(window.x[first:]))
+    _, _, _, _, sxx, _ = window_sums(floats(window.y[first:]), floats(window.x[first:]))
     return given(hedge.spread_std * math.sqrt((hedge.n - 1) / (hedge.n - 2) / sxx), hedge.n)
 
 

@@ -15,6 +15,7 @@ from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.unitroot import UnitRoot, adf
 from pairscope.analytics.values import Value, given, null
 from pairscope.analytics.windows import PairWindow, SymbolWindow
+from pairscope.base.kernel import floats
 
 FEWEST = 30
 LEVELS = ("1", "5", "10")  # percent
@@ -51,7 +52,7 @@ def fitted_spread(window: PairWindow) -> Residual:
 
 @once
 def _price_test(window: SymbolWindow) -> UnitRoot:
-    close = window.close[-window.window :]
+    close = floats(window.close[-window.window :])
     return adf(np.log(close, where=close > 0.0, out=np.full(len(close), np.nan)), fewest=enough(window))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pairscope.analytics.lines import pearson, window_sums
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, integers, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 FEWEST_CHANGES = 30  # of price, in each leg
@@ -73,6 +73,7 @@ def tape_of(time_ms: IntArray, price: FloatArray) -> Tape:
     """
     if len(time_ms) != len(price):
         raise RequestError(f"{len(time_ms)} times and {len(price)} prices", cure="give as many of each")
+    price = floats(price)
     usable = np.isfinite(price) & (price > 0.0)
     time_ms, price = time_ms[usable], price[usable]
     step = np.diff(time_ms)
@@ -80,7 +81,7 @@ def tape_of(time_ms: IntArray, price: FloatArray) -> Tape:
         raise RequestError("trades whose time goes backwards", cure="sort them by id", code="bad_order")
     last = np.ones(len(time_ms), np.bool_)
     last[:-1] = step > 0
-    return Tape(plain(time_ms[last].astype(np.int64, copy=False)), plain(np.log(price[last])))
+    return Tape(integers(time_ms[last]), np.log(price[last]))
 
 
 def common_span(y: Tape, x: Tape) -> tuple[Tape, Tape]:
@@ -105,7 +106,8 @@ def hayashi_yoshida(y: Tape, x: Tape, reach_ms: int = REACH_MS) -> TickCorrelati
     between bid and ask: on five minutes of recorded BTC and ETH it says 0.10 where one-second bars say 0.64 and
     thirty-second bars 0.79. A reach longer than delay and bounce last takes both out, at the price of some noise.
 
-    The correlation is not bound to [-1, 1]: with few trades it may lie outside. NaN with fewer than 30 changes in a
+    The correlation is not bound to [-1, 1]: with few trades it may lie outside, and with many where prices follow each
+    other within the reach. It is given as it is. NaN with fewer than 30 changes in a
     leg, or when one of the variances is not positive.
 
     Raises:

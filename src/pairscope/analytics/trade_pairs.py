@@ -8,7 +8,7 @@ from pairscope.analytics.lead_lag import lag_grid
 from pairscope.analytics.lead_lag import lead_lag as find_lead_lag
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.ticks import FEWEST_CHANGES, REACH_MS, hayashi_yoshida
-from pairscope.analytics.values import Reason, Value, null
+from pairscope.analytics.values import Flag, Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
 
 
@@ -17,7 +17,7 @@ def correlation_hy(window: PairWindow, reach_ms: int = REACH_MS) -> Value:
         return null(Reason.NO_TRADES, 0)
     found = hayashi_yoshida(window.ticks.y, window.ticks.x, reach_ms)
     if math.isfinite(found.correlation):
-        return Value(found.correlation, found.n)
+        return given(found.correlation, found.n, *((Flag.BEYOND_ONE,) if abs(found.correlation) > 1.0 else ()))
     return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.NO_VARIANCE, found.n)
 
 
@@ -42,7 +42,8 @@ METRICS = (
         function=correlation_hy,
         fewest=FEWEST_CHANGES,
         reference="J. E. Griffin and R. C. A. Oomen, Journal of Econometrics 160, 2011",
-        remark="Free of the Epps effect: the honest number below one minute. With few trades it may lie beyond 1.",
+        remark="Free of the Epps effect: the honest number below one minute. An estimate that is not bound to ±1: "
+        "beyond, the flag beyond_one.",
         parameters=(Parameter("reach_ms", "int", REACH_MS, low=0, high=60_000),),
         cadence="scan",
         needs="trades",

@@ -12,7 +12,7 @@ from pairscope.analytics.mackinnon import NO_CONSTANT, Critical, critical_values
 from pairscope.analytics.rolling import moves
 from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
-from pairscope.base.kernel import kernel, plain, reduction
+from pairscope.base.kernel import floats, kernel, reduction
 from pairscope.base.model import FloatArray
 
 Lags: TypeAlias = int | Literal["aic", "bic"]
@@ -81,7 +81,7 @@ def adf(values: FloatArray, *, constant: bool = True, lags: Lags = "aic", fewest
     (0, True, None)
     """
     most, criterion = criterion_of(lags)
-    statistic, p, used, least, n, outcome = _adf(plain(values), most, criterion, int(constant), max(4, fewest))
+    statistic, p, used, least, n, outcome = _adf(floats(values), most, criterion, int(constant), max(4, fewest))
     return UnitRoot(statistic, p, used, least, n, _REASONS[outcome], 1 if constant else NO_CONSTANT)
 
 
@@ -107,7 +107,7 @@ def reason_of(outcome: int) -> Reason | None:
 
 def unbroken(values: FloatArray, fewest: int) -> tuple[FloatArray, int, Reason | None]:
     """The longest stretch without a missing value, its length, and a reason when that is below `fewest`."""
-    values = plain(values)
+    values = floats(values)
     first, end, present = longest_stretch(values, values)
     n = end - first
     if n < fewest:

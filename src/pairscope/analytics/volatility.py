@@ -11,6 +11,7 @@ from pairscope.analytics.metric import Metric
 from pairscope.analytics.stationarity import once
 from pairscope.analytics.values import Flag, Reason, Value, given, null
 from pairscope.analytics.windows import SymbolWindow
+from pairscope.base.kernel import floats
 
 
 @once
@@ -18,7 +19,7 @@ def _fit(window: SymbolWindow) -> GarchFit | None:
     """The fit to the newest closed bars; None when the last of them has no price, or no bars are at hand."""
     if window.history is None or len(window.history) == 0 or not window.history[-1] > 0.0:
         return None
-    close = window.history[-BARS:]
+    close = floats(window.history[-BARS:])
     log_close = np.log(close, where=close > 0.0, out=np.full(len(close), np.nan))
     with np.errstate(invalid="ignore"):  # two infinite prices
         return fit_garch(np.diff(log_close))

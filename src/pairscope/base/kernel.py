@@ -162,3 +162,8 @@ def floats(values: ArrayLike) -> NDArray[np.float64]:
     (dtype('float64'), [0.0, 2.0, 4.0])
     """
     return plain(np.asarray(values, np.float64))
+
+
+def integers(values: ArrayLike) -> NDArray[np.int64]:
+    """Positions and times as kernels are given them: int64 in one memory layout."""
+    return plain(np.asarray(values, np.int64))
