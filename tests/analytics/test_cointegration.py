@@ -279,8 +279,10 @@ def test_a_pair_is_gappy_when_it_has_as_many_values_as_needed() -> None:
     assert engle_granger(y, x, fewest=40).reason == Reason.TOO_FEW
 
 
-@pytest.mark.parametrize(("noise", "reason"), [(3e-7, Reason.EXACT_FIT), (1e-6, None)])
-def test_a_spread_as_small_as_the_rounding_of_both_series_is_an_exact_fit(noise: float, reason: Reason | None) -> None:
+@pytest.mark.parametrize(("noise", "reason"), [(3e-7, Reason.EXACT_FIT), (1.5e-6, Reason.EXACT_FIT), (2.2e-6, None)])
+def test_a_spread_of_up_to_eight_rounding_units_of_a_series_is_an_exact_fit(
+    noise: float, reason: Reason | None
+) -> None:
     random = np.random.default_rng(4)
     x = 1e9 + 1e-3 * random.normal(size=200).cumsum()
     assert engle_granger(x + noise * random.normal(size=200), x, both=False).reason == reason

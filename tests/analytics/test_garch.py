@@ -257,10 +257,11 @@ def test_a_fit_depends_on_its_returns_alone() -> None:
 
 
 def test_another_process_fits_the_same_bits() -> None:
-    code = "from tests.analytics.test_garch import *; f = fit_garch(simulated(8, 999)); print(repr(f))"
-    root = Path(__file__).parent.parent.parent
-    said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == repr(fit_garch(simulated(8, 999)))
+    code = "import sys, numpy as np; from pairscope.analytics.garch import fit_garch\n"
+    code += "print(fit_garch(np.frombuffer(sys.stdin.buffer.read())))"
+    returns = simulated(8, 999)
+    said = subprocess.run([sys.executable, "-c", code], input=returns.tobytes(), capture_output=True, check=True)
+    assert said.stdout.decode().strip() == repr(fit_garch(returns))
 
 
 @settings(max_examples=60)

@@ -191,15 +191,15 @@ def _test_pairs(
 ) -> None:  # fmt: skip
     """Pairs begin ... end; the columns of `numbers` and `counts` receive what `Cointegrations` lists."""
     for k in range(begin, end):
-        y_around, x_around, syy, sxx, sxy, grain, n, outcome = _around(series[y[k]], series[x[k]], fewest)
+        y_around, x_around, syy, sxx, sxy, grain, unit, n, outcome = _around(series[y[k]], series[x[k]], fewest)
         counts[2, k] = n
         counts[3, k] = outcome
         if outcome != df.SOLVED:
             continue
         most = df.most_lags(n, constant) if criterion != df.FIXED else lags
-        best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain)
+        best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain, unit)
         if both:
-            other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain)
+            other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain, unit)
             if other[4] == df.SOLVED and not best[0] <= other[0]:
                 best = other
                 counts[1, k] = 1
@@ -216,30 +216,32 @@ def _test_pairs(
 @kernel
 def _around(
     y: FloatArray, x: FloatArray, fewest: int
-) -> tuple[FloatArray, FloatArray, float, float, float, float, int, int]:
-    """Both series around their means on the longest stretch, their products, their rounding, its length, an outcome."""
+) -> tuple[FloatArray, FloatArray, float, float, float, float, float, int, int]:
+    """Both series around their means on the longest stretch, their products, their rounding together and that of the
+    larger, its length, an outcome."""
     first, end, present = longest_stretch(y, x)
     n = end - first
     if n < fewest:
-        return y, x, 0.0, 0.0, 0.0, 0.0, n, GAPPY if present >= fewest else df.TOO_FEW
+        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, n, GAPPY if present >= fewest else df.TOO_FEW
     y_around, syy, y_mean = centred(y[first:end])
     x_around, sxx, x_mean = centred(x[first:end])
     if syy == 0.0 or sxx == 0.0:
-        return y, x, 0.0, 0.0, 0.0, 0.0, n, df.CONSTANT
+        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, n, df.CONSTANT
     y_grain = EPSILON * (abs(y_mean) / math.sqrt(syy) + math.sqrt(1.0 / n))
     x_grain = EPSILON * (abs(x_mean) / math.sqrt(sxx) + math.sqrt(1.0 / n))
-    return y_around, x_around, syy, sxx, product_sum(y_around, x_around), y_grain + x_grain, n, df.SOLVED
+    sxy = product_sum(y_around, x_around)
+    return y_around, x_around, syy, sxx, sxy, y_grain + x_grain, max(y_grain, x_grain), n, df.SOLVED
 
 
 @kernel
 def _test_spread(
     y: FloatArray, x: FloatArray, syy: float, sxx: float, sxy: float,
-    lags: int, criterion: int, constant: int, grain: float,
+    lags: int, criterion: int, constant: int, grain: float, unit: float,
 ) -> tuple[float, int, float, float, int]:  # fmt: skip
     """Statistic, lags, criterion, beta and outcome of y on x."""
     beta = sxy / sxx
     spread = _beside(y, x, beta)
-    if _is_exact(spread, syy, grain):
+    if _is_exact(spread, syy, unit):
         return np.nan, 0, np.nan, beta, df.EXACT_FIT
     rounding = grain * math.sqrt(syy)
     statistic, used, least, outcome = df.dickey_fuller(spread, steps(spread), lags, constant, criterion, rounding)
@@ -247,10 +249,9 @@ def _test_spread(
 
 
 @kernel
-def _is_exact(spread: FloatArray, syy: float, grain: float) -> bool:
-    """Whether a spread is rounding; ``grain`` is one unit of it, in units of the root of syy."""
-    unit = _UNITS * grain
-    return product_sum(spread, spread) <= max(EXACT_FIT, len(spread) * unit * unit) * syy
+def _is_exact(spread: FloatArray, syy: float, unit: float) -> bool:
+    """Whether a spread is rounding; ``unit`` is one unit of it, in units of the root of syy."""
+    return product_sum(spread, spread) <= max(EXACT_FIT, len(spread) * (_UNITS * unit) ** 2) * syy
 
 
 @kernel
@@ -263,10 +264,10 @@ def _beside(y: FloatArray, x: FloatArray, beta: float) -> FloatArray:
 
 @kernel
 def _residual(y: FloatArray, x: FloatArray, fewest: int) -> tuple[FloatArray, int, int]:
-    y_around, x_around, syy, sxx, sxy, grain, n, outcome = _around(y, x, fewest)
+    y_around, x_around, syy, sxx, sxy, _, unit, n, outcome = _around(y, x, fewest)
     if outcome != df.SOLVED:
         return np.empty(0), n, outcome
     spread = _beside(y_around, x_around, sxy / sxx)
-    if _is_exact(spread, syy, grain):
+    if _is_exact(spread, syy, unit):
         return np.empty(0), n, df.EXACT_FIT
     return spread, n, outcome
