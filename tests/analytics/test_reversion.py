@@ -36,6 +36,8 @@ def test_metrics_are_those_of_the_fitted_spread() -> None:
         "half_life_low": life.low,
         "half_life_high": life.high,
         "half_life_ms": life.bars * 60_000,
+        "half_life_ar1": life.ar1,
+        "half_life_lambda": life.by_rate,
         "variance_ratio": variance_ratio(spread).ratio,
         "variance_ratio_p": variance_ratio(spread).p,
         "hurst": path.exponent,
@@ -57,6 +59,23 @@ def test_the_half_life_of_a_walk_is_refused_and_the_hurst_exponent_is_not() -> N
     metrics = pair_metrics(window_of(1e-3 * np.random.default_rng(5).normal(size=300).cumsum()), NAMES)
     assert {metrics[name].reason for name in NAMES if name.startswith("half_life")} == {Reason.NOT_REVERTING}
     assert metrics["hurst"].reason is None
+
+
+def test_a_half_life_is_given_exactly_when_a_pair_is_claimed() -> None:
+    for seed in range(60):
+        random = np.random.default_rng([11, seed])
+        x = random.normal(size=300).cumsum()
+        spread = np.zeros(300)
+        for t in range(1, 300):
+            spread[t] = 0.9 * spread[t - 1] + random.normal()
+        y = x + spread if seed % 3 == 0 else random.normal(size=300).cumsum() if seed % 3 == 1 else spread
+        metrics = pair_metrics(PairWindow(y, x, 0, 300, 525_600.0), ["coint_p", *NAMES])
+        p = metrics["coint_p"].value
+        claimed = isinstance(p, float) and p < 0.10
+        for name in ("half_life", "half_life_ms", "half_life_ar1", "half_life_lambda"):
+            assert (metrics[name].value is not None) == claimed, (seed, name)
+            if not claimed:
+                assert metrics[name].reason in {Reason.NOT_REVERTING, Reason.LEG_IS_STATIONARY}
 
 
 def test_the_hurst_exponent_needs_more_bars_than_the_half_life() -> None:

@@ -35,7 +35,7 @@ FEWEST = 30
 _UNITS = 8  # of rounding, up to which a spread is none
 _PAIRS_AT_ONCE = 1024
 _CONSTANT = 0  # a residual has none; kernels are given it, for a literal would have the regression compiled again
-_DIRECTIONS: Sequence[Direction] = ("y_on_x", "x_on_y")
+DIRECTIONS: Sequence[Direction] = ("y_on_x", "x_on_y")
 
 
 class Cointegration(NamedTuple):
@@ -79,7 +79,7 @@ class Cointegrations:
             int(self.lags[pair]),
             float(self.criterion[pair]),
             float(self.beta[pair]),
-            _DIRECTIONS[self.direction[pair]],
+            DIRECTIONS[self.direction[pair]],
             int(self.n[pair]),
             reason_of(int(self.outcome[pair])),
         )
@@ -191,26 +191,39 @@ def _test_pairs(
 ) -> None:  # fmt: skip
     """Pairs begin ... end; the columns of `numbers` and `counts` receive what `Cointegrations` lists."""
     for k in range(begin, end):
-        y_around, x_around, syy, sxx, sxy, grain, unit, n, outcome = _around(series[y[k]], series[x[k]], fewest)
+        statistic, p, used, least, beta, direction, n, outcome = pair_test(
+            series[y[k]], series[x[k]], lags, criterion, constant, both, fewest
+        )
+        numbers[0, k] = statistic
+        numbers[1, k] = p
+        numbers[2, k] = least
+        numbers[3, k] = beta
+        counts[0, k] = used
+        counts[1, k] = direction
         counts[2, k] = n
         counts[3, k] = outcome
-        if outcome != df.SOLVED:
-            continue
-        most = df.most_lags(n, constant) if criterion != df.FIXED else lags
-        best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain, unit)
-        if both:
-            other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain, unit)
-            if other[4] == df.SOLVED and not best[0] <= other[0]:
-                best = other
-                counts[1, k] = 1
-        counts[3, k] = best[4]
-        if best[4] != df.SOLVED:
-            continue
-        numbers[0, k] = best[0]
-        numbers[1, k] = min(1.0, p_value(best[0], 2) * (2.0 if both else 1.0))
-        numbers[2, k] = best[2]
-        numbers[3, k] = best[3]
-        counts[0, k] = best[1]
+
+
+@kernel
+def pair_test(
+    y: FloatArray, x: FloatArray, lags: int, criterion: int, constant: int, both: bool, fewest: int
+) -> tuple[float, float, int, float, float, int, int, int]:
+    """Statistic, p, lags, criterion, beta, direction, observations and outcome: the one way a pair is ever tested."""
+    y_around, x_around, syy, sxx, sxy, grain, unit, n, outcome = _around(y, x, fewest)
+    if outcome != df.SOLVED:
+        return np.nan, np.nan, 0, np.nan, np.nan, 0, n, outcome
+    most = df.most_lags(n, constant) if criterion != df.FIXED else lags
+    direction = 0
+    best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain, unit)
+    if both:
+        other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain, unit)
+        if other[4] == df.SOLVED and not best[0] <= other[0]:
+            best = other
+            direction = 1
+    if best[4] != df.SOLVED:
+        return np.nan, np.nan, 0, np.nan, np.nan, direction, n, best[4]
+    p = min(1.0, p_value(best[0], 2) * (2.0 if both else 1.0))
+    return best[0], p, best[1], best[2], best[3], direction, n, df.SOLVED
 
 
 @kernel

@@ -75,8 +75,8 @@ def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Joha
 
         trace_r = -T sum over i > r of ln(1 - lambda_i)      max_eigen_r = -T ln(1 - lambda_(r+1))
 
-    The rank is the first r whose trace is below its 5 % critical value. For two series a rank of 2 says that each
-    reverts by itself.
+    The rank is the first r whose trace is below its 5 % critical value. For two series a rank of 2 is no sign that
+    each reverts by itself: at 5 % a third of sound pairs have it.
 
     Missing values are not stepped over: the longest stretch where all series are present is used.
 

@@ -9,11 +9,12 @@ from typing import TypeVar
 import numpy as np
 
 from pairscope.analytics.cointegration import Cointegration, Residual, engle_granger, residual
+from pairscope.analytics.evidence import CLAIM_P, Evidence, Tested, closes_to_test, leg_prevails, weigh
 from pairscope.analytics.johansen import Johansen, johansen
 from pairscope.analytics.mackinnon import Critical
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.unitroot import UnitRoot, adf
-from pairscope.analytics.values import Value, given, null
+from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow, SymbolWindow
 from pairscope.base.kernel import floats
 
@@ -45,8 +46,20 @@ def enough(window: SymbolWindow | PairWindow) -> int:
 
 
 @once
+def tested(window: PairWindow) -> Tested:
+    """The closes of the window without spike bars."""
+    return closes_to_test(window.y, window.x, window.window)
+
+
+@once
 def fitted_spread(window: PairWindow) -> Residual:
-    """What least squares leaves of y beside x in the window."""
+    """What least squares leaves of y beside x in the window, spike bars replaced."""
+    return residual(tested(window).y, tested(window).x, enough(window))
+
+
+@once
+def raw_spread(window: PairWindow) -> Residual:
+    """The same of the closes as they are."""
     return residual(window.y[-window.window :], window.x[-window.window :], enough(window))
 
 
@@ -57,18 +70,48 @@ def _price_test(window: SymbolWindow) -> UnitRoot:
 
 
 @once
-def _cointegration(window: PairWindow) -> Cointegration:
+def _evidence(window: PairWindow) -> Evidence:
+    return weigh(tested(window).y, tested(window).x, enough(window))
+
+
+def cointegration(window: PairWindow) -> Cointegration:
+    """The test that decides, with a reason instead of a number when a leg is stationary by itself."""
+    return _evidence(window).believed
+
+
+def refusal(window: PairWindow) -> Reason | None:
+    """Why nothing may be claimed of a spread that reverts; None when it may."""
+    test = cointegration(window)
+    if test.reason is not None:
+        return test.reason
+    return None if test.p < CLAIM_P else Reason.NOT_REVERTING
+
+
+@once
+def _naive_cointegration(window: PairWindow) -> Cointegration:
     return engle_granger(window.y[-window.window :], window.x[-window.window :], fewest=enough(window))
 
 
 @once
 def _naive_test(window: PairWindow) -> UnitRoot:
-    spread, n, reason = fitted_spread(window)
+    spread, n, reason = raw_spread(window)
     return adf(spread)._replace(n=n, reason=reason) if reason is not None else adf(spread)
 
 
 @once
 def _johansen(window: PairWindow) -> Johansen:
+    """With the rule for a stationary leg, which a rank of 2 does not show: a third of sound pairs have it."""
+    closes = tested(window)
+    test = johansen(np.array([closes.y, closes.x]), fewest=enough(window))
+    evidence = _evidence(window)
+    if test.reason is not None or evidence.test.reason is not None:
+        return test
+    leg = evidence.leg_is_stationary or (test.rank > 0 and leg_prevails(closes.y, closes.x, evidence.test.statistic))
+    return test._replace(reason=Reason.LEG_IS_STATIONARY) if leg else test
+
+
+@once
+def _naive_johansen(window: PairWindow) -> Johansen:
     return johansen(np.array([window.y[-window.window :], window.x[-window.window :]]), fewest=enough(window))
 
 
@@ -81,24 +124,37 @@ def adf_pvalue(window: SymbolWindow) -> Value:
 
 
 def coint_t(window: PairWindow) -> Value:
-    return _of(_cointegration(window), lambda test: test.statistic)
+    return _of(cointegration(window), lambda test: test.statistic)
 
 
 def coint_p(window: PairWindow) -> Value:
-    return _of(_cointegration(window), lambda test: test.p)
+    return _of(cointegration(window), lambda test: test.p)
 
 
 def coint_lags(window: PairWindow) -> Value:
-    return _of(_cointegration(window), lambda test: test.lags)
+    return _of(cointegration(window), lambda test: test.lags)
 
 
 def coint_crit(window: PairWindow, level: str = "5") -> Value:
-    return _of(_cointegration(window), lambda test: _at(test.critical, level))
+    return _of(cointegration(window), lambda test: _at(test.critical, level))
 
 
 def coint_direction(window: PairWindow) -> Value:
-    test = _cointegration(window)
+    test = cointegration(window)
     return Value(test.direction, test.n) if test.reason is None else null(test.reason, test.n)
+
+
+def coint_t_naive(window: PairWindow) -> Value:
+    return _of(_naive_cointegration(window), lambda test: test.statistic)
+
+
+def coint_p_naive(window: PairWindow) -> Value:
+    return _of(_naive_cointegration(window), lambda test: test.p)
+
+
+def spike_bars(window: PairWindow) -> Value:
+    closes = tested(window)
+    return _of(_evidence(window).test, lambda _: float(len(closes.y_spikes) + len(closes.x_spikes)))
 
 
 def spread_adf_stat(window: PairWindow) -> Value:
@@ -129,6 +185,14 @@ def johansen_rank(window: PairWindow) -> Value:
     return _of(_johansen(window), lambda test: test.rank)
 
 
+def johansen_trace_naive(window: PairWindow) -> Value:
+    return _of(_naive_johansen(window), lambda test: float(test.trace[0]))
+
+
+def johansen_rank_naive(window: PairWindow) -> Value:
+    return _of(_naive_johansen(window), lambda test: test.rank)
+
+
 _Test = TypeVar("_Test", UnitRoot, Cointegration, Johansen)
 
 
@@ -144,6 +208,8 @@ _DICKEY_FULLER = "D. A. Dickey and W. A. Fuller, Journal of the American Statist
 _ENGLE_GRANGER = "R. F. Engle and C. W. J. Granger, Econometrica 55, 1987; surface of J. G. MacKinnon, 2010"
 _JOHANSEN = "S. Johansen, Econometrica 59, 1991"
 _NAIVE = "Naive: a fitted spread looks stationary; independent walks pass at 5 % in 14 to 19 % of cases. Use coint_p."
+_AS_THEY_ARE = "Naive: closes as they are, spike bars among them, and no regard to a leg that is stationary by itself."
+_LEG = "Null when a leg is stationary by itself: it then reverts without the other."
 _LEVEL = Parameter("level", "choice", "5", choices=LEVELS)
 
 METRICS = (
@@ -180,7 +246,7 @@ METRICS = (
         function=coint_t,
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
-        remark="The longest stretch without a gap is tested.",
+        remark=f"The longest stretch without a gap is tested, spike bars replaced. {_LEG}",
         cadence="scan",
     ),
     Metric(
@@ -192,7 +258,8 @@ METRICS = (
         function=coint_p,
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
-        remark="This decides. Among many pairs some are small by chance: a scan must control the false discovery rate.",
+        remark="This decides. Among many pairs some are small by chance: a scan must control the false discovery rate."
+        f" {_LEG}",
         cadence="scan",
     ),
     Metric(
@@ -228,6 +295,40 @@ METRICS = (
         function=coint_direction,
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
+        cadence="scan",
+    ),
+    Metric(
+        name="spike_bars",
+        scope="pair",
+        title="Spike bars",
+        formula="bars of a leg that leap beyond 8 deviations of a step and are taken back by the next, in both legs",
+        unit="bars",
+        function=spike_bars,
+        remark="Replaced by the mean of their neighbours for the tests and the half-life, and nowhere else.",
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_t_naive",
+        scope="pair",
+        title="Naive cointegration statistic",
+        formula="coint_t of the closes as they are",
+        unit="1",
+        function=coint_t_naive,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        remark=_AS_THEY_ARE,
+        cadence="scan",
+    ),
+    Metric(
+        name="coint_p_naive",
+        scope="pair",
+        title="Naive cointegration p-value",
+        formula="MacKinnon probability for two series of coint_t_naive, doubled for the two directions",
+        unit="1",
+        function=coint_p_naive,
+        fewest=FEWEST,
+        reference=_ENGLE_GRANGER,
+        remark=_AS_THEY_ARE,
         cadence="scan",
     ),
     Metric(
@@ -300,6 +401,7 @@ METRICS = (
         function=johansen_trace,
         fewest=FEWEST,
         reference=_JOHANSEN,
+        remark=_LEG,
         cadence="scan",
     ),
     Metric(
@@ -311,7 +413,31 @@ METRICS = (
         function=johansen_rank,
         fewest=FEWEST,
         reference=_JOHANSEN,
-        remark="2 says that each series reverts by itself.",
+        remark=f"{_LEG} A rank of 2 does not tell: a third of sound pairs have it.",
+        cadence="scan",
+    ),
+    Metric(
+        name="johansen_trace_naive",
+        scope="pair",
+        title="Naive Johansen trace",
+        formula="johansen_trace of the closes as they are",
+        unit="1",
+        function=johansen_trace_naive,
+        fewest=FEWEST,
+        reference=_JOHANSEN,
+        remark=_AS_THEY_ARE,
+        cadence="scan",
+    ),
+    Metric(
+        name="johansen_rank_naive",
+        scope="pair",
+        title="Naive Johansen rank",
+        formula="johansen_rank of the closes as they are",
+        unit="1",
+        function=johansen_rank_naive,
+        fewest=FEWEST,
+        reference=_JOHANSEN,
+        remark=_AS_THEY_ARE,
         cadence="scan",
     ),
 )

@@ -81,7 +81,7 @@ def adf(values: FloatArray, *, constant: bool = True, lags: Lags = "aic", fewest
     (0, True, None)
     """
     most, criterion = criterion_of(lags)
-    statistic, p, used, least, n, outcome = _adf(floats(values), most, criterion, int(constant), max(4, fewest))
+    statistic, p, used, least, n, outcome = adf_test(floats(values), most, criterion, int(constant), max(4, fewest))
     return UnitRoot(statistic, p, used, least, n, _REASONS[outcome], 1 if constant else NO_CONSTANT)
 
 
@@ -182,9 +182,10 @@ def steps(level: FloatArray) -> FloatArray:
 
 
 @kernel
-def _adf(
+def adf_test(
     values: FloatArray, lags: int, criterion: int, constant: int, fewest: int
 ) -> tuple[float, float, int, float, int, int]:
+    """Statistic, p, lags, criterion, values tested and outcome: the kernel of `adf`."""
     first, end, present = longest_stretch(values, values)
     n = end - first
     if n < fewest:

@@ -16,6 +16,8 @@ class Reason(enum.StrEnum):
     COLLINEAR = "collinear"  # the columns of a regression depend on each other
     GAPPY = "gaps"  # enough values, but not without a gap between them
     NOT_REVERTING = "not_mean_reverting"  # a unit root cannot be excluded
+    LEG_IS_STATIONARY = "leg_is_stationary"  # one leg reverts by itself, so that it needs no other to revert
+    BELOW_ONE_BAR = "below_one_bar"  # nothing of a deviation is left at the next bar that could be measured
     STALE = "stale"  # the newest price is missing or too old
     NO_VOLUME = "no_volume"
     NO_TRADES = "no_trades"  # too few trades, or none at hand
