@@ -1,78 +1,227 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow
-from pairscope.analytics.health import Condition, assess, judge
-from pairscope.base.model import FloatArray
+from pairscope.analytics.conditions import HELD, PER_WINDOW, Condition
+from pairscope.analytics.health import Health, judge
+from pairscope.analytics.readings import READINGS, PairHistory, history_bars, read, step_of
+from pairscope.analytics.stationarity import METRICS
+from tests import paths
 
-SOUND = {"p": 0.01, "half": 20.0, "together": 0.7, "moved": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("changed", "condition", "reason"),
-    [
-        ({"p": 0.1}, Condition.BROKEN, "no cointegration: p = 0.1"),
-        ({"p": 0.05}, Condition.WEAKENING, "cointegration is doubtful: p = 0.05"),
-        ({"moved": 1.3}, Condition.BROKEN, "the line has moved: CUSUM at 1.3 of its 5 % line"),
-        ({"moved": 1.1}, Condition.WEAKENING, "the line has probably moved: CUSUM at 1.1 of its 5 % line"),
-        ({"half": None}, Condition.WEAKENING, "the spread may not return: no half-life"),
-        ({"half": 80.0}, Condition.WEAKENING, "the spread returns slowly: half-life of 80 bars in a window of 300"),
-        ({"together": 0.1}, Condition.WEAKENING, "returns hardly move together: correlation 0.10"),
-        ({"p": None}, Condition.UNKNOWN, "cointegration could not be tested"),
-        ({"p": math.nan}, Condition.UNKNOWN, "cointegration could not be tested"),
-    ],
-)
-def test_one_fault_gives_its_word_and_its_reason(
-    changed: dict[str, float | None], condition: Condition, reason: str
-) -> None:
-    found = assess(**{**SOUND, **changed}, window=300)
-    assert (found.condition, found.reasons) == (condition, (reason,))
+WINDOW = 120
+MINUTE_MS = 60_000
+STEP = step_of(WINDOW)
+BARS = history_bars(WINDOW)
 
 
-def test_nothing_speaks_against_a_sound_pair() -> None:
-    found = assess(**SOUND, window=300)
-    assert (found.condition, found.reasons) == (Condition.COINTEGRATED, ())
-    assert assess(0.01, 20.0, None, None, 300).condition == Condition.COINTEGRATED
+def history(draw: paths.Draw, seed: int = 1, count: int = BARS, last_index: int = 999_999) -> PairHistory:
+    y, x = draw(np.random.default_rng([5, seed]), count)
+    return PairHistory(y, x, last_index, MINUTE_MS)
 
 
-def test_the_worst_word_stands_and_all_reasons_are_given() -> None:
-    found = assess(0.5, None, 0.1, 1.1, 300)
-    assert found.condition == Condition.BROKEN
-    assert len(found.reasons) == 4
-    assert found.reasons[0] == "no cointegration: p = 0.5"
+def ending(whole: PairHistory, earlier: int, count: int = BARS) -> PairHistory:
+    """The history as it was so many bars earlier."""
+    end = len(whole.y) - earlier
+    rows = slice(max(0, end - count), end)
+    return PairHistory(whole.y[rows], whole.x[rows], whole.last_index - earlier, whole.bar_ms)
 
 
-def test_a_line_that_has_moved_is_broken_even_when_nothing_else_is_known() -> None:
-    assert assess(None, None, None, 2.0, 300).condition == Condition.BROKEN
+def found(draw: paths.Draw, seed: int = 1, count: int = BARS) -> Health:
+    return judge(history(draw, seed, count), WINDOW)
 
 
-def pair(seed: int, phi: float) -> PairWindow:
-    random = np.random.default_rng(seed)
-    x = np.cumsum(random.normal(0, 1e-3, 500))
-    spread: FloatArray = np.zeros(500)
-    for t in range(1, 500):
-        spread[t] = phi * spread[t - 1] + random.normal(0, 5e-4)
-    return PairWindow(11.0 + x + spread, 11.0 + x, 0, 500, 525_600.0)
+# --- the words ---
 
 
-def words(phi: float, make: Callable[[int, float], PairWindow] = pair) -> list[str]:
-    return [judge(make(seed, phi)).condition.value for seed in range(40)]
+def test_a_sound_pair_is_cointegrated_and_nothing_speaks_against_it() -> None:
+    health = found(paths.sound(1.2))
+    assert (health.condition, health.reasons, health.is_held) == (Condition.COINTEGRATED, (), True)
+    assert health.shares[Condition.COINTEGRATED] == 1.0
+    assert health.is_since_before
+    assert health.windows == 5.0
+    assert health.visible_half_life is None
+    assert health.held_until_ms is None
 
 
-def test_sound_pairs_are_mostly_found_sound_and_walks_broken() -> None:
-    assert words(0.8).count("cointegrated") >= 32
-    assert words(1.0).count("cointegrated") <= 4
-    assert words(1.0).count("broken") >= 24
+def test_walks_that_share_a_factor_are_not_shown_and_never_broken() -> None:
+    health = found(paths.walks(0.7), seed=2)
+    assert health.condition == Condition.NOT_SHOWN
+    assert health.reasons[0].startswith("cointegration is not shown: p = 0.")
+    assert health.visible_half_life == WINDOW / 41
+    assert health.shares[Condition.BROKEN] == 0.0
 
 
-def test_the_metric_is_the_word() -> None:
-    window = pair(1, 0.8)
-    value = CATALOGUE["health"].compute(window)
-    assert (value.value, value.n) == (judge(window).condition.value, 500)
-    short = PairWindow(window.y[:20], window.x[:20], 0, 300, 1.0)
-    assert CATALOGUE["health"].compute(short).value == "unknown"
+def test_independent_walks_and_a_stationary_leg_are_unrelated_for_different_reasons() -> None:
+    apart = found(paths.walks())
+    assert apart.condition == Condition.UNRELATED
+    assert apart.reasons[0].startswith("returns hardly move together: correlation ")
+    leg = found(paths.stationary_leg(0.8, 0.7))
+    assert leg.condition == Condition.UNRELATED
+    assert leg.reasons == ("a leg is stationary: it returns by itself, and needs no other",)
+
+
+def test_a_line_that_jumps_is_broken_and_says_since_when() -> None:
+    at = BARS - WINDOW // 2
+    health = found(paths.broken(1.2, "jump", 6.0, at))
+    assert health.condition == Condition.BROKEN
+    assert health.reasons[0].startswith("the line has moved")
+    assert health.since_ms is not None
+    bars_since_the_break = health.since_ms // MINUTE_MS - (999_999 - BARS + 1 + at)
+    assert 0 < bars_since_the_break < WINDOW // 2
+    assert not health.is_since_before
+
+
+def test_a_broken_pair_fades_and_says_until_when_it_was_held() -> None:
+    whole = history(paths.broken(1.2, "leaves", 1.0, 7 * WINDOW), count=BARS + 3 * WINDOW)
+    words = [judge(ending(whole, earlier), WINDOW) for earlier in range(3 * WINDOW, -1, -STEP)]
+    conditions = [health.condition for health in words]
+    assert conditions[0] == Condition.COINTEGRATED
+    assert Condition.BROKEN in conditions
+    assert conditions[-1] in (Condition.NOT_SHOWN, Condition.UNRELATED)
+    last_held = max(i for i, condition in enumerate(conditions) if condition in HELD)
+    until, last = words[-1].held_until_ms, words[last_held].as_of_ms
+    assert until is not None
+    assert last is not None
+    assert abs(until - last) < WINDOW * MINUTE_MS  # a replay that begins later may hold it a little longer
+
+
+@pytest.mark.parametrize(("gone", "reason"), [
+    (slice(BARS - WINDOW, BARS - 50), "less than half"),
+    (slice(BARS - WINDOW + 1, BARS, 3), "gaps"),
+])  # fmt: skip
+def test_bars_that_are_missing_make_it_unknown_with_a_reason(gone: slice, reason: str) -> None:
+    whole = history(paths.sound(1.2))
+    whole.y[gone] = math.nan
+    health = judge(whole, WINDOW)
+    assert health.condition == Condition.UNKNOWN
+    assert reason in health.reasons[0]
+
+
+def test_a_price_that_does_not_move_is_unknown() -> None:
+    whole = history(paths.sound(1.2))
+    whole.x[:] = 3.0
+    assert judge(whole, WINDOW).reasons == ("the price of a leg did not move",)
+
+
+def test_a_reading_that_cannot_be_made_forgets_nothing_and_a_window_of_them_everything() -> None:
+    whole = history(paths.sound(1.2), count=BARS + 400)
+    whole.x[BARS : BARS + 70] = math.nan  # half of a window without bars
+    words = [judge(ending(whole, earlier), WINDOW).condition for earlier in range(400, -1, -STEP)]
+    assert Condition.UNKNOWN in words
+    after = words[words.index(Condition.UNKNOWN) :]
+    first_known = next(word for word in after if word != Condition.UNKNOWN)
+    assert first_known == Condition.COINTEGRATED
+    whole.x[BARS : BARS + 200] = math.nan
+    words = [judge(ending(whole, earlier), WINDOW).condition for earlier in range(400, -1, -STEP)]
+    after = words[words.index(Condition.UNKNOWN) :]
+    assert next(word for word in after if word != Condition.UNKNOWN) == Condition.NOT_SHOWN
+
+
+# --- how much tape there is ---
+
+
+def test_without_a_window_of_bars_it_is_unknown() -> None:
+    for count in (0, 1, 50, WINDOW - STEP):
+        health = found(paths.sound(1.2), count=count)
+        assert health.condition == Condition.UNKNOWN
+        assert health.reasons == (f"the two have {count} closed bars in common, of the {WINDOW} of a window",)
+    assert judge(history(paths.sound(1.2)), 20).reasons[0].startswith("a window of 20 bars cannot be tested")
+
+
+def test_a_tape_that_is_shorter_than_the_replay_says_so() -> None:
+    health = found(paths.sound(1.2), count=3 * WINDOW)
+    assert health.condition == Condition.COINTEGRATED
+    assert health.reasons == ("the tape holds 2 of the 5 windows that are replayed",)
+    assert not health.is_since_before
+
+
+# --- a pure function of the bars ---
+
+
+def test_a_longer_history_gives_the_same_words() -> None:
+    long = history(paths.sound(3.0), count=3 * BARS)
+    assert judge(ending(long, 0), WINDOW) == judge(long, WINDOW)
+
+
+def test_readings_at_one_bar_have_the_same_bits_whenever_they_are_made() -> None:
+    whole = history(paths.broken(1.5, "jump", 2.0, BARS // 2), count=BARS + 200)
+    now = read(whole, WINDOW)
+    for earlier in (1, 5, 6, 7, 100, 200):
+        then = read(ending(whole, earlier), WINDOW)
+        common = np.isin(then.index, now.index)
+        rows = np.isin(now.index, then.index)
+        assert common.sum() > 50
+        for name in ("p", "leg", "correlation", "shift", "outcome"):
+            assert np.array_equal(getattr(then, name)[common], getattr(now, name)[rows], equal_nan=True), name
+
+
+def test_readings_lie_on_the_absolute_grid_of_bars() -> None:
+    for last_index in range(999_990, 1_000_000):
+        readings = read(history(paths.sound(3.0), last_index=last_index), WINDOW)
+        assert len(readings) == READINGS
+        assert set((readings.index % STEP).tolist()) == {0}
+        assert last_index - STEP < readings.index[-1] <= last_index
+
+
+def test_between_two_readings_the_word_stands() -> None:
+    whole = history(paths.sound(4.0), last_index=999_999 // STEP * STEP + STEP - 1)
+    words = [judge(ending(whole, earlier, BARS - STEP), WINDOW) for earlier in range(STEP)]
+    assert len({(word.condition, word.as_of_ms, word.since_ms) for word in words}) == 1
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**32), cut=st.integers(0, 400))
+def test_nothing_later_changes_a_word(seed: int, cut: int) -> None:
+    whole = history(paths.sound(3.0), seed, count=BARS + 400)
+    changed = PairHistory(whole.y.copy(), whole.x.copy(), whole.last_index, MINUTE_MS)
+    end = BARS + 400 - cut
+    changed.y[end:] = 7.0
+    assert judge(ending(changed, cut), WINDOW) == judge(ending(whole, cut), WINDOW)
+
+
+# --- what is read ---
+
+
+def test_the_p_of_a_reading_has_the_bits_of_coint_p() -> None:
+    whole = history(paths.spiked(paths.sound(4.0), 178.0))
+    readings = read(whole, WINDOW)
+    first = whole.last_index - len(whole.y) + 1
+    for row in range(0, READINGS, 7):
+        end = int(readings.index[row]) - first + 1
+        stretch = slice(end - WINDOW - 1, end)
+        window = PairWindow(whole.y[stretch], whole.x[stretch], 0, WINDOW, 1.0)
+        (coint_p,) = (metric for metric in METRICS if metric.name == "coint_p")
+        value = coint_p.compute(window).value
+        assert value == readings.p[row] or (value is None and math.isnan(readings.p[row]))
+
+
+def test_below_a_minute_the_correlation_is_not_pulled_down_by_late_closes_and_bounce() -> None:
+    random = np.random.default_rng(8)
+    y, x = paths.walks(0.8)(random, BARS)
+    late = np.where(random.random(BARS) < 0.5, np.nan, y + 0.5 * random.normal(size=BARS))
+    for t in range(1, BARS):  # carried forward
+        late[t] = late[t - 1] if math.isnan(late[t]) else late[t]
+    late[0] = y[0]
+    fine = read(PairHistory(late, x, 999_999, 1_000), WINDOW).correlation
+    coarse = read(PairHistory(late, x, 999_999, MINUTE_MS), WINDOW).correlation
+    assert coarse.mean() < 0.55
+    assert fine.mean() == pytest.approx(0.8, abs=0.15)
+
+
+# --- as metrics ---
+
+
+def test_the_metric_is_the_word_and_needs_a_history() -> None:
+    whole = history(paths.sound(1.2))
+    window = PairWindow(whole.y[-WINDOW:], whole.x[-WINDOW:], 0, WINDOW, 1.0, history=whole)
+    word = CATALOGUE["health"].compute(window)
+    assert (word.value, word.n) == (judge(whole, WINDOW).condition.value, 5 * PER_WINDOW)
+    assert CATALOGUE["health_share"].compute(window).value == 1.0
+    without = CATALOGUE["health"].compute(PairWindow(whole.y, whole.x, 0, WINDOW, 1.0))
+    assert (without.value, without.reason) == (None, "too_few_observations")

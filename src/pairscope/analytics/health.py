@@ -1,99 +1,205 @@
-"""One word for a pair: is what made it a pair still there?"""
+"""One word for a pair: is it shown to be one, and is what was shown still there?
+
+The word comes from readings at closed bars that are replayed over five windows (`readings`, `conditions`), so that it
+is a function of the bars alone: the same live and from the past, before a restart and after it.
+"""
 
 from __future__ import annotations
 
-import enum
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from pairscope.analytics.cusum import LINE_1, LINE_5, cusum
+import numpy as np
+
+from pairscope.analytics import conditions as by
+from pairscope.analytics.conditions import CONDITIONS, HELD, PER_WINDOW, Condition, replay
 from pairscope.analytics.metric import Metric
-from pairscope.analytics.pairs import correlation
-from pairscope.analytics.reversion import half_life
-from pairscope.analytics.stationarity import coint_p
-from pairscope.analytics.values import Value
+from pairscope.analytics.readings import FEWEST, READINGS, WINDOWS, PairHistory, Readings, read
+from pairscope.analytics.stationarity import once
+from pairscope.analytics.unitroot import reason_of
+from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
+from pairscope.base.model import IntArray
 
-SURE_P = 0.05
-DOUBTFUL_P = 0.10
-SLOW_SHARE = 0.25  # of the window, that a half-life may last
-LOW_CORRELATION = 0.2
-_BROKEN_CUSUM = LINE_1 / LINE_5  # the 1 % line, as a multiple of the 5 % line
-
-
-class Condition(enum.StrEnum):
-    COINTEGRATED = "cointegrated"
-    WEAKENING = "weakening"
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
+# Of a window the longest half-life that 4 of 5 cases show at 5 %, as a share.
+SEEN_IN_4_OF_5 = 41.0
+_RUN_IN = PER_WINDOW  # readings until the start of the machine no longer matters
+_REACHES = WINDOWS + 2  # windows of bars
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The condition of a pair, and what speaks against it: nothing when it is cointegrated."""
+    """The condition of a pair at its newest reading, what speaks against it, and how long it has been so."""
 
     condition: Condition
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+    as_of_ms: int | None = None  # open time of the bar of the newest reading
+    since_ms: int | None = None  # of the reading at which it began, or of the oldest one that counts
+    is_since_before: bool = False  # it began before that
+    held_until_ms: int | None = None  # of the last reading at which a pair that is not held any more was
+    shares: Mapping[Condition, float] = field(default_factory=dict)  # of the readings that count
+    windows: float = 0.0  # that were replayed, at most five
+    visible_half_life: float | None = None  # bars: what this window shows in 4 of 5 cases
+
+    @property
+    def is_held(self) -> bool:
+        return self.condition in HELD
 
 
-def assess(p: float | None, half: float | None, together: float | None, moved: float | None, window: int) -> Health:
-    """Judge a pair by four of its metrics; None for one that is null.
+def judge(history: PairHistory, window: int) -> Health:
+    """The condition of a pair at the newest reading of its closed bars.
 
-    - ``broken``: no cointegration (p >= 0.10), or a CUSUM beyond its 1 % line;
-    - ``weakening``: doubtful cointegration (p >= 0.05), a CUSUM beyond its 5 % line, a half-life that cannot be given
-      or is longer than a quarter of the window, or a correlation of returns below 0.2;
-    - ``unknown``: no p, and nothing that says broken;
-    - ``cointegrated``: none of these.
+    - ``cointegrated``: p < 0.05 in ten readings in a row;
+    - ``weakening``: it was, and p >= 0.05 in five readings in a row;
+    - ``broken``: it was established (p < 0.005 in thirty readings), and the line has moved, or p >= 0.10 in ten;
+    - ``not_shown``: neither; the window may be too short for this pair;
+    - ``unrelated``: not shown, and a leg is stationary by itself or the returns do not move together;
+    - ``unknown``: the newest reading has no test.
 
-    Args:
-        p: of Engle and Granger, the better direction, doubled.
-        half: half-life in bars.
-        together: correlation of returns, or Hayashi-Yoshida's.
-        moved: CUSUM as a ratio to its 5 % line, on whitened series.
-        window: bars.
-
-    >>> assess(0.01, 20.0, 0.7, 0.5, 300).condition.value
-    'cointegrated'
-    >>> assess(0.07, 20.0, 0.7, 1.1, 300)
-    Health(condition=<Condition.WEAKENING: 'weakening'>, reasons=('cointegration is doubtful: p = 0.07', 'the line has \
-probably moved: CUSUM at 1.1 of its 5 % line'))
+    A reading is made every twentieth of a window.
     """
-    p, half, together, moved = (_known(value) for value in (p, half, together, moved))
-    broken, weak = [], []
-    if p is not None and p >= DOUBTFUL_P:
-        broken.append(f"no cointegration: p = {p:.2g}")
-    elif p is not None and p >= SURE_P:
-        weak.append(f"cointegration is doubtful: p = {p:.2g}")
-    if moved is not None and moved > _BROKEN_CUSUM:
-        broken.append(f"the line has moved: CUSUM at {moved:.2g} of its 5 % line")
-    elif moved is not None and moved > 1.0:
-        weak.append(f"the line has probably moved: CUSUM at {moved:.2g} of its 5 % line")
-    if half is None:
-        weak.append("the spread may not return: no half-life")
-    elif half > SLOW_SHARE * window:
-        weak.append(f"the spread returns slowly: half-life of {half:.0f} bars in a window of {window}")
-    if together is not None and together < LOW_CORRELATION:
-        weak.append(f"returns hardly move together: correlation {together:.2f}")
-    if broken:
-        return Health(Condition.BROKEN, tuple(broken + weak))
-    if p is None:
-        return Health(Condition.UNKNOWN, ("cointegration could not be tested",))
-    return Health(Condition.WEAKENING if weak else Condition.COINTEGRATED, tuple(weak))
+    readings = read(history, window)
+    if len(readings) == 0 or window < FEWEST:
+        return Health(Condition.UNKNOWN, (_too_short(history, window),))
+    states, causes = replay(readings.p, readings.leg, readings.correlation, readings.shift, readings.outcome == 0)
+    condition = CONDITIONS[states[-1]]
+    counted = states[_RUN_IN:] if len(states) > _RUN_IN else states[-1:]
+    same = _run(states)
+    first = max(len(states) - same, len(states) - len(counted))
+    return Health(
+        condition,
+        tuple(_reasons(readings, states, int(causes[-1]), window)),
+        as_of_ms=int(readings.index[-1]) * history.bar_ms,
+        since_ms=int(readings.index[first]) * history.bar_ms,
+        is_since_before=same >= len(counted) and len(states) == READINGS,
+        held_until_ms=_held_until_ms(readings, states, history.bar_ms),
+        shares={each: float(np.mean(counted == number)) for number, each in enumerate(CONDITIONS)},
+        windows=len(states) / PER_WINDOW,
+        visible_half_life=window / SEEN_IN_4_OF_5 if condition is Condition.NOT_SHOWN else None,
+    )
 
 
-def judge(window: PairWindow) -> Health:
-    """The condition of a pair in its window, by its own metrics."""
-    found = [metric(window).value for metric in (coint_p, half_life, correlation, cusum)]
-    p, half, together, moved = (value if isinstance(value, float) else None for value in found)
-    return assess(p, half, together, moved, window.window)
+def _run(states: IntArray) -> int:
+    """How many of the newest readings have one condition."""
+    others = np.flatnonzero(states != states[-1])
+    return len(states) if len(others) == 0 else len(states) - 1 - int(others[-1])
+
+
+def _held_until_ms(readings: Readings, states: IntArray, bar_ms: int) -> int | None:
+    held = np.flatnonzero((states == by.COINTEGRATED) | (states == by.WEAKENING))
+    if len(held) == 0 or held[-1] == len(states) - 1:
+        return None
+    return int(readings.index[held[-1]]) * bar_ms
+
+
+# --- in words -----------------------------------------------------------------------------------------
+
+
+def _too_short(history: PairHistory, window: int) -> str:
+    if window < FEWEST:
+        return f"a window of {window} bars cannot be tested: choose {FEWEST} or more"
+    both = int(np.count_nonzero(np.isfinite(history.y) & np.isfinite(history.x)))
+    return f"the two have {min(both, window - 1)} closed bars in common, of the {window} of a window"
+
+
+def _reasons(readings: Readings, states: IntArray, cause: int, window: int) -> list[str]:
+    """What speaks against the pair at the newest reading."""
+    state = CONDITIONS[states[-1]]
+    told = _WORDS[state](readings, cause)
+    if len(states) < READINGS and state is not Condition.UNKNOWN:
+        told.append(f"the tape holds {len(states) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed")
+    return told
+
+
+def _of_cointegrated(readings: Readings, _: int) -> list[str]:
+    return []
+
+
+def _of_weakening(readings: Readings, _: int) -> list[str]:
+    return [f"cointegration is not seen at 5 % any more: p = {_newest_p(readings)}"]
+
+
+def _of_broken(readings: Readings, cause: int) -> list[str]:
+    if cause == by.LINE_MOVED:
+        found = float(readings.shift[-1])
+        now = f", now by {found:.1f}" if found > by.MOVED_BY else ""
+        return [f"the line has moved: by more than {by.MOVED_BY:.0f} standard errors{now}"]
+    return [f"the spread no longer returns: p of 0.10 or more for half a window, now {_newest_p(readings)}"]
+
+
+def _of_not_shown(readings: Readings, _: int) -> list[str]:
+    p = readings.p[-1]
+    if p < by.GOOD_P:
+        good = _last_run(readings)
+        return [f"p = {_newest_p(readings)}, but for {good} of the {by.TO_ENTER} readings in a row that are wanted"]
+    return [f"cointegration is not shown: p = {_newest_p(readings)}"]
+
+
+def _of_unrelated(readings: Readings, cause: int) -> list[str]:
+    if cause == by.LEG:
+        return ["a leg is stationary: it returns by itself, and needs no other"]
+    together = float(readings.correlation[-1])
+    told = f": correlation {together:.2f}" if math.isfinite(together) else ""
+    return [f"returns hardly move together{told}"]
+
+
+def _of_unknown(readings: Readings, _: int) -> list[str]:
+    reason = reason_of(int(readings.outcome[-1]))
+    return [_WHY_UNKNOWN.get(reason, "cointegration could not be tested")]
+
+
+def _newest_p(readings: Readings) -> str:
+    p = float(readings.p[-1])
+    return f"{p:.2g}" if math.isfinite(p) else "none, for a leg is stationary"
+
+
+def _last_run(readings: Readings) -> int:
+    weak = np.flatnonzero(~(readings.p < by.GOOD_P) & ~readings.leg)
+    return len(readings) - 1 - int(weak[-1]) if len(weak) else len(readings)
+
+
+_WORDS: Mapping[Condition, Callable[[Readings, int], list[str]]] = {
+    Condition.COINTEGRATED: _of_cointegrated,
+    Condition.WEAKENING: _of_weakening,
+    Condition.BROKEN: _of_broken,
+    Condition.NOT_SHOWN: _of_not_shown,
+    Condition.UNRELATED: _of_unrelated,
+    Condition.UNKNOWN: _of_unknown,
+}
+_WHY_UNKNOWN: Mapping[Reason | None, str] = {
+    Reason.TOO_FEW: "less than half of the window has bars of both legs",
+    Reason.GAPPY: "the window has gaps: no stretch of half of it is without one",
+    Reason.CONSTANT: "the price of a leg did not move",
+    Reason.EXACT_FIT: "the line fits exactly: one leg repeats the other",
+    Reason.COLLINEAR: "one series repeats the other",
+}
+
+
+# --- as metrics ---------------------------------------------------------------------------------------
+
+
+@once
+def health_of(window: PairWindow) -> Health | None:
+    """The health of a window that carries the history of its pair."""
+    return judge(window.history, window.window) if window.history is not None else None
 
 
 def health(window: PairWindow) -> Value:
-    return Value(judge(window).condition.value, coint_p(window).n)
+    return _value(window, lambda found: found.condition.value)
 
 
-def _known(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def health_share(window: PairWindow) -> Value:
+    return _value(window, lambda found: found.shares.get(found.condition, 0.0))
+
+
+def _value(window: PairWindow, part: Callable[[Health], str | float]) -> Value:
+    found = health_of(window)
+    if found is None:
+        return null(Reason.TOO_FEW, 0)
+    read = round(found.windows * PER_WINDOW)
+    value = part(found)
+    return Value(value, read) if isinstance(value, str) else given(value, read)
 
 
 METRICS = (
@@ -101,10 +207,21 @@ METRICS = (
         name="health",
         scope="pair",
         title="Health",
-        formula="cointegrated, weakening, broken or unknown, from coint_p, half_life, correlation and cusum",
+        formula="cointegrated, weakening, broken, not_shown, unrelated or unknown, read every window / 20 bars",
         unit="word",
         function=health,
-        remark="Broken: coint_p >= 0.10, or a cusum beyond its 1 % line. The reasons come with it.",
+        remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
         cadence="scan",
+        needs="history",
+    ),
+    Metric(
+        name="health_share",
+        scope="pair",
+        title="Share of this health",
+        formula="readings with the present health / all readings of the last four windows",
+        unit="1",
+        function=health_share,
+        cadence="scan",
+        needs="history",
     ),
 )

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from pairscope.analytics.hedge import METHODS, NO_HEDGE, Hedge, ols_hedge
 from pairscope.analytics.moments import PriceMoments, VolumeSums, price_moments, volume_sums
+from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.rolling import RollingMoments, rolling_moments
 from pairscope.analytics.ticks import PairTicks
 from pairscope.base.model import FloatArray, IntArray
@@ -64,6 +65,7 @@ class PairWindow:
     window: int
     bars_per_year: float
     ticks: PairTicks | None = None  # the trades of the window's time
+    history: PairHistory | None = None  # the closed bars of several windows
     _hedges: dict[str, Hedge] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -1,0 +1,159 @@
+"""What is read of a pair at closed bars, a twentieth of a window apart on the absolute grid of bars."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pairscope.analytics.conditions import PER_WINDOW
+from pairscope.analytics.evidence import weigh_closes
+from pairscope.analytics.lines import pearson, window_sums
+from pairscope.analytics.shift import shift_of
+from pairscope.analytics.spikes import without_spikes
+from pairscope.analytics.ticks import FEWEST_CHANGES, overlap_sums
+from pairscope.analytics.unitroot import steps
+from pairscope.base.kernel import kernel, plain
+from pairscope.base.model import BoolArray, FloatArray, IntArray
+
+WINDOWS = 5  # of readings that are replayed
+READINGS = WINDOWS * PER_WINDOW
+FEWEST = 30
+_MINUTE_MS = 60_000
+_REACH = 1  # bars
+
+# Columns of what a kernel reads.
+_P, _CORRELATION, _SHIFT, _OUTCOME, _LEG = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class PairHistory:
+    """The log closes of a pair up to its last closed bar, on one grid, oldest first, NaN where missing."""
+
+    y: FloatArray
+    x: FloatArray
+    last_index: int  # of the last bar: open_time_ms // bar_ms
+    bar_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The readings of a history, oldest first; those before the tape of both legs begins are left out."""
+
+    index: IntArray  # of the bar read at
+    p: FloatArray  # NaN where a leg is stationary, or the test could not be done
+    leg: BoolArray
+    correlation: FloatArray
+    shift: FloatArray
+    outcome: IntArray  # of the test: 0 where it was done
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def step_of(window: int) -> int:
+    """Bars from one reading to the next."""
+    return max(1, window // PER_WINDOW)
+
+
+def history_bars(window: int) -> int:
+    """Closed bars that the readings of five windows can need: each reads two windows, and a bar before."""
+    return READINGS * step_of(window) + 2 * window + 1
+
+
+def read(history: PairHistory, window: int) -> Readings:
+    """The last readings of five windows: at bars whose absolute index is a multiple of a twentieth of the window.
+
+    Each depends on the two windows of bars that end there, and on the one bar before, alone; so it has the same bits
+    live and from the past. A longer history changes nothing.
+    """
+    step = step_of(window)
+    newest = history.last_index // step * step
+    extra = len(history.y) - history_bars(window)
+    if extra > 0:  # where its first bars are matters, for a window is read once both legs have begun
+        history = replace(history, y=history.y[extra:], x=history.x[extra:])
+    return read_at(history, window, newest + step * np.arange(1 - READINGS, 1))
+
+
+def read_at(history: PairHistory, window: int, index: IntArray) -> Readings:
+    """Readings at bars of absolute indices, but for those before both legs fill a window."""
+    first = history.last_index - len(history.y) + 1
+    both = np.flatnonzero(np.isfinite(history.y) & np.isfinite(history.x))
+    begin = first + int(both[0]) if len(both) else history.last_index + 1
+    index = index[index - window + 1 >= begin]
+    found = np.empty((5, len(index)))
+    fewest = max(FEWEST, (window + 1) // 2)
+    _read(plain(history.y), plain(history.x), index - first, window, fewest, history.bar_ms < _MINUTE_MS, found)
+    leg = found[_LEG] == 1.0
+    outcome = found[_OUTCOME].astype(np.int64)
+    return Readings(index, np.where(leg, np.nan, found[_P]), leg, found[_CORRELATION], found[_SHIFT], outcome)
+
+
+@kernel
+def _read(
+    y: FloatArray, x: FloatArray, places: IntArray, window: int, fewest: int, is_fine: bool, found: FloatArray
+) -> None:
+    """One column of `found` a place."""
+    for r in range(len(places)):
+        end = places[r] + 1
+        y_clean, x_clean = _cleaned(y, x, end - window, end)
+        _, p, _, _, _, _, _, outcome, leg = weigh_closes(y_clean, x_clean, fewest)
+        found[_P, r] = p
+        found[_OUTCOME, r] = outcome
+        found[_LEG, r] = 1.0 if leg else 0.0
+        found[_CORRELATION, r] = _of_changes(y_clean, x_clean) if is_fine else _of_returns(y_clean, x_clean)
+        found[_SHIFT, r] = 0.0
+        if end >= 2 * window:
+            y_clean, x_clean = _cleaned(y, x, end - 2 * window, end)
+            found[_SHIFT, r] = shift_of(y_clean, x_clean, window)
+
+
+@kernel
+def _cleaned(y: FloatArray, x: FloatArray, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
+    """The stretch without spikes, of which the bar before tells whether its first is one."""
+    before = 1 if begin > 0 else 0
+    y_clean, _ = without_spikes(y[begin - before : end])
+    x_clean, _ = without_spikes(x[begin - before : end])
+    return y_clean[before:], x_clean[before:]
+
+
+@kernel
+def _of_returns(y: FloatArray, x: FloatArray) -> float:
+    """Correlation of the returns of bars."""
+    n, _, _, syy, sxx, sxy = window_sums(steps(y), steps(x))
+    return pearson(syy, sxx, sxy) if 2 * n >= len(y) - 1 else np.nan
+
+
+@kernel
+def _of_changes(y: FloatArray, x: FloatArray) -> float:
+    """Correlation of short bars, by the estimator of Hayashi and Yoshida with a reach of one bar.
+
+    Below a minute the close of one leg is often older than that of the other, and carries bounce; both pull the
+    correlation of returns down. A bar that did not change its price is taken as none.
+    """
+    y_at, y_log = _changes(y)
+    x_at, x_log = _changes(x)
+    if min(len(y_at), len(x_at)) <= FEWEST_CHANGES:
+        return np.nan
+    yy = overlap_sums(y_at, y_log, y_at, y_log, 0, _REACH, np.zeros(1))[0]
+    xx = overlap_sums(x_at, x_log, x_at, x_log, 0, _REACH, np.zeros(1))[0]
+    yx = overlap_sums(y_at, y_log, x_at, x_log, 0, _REACH, np.zeros(1))[0]
+    if not (yy > 0.0 and xx > 0.0):
+        return np.nan
+    correlation: float = yx / math.sqrt(yy) / math.sqrt(xx)
+    return correlation
+
+
+@kernel
+def _changes(values: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Positions where the value differs from the one before, the first included, and the values there."""
+    at = np.empty(len(values), np.int64)
+    changed = np.empty(len(values))
+    count = 0
+    for t in range(len(values)):
+        if math.isfinite(values[t]) and (count == 0 or values[t] != changed[count - 1]):
+            at[count] = t
+            changed[count] = values[t]
+            count += 1
+    return at[:count], changed[:count]
