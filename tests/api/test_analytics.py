@@ -14,12 +14,14 @@ from pairscope.analytics.clusters import cluster, correlation_matrix, distances
 from pairscope.analytics.garch import BARS, fit_garch
 from pairscope.analytics.health import judge
 from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.readings import history_bars
 from pairscope.analytics.ticks import PairTicks, hayashi_yoshida, tape_of
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, want_all
 from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
-from pairscope.live.windows import measure_pair, measure_symbol, pair_series, pair_window
+from pairscope.live.judging import history_of
+from pairscope.live.windows import measure_pair, measure_symbol, measure_window, pair_series, pair_window
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market, Served
@@ -70,15 +72,39 @@ async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Mark
     at_ms = market.book.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
     ticks = ticks_of(market, at_ms)
-    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_TESTS["ols"], ticks)
+    history = history_of(legs[0], legs[1], SECOND, at_ms - 1_000, history_bars(WINDOW))
+    one = pair_window(legs[0], legs[1], SECOND, WINDOW, at_ms, ticks, history)
+    metrics = measure_window(one, legs[0], legs[1], SECOND, at_ms, PAIR_TESTS["ols"])
     assert answer["metrics"] == plain(quantities(metrics))
     assert answer["metrics"].keys() > {name for name, metric in CATALOGUE.items() if metric.scope == "pair"}
     assert answer["metrics"]["correlation_hy"]["n"] == hayashi_yoshida(ticks.y, ticks.x).n > 100
     tests = answer["tests"]
     assert tests["health"]["condition"] == answer["metrics"]["health"]["value"]
-    assert tests["health"]["reasons"] == list(judge(pair_window(legs[0], legs[1], SECOND, WINDOW, at_ms)).reasons)
+    health = judge(history, WINDOW)
+    assert tests["health"]["reasons"] == list(health.reasons)
+    assert tests["health"]["as_of_ms"] == health.as_of_ms == (at_ms - 1_000) // 3_000 * 3_000
+    assert tests["health"]["shares"] == {name.value: share for name, share in health.shares.items()}
+    assert tests["health"]["windows"] == health.windows
+    assert tests["spikes"] == {"y": [], "x": []}
     assert len(tests["lead_lag"]["lags_ms"]) == len(tests["lead_lag"]["contrasts"]) == 201
     assert tests["epps"]["interval_s"][0] == 1
+
+
+async def test_health_has_the_same_bits_by_name_with_the_tests_and_from_the_past(
+    market: Market, server: Served
+) -> None:
+    market.trade(400_000)
+    await market.store.flushed()
+    tests = (await get(server, f"{PAIR}&window=40&tests=true&limit=1"))["tests"]["health"]
+    by_name = (await get(server, f"{PAIR}&window=40&metrics=health,health_share&limit=1"))["metrics"]
+    assert by_name["health"]["value"] == tests["condition"]
+    assert by_name["health"]["n"] == round(20 * tests["windows"]) == 100
+    assert by_name["health_share"]["value"] == tests["shares"][tests["condition"]]
+    at_ms = market.book.newest_open_ms(SECOND)
+    market.trade(30_000)
+    await market.store.flushed()
+    past = (await get(server, f"{PAIR}&window=40&tests=true&limit=1&to={at_ms}"))["tests"]["health"]
+    assert past == tests
 
 
 async def test_metrics_of_a_pair_are_chosen_by_name_with_parameters(server: Served) -> None:

@@ -257,10 +257,18 @@ export interface PairColumns {
   spread_z: (number | null)[];
   correlation: (number | null)[];
 }
-/** One word for a pair, and what speaks against it. */
+/** One word for a pair, what speaks against it, and how long it has been so; of closed bars. */
 export interface PairHealth {
-  condition: "broken" | "cointegrated" | "unknown" | "weakening";
+  condition: "broken" | "cointegrated" | "not_shown" | "unknown" | "unrelated" | "weakening";
   reasons: string[];
+  as_of_ms: number | null;
+  since_ms: number | null;
+  is_since_before: boolean;
+  held_until_ms: number | null;
+  shares: Record<string, number>;
+  windows: number;
+  visible_half_life: number | null;
+  suggestion: PairSuggestion | null;
 }
 export interface PairMetrics {
   type: "pair_metrics";
@@ -281,9 +289,21 @@ export interface PairSnapshot {
   series: PairColumns;
   metrics: Record<string, Quantity>;
 }
+/** Open times of the bars whose leap was taken back at once: the tests and the half-life do without them. */
+export interface PairSpikes {
+  y: number[];
+  x: number[];
+}
+/** An interval and a window in which the tape itself shows a pair. */
+export interface PairSuggestion {
+  interval: string;
+  window: number;
+  p: number;
+}
 /** What the tests of a pair are drawn from; their numbers are among the metrics. */
 export interface PairTests {
   health: PairHealth;
+  spikes: PairSpikes;
   lead_lag: LeadLagCurve;
   epps: EppsColumns;
 }

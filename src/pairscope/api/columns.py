@@ -13,8 +13,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pairscope.analytics.health import Health
+from pairscope.analytics.suggestion import Suggestion
 from pairscope.api import wire
 from pairscope.bars.cuts import unknown
+from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, IntArray, Origin, TradeBatch
 from pairscope.live.study import MatrixStudy, PairStudy
 from pairscope.live.windows import Measured, PairSeries
@@ -102,7 +105,8 @@ def pair_tests(study: PairStudy) -> wire.PairTests | None:
         return None
     lag, epps = study.lead_lag, study.epps
     return wire.PairTests(
-        health=wire.PairHealth(condition=study.health.condition.value, reasons=list(study.health.reasons)),
+        health=_health(study.health, study.suggestion),
+        spikes=wire.PairSpikes(y=list(study.spikes[0]), x=list(study.spikes[1])),
         lead_lag=wire.LeadLagCurve(
             lag_ms=lag.lag_ms,
             low_ms=lag.low_ms,
@@ -119,6 +123,25 @@ def pair_tests(study: PairStudy) -> wire.PairTests | None:
             n=epps.n.tolist(),
             hayashi_yoshida=epps.hayashi_yoshida,
         ),
+    )
+
+
+def _health(health: Health, suggestion: Suggestion | None) -> wire.PairHealth:
+    instead = None
+    if suggestion is not None:
+        bars = str(Interval(suggestion.bar_ms))
+        instead = wire.PairSuggestion(interval=bars, window=suggestion.window, p=suggestion.p)
+    return wire.PairHealth(
+        condition=health.condition.value,
+        reasons=list(health.reasons),
+        as_of_ms=health.as_of_ms,
+        since_ms=health.since_ms,
+        is_since_before=health.is_since_before,
+        held_until_ms=health.held_until_ms,
+        shares={condition.value: share for condition, share in health.shares.items()},
+        windows=health.windows,
+        visible_half_life=health.visible_half_life,
+        suggestion=instead,
     )
 
 

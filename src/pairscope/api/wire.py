@@ -108,11 +108,34 @@ class PairColumns(Wire, frozen=True, kw_only=True):
     correlation: list[Number]
 
 
-class PairHealth(Wire, frozen=True, kw_only=True):
-    """One word for a pair, and what speaks against it."""
+class PairSuggestion(Wire, frozen=True, kw_only=True):
+    """An interval and a window in which the tape itself shows a pair."""
 
-    condition: Literal["cointegrated", "weakening", "broken", "unknown"]
+    interval: str
+    window: int
+    p: float
+
+
+class PairHealth(Wire, frozen=True, kw_only=True):
+    """One word for a pair, what speaks against it, and how long it has been so; of closed bars."""
+
+    condition: Literal["cointegrated", "weakening", "broken", "not_shown", "unrelated", "unknown"]
     reasons: list[str]
+    as_of_ms: int | None  # open time of the bar of the newest reading
+    since_ms: int | None  # of the reading at which the condition began
+    is_since_before: bool  # it began earlier, beyond what is replayed
+    held_until_ms: int | None  # when a pair that is neither cointegrated nor weakening last was
+    shares: dict[str, float]  # of the readings of the last four windows, by condition
+    windows: float  # of readings that were replayed, at most five
+    visible_half_life: Number  # bars, for not_shown: what this window would have seen in 4 of 5 cases
+    suggestion: PairSuggestion | None  # for a pair that is not held
+
+
+class PairSpikes(Wire, frozen=True, kw_only=True):
+    """Open times of the bars whose leap was taken back at once: the tests and the half-life do without them."""
+
+    y: list[int]
+    x: list[int]
 
 
 class LeadLagCurve(Wire, frozen=True, kw_only=True):
@@ -141,6 +164,7 @@ class PairTests(Wire, frozen=True, kw_only=True):
     """What the tests of a pair are drawn from; their numbers are among the metrics."""
 
     health: PairHealth
+    spikes: PairSpikes
     lead_lag: LeadLagCurve
     epps: EppsColumns
 

@@ -25,6 +25,7 @@ from pairscope.feed.binance import rows, usual
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge
 from pairscope.live import windows
+from pairscope.live.judging import history_of
 from pairscope.live.kernels import PARTS, Part
 from pairscope.live.state import Span
 from pairscope.live.study import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _window_of
@@ -73,7 +74,8 @@ def _tests() -> None:
     tape = _tape()
     for method, wanted in PAIR_TESTS.items():
         span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
-        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), True, never_abandoned)
+        history = history_of(legs[0], legs[1], _SECOND, _LAST_MS, _COUNT)
+        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), history, True, never_abandoned)
 
 
 def _rest() -> None:

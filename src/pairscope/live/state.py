@@ -154,6 +154,12 @@ class Live:
         choose = min if len(symbols) <= 2 else max
         return choose(opens, default=self._book.newest_open_ms(interval))
 
+    def last_closed_ms(self, symbols: Sequence[str], interval: Interval, at_ms: int) -> int:
+        """Open time of a bar, or of the one before it while it is open."""
+        if self._is_over or at_ms < self._newest_ms(symbols, interval):
+            return at_ms
+        return at_ms - interval.ms
+
     # --- the past ---
 
     async def history(

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from pairscope.analytics.clusters import correlation_matrix
-from pairscope.analytics.health import Health, judge
+from pairscope.analytics.conditions import Condition
+from pairscope.analytics.health import Health, health_of
 from pairscope.analytics.lead_lag import LeadLag, lead_lag
+from pairscope.analytics.readings import PairHistory
+from pairscope.analytics.stationarity import tested
+from pairscope.analytics.suggestion import Suggestion
 from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
 from pairscope.analytics.values import Reason
 from pairscope.analytics.wanted import Wanted
@@ -24,6 +28,7 @@ from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch, join_bars, take_bars
+from pairscope.live.judging import Judging
 from pairscope.live.kernels import part_of_pair, part_of_symbol
 from pairscope.live.state import Live, Span, check_window
 from pairscope.live.windows import (
@@ -32,8 +37,8 @@ from pairscope.live.windows import (
     Shares,
     SymbolSeries,
     bars_needed,
-    measure_pair,
     measure_symbol,
+    measure_window,
     pair_series,
     pair_window,
     share_of_ids,
@@ -69,6 +74,8 @@ class PairStudy:
     series: PairSeries
     metrics: dict[str, Measured]
     health: Health | None = None
+    suggestion: Suggestion | None = None  # for a pair that is not held
+    spikes: Sequence[Sequence[int]] = ((), ())  # open times of the bars of y and of x that its tests do without
     lead_lag: LeadLag | None = None
     epps: EppsCurve | None = None
 
@@ -91,6 +98,7 @@ class Studies:
     def __init__(self, live: Live, trades: TradeReader) -> None:
         self._live = live
         self._trades = trades
+        self._judging = Judging(live)
         self.workers = Workers("study", STUDIES_AT_ONCE)
 
     def close(self) -> None:
@@ -120,10 +128,17 @@ class Studies:
         ticks = None
         if tests or any(each.metric.needs == "trades" for each in wanted):
             ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
+        history = None
+        if tests or any(each.metric.needs == "history" for each in wanted):
+            history = await self._judging.history(y, x, interval, window, span.last_ms)
         held = HeldSpan(span)
-        return await self.workers.run(
-            lambda check: _study_pair(held.whole(), interval, window, method, wanted, ticks, tests, check)
+        study = await self.workers.run(
+            lambda check: _study_pair(held.whole(), interval, window, method, wanted, ticks, history, tests, check)
         )
+        if study.health is None or study.health.is_held or study.health.condition is Condition.UNKNOWN:
+            return study
+        suggestion = await self._judging.suggest(y, x, interval, window, span.last_ms, self.workers)
+        return replace(study, suggestion=suggestion)
 
     async def symbol(
         self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted]
@@ -223,19 +238,24 @@ def _study_pair(
     method: str,
     wanted: Sequence[Wanted],
     ticks: PairTicks | None,
+    history: PairHistory | None,
     tests: bool,
     check: Check,
 ) -> PairStudy:
     y, x = span.legs
     series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, method)
-    metrics = measure_pair(y, x, interval, window, span.last_ms, wanted, ticks, check)
+    one = pair_window(y, x, interval, window, span.last_ms, ticks, history)
+    metrics = measure_window(one, y, x, interval, span.last_ms, wanted, check)
     if not tests or ticks is None:
         return PairStudy(series, metrics)
-    health = judge(pair_window(y, x, interval, window, span.last_ms))
+    closes = tested(one)
+    start_ms = span.last_ms - (window - 1) * interval.ms
+    spikes = [(start_ms + places * interval.ms).tolist() for places in (closes.y_spikes, closes.x_spikes)]
     check()
     lag = lead_lag(ticks.y, ticks.x)
     check()
-    return PairStudy(series, metrics, health, lag, epps_curve(ticks.y, ticks.x))
+    curve = epps_curve(ticks.y, ticks.x)
+    return PairStudy(series, metrics, health_of(one), spikes=spikes, lead_lag=lag, epps=curve)
 
 
 Found = tuple[FloatArray, IntArray, list[list[str | None]]]

@@ -13,6 +13,7 @@ import numpy as np
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, Value
 from pairscope.analytics.hedge import SERIES
+from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.rolling import rolling_pair
 from pairscope.analytics.ticks import PairTicks
 from pairscope.analytics.values import Flag
@@ -69,8 +70,8 @@ class SymbolSeries:
 
 
 def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
-    """The earliest bar that can matter to a value at `first_ms`: its window, and a price carried into it."""
-    return first_ms - (window - 1) * interval.ms - stale_limit_ms(interval) - interval.ms
+    """The earliest bar that can matter to a value at `first_ms`: its window, the bar before, a carried price."""
+    return first_ms - window * interval.ms - stale_limit_ms(interval) - interval.ms
 
 
 def bars_needed(window: int, wanted: Sequence[Wanted]) -> int:
@@ -117,10 +118,16 @@ def _correlation(logs: FloatArray, window: int, first_index: int) -> FloatArray:
 
 
 def pair_window(
-    y: BarArray, x: BarArray, interval: Interval, window: int, at_ms: int, ticks: PairTicks | None = None
+    y: BarArray,
+    x: BarArray,
+    interval: Interval,
+    window: int,
+    at_ms: int,
+    ticks: PairTicks | None = None,
+    history: PairHistory | None = None,
 ) -> PairWindow:
-    """The window of a pair that ends at the bar `at_ms`; bars must reach back to `first_needed_ms`."""
-    start_ms = at_ms - (window - 1) * interval.ms
+    """The window of a pair that ends at the bar `at_ms`, and the bar before; bars reach back to `first_needed_ms`."""
+    start_ms = at_ms - window * interval.ms
     _, closes = align_closes([y, x], interval, start_ms, at_ms, stale_limit_ms(interval))
     logs = np.log(closes)
     return PairWindow(
@@ -130,6 +137,7 @@ def pair_window(
         window=window,
         bars_per_year=interval.per_year,
         ticks=ticks,
+        history=history,
     )
 
 
@@ -144,10 +152,23 @@ def measure_pair(
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of the window of a pair that ends at the bar `at_ms`."""
-    values = _values(pair_window(y, x, interval, window, at_ms, ticks), wanted, check)
-    start_ms = at_ms - (window - 1) * interval.ms
+    return measure_window(pair_window(y, x, interval, window, at_ms, ticks), y, x, interval, at_ms, wanted, check)
+
+
+def measure_window(
+    window: PairWindow,
+    y: BarArray,
+    x: BarArray,
+    interval: Interval,
+    at_ms: int,
+    wanted: Sequence[Wanted],
+    check: Check = never_abandoned,
+) -> dict[str, Measured]:
+    """Metrics of a window of `pair_window`, with what is missing in its bars."""
+    values = _values(window, wanted, check)
+    start_ms = at_ms - (window.window - 1) * interval.ms
     shares = _worse(*(share_of_ids(bars, start_ms, at_ms) for bars in (y, x)))
-    return dict(_measured(wanted, values, window, at_ms, shares))
+    return dict(_measured(wanted, values, window.window, at_ms, shares))
 
 
 def measure_symbol(
