@@ -22,7 +22,9 @@ REASONS = {
     Reason.EXACT_FIT: "the spread is zero, but for rounding",
     Reason.COLLINEAR: "the columns of a regression depend on each other",
     Reason.GAPPY: "enough values, but not without a gap between them",
-    Reason.NOT_REVERTING: "a unit root cannot be excluded, so there is no half-life",
+    Reason.NOT_REVERTING: "coint_p is not below 0.10, so there is no half-life",
+    Reason.LEG_IS_STATIONARY: "a leg reverts by itself, at least four fifths as clearly as the spread does",
+    Reason.BELOW_ONE_BAR: "nothing of a deviation that could be measured is left at the next bar",
     Reason.STALE: "the newest price is missing or too old",
     Reason.NO_VOLUME: "nothing was traded in the window",
     Reason.NO_TRADES: "too few trades, or none at hand",
@@ -98,7 +100,9 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
         remarks.append(f"Window {metric.window:,} bars.")
     if metric.cadence == "scan":
         remarks.append("Only when asked for." if metric.needs == "bars" else "")
-    remarks.append({"bars": "", "trades": "Needs the trades.", "history": ""}[metric.needs])
+    remarks.append(
+        {"bars": "", "trades": "Needs the trades.", "history": "Needs the bars of seven windows."}[metric.needs]
+    )
     if metric.reference:
         remarks.append(f"[{sources.index(metric.reference) + 1}]")
     told = " ".join(filter(None, remarks))

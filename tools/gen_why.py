@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pairscope.analytics.cointegration import engle_granger_many, residual
+from pairscope.analytics.evidence import CLAIM_P, weigh
 from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.meanreversion import half_life
 from pairscope.analytics.rolling import rolling_moments
@@ -161,13 +162,29 @@ def half_lives() -> Numbers:
     """The half-life of spreads of independent walks, which have none."""
     walks = np.random.default_rng(3).normal(size=(1_000, 2, 500)).cumsum(axis=2)
     found = [half_life(residual(y, x).spread) for y, x in walks]
-    naive = [-math.log(2) / math.log(one.phi) for one in found if 0 < one.phi < 1]
-    return {"naive_half_life": float(np.median(naive)), "refused": float(np.mean([bool(one.reason) for one in found]))}
+    naive = [one.ar1 for one in found if 0 < one.ar1_phi < 1]
+    given = [weigh(y, x).believed.p < CLAIM_P for y, x in walks]
+    return {"naive_half_life": float(np.median(naive)), "refused": 1.0 - float(np.mean(given))}
+
+
+def noisy_half_lives() -> Numbers:
+    """The half-life of a spread of 20 bars on noisy closes, by the ratio and by a plain fit."""
+    random, phi = np.random.default_rng(4), 0.5 ** (1 / 20)
+    found = []
+    for _ in range(400):
+        spread, errors = np.zeros(2_000), random.normal(size=2_000)
+        for t in range(1, 2_000):
+            spread[t] = phi * spread[t - 1] + errors[t]
+        found.append(half_life(spread + 1.5 * random.normal(size=2_000)))
+    return {
+        "noisy_half_life": float(np.median([one.bars for one in found])),
+        "noisy_ar1": float(np.median([one.ar1 for one in found])),
+    }
 
 
 SIMULATIONS: tuple[Callable[[], Numbers], ...] = (
     *(naive_adf, scan, epps, short_windows),
-    *(levels, kalman, cancellation, half_lives),
+    *(levels, kalman, cancellation, half_lives, noisy_half_lives),
 )
 QUICK: tuple[Callable[[], Numbers], ...] = (cancellation, half_lives, levels)
 

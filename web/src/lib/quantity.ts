@@ -82,6 +82,8 @@ const REASONS: Record<string, string> = {
   collinear: "one series repeats the other",
   gaps: "too many gaps",
   not_mean_reverting: "may not come back at all",
+  leg_is_stationary: "a leg returns by itself",
+  below_one_bar: "below one bar",
   stale: "no recent trades",
   no_volume: "nothing was traded",
   no_trades: "too few trades",
@@ -114,11 +116,12 @@ export const flagText = (quantity: Quantity | undefined): string =>
 export const reasonText = (quantity: Quantity | undefined): string =>
   !quantity || quantity.value !== null ? "" : inWords(quantity.reason);
 
-/** What a number was made from: `299 of 300 bars`, or of trades `876 price changes in 300 bars`. */
-export const restsOn = ({ n, window }: Quantity, needs: MetricInfo["needs"] | undefined): string =>
-  needs === "trades"
-    ? `${fixed(n, 0)} price changes in ${fixed(window, 0)} bars`
-    : `${fixed(n, 0)} of ${fixed(window, 0)} bars`;
+/** What a number was made from: `299 of 300 bars`, of trades `876 price changes in 300 bars`, of a past its readings. */
+export const restsOn = ({ n, window }: Quantity, needs: MetricInfo["needs"] | undefined): string => {
+  if (needs === "trades") return `${fixed(n, 0)} price changes in ${fixed(window, 0)} bars`;
+  if (needs === "history") return `${fixed(n, 0)} readings of ${fixed(window, 0)} bars each`;
+  return `${fixed(n, 0)} of ${fixed(window, 0)} bars`;
+};
 
 /**
  * What is said while a window fills: `z needs 120 bars: 37/120, ready in about 83 s`. A value that is there before

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { Quantity } from "../api.gen";
-import { cointegrationVerdict, direction, interval, statisticsOf } from "./statistics";
+import type { PairHealth, Quantity } from "../api.gen";
+import {
+  cointegrationVerdict,
+  conditionText,
+  direction,
+  healthRemarks,
+  interval,
+  statisticsOf,
+  suggestionText,
+} from "./statistics";
 
 const given = (values: Record<string, Quantity["value"]>) =>
   Object.fromEntries(
@@ -47,5 +55,43 @@ describe("a line of the statistics", () => {
     expect(interval("20", "80", " bars")).toBe("95 %: 20 to 80 bars");
     expect(interval("20", undefined, " bars")).toBe("95 %: 20 bars to no end");
     expect(interval(undefined, undefined)).toBe("");
+  });
+});
+
+describe("the health of a pair", () => {
+  const health: PairHealth = {
+    condition: "not_shown",
+    reasons: ["cointegration is not shown: p = 0.34"],
+    as_of_ms: 90_000,
+    since_ms: 30_000,
+    is_since_before: false,
+    held_until_ms: null,
+    shares: { not_shown: 0.75, cointegrated: 0.25 },
+    windows: 5,
+    visible_half_life: 300 / 41,
+    suggestion: { interval: "1m", window: 240, p: 0.002 },
+  };
+  const time = (ms: number) => `t${ms}`;
+
+  it("is told in words, with what the window can see", () => {
+    expect(conditionText(health)).toBe("not shown");
+    expect(healthRemarks(health, 60_000, time)).toEqual([
+      "This window would have seen a half-life of up to 7 bars (7 min 19 s) in 4 of 5 cases.",
+      "Since t30000; 75 % of the last four windows.",
+    ]);
+    expect(healthRemarks({ ...health, visible_half_life: 0.7 }, 60_000, time)[0]).toContain("of less than a bar in");
+  });
+
+  it("says since when at least, and until when it was held", () => {
+    const faded = { ...health, visible_half_life: null, is_since_before: true, held_until_ms: 20_000 };
+    expect(healthRemarks(faded, 1_000, time)).toEqual([
+      "Since before t30000; 75 % of the last four windows.",
+      "It was cointegrated until t20000.",
+    ]);
+  });
+
+  it("suggests an interval and a window, or nothing", () => {
+    expect(suggestionText(health)).toBe("1m × 240");
+    expect(suggestionText({ ...health, suggestion: null })).toBe("");
   });
 });

@@ -1,7 +1,7 @@
 // How the tests of a pair are set out: which figures stand together, and the words for what they say.
 
 import type { PairHealth, Quantity } from "../api.gen";
-import { fixed, probability, signed } from "./format";
+import { duration, fixed, percent, probability, signed } from "./format";
 import { quantityText } from "./quantity";
 
 export type Metrics = Readonly<Record<string, Quantity>>;
@@ -62,7 +62,7 @@ export function cointegrationVerdict(metrics: Metrics): string {
 const RANKS: Record<number, string> = {
   0: "No combination of the two returns.",
   1: "One combination of the two returns.",
-  2: "Each of the two returns by itself.",
+  2: "Two combinations of the two return, as for a third of sound pairs.",
 };
 
 const johansenVerdict = (metrics: Metrics): string => RANKS[numberOf(metrics, "johansen_rank") ?? -1] ?? "";
@@ -81,6 +81,7 @@ export const statisticsOf = (y: string, x: string): readonly Group[] => [
       critical("coint_crit"),
       { metric: "coint_direction", text: (metrics) => direction(metrics.coint_direction?.value, y, x) },
       { metric: "coint_lags" },
+      { metric: "spike_bars", text: (metrics) => fixed(numberOf(metrics, "spike_bars"), 0) },
     ],
   },
   {
@@ -92,6 +93,7 @@ export const statisticsOf = (y: string, x: string): readonly Group[] => [
           `${quantityText("half_life", metrics.half_life, 0)} · ${quantityText("half_life_ms", metrics.half_life_ms, 0)}`,
         detail: between("half_life_low", "half_life_high", 0, " bars"),
       },
+      { metric: "half_life_ar1", text: (metrics) => quantityText("half_life_ar1", metrics.half_life_ar1, 0) },
       {
         metric: "variance_ratio",
         text: (metrics) => fixed(numberOf(metrics, "variance_ratio"), 2),
@@ -145,5 +147,31 @@ export const CONDITIONS: Record<PairHealth["condition"], { sign: string; tone: s
   cointegrated: { sign: "✓", tone: "text-ok" },
   weakening: { sign: "~", tone: "text-vwap" },
   broken: { sign: "✕", tone: "text-short" },
+  not_shown: { sign: "○", tone: "text-dim" },
+  unrelated: { sign: "∥", tone: "text-dim" },
   unknown: { sign: "?", tone: "text-dim" },
 };
+
+export const conditionText = ({ condition }: PairHealth): string => condition.replaceAll("_", " ");
+
+/** What is known besides the word: what the window can see, since when, how often, and what was before. */
+export function healthRemarks(health: PairHealth, stepMs: number, time: (ms: number) => string): string[] {
+  const remarks: string[] = [];
+  const { visible_half_life: visible, since_ms: since, held_until_ms: until } = health;
+  if (visible !== null) {
+    const bars =
+      visible < 1 ? "less than a bar" : `up to ${fixed(visible, 0)} bars (${duration((visible * stepMs) / 1000)})`;
+    remarks.push(`This window would have seen a half-life of ${bars} in 4 of 5 cases.`);
+  }
+  if (since !== null && health.condition !== "unknown") {
+    const share = percent(health.shares[health.condition] ?? 0, 0);
+    const began = health.is_since_before ? "Since before" : "Since";
+    remarks.push(`${began} ${time(since)}; ${share} of the last four windows.`);
+  }
+  if (until !== null) remarks.push(`It was cointegrated until ${time(until)}.`);
+  return remarks;
+}
+
+/** `1m × 240` */
+export const suggestionText = ({ suggestion }: PairHealth): string =>
+  suggestion ? `${suggestion.interval} × ${fixed(suggestion.window, 0)}` : "";

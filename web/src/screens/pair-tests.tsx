@@ -1,17 +1,21 @@
 // What is computed of a pair once a bar: its tests, and what its trades say.
 
-import type { EppsColumns, LeadLagCurve, PairAnswer } from "../api.gen";
+import type { EppsColumns, LeadLagCurve, PairAnswer, PairHealth } from "../api.gen";
 import { Curve } from "../chart/curve";
-import { duration, fixed, pairName, signed } from "../lib/format";
+import { duration, fixed, pairName, probability, signed } from "../lib/format";
 import type { Method } from "../lib/methods";
 import { inWords } from "../lib/quantity";
-import { CONDITIONS, statisticsOf, TRADE_LINES } from "../lib/statistics";
+import { CONDITIONS, conditionText, healthRemarks, statisticsOf, suggestionText, TRADE_LINES } from "../lib/statistics";
+import { clock } from "../lib/time";
+import { changeView } from "../lib/url";
+import { useZone } from "../ui/clock";
 import { FigureGroup, Figures, Footing } from "../ui/figures";
 import { request } from "../wire/client";
 import { type Polled, usePolled } from "../wire/polled";
 import { NO_METRICS } from "../wire/topic";
 
 const LEAST_MS = 5_000;
+const MOST_SPIKES = 5; // that are named; the figures say how many there are
 
 export interface PairScale {
   y: string;
@@ -42,18 +46,19 @@ interface Props {
   y: string;
   x: string;
   isCurrent: boolean;
+  stepMs: number;
 }
 
 const dimmed = (polled: Polled<PairAnswer>, isCurrent: boolean) =>
   polled.isOther ? "opacity-50" : polled.failure || !isCurrent ? "saturate-25 opacity-80" : "";
 
-export function Statistics({ polled, y, x, isCurrent }: Props) {
+export function Statistics({ polled, y, x, isCurrent, stepMs }: Props) {
   const metrics = polled.data?.metrics ?? NO_METRICS;
   return (
     <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
       <Footing polled={polled} quantity={metrics.coint_p} />
       <div className={`max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
-        <Health polled={polled} />
+        <Health polled={polled} stepMs={stepMs} />
         {polled.data
           ? statisticsOf(pairName(y, x).split("/")[0] ?? y, pairName(y, x).split("/")[1] ?? x).map((group) => (
               <FigureGroup key={group.title} group={group} metrics={metrics} />
@@ -64,14 +69,18 @@ export function Statistics({ polled, y, x, isCurrent }: Props) {
   );
 }
 
-function Health({ polled }: { polled: Polled<PairAnswer> }) {
-  const health = polled.data?.tests?.health;
-  if (!health) return null;
+function Health({ polled, stepMs }: { polled: Polled<PairAnswer>; stepMs: number }) {
+  const tests = polled.data?.tests;
+  const zone = useZone();
+  const time = (ms: number) => clock(ms, zone);
+  if (!tests) return null;
+  const { health, spikes } = tests;
   const { sign, tone } = CONDITIONS[health.condition];
+  const replaced = spikes.y.length + spikes.x.length;
   return (
     <section aria-label="Health" className="border-line border-y px-3 py-1.5">
       <h3 className={`font-semibold text-[14px] leading-5 ${tone}`}>
-        {sign} {health.condition}
+        {sign} {conditionText(health)}
       </h3>
       {health.reasons.length === 0 ? <p className="text-dim">Nothing speaks against it.</p> : null}
       <ul>
@@ -79,11 +88,42 @@ function Health({ polled }: { polled: Polled<PairAnswer> }) {
           <li key={reason}>· {reason}</li>
         ))}
       </ul>
+      {healthRemarks(health, stepMs, time).map((remark) => (
+        <p key={remark} className="text-dim">
+          {remark}
+        </p>
+      ))}
+      {replaced > 0 ? (
+        <p className="text-dim">
+          Tested without {replaced === 1 ? "one spike bar" : `${replaced} spike bars`}:{" "}
+          {[...spikes.y, ...spikes.x].slice(0, MOST_SPIKES).map(time).join(", ")}
+          {replaced > MOST_SPIKES ? " …" : ""}
+        </p>
+      ) : null}
+      <Instead health={health} />
     </section>
   );
 }
 
-export function Trades({ polled, y, x, isCurrent }: Props) {
+/** The interval and window in which the tape shows the pair, one click away. */
+function Instead({ health }: { health: PairHealth }) {
+  const { suggestion } = health;
+  if (!suggestion) return null;
+  return (
+    <p>
+      <button
+        type="button"
+        className="cursor-pointer underline"
+        onClick={() => changeView({ tf: suggestion.interval, w: suggestion.window })}
+      >
+        Show {suggestionText(health)} bars
+      </button>
+      : cointegrated there, p {probability(suggestion.p)}.
+    </p>
+  );
+}
+
+export function Trades({ polled, y, x, isCurrent }: Omit<Props, "stepMs">) {
   const { tests } = polled.data ?? {};
   const metrics = polled.data?.metrics ?? NO_METRICS;
   return (

@@ -10,7 +10,7 @@ import { fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import type { Method } from "../lib/methods";
 import { reasonText, valueText, warmUp } from "../lib/quantity";
-import { CONDITIONS } from "../lib/statistics";
+import { CONDITIONS, conditionText, suggestionText } from "../lib/statistics";
 import { intervalMs } from "../lib/time";
 import { changeView, SIDE_TABS, type SideTab, usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
@@ -102,7 +102,7 @@ export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props)
             {
               name: "statistics",
               title: "Statistics",
-              content: <Statistics polled={tests} {...{ y, x }} isCurrent={current} />,
+              content: <Statistics polled={tests} {...{ y, x, stepMs }} isCurrent={current} />,
             },
             { name: "trades", title: "Trades", content: <Trades polled={tests} {...{ y, x }} isCurrent={current} /> },
           ]}
@@ -184,21 +184,25 @@ function HealthCell({ tests: { data, failure, isOther, isPreparing } }: { tests:
   const info = useCatalogue("pair").get("health");
   const health = data?.tests?.health;
   const isKnown = health !== undefined && !failure && !isOther;
+  const suggestion = isKnown ? health.suggestion : null;
   return (
     <Cell
       name="health"
-      value={health?.condition ?? "—"}
+      value={health ? conditionText(health) : "—"}
       tone={isKnown ? CONDITIONS[health.condition].tone : "text-dim"}
       detail={
         failure
           ? isPreparing
             ? "being prepared"
             : "not refreshed"
-          : health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`
+          : suggestion && health
+            ? `show ${suggestionText(health)}`
+            : health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`
       }
       info={info}
       quantity={data?.metrics.health}
       more={health?.reasons.join("; ")}
+      onClick={suggestion ? () => changeView({ tf: suggestion.interval, w: suggestion.window }) : undefined}
     />
   );
 }

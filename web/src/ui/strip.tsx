@@ -26,17 +26,19 @@ interface CellProps {
   note?: string; // what the figure means, when no catalogue says it
   more?: string | undefined; // what is to be said of this value
   wide?: boolean;
+  onClick?: (() => void) | undefined;
 }
 
 /** One figure; drawn again only when one of its own values changes. */
 export const Cell = memo(function Cell(props: CellProps) {
-  const { name, value, detail, tone = "text-fg", info, quantity, note, more, wide = false } = props;
+  const { name, value, detail, tone = "text-fg", info, quantity, note, more, wide = false, onClick } = props;
   const hint = info || quantity ? <MetricHint info={info} quantity={quantity} more={more} /> : note;
   return (
     <Hint content={hint}>
       <button
         type="button"
-        className={`flex h-13 min-w-max flex-1 cursor-default flex-col items-start justify-center border-line border-r px-2 text-left wide:px-3 ${wide ? "basis-24" : "basis-14"}`}
+        onClick={onClick}
+        className={`flex h-13 min-w-max flex-1 ${onClick ? "cursor-pointer" : "cursor-default"} flex-col items-start justify-center border-line border-r px-2 text-left wide:px-3 ${wide ? "basis-24" : "basis-14"}`}
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>
