@@ -133,7 +133,7 @@ class System:
         site_url = source.archive_url if self._by_id else None
         self._site = ArchiveSite(site_url, clock, access=source.access) if site_url else None
         self.archive = self._archive(self._site) if self._site else None
-        history_ms = settings.history_minutes * 60_000 if self._by_id and plan.kind != "replay" else 0
+        history_ms = plan.history_minutes * 60_000 if self._by_id else 0
         self.reach_back = ReachBack(
             rest=self.rest, tracker=self.tracker, store=store, holes=self.intake, history_ms=history_ms, clock=clock
         )

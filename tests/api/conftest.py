@@ -128,6 +128,9 @@ class Market:
             window=self.settings.window,
             max_bars=5000,
             trade_kind="aggTrade",
+            opening=wire.Opening(
+                pair="ETHUSDT/BTCUSDT", interval=self.settings.metric_interval, window=self.settings.window
+            ),
         )
 
 

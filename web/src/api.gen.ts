@@ -69,6 +69,7 @@ export interface Config {
   window: number;
   max_bars: number;
   trade_kind: string;
+  opening: Opening;
 }
 /** Every symbol with every other; null where there is no number, with the reason in the same place. */
 export interface CorrelationMatrix {
@@ -226,6 +227,12 @@ export interface Ohlc {
   symbol: string;
   interval: string;
   bars: BarColumns;
+}
+/** Where a page begins whose address names nothing. */
+export interface Opening {
+  pair: string | null;
+  interval: string;
+  window: number;
 }
 export interface PairAnswer {
   y: string;

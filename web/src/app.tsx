@@ -138,15 +138,15 @@ function titleOf(route: Route): string {
   return route.screen === "symbol" ? route.symbol : "Find…";
 }
 
-/** Home is the first pair, or the first symbol when only one is watched. */
+/** Home is the pair that the server opens on, or the first symbol when only one is watched. */
 function useHome(place: Place): void {
   const config = useConfig();
   const isHome = place.route.screen === "home";
   useEffect(() => {
     if (!isHome) return;
-    const [pair] = config.pairs;
+    const { pair, interval, window } = config.opening;
     const [symbol] = config.symbols;
-    const view = { tf: config.metric_interval, w: config.window, ...place.view };
+    const view = { tf: interval, w: window, ...place.view };
     if (pair) go({ route: { screen: "pair", ...splitPair(pair) }, view }, true);
     else if (symbol) go({ route: { screen: "symbol", symbol: symbol.symbol }, view }, true);
   }, [isHome, config, place.view]);

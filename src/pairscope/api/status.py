@@ -135,16 +135,26 @@ class StatusBoard:
         return self._config
 
     def _build_config(self) -> wire.Config:
+        pairs = [f"{y}/{x}" for y, x in self._watching.watched.pairs]
         return wire.Config(
             version=__version__,
             symbols=[self._symbol_info(symbol) for symbol in self._watching.watched.symbols],
-            pairs=[f"{y}/{x}" for y, x in self._watching.watched.pairs],
+            pairs=pairs,
             intervals=[str(interval) for interval in self._live.intervals],
             metric_interval=self._settings.metric_interval,
             window=self._settings.window,
             max_bars=MOST_BARS,
             trade_kind=self._plan.trade_kind.value,
+            opening=self._opening(pairs),
         )
+
+    def _opening(self, pairs: list[str]) -> wire.Opening:
+        """The one of the source while its pair is watched, else the first pair as the settings say."""
+        planned = self._plan.opening
+        if planned is not None and f"{planned.y}/{planned.x}" in pairs:
+            return wire.Opening(pair=f"{planned.y}/{planned.x}", interval=planned.interval, window=planned.window)
+        settings = self._settings
+        return wire.Opening(pair=pairs[0] if pairs else None, interval=settings.metric_interval, window=settings.window)
 
     def tape(self) -> wire.TapeStatus:
         """Reads the disk: for a thread."""

@@ -253,6 +253,14 @@ class SymbolInfo(Wire, frozen=True, kw_only=True):
     step_size: float
 
 
+class Opening(Wire, frozen=True, kw_only=True):
+    """Where a page begins whose address names nothing."""
+
+    pair: str | None  # Y/X
+    interval: str
+    window: int
+
+
 class Config(Wire, frozen=True, kw_only=True):
     """What the dashboard needs once, at its start."""
 
@@ -264,6 +272,7 @@ class Config(Wire, frozen=True, kw_only=True):
     window: int
     max_bars: int
     trade_kind: str
+    opening: Opening
 
 
 class MetricParameter(Wire, frozen=True, kw_only=True):

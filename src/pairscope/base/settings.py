@@ -87,7 +87,9 @@ class Settings(BaseModel):
     database_path: Path | None = Field(None, description="file of the tape, instead of one in data_dir")
     tape: Path | None = Field(None, description="folder or file of the tape to look at, with source tape")
     history_minutes: Annotated[int, Field(ge=0, le=2_800)] = Field(
-        15, description="minutes of trades fetched from before the first start, so that metrics need no warm-up"
+        15,
+        description="minutes of trades fetched from before the first start, so that metrics need no warm-up;"
+        " of the simulated market 150 unless it is given",
     )
     keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
     keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = Field(365, description="days of bars kept")

@@ -31,6 +31,7 @@ from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.recording import read_frames
 from pairscope.feed.simulator.exchange import SimulatedExchange
+from pairscope.feed.simulator.listing import HISTORY_MINUTES, OPENING, WEIGHT_PER_MINUTE
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.replay import RecordingSource
 from pairscope.feed.simulator.source import MarketSource
@@ -55,6 +56,16 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A pair, an interval and a window that are worth looking at first."""
+
+    y: str
+    x: str
+    interval: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePlan:
     """What was decided, before anything runs."""
 
@@ -71,6 +82,8 @@ class SourcePlan:
     budget: WeightBudget | None = None  # of the requests that were made to decide
     access: Access | None = None
     gone: tuple[Gone, ...] = ()  # asked for, and not listed
+    history_minutes: int = 0  # of trades from before the first start
+    opening: Opening | None = None  # where a page begins that names nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +155,7 @@ async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = Fa
         budget=budget,
         access=access,
         gone=gone,
+        history_minutes=settings.history_minutes,
     )
 
 
@@ -159,15 +173,28 @@ def _urls(settings: Settings) -> tuple[str, str]:
 
 def _plan_simulator(settings: Settings) -> SourcePlan:
     symbols, gone = _listed(settings.symbols, Market(settings.simulator_seed).listings, "the simulated market")
+    pairs = _pairs_of(settings, gone)
+    asked = settings.model_fields_set
     return SourcePlan(
         kind="simulator",
         label=f"Simulated market (seed {settings.simulator_seed})",
         folder=f"simulator-{settings.simulator_seed}-{settings.trade_kind.value}",
         trade_kind=settings.trade_kind,
         symbols=symbols,
-        pairs=_pairs_of(settings, gone),
+        pairs=pairs,
         gone=gone,
+        history_minutes=settings.history_minutes if "history_minutes" in asked else HISTORY_MINUTES,
+        opening=_opening(settings, pairs),
     )
+
+
+def _opening(settings: Settings, pairs: tuple[tuple[str, str], ...]) -> Opening | None:
+    """Where the simulated market shows a pair at once; none when somebody has chosen what is to be shown."""
+    y, x, interval, window = OPENING
+    chosen = {"window", "metric_interval"} & settings.model_fields_set
+    if chosen or (y, x) not in pairs or interval not in settings.intervals:
+        return None
+    return Opening(y, x, interval, window)
 
 
 def _plan_replay(settings: Settings) -> SourcePlan:
@@ -284,7 +311,8 @@ async def open_source(
         )
         finished = recording.finished
     feed = recording if plan.kind == "replay" else MarketSource(Market(settings.simulator_seed), clock)
-    async with SimulatedExchange(feed, clock=clock) as exchange:
+    weight = WEIGHT_PER_MINUTE if plan.kind == "simulator" else 2_400
+    async with SimulatedExchange(feed, clock=clock, weight_per_minute=weight) as exchange:
         async with BinanceRest(exchange.rest_url, clock) as rest:
             instruments = await rest.instruments()
         yield Source(

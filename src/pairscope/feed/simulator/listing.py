@@ -107,6 +107,12 @@ TRUTH = Truth(
     independent=("ADAUSDT", "LINKUSDT"),
 )
 
+# Of the simulated market: long enough to show the pair the page opens on at once, in a window of 60 half-lives.
+HISTORY_MINUTES = 150
+OPENING = ("ETHUSDT", "BTCUSDT", "1s", 2_400)
+# Of request weight: the simulated exchange serves its own program, and no limit of a real one is saved by waiting.
+WEIGHT_PER_MINUTE = 240_000
+
 
 def crowd(count: int) -> tuple[Listing, ...]:
     """The usual listings and as many quiet ones, each a walk of its own, as make up ``count``.
