@@ -114,6 +114,19 @@ def test_the_newest_hole_comes_first_and_then_the_most_watched_symbol() -> None:
     assert told(story).asked == [("AUSDT", 3, 1), ("AUSDT", 1, 1), ("BUSDT", 1, 1)]
 
 
+def test_long_holes_of_two_symbols_are_filled_together_minute_by_minute() -> None:
+    def story(desk: Desk) -> None:
+        desk.hole(0, 1, 300_000, found_ms=10_000)  # a trade is a millisecond long, a page a second
+        desk.hole(1, 1, 300_000, found_ms=11_000)
+
+    asked = told(story).asked
+    assert len(asked) == 600
+    lowest = {"AUSDT": 300_001, "BUSDT": 300_001}
+    for symbol, first_id, _ in asked:
+        lowest[symbol] = first_id
+        assert abs(lowest["AUSDT"] - lowest["BUSDT"]) <= 60_000 + 4_000
+
+
 def test_a_page_that_stays_empty_is_asked_for_again_and_then_said_to_be_missing() -> None:
     def story(desk: Desk) -> None:
         desk.answer = lambda *_: []

@@ -28,7 +28,7 @@ describe("the verdict on cointegration", () => {
     [0.004, "rejected at 1 %"],
     [0.03, "rejected at 5 %"],
     [0.07, "Doubtful"],
-    [0.1, "No cointegration found"],
+    [0.1, "No cointegration is shown"],
   ])("of p = %s", (p, words) => {
     expect(cointegrationVerdict(given({ coint_p: p }))).toContain(words);
   });

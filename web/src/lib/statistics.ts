@@ -56,7 +56,7 @@ export function cointegrationVerdict(metrics: Metrics): string {
   if (p < 0.01) return "Cointegrated: walks that go apart are rejected at 1 %.";
   if (p < 0.05) return "Cointegrated: walks that go apart are rejected at 5 %.";
   if (p < 0.1) return "Doubtful: rejected at 10 %, not at 5 %.";
-  return "No cointegration found: the two may go apart for good.";
+  return "No cointegration is shown in this window.";
 }
 
 const RANKS: Record<number, string> = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -24,6 +25,7 @@ from pairscope.feed.judge import Judged
 log = structlog.get_logger()
 
 REQUESTS_AT_ONCE = 4
+MINUTE_MS = 60_000
 DISK_PAUSE_S = 1.0
 SHORTEST_PAUSE_S = 1.0  # after a failure, even when a new hole appears
 TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again before it counts
@@ -134,9 +136,13 @@ class Backfill:
             await asyncio.wait_for(self._wake.wait(), max(0.0, seconds - SHORTEST_PAUSE_S))
 
     def plan(self, count: int) -> list[_Page]:
-        """The next requests: newest holes first, then the most watched; a long hole from its newest end."""
+        """The next requests: newest holes first, then the most watched; a long hole from its newest end.
+
+        Of long holes found in one minute, as at a start, the one whose end is newest: what is drawn of two symbols
+        needs the newest hour of both, not a day of one.
+        """
         gaps = [gap for gap in self._tracker.all_open() if gap.obstacle is None]
-        gaps.sort(key=lambda gap: (-gap.found_ms // 1000, self._rank.get(gap.symbol, len(self._rank)), -gap.last_id))
+        gaps.sort(key=self._urgency)
         pages: list[_Page] = []
         for gap in gaps:
             last_id = gap.last_id
@@ -145,6 +151,10 @@ class Backfill:
                 pages.append(_Page(self._symbols.index(gap.symbol), gap, first_id, last_id))
                 last_id = first_id - 1
         return pages
+
+    def _urgency(self, gap: Gap) -> tuple[int, float, int, int]:
+        ends_in = math.inf if gap.before_ms is None else gap.before_ms // MINUTE_MS
+        return -(gap.found_ms // MINUTE_MS), -ends_in, self._rank.get(gap.symbol, len(self._rank)), -gap.last_id
 
     async def _fetch(self, page: _Page) -> bool:
         """Ask for one page and hand it on; whether there was a problem that calls for a pause."""
