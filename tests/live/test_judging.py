@@ -8,12 +8,14 @@ import pytest
 from pairscope.analytics.conditions import Condition
 from pairscope.analytics.health import Health, judge
 from pairscope.analytics.readings import history_bars, step_of
+from pairscope.analytics.stationarity import tested
 from pairscope.bars.merge import merge_bars
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable
 from pairscope.live.book import BarBook
 from pairscope.live.judging import SUGGESTIONS_KEPT, Judging
 from pairscope.live.state import Live
+from pairscope.live.windows import pair_window
 from pairscope.live.workers import Workers
 from tests import paths
 
@@ -113,6 +115,14 @@ async def test_a_tape_that_is_shorter_says_so() -> None:
     told = await health(live_of(legs_of(paths.sound(1.0)), 5_000, end=3 * WINDOW), (3 * WINDOW - 1) * 1_000)
     assert 0 < told.windows < 5.0
     assert told.reasons[-1].startswith("the tape holds ")
+
+
+def test_a_window_has_the_bar_before_so_that_a_spike_at_its_beginning_is_found() -> None:
+    legs = legs_of(paths.walks(0.7))
+    legs[Y]["close"][COUNT - WINDOW] *= 0.7
+    window = pair_window(legs[Y], legs[X], SECOND, WINDOW, (COUNT - 1) * 1_000)
+    assert tested(window).y_spikes.tolist() == [0]
+    assert len(tested(window).y) == WINDOW
 
 
 async def test_what_a_window_does_not_show_is_suggested_where_the_tape_shows_it() -> None:
