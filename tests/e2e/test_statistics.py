@@ -65,7 +65,8 @@ def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watche
     page.get_by_role("tab", name="Statistics").click()
     expect(page).to_have_url(re.compile(r"side=statistics"))
     health = side(page).get_by_role("region", name="Health")
-    expect(health.get_by_role("heading")).to_contain_text(re.compile("cointegrated|weakening|broken|not shown|unrelated|unknown"))
+    words = "cointegrated|weakening|broken|not shown|unrelated|unknown"
+    expect(health.get_by_role("heading")).to_contain_text(re.compile(words))
     for group in ("Cointegration", "Naive ADF", "Johansen", "Hedge ratio"):
         expect(side(page).get_by_role("region", name=group, exact=True)).to_be_visible()
     expect(side(page).get_by_role("region", name="Naive ADF")).to_contain_text("independent walks pass")
