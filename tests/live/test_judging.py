@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pairscope.analytics import stationarity
 from pairscope.analytics.conditions import Condition
 from pairscope.analytics.health import Health, judge
 from pairscope.analytics.readings import history_bars, step_of
-from pairscope.analytics.stationarity import tested
 from pairscope.bars.merge import merge_bars
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable
@@ -121,8 +121,8 @@ def test_a_window_has_the_bar_before_so_that_a_spike_at_its_beginning_is_found()
     legs = legs_of(paths.walks(0.7))
     legs[Y]["close"][COUNT - WINDOW] *= 0.7
     window = pair_window(legs[Y], legs[X], SECOND, WINDOW, (COUNT - 1) * 1_000)
-    assert tested(window).y_spikes.tolist() == [0]
-    assert len(tested(window).y) == WINDOW
+    assert stationarity.tested(window).y_spikes.tolist() == [0]
+    assert len(stationarity.tested(window).y) == WINDOW
 
 
 async def test_what_a_window_does_not_show_is_suggested_where_the_tape_shows_it() -> None:
