@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow
+from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.ticks import PairTicks, tape_of
 from pairscope.base.model import FloatArray
 
@@ -21,7 +22,9 @@ def window_of(scope: str, y: FloatArray, x: FloatArray, window: int, first_index
     last = y[-window:], x[-window:]
     if scope == "pair":
         times_ms = (first_index + len(y) - len(last[0]) + np.arange(len(last[0]))) * 1_000
-        return PairWindow(y, x, first_index, window, 525_600.0, PairTicks(*(tape_of(times_ms, leg) for leg in last)))
+        ticks = PairTicks(*(tape_of(times_ms, leg) for leg in last))
+        history = PairHistory(*last, first_index + len(y) - 1, 60_000)
+        return PairWindow(y, x, first_index, window, 525_600.0, ticks, history)
     traded = np.abs(last[0])
     counts = np.ones(len(traded), np.int64)
     history = np.tile(traded, 8)
