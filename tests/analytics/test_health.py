@@ -223,5 +223,9 @@ def test_the_metric_is_the_word_and_needs_a_history() -> None:
     word = CATALOGUE["health"].compute(window)
     assert (word.value, word.n) == (judge(whole, WINDOW).condition.value, 5 * PER_WINDOW)
     assert CATALOGUE["health_share"].compute(window).value == 1.0
+    short = PairHistory(whole.y[-50:], whole.x[-50:], whole.last_index, MINUTE_MS)
+    early = PairWindow(short.y, short.x, 0, WINDOW, 1.0, history=short)
+    assert (CATALOGUE["health"].compute(early).value, CATALOGUE["health"].compute(early).n) == ("unknown", 0)
+    assert CATALOGUE["health_share"].compute(early).reason == "too_few_observations"
     without = CATALOGUE["health"].compute(PairWindow(whole.y, whole.x, 0, WINDOW, 1.0))
     assert (without.value, without.reason) == (None, "too_few_observations")

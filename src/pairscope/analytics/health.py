@@ -199,7 +199,9 @@ def _value(window: PairWindow, part: Callable[[Health], str | float]) -> Value:
         return null(Reason.TOO_FEW, 0)
     read = round(found.windows * PER_WINDOW)
     value = part(found)
-    return Value(value, read) if isinstance(value, str) else given(value, read)
+    if isinstance(value, str):
+        return Value(value, read)
+    return given(value, read) if read else null(Reason.TOO_FEW, 0)
 
 
 METRICS = (
@@ -210,6 +212,7 @@ METRICS = (
         formula="cointegrated, weakening, broken, not_shown, unrelated or unknown, read every window / 20 bars",
         unit="word",
         function=health,
+        fewest=0,  # without a reading it is unknown, and that is the word
         remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
         cadence="scan",
         needs="history",
