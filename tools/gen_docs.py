@@ -100,9 +100,8 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
         remarks.append(f"Window {metric.window:,} bars.")
     if metric.cadence == "scan":
         remarks.append("Only when asked for." if metric.needs == "bars" else "")
-    remarks.append(
-        {"bars": "", "trades": "Needs the trades.", "history": "Needs the bars of seven windows."}[metric.needs]
-    )
+    remarks.append("Needs the trades." if metric.needs == "trades" else "")
+    remarks.append("Needs the bars of seven windows." if metric.needs == "history" and metric.scope == "pair" else "")
     if metric.reference:
         remarks.append(f"[{sources.index(metric.reference) + 1}]")
     told = " ".join(filter(None, remarks))

@@ -19,7 +19,7 @@ from pairscope.analytics.mackinnon import p_value
 from pairscope.analytics.spikes import without_spikes
 from pairscope.analytics.unitroot import adf_test, longest_stretch, reason_of
 from pairscope.analytics.values import Reason
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
 
 CLAIM_P = 0.10  # a pair is claimed below it, and only then is a half-life given
@@ -59,7 +59,7 @@ def closes_to_test(y: FloatArray, x: FloatArray, window: int) -> Tested:
     """The last `window` closes without spikes; one close before them, where it is given, tells if the first is one."""
     tail = slice(max(0, len(y) - window - 1), None)
     before = max(0, len(y[tail]) - window)
-    (y_clean, y_places), (x_clean, x_places) = (without_spikes(plain(leg[tail])) for leg in (y, x))
+    (y_clean, y_places), (x_clean, x_places) = (without_spikes(floats(leg[tail])) for leg in (y, x))
     y_places, x_places = (places[places >= before] - before for places in (y_places, x_places))
     return Tested(y_clean[before:], x_clean[before:], y_places, x_places)
 
@@ -78,14 +78,14 @@ def weigh(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Evidence:
     >>> found.test.p < 0.001, found.believed.reason
     (True, <Reason.LEG_IS_STATIONARY: 'leg_is_stationary'>)
     """
-    statistic, p, used, least, beta, direction, n, outcome, leg = weigh_closes(plain(y), plain(x), max(4, fewest))
+    statistic, p, used, least, beta, direction, n, outcome, leg = weigh_closes(floats(y), floats(x), max(4, fewest))
     test = Cointegration(statistic, p, used, least, beta, DIRECTIONS[direction], n, reason_of(outcome))
     return Evidence(test, leg)
 
 
 def leg_prevails(y: FloatArray, x: FloatArray, statistic: float) -> bool:
     """Whether a leg alone reverts at least four fifths as clearly as a spread of this statistic."""
-    return _leg_prevails(plain(y), plain(x), statistic)
+    return _leg_prevails(floats(y), floats(x), statistic)
 
 
 @kernel

@@ -14,7 +14,7 @@ from pairscope.analytics.shift import shift_of
 from pairscope.analytics.spikes import without_spikes
 from pairscope.analytics.ticks import FEWEST_CHANGES, overlap_sums
 from pairscope.analytics.unitroot import steps
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import BoolArray, FloatArray, IntArray
 
 WINDOWS = 5  # of readings that are replayed
@@ -84,7 +84,7 @@ def read_at(history: PairHistory, window: int, index: IntArray) -> Readings:
     index = index[index - window + 1 >= begin]
     found = np.empty((5, len(index)))
     fewest = max(FEWEST, (window + 1) // 2)
-    _read(plain(history.y), plain(history.x), index - first, window, fewest, history.bar_ms < _MINUTE_MS, found)
+    _read(floats(history.y), floats(history.x), index - first, window, fewest, history.bar_ms < _MINUTE_MS, found)
     leg = found[_LEG] == 1.0
     outcome = found[_OUTCOME].astype(np.int64)
     return Readings(index, np.where(leg, np.nan, found[_P]), leg, found[_CORRELATION], found[_SHIFT], outcome)
