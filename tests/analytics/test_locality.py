@@ -27,8 +27,7 @@ def window_of(scope: str, y: FloatArray, x: FloatArray, window: int, first_index
         return PairWindow(y, x, first_index, window, 525_600.0, ticks, history)
     traded = np.abs(last[0])
     counts = np.ones(len(traded), np.int64)
-    history = np.tile(traded, 8)
-    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window, history)
+    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window, np.tile(traded, 8))
 
 
 @pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda metric: str(metric.name))
