@@ -75,7 +75,7 @@ def half_life(spread: FloatArray, *, fewest: int = FEWEST) -> HalfLife:
     Source: M. G. Kendall, Biometrika 41, 1954, for the estimate that runs short in short windows; J. Staudenmayer and
     J. P. Buonaccorsi, Journal of the American Statistical Association 100, 2005, for noise and the ratio.
 
-    >>> spread = np.sin(np.arange(200.0) / 10) + np.sin(np.arange(200.0) ** 2) / 2
+    >>> spread = np.sin(np.arange(200.0) / 7) + 0.3 * np.sin(np.arange(200.0) ** 2)
     >>> found = half_life(spread)
     >>> found.bars > 3 * found.ar1, found.reason
     (True, None)
