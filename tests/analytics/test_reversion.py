@@ -19,11 +19,11 @@ def window_of(spread: FloatArray, per_year: float = 525_600.0) -> PairWindow:
     return PairWindow(0.8 * x + spread, x, 5, len(spread), per_year)
 
 
-def reverting(count: int) -> FloatArray:
+def reverting(count: int, phi: float = 0.8) -> FloatArray:
     random = np.random.default_rng(2)
     spread = np.zeros(count)
     for t in range(1, count):
-        spread[t] = 0.8 * spread[t - 1] + 5e-4 * random.normal()
+        spread[t] = phi * spread[t - 1] + 5e-4 * random.normal()
     return spread
 
 
@@ -85,10 +85,11 @@ def test_the_hurst_exponent_needs_more_bars_than_the_half_life() -> None:
 
 
 def test_a_half_life_below_one_bar_is_told_as_such() -> None:
-    short = np.random.default_rng(3).normal(0, 1e-3, 300)  # half-lives of 0 and a little
-    long = reverting(300)
+    nothing_left = np.random.default_rng(3).normal(0, 1e-3, 300)
+    short, long = reverting(1500, 0.4), reverting(300)
     for name in ("half_life", "half_life_low", "half_life_high", "half_life_ms"):
+        assert CATALOGUE[name].compute(window_of(nothing_left)).reason == Reason.BELOW_ONE_BAR
         told = CATALOGUE[name].compute(window_of(short))
         assert (told.reason, told.flags) == (None, (Flag.BELOW_ONE_BAR,))
         assert CATALOGUE[name].compute(window_of(long)).flags == ()
-    assert half_life(residual(window_of(short).y, window_of(short).x).spread).bars < 1.0
+    assert 0.0 < half_life(residual(window_of(short).y, window_of(short).x).spread).bars < 1.0
