@@ -36,6 +36,7 @@ CONTESTS = (
     ),
     Contest("kalman", "Kalman filter of 1,000 bars, its noise fitted on 875", "MLEModel: fit, then filter", 100),
     Contest("kalman_pass", "one likelihood of that model, 1,000 bars", "loglike"),
+    Contest("garch", "GARCH(1,1) of 999 returns, from three starts", "arch, from its one", 20),
     Contest("huber", "Huber line, 1,000 bars", "RLM with HuberT", 40),
 )
 # In yardsticks, see `yardstick.py`.

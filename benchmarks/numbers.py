@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from arch import arch_model
 from statsmodels.tsa.statespace.mlemodel import MLEModel
 from statsmodels.tsa.stattools import adfuller, coint
 
 from benchmarks.processes import BenchmarkError, say
 from pairscope.analytics.cointegration import engle_granger, engle_granger_many
+from pairscope.analytics.garch import fit_garch
 from pairscope.analytics.kalman import kalman_rows, log_likelihood
 from pairscope.analytics.kalman_noise import fit_noise
 from pairscope.analytics.lines import huber_rows, window_sums
@@ -56,6 +58,7 @@ def main() -> None:
         ("rolling", _rolling(np.random.default_rng(2))),
         ("kalman", _kalman(np.random.default_rng(2))),
         ("kalman_pass", _kalman_pass(np.random.default_rng(2))),
+        ("garch", _garch(np.random.default_rng(2))),
         ("huber", _huber(np.random.default_rng(2))),
         ("bar_50", _bar(panel[:60], 50)),
         ("bar_1000", _bar(panel[:60], 1_000)),
@@ -185,6 +188,27 @@ def _kalman(random: np.random.Generator) -> list[Way]:
     return [
         Way("pairscope", lambda: kalman_rows(y, x, BARS, 0), times=20),
         Way("statsmodels", usual),
+    ]
+
+
+def _garch(random: np.random.Generator) -> list[Way]:
+    returns, variance = np.empty(BARS - 1), 1.0
+    for t, noise in enumerate(random.normal(0, 1, len(returns))):
+        returns[t] = np.sqrt(variance) * noise
+        variance = 0.05 + 0.1 * returns[t] ** 2 + 0.85 * variance
+    per_cent = 0.1 * (returns - returns.mean())  # 0.1 % a bar
+    model = arch_model(per_cent, mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
+
+    def usual() -> object:
+        return model.fit(disp="off", show_warning=False)
+
+    ours = fit_garch(per_cent / 100.0)
+    theirs = model.fit(disp="off", show_warning=False, backcast=float(np.mean(per_cent**2)))  # begun as ours is
+    if not ours.log_likelihood >= theirs.loglikelihood - FITTED_AGREEMENT * len(returns):
+        raise BenchmarkError(f"garch: {ours} beside {theirs}")
+    return [
+        Way("pairscope", lambda: fit_garch(per_cent / 100.0), times=20),
+        Way("arch", usual, times=5),
     ]
 
 
