@@ -182,9 +182,9 @@ def _kalman(random: np.random.Generator) -> list[Way]:
         found: FloatArray = fitted.params
         return found
 
-    mine, theirs = fit_noise(p[:past], q[:past]), usual()
-    reached = log_likelihood(p[:past], q[:past], float(np.tanh(theirs[0])), float(np.exp(theirs[1])))[0]
-    _agree("kalman", log_likelihood(p[:past], q[:past], *mine)[0], reached, FITTED_AGREEMENT)
+    mine, theirs = fit_noise(p[:past], q[:past], True), usual()
+    reached = log_likelihood(p[:past], q[:past], float(np.tanh(theirs[0])), float(np.exp(theirs[1])), True)[0]
+    _agree("kalman", log_likelihood(p[:past], q[:past], *mine, True)[0], reached, FITTED_AGREEMENT)
     return [
         Way("pairscope", lambda: kalman_rows(y, x, BARS, 0), times=20),
         Way("statsmodels", usual),
@@ -216,11 +216,11 @@ def _kalman_pass(random: np.random.Generator) -> list[Way]:
     p, q = _scaled(*_pair(random), BARS)
     model = _WalkingLine(p, q)
     params = np.array([1.8, -6.0])
-    ours = log_likelihood(p, q, float(np.tanh(1.8)), float(np.exp(-6.0)))[0]
+    ours = log_likelihood(p, q, float(np.tanh(1.8)), float(np.exp(-6.0)), True)[0]
     model.update(params)
     _agree("kalman_pass", ours, model.ssm.loglike())
     return [
-        Way("pairscope", lambda: log_likelihood(p, q, 0.95, 1e-3), times=200),
+        Way("pairscope", lambda: log_likelihood(p, q, 0.95, 1e-3, True), times=200),
         Way("statsmodels", model.ssm.loglike, times=20),
     ]
 

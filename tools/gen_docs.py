@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pairscope
 from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.values import Flag
 from pairscope.base.errors import PairscopeError
 from pairscope.base.settings import Settings
@@ -43,6 +44,7 @@ FLAGS = {
     Flag.INTEGRATED: "alpha + beta is 1: good for the next bar, a long-run variance does not exist",
     Flag.BEYOND_ONE: "a correlation outside of [-1, 1], which an estimate from trades is not kept from: too few "
     "changes, or prices that follow each other",
+    Flag.OF_QUANTITIES: "a hedge ratio of prices, not of their logarithms: so many units of x against one of y",
     Flag.BELOW_ONE_BAR: "shorter than the bars it is measured with: all that is known is that it is short",
 }
 
@@ -56,6 +58,39 @@ A value comes with `window` (bars), `n` (observations used), `as_of` (ms) and `m
 that are not on the tape). When it cannot be given it is `null` with a reason; never NaN or infinite. Logarithms are
 natural, deviations are those of a sample (n - 1), a year has 365 days of 24 hours. A window is 300 bars unless
 something else is asked for or said below. "Fewest" is the number of observations below which there is no number.
+
+**Stale and short** is one rule for every metric of closes. A close is carried for ten bars, and never less than a
+minute; then it is missing. While the newest close is missing, what is told of it in the light of its window (`price_z`,
+`sma`, `ema`, `rsi`, `trend`, `signal`, `spread`, `spread_z`) and what is told of it alone is null, `stale`. While less
+than half of the closes of the window are there (for returns, half of the returns), everything is null,
+`too_few_observations`. Volumes are sums of what was traded and stand. GARCH and health are of closed bars, and trades
+have rules of their own, as told below.
+
+**Metrics that remember** say how long a window they want, until what was before its first close is forgotten to 1 part
+in 10,000: `ema` five periods, `rsi` ten. In a shorter one the page marks them as wanting more bars.
+"""
+
+TERMS = """\
+## Terms of a pair
+
+Every metric that lists `prices` or `intercept` can be asked for on other terms: for a whole request
+(`/analytics/pair?prices=level&intercept=false`), in the name of a topic
+(`pair:ETHUSDT:BTCUSDT:1s:300:ols:prices=level:intercept=false`), or for one metric (`coint_p:prices=level`).
+
+- `prices=log`, as usual: y and x are logarithms. beta says by how many per cent y moves with a per cent of x, and
+  all is the same in whatever unit the prices are.
+- `prices=level`: y and x are prices. **beta is a ratio of quantities**: so many units of x against one of y, which is
+  what an order needs and what most dashboards print; such a beta carries the flag `ratio_of_quantities`. alpha, spread
+  and its deviation are in the unit of prices. `tls` depends on that unit: it is close to the line of the dearer leg.
+- `intercept=false`: y = beta x. alpha is 0, `r2` is that of the squares of y and near 1 for any two prices, and z is
+  around the mean of the spread over the window. The kalman filter has no `a` to learn. Tests take the tables without a
+  constant: Engle-Granger those of MacKinnon (1994) for two series without one (his paper of 2010 has none, so that
+  `coint_crit` is where their probability is 1, 5 or 10 %), `spread_adf_*` and Johansen those of the case without one. A
+  leg's own test keeps its constant. Where a pair does need an intercept this finds none: on log prices it nearly always
+  does.
+
+`correlation` is of log returns, `price_spread` of prices, and `correlation_hy` and `lead_lag` of trades, on any terms.
+The half-life is that of deviations from the mean of the spread on any terms.
 """
 
 
@@ -76,9 +111,10 @@ def metrics_page(_: str) -> str:
     """The whole page of metrics."""
     sources = list(dict.fromkeys(metric.reference for metric in CATALOGUE.values() if metric.reference))
     parts = [METRICS_HEAD]
-    for scope, title in (("symbol", "Of a symbol"), ("pair", "Of a pair (y, x), on log prices")):
+    for scope, title in (("symbol", "Of a symbol"), ("pair", "Of a pair (y, x)")):
         rows = [_metric_row(metric, sources) for metric in CATALOGUE.values() if metric.scope == scope]
         parts.append(f"## {title}\n\n{_table(('metric', 'formula', 'unit', 'fewest', 'parameters', 'to know'), rows)}")
+    parts.append(TERMS)
     for name, remarks in _choices().items():
         parts.append(
             f"## Choices of `{name}`\n\n{_table((name, 'to know'), [(f'`{k}`', v) for k, v in remarks.items()])}"
@@ -106,10 +142,13 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
         remarks.append(f"[{sources.index(metric.reference) + 1}]")
     told = " ".join(filter(None, remarks))
     parameters = "; ".join(map(_parameter, metric.parameters)) or "—"
-    return f"`{metric.name}`", metric.formula, metric.unit, str(metric.fewest), parameters, told
+    unit = f"{metric.unit}; on levels {metric.unit_on_levels}" if metric.unit_on_levels else metric.unit
+    return f"`{metric.name}`", metric.formula, unit, str(metric.fewest), parameters, told
 
 
 def _parameter(parameter: Parameter) -> str:
+    if parameter in (PRICES, INTERCEPT):  # a section of their own tells of them
+        return f"`{parameter.name}`"
     if parameter.kind == "choice":
         others = [choice for choice in parameter.choices if choice != parameter.default]
         return f"`{parameter.name}` = {parameter.default}, or {', '.join(others)}"

@@ -137,7 +137,7 @@ def kalman() -> Numbers:
     for seed in range(12):
         y, x, truth = _cointegrated(seed, 4_000)
         for name, window in (("kalman", 1_500), ("kalman_naive", 1_500), ("rolling", 1_500), ("rolling", 200)):
-            spread = SERIES[name](y, x, window, 7).spread
+            spread = SERIES[name](y, x, window, 7, True).spread
             known = np.isfinite(spread)
             value = float(np.corrcoef(spread[known], truth[known])[0, 1])
             found.setdefault(f"{name}_{window}", []).append(value)

@@ -27,16 +27,20 @@ def bits(series: HedgeSeries, rows: Any) -> list[bytes]:
     return [getattr(series, name)[rows].tobytes() for name in NAMES]
 
 
-def newest_bits(method: str, y: FloatArray, x: FloatArray, window: int, first_index: int) -> list[bytes]:
-    hedge = METHODS[method](y, x, window, first_index)
+def newest_bits(
+    method: str, y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool
+) -> list[bytes]:
+    hedge = METHODS[method](y, x, window, first_index, intercept)
     return [np.array([getattr(hedge, name)], np.int64 if name == "n" else np.float64).tobytes() for name in NAMES]
 
 
 def test_every_method_has_both_forms_and_a_remark_and_is_offered() -> None:
     assert list(METHODS) == list(SERIES) == list(REMARKS)
-    assert {parameter.choices for metric in BY_METHOD for parameter in metric.parameters} == {tuple(METHODS)}
+    choices = {parameter.name: parameter.choices for metric in BY_METHOD for parameter in metric.parameters}
+    assert choices == {"method": tuple(METHODS), "prices": ("log", "level"), "intercept": ("true", "false")}
 
 
+@pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("method", METHODS)
 @settings(deadline=None, max_examples=40)
 @given(
@@ -48,14 +52,22 @@ def test_every_method_has_both_forms_and_a_remark_and_is_offered() -> None:
     offset=st.sampled_from([0.0, 11.0, 1e5]),
 )
 def test_the_newest_bar_of_a_window_has_the_bits_of_the_whole_history(
-    walks: Walks, method: str, seed: int, count: int, window: int, first_index: int, missing: float, offset: float
+    walks: Walks,
+    method: str,
+    intercept: bool,
+    seed: int,
+    count: int,
+    window: int,
+    first_index: int,
+    missing: float,
+    offset: float,
 ) -> None:
     assume(window <= count)
     y, x = walks(seed, count, offset, 0.01, missing)
-    whole = SERIES[method](y, x, window, first_index)
+    whole = SERIES[method](y, x, window, first_index, intercept)
     for t in {window - 1, (window + count) // 2 - 1, count - 1}:
         tail, first = slice(t - window + 1, t + 1), first_index + t - window + 1
-        assert newest_bits(method, y[tail], x[tail], window, first) == bits(whole, slice(t, t + 1))
+        assert newest_bits(method, y[tail], x[tail], window, first, intercept) == bits(whole, slice(t, t + 1))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -64,10 +76,10 @@ def test_the_newest_bar_of_a_window_has_the_bits_of_the_whole_history(
 def test_a_history_in_pieces_gives_the_bits_of_the_whole(walks: Walks, method: str, seed: int, cuts: list[int]) -> None:
     y, x = walks(seed, 300, 11.0, 1e-3, 0.02)
     window, edges = 64, sorted({0, *cuts, 300})
-    whole = SERIES[method](y, x, window, 7)
+    whole = SERIES[method](y, x, window, 7, True)
     for begin, end in itertools.pairwise(edges):
         first = max(0, begin - window + 1)
-        piece = SERIES[method](y[first:end], x[first:end], window, 7 + first)
+        piece = SERIES[method](y[first:end], x[first:end], window, 7 + first, True)
         rows = slice(max(begin, window - 1), end)
         if rows.start < end:
             assert bits(piece, slice(rows.start - first, None)) == bits(whole, rows)
@@ -78,8 +90,8 @@ def test_a_history_in_pieces_gives_the_bits_of_the_whole(walks: Walks, method: s
 @given(seed=st.integers(0, 2**32), known=st.integers(1, 149))
 def test_later_bars_never_change_an_earlier_line(walks: Walks, method: str, seed: int, known: int) -> None:
     y, x = walks(seed, 150, missing=0.05)
-    past, later = slice(0, known), SERIES[method](y, x, 40, 7)
-    assert bits(SERIES[method](y[past], x[past], 40, 7), past) == bits(later, past)
+    past, later = slice(0, known), SERIES[method](y, x, 40, 7, True)
+    assert bits(SERIES[method](y[past], x[past], 40, 7, True), past) == bits(later, past)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -127,7 +139,7 @@ def test_half_of_a_window_is_enough(walks: Walks, method: str) -> None:
         y[49] = 0.0
     if method == "kalman":  # whose noise is fitted on the first seven eighths
         y[38:50] = np.random.default_rng(1).normal(size=12)
-    assert math.isfinite(METHODS[method](y, x, 100, 0).beta)
+    assert math.isfinite(METHODS[method](y, x, 100, 0, True).beta)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -135,12 +147,12 @@ def test_every_line_comes_with_the_correlation_of_what_it_was_laid_through(walks
     y, x = walks(seed=4, count=96, offset=11.0, step=1e-3)
     seen = slice(None, -1) if method == "rolling" else slice(None)
     expected = np.corrcoef(y[seen], x[seen])[0, 1]
-    assert METHODS[method](y, x, 96, 0).correlation == pytest.approx(expected, rel=1e-9)
+    assert METHODS[method](y, x, 96, 0, True).correlation == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_fit_that_finds_no_line_says_so() -> None:
     y, x = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0, -1.0])
-    assert METHODS["tls"](y, x, 4, 0).reason == Reason.NOT_CONVERGED
+    assert METHODS["tls"](y, x, 4, 0, True).reason == Reason.NOT_CONVERGED
     assert CATALOGUE["beta"].compute(PairWindow(y, x, 0, 4, 1.0), method="tls").reason == Reason.NOT_CONVERGED
     wave = np.sin(np.arange(64.0))
-    assert METHODS["kalman"](1 + 2 * wave, wave, 64, 0).reason == Reason.EXACT_FIT
+    assert METHODS["kalman"](1 + 2 * wave, wave, 64, 0, True).reason == Reason.EXACT_FIT

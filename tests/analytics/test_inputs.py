@@ -53,12 +53,12 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "indicators": lambda y, x: (sma_series(y, 1, 0), sma_series(y, 5, 0), ema_series(y, 5, 50), rsi_series(y, 5, 50)),
     "johansen": lambda y, x: johansen(np.array([y, x])),
     "lines": lambda y, x: [rows(y, x, 40, 3) for rows in (tls_rows, huber_rows, past_rows, kalman_rows, naive_rows)],
-    "methods": lambda y, x: [method(y, x, COUNT, 3) for method in METHODS.values()],
+    "methods": lambda y, x: [method(y, x, COUNT, 3, True) for method in METHODS.values()],
     "moments": lambda y, x: (price_moments(y), volume_sums(y, x, x, y)),
     "panel": lambda y, x: pair_columns(np.array([y, x]), ONE, TWO, COUNT, 0),
     "residual": residual,
     "rolling": lambda y, x: (rolling_pair(y, x, 20, 0), last_pair(y, x, 20, 0), rolling_moments(y, 20, 0)),
-    "series": lambda y, x: [series(y, x, 40, 3) for series in SERIES.values()],
+    "series": lambda y, x: [series(y, x, 40, 3, True) for series in SERIES.values()],
     "variance_ratio": lambda y, x: variance_ratio(y),
 }
 

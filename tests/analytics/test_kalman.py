@@ -67,7 +67,7 @@ def test_the_likelihood_equals_statsmodels(phi: float, drift: float, count: int,
     e, s = e[present], s[present]
     variance = float(np.mean(e**2 / s))
     expected = -0.5 * (len(e) * (math.log(2 * math.pi * variance) + 1) + np.log(s).sum())
-    assert log_likelihood(p, q, phi, drift) == pytest.approx((expected, variance), rel=1e-8)
+    assert log_likelihood(p, q, phi, drift, True) == pytest.approx((expected, variance), rel=1e-8)
 
 
 def test_the_line_equals_statsmodels_with_the_fitted_noise() -> None:
@@ -81,8 +81,8 @@ def test_the_line_equals_statsmodels_with_the_fitted_noise() -> None:
     slope, unit_x = sxy / sxx, math.sqrt(sxx / count)
     unit_y = math.sqrt((syy - slope * sxy) / count)
     p, q = (y - mean_y - slope * (x - mean_x)) / unit_y, (x - mean_x) / unit_x
-    phi, drift = fit_noise(p[before], q[before])
-    variance = log_likelihood(p[before], q[before], phi, drift)[1]
+    phi, drift = fit_noise(p[before], q[before], True)
+    variance = log_likelihood(p[before], q[before], phi, drift, True)[1]
     result = statsmodels_filter(p[cut - past :], q[cut - past :], phi, drift)
     a, b, s = result.filtered_state[:, -1]
     beta = slope + b * unit_y / unit_x
@@ -104,7 +104,7 @@ def test_the_fitted_spread_returns_as_fast_as_the_true_one() -> None:
     y, x, _ = cointegrated(seed=4, count=3_000)
     q = (x - x.mean()) / x.std()
     p = y - np.polyval(np.polyfit(q, y, 1), q)
-    phi, _ = fit_noise(p / p.std(), q)
+    phi, _ = fit_noise(p / p.std(), q, True)
     assert phi == pytest.approx(0.97, abs=0.02)
 
 
@@ -116,7 +116,7 @@ def test_the_spread_follows_the_true_one_where_the_textbook_filter_does_not() ->
     for seed in range(8):
         y, x, spread = cointegrated(seed, 4_000)
         for name, values in found.items():
-            values.append(correlation(SERIES[name](y, x, 1_500, 7).spread, spread))
+            values.append(correlation(SERIES[name](y, x, 1_500, 7, True).spread, spread))
     mean = {name: float(np.mean(values)) for name, values in found.items()}
     assert mean["kalman"] >= 0.95
     assert mean["kalman"] > mean["rolling"]
@@ -132,7 +132,7 @@ def test_a_beta_that_walks_is_followed() -> None:
             spread[t] = 0.9 * spread[t - 1] + random.normal(0, 0.0005)
         beta = 0.9 + np.cumsum(random.normal(0, 0.003, 4_000))
         y = 11.0 + beta * x + spread
-        kalman, rolling = (SERIES[name](y, 11.0 + x, 1_000, 7) for name in ("kalman", "rolling"))
+        kalman, rolling = (SERIES[name](y, 11.0 + x, 1_000, 7, True) for name in ("kalman", "rolling"))
         assert correlation(kalman.beta, beta) > 0.85
         assert correlation(kalman.spread, spread) > 0.85
         assert correlation(rolling.spread, spread) < correlation(kalman.spread, spread) - 0.1
@@ -176,7 +176,7 @@ def test_a_window_too_short_for_a_fit_has_no_line() -> None:
 
 def test_two_observations_have_no_likelihood() -> None:
     for values in (np.array([1.0, 2.0]), np.array([1.0, np.nan, 2.0]), np.zeros(9)):
-        assert log_likelihood(values, np.arange(float(len(values))), 0.5, 1e-3) == (-math.inf, 0.0)
+        assert log_likelihood(values, np.arange(float(len(values))), 0.5, 1e-3, True) == (-math.inf, 0.0)
 
 
 def test_a_fit_needs_half_of_its_own_bars() -> None:
@@ -215,9 +215,9 @@ def test_the_likelihood_of_the_nile_peaks_at_the_published_variances() -> None:
     # One more observation teaches alpha, so that the first of the river teaches beta.
     p, q = np.concatenate([[0.0], flow]), np.concatenate([[0.0], np.ones(len(flow))])
     found = minimize_scalar(
-        lambda ln: -log_likelihood(p, q, 0.0, math.exp(ln))[0], bounds=(-8.0, 2.0), method="bounded"
+        lambda ln: -log_likelihood(p, q, 0.0, math.exp(ln), True)[0], bounds=(-8.0, 2.0), method="bounded"
     )
-    best, noise = log_likelihood(p, q, 0.0, math.exp(found.x))
+    best, noise = log_likelihood(p, q, 0.0, math.exp(found.x), True)
     assert noise == pytest.approx(15_099, rel=1e-3)
     assert noise * math.exp(found.x) == pytest.approx(1_469.1, rel=1e-3)
     assert best == pytest.approx(-632.54, abs=0.01)

@@ -42,7 +42,7 @@ def level_at(p: FloatArray, q: FloatArray, point: FloatArray) -> float:
 
 def level(p: FloatArray, q: FloatArray, a: float, b: float) -> float:
     a, b = min(PHI_BOUND, max(-PHI_BOUND, a)), min(DRIFT_HIGH, max(DRIFT_LOW, b))
-    return float(log_likelihood(p, q, math.tanh(a), math.exp(b))[0])
+    return float(log_likelihood(p, q, math.tanh(a), math.exp(b), True)[0])
 
 
 @pytest.mark.parametrize(("phi", "drift"), [(0.97, 0.0), (0.9, 1e-4), (0.3, 5e-4)])
@@ -51,7 +51,7 @@ def test_no_other_search_finds_a_likelier_noise(phi: float, drift: float) -> Non
     p, q = scaled(y, x)
     starts = [(a, b) for a in (0.2, 1.5, 2.5) for b in (-14.0, -8.0, -2.0)]
     best = min(minimize(lambda point: -level(p, q, *point), start, method="Nelder-Mead").fun for start in starts)
-    assert log_likelihood(p, q, *fit_noise(p, q))[0] >= -best - 1e-5
+    assert log_likelihood(p, q, *fit_noise(p, q, True), True)[0] >= -best - 1e-5
 
 
 def test_it_is_never_less_likely_than_where_the_search_of_0_1_0_stopped() -> None:
@@ -62,7 +62,7 @@ def test_it_is_never_less_likely_than_where_the_search_of_0_1_0_stopped() -> Non
         if seed % 3 == 0:
             p[np.random.default_rng(seed).random(count) < 0.1] = np.nan
         before = level(p, q, *simplex_search(partial(level_at, p, q)))
-        found = log_likelihood(p, q, *fit_noise(p, q))[0]
+        found = log_likelihood(p, q, *fit_noise(p, q, True), True)[0]
         assert found >= before - 2e-9 * abs(before), seed  # it stopped at 1e-9
 
 
@@ -100,10 +100,10 @@ def test_a_lane_is_the_single_likelihood_and_knows_nothing_of_its_neighbours(
     p[random.random(count) < missing] = np.nan
     phi, drift = np.tanh(random.uniform(-4.5, 4.5, LANES)), np.exp(random.uniform(-16, 2, LANES))
     found, turned = np.empty(LANES), np.empty(LANES)
-    likelihoods(p, q, phi, drift, found)
-    single = [log_likelihood(p, q, one, other)[0] for one, other in zip(phi, drift, strict=True)]
+    likelihoods(p, q, phi, drift, True, found)
+    single = [log_likelihood(p, q, one, other, True)[0] for one, other in zip(phi, drift, strict=True)]
     assert found == pytest.approx(single, rel=1e-10, abs=1e-10)
-    likelihoods(p, q, phi[::-1].copy(), drift[::-1].copy(), turned)
+    likelihoods(p, q, phi[::-1].copy(), drift[::-1].copy(), True, turned)
     assert turned[::-1].tolist() == found.tolist()
 
 
@@ -141,6 +141,6 @@ def test_a_point_beyond_a_bound_is_thrown_back(value: float) -> None:
 
 def test_too_few_or_constant_observations_still_give_parameters_within_the_bounds() -> None:
     for p in (np.zeros(0), np.zeros(2), np.zeros(50), np.full(50, np.nan)):
-        phi, drift = fit_noise(p, np.arange(float(len(p))))
+        phi, drift = fit_noise(p, np.arange(float(len(p))), True)
         assert abs(phi) < 1.0
         assert math.exp(DRIFT_LOW) <= drift <= math.exp(DRIFT_HIGH)

@@ -241,7 +241,7 @@ def test_hubers_line_is_the_one_through_two_thirds_of_the_points(outliers: str, 
     assert n[-1] == 90
     assert rows[0, -1] == pytest.approx(0.75, abs=1e-8)
     assert rows[1, -1] + 0.75 * level == pytest.approx(level, rel=1e-8, abs=1e-9)
-    hedge = METHODS["huber"](y, x, 90, 0)
+    hedge = METHODS["huber"](y, x, 90, 0, True)
     assert (hedge.beta, hedge.reason) == (rows[0, -1], None)
 
 

@@ -121,7 +121,7 @@ def test_an_empty_window_gives_reasons() -> None:
 
 
 def test_a_single_bar_gives_what_one_bar_can() -> None:
-    metrics = symbol_metrics(window_of([10.0], window=300))
+    metrics = symbol_metrics(window_of([10.0], window=2))
     assert metrics["mean_price"] == Value(10.0, 1)
     assert metrics["std_price"] == Value(None, 1, Reason.TOO_FEW)
     assert metrics["volatility"] == Value(None, 0, Reason.TOO_FEW)

@@ -85,11 +85,16 @@ def test_the_hurst_exponent_needs_more_bars_than_the_half_life() -> None:
 
 
 def test_a_half_life_below_one_bar_is_told_as_such() -> None:
-    nothing_left = np.random.default_rng(3).normal(0, 1e-3, 300)
-    short, long = reverting(1500, 0.4), reverting(300)
+    short, long = reverting(2_000, 0.3), reverting(300)  # of 0.6 bars, and of 3
+    nothing = np.random.default_rng(3).normal(0, 1e-3, 300)  # no deviation is left at the next bar
+    assert CATALOGUE["half_life"].compute(window_of(nothing)).reason == Reason.BELOW_ONE_BAR
     for name in ("half_life", "half_life_low", "half_life_high", "half_life_ms"):
-        assert CATALOGUE[name].compute(window_of(nothing_left)).reason == Reason.BELOW_ONE_BAR
         told = CATALOGUE[name].compute(window_of(short))
         assert (told.reason, told.flags) == (None, (Flag.BELOW_ONE_BAR,))
         assert CATALOGUE[name].compute(window_of(long)).flags == ()
-    assert 0.0 < half_life(residual(window_of(short).y, window_of(short).x).spread).bars < 1.0
+    for name in ("half_life_ar1", "half_life_lambda"):
+        told = CATALOGUE[name].compute(window_of(short))
+        assert isinstance(told.value, float)
+        assert told.flags == ((Flag.BELOW_ONE_BAR,) if told.value < 1.0 else ())
+    assert CATALOGUE["half_life_ar1"].compute(window_of(short)).flags == (Flag.BELOW_ONE_BAR,)
+    assert half_life(residual(window_of(short).y, window_of(short).x).spread).bars < 1.0

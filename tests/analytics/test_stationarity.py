@@ -142,9 +142,9 @@ def test_dear_metrics_are_computed_only_when_named() -> None:
 def test_a_test_is_done_once_for_all_metrics_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 
-    def counted(y: FloatArray, x: FloatArray, fewest: int) -> Evidence:
+    def counted(y: FloatArray, x: FloatArray, fewest: int, intercept: bool) -> Evidence:
         calls.append(fewest)
-        return weigh(y, x, fewest)
+        return weigh(y, x, fewest, intercept)
 
     monkeypatch.setattr(stationarity, "weigh", counted)
     pair_metrics(window_of(*pair_of(7, 100)), OF_PAIRS)

@@ -7,6 +7,7 @@ import pytest
 
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow
 from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.terms import ALL_TERMS, USUAL, Terms
 from pairscope.analytics.wanted import MOST_WANTED, PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want, want_all
 from pairscope.base.errors import PairscopeError
 
@@ -51,8 +52,9 @@ def test_a_choice_outside_of_the_catalogue_is_refused() -> None:
 
 
 def test_the_method_of_a_request_is_that_of_every_metric_that_names_none() -> None:
-    wanted = want_all(["beta", "spread:method=tls", "correlation"], "pair", method="huber")
-    assert [one.parameters for one in wanted] == [{"method": "huber"}, {"method": "tls"}, {}]
+    wanted = want_all(["beta", "spread:method=tls", "correlation"], "pair", Terms("huber"))
+    usual = {"prices": "log", "intercept": "true"}
+    assert [one.parameters for one in wanted] == [{"method": "huber"} | usual, {"method": "tls"} | usual, {}]
     assert [one.name for one in wanted] == ["beta", "spread:method=tls", "correlation"]
 
 
@@ -67,13 +69,13 @@ def test_too_many_metrics_at_once_are_refused() -> None:
 
 
 def test_what_is_computed_with_each_bar_needs_bars_alone() -> None:
-    assert {one.metric.needs for one in (*SYMBOL_BAR, *PAIR_BAR["ols"])} == {"bars"}
-    assert {one.metric.cadence for one in (*SYMBOL_BAR, *PAIR_BAR["ols"])} == {"bar"}
+    assert {one.metric.needs for one in (*SYMBOL_BAR, *PAIR_BAR[USUAL])} == {"bars"}
+    assert {one.metric.cadence for one in (*SYMBOL_BAR, *PAIR_BAR[USUAL])} == {"bar"}
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_tests_of_a_pair_are_the_whole_catalogue_and_all_critical_values(method: str) -> None:
-    names = {one.name for one in PAIR_TESTS[method]}
+@pytest.mark.parametrize("terms", ALL_TERMS, ids=lambda terms: ":".join(terms.parts))
+def test_the_tests_of_a_pair_are_the_whole_catalogue_and_all_critical_values(terms: Terms) -> None:
+    names = {one.name for one in PAIR_TESTS[terms]}
     assert names >= {name for name, metric in CATALOGUE.items() if metric.scope == "pair"}
     assert names >= {"coint_crit:level=1", "coint_crit:level=5", "spread_adf_crit:level=10"}
 

@@ -15,6 +15,7 @@ from pairscope.analytics.garch import BARS, fit_garch
 from pairscope.analytics.health import judge
 from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.readings import history_bars
+from pairscope.analytics.terms import ALL_TERMS, USUAL, Terms
 from pairscope.analytics.ticks import PairTicks, hayashi_yoshida, tape_of
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, want_all
 from pairscope.api.columns import pair_columns, quantities
@@ -55,16 +56,50 @@ def ticks_of(market: Market, at_ms: int) -> PairTicks:
     return PairTicks(*tapes)
 
 
-@pytest.mark.parametrize("method", METHODS)
-async def test_a_pair_by_any_method_is_what_the_functions_give(market: Market, server: Served, method: str) -> None:
-    answer = await get(server, f"{PAIR}&method={method}&window={WINDOW}&limit=40")
+OLS = [terms for terms in ALL_TERMS if terms.method == "ols"]
+
+
+def asked(terms: Terms) -> str:
+    return "&".join(f"{name}={value}" for name, value in terms.parameters.items())
+
+
+@pytest.mark.parametrize("terms", ALL_TERMS, ids=lambda terms: ":".join(terms.parts))
+async def test_a_pair_on_any_terms_is_what_the_functions_give(market: Market, server: Served, terms: Terms) -> None:
+    answer = await get(server, f"{PAIR}&{asked(terms)}&window={WINDOW}&limit=40")
     at_ms = market.book.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
-    series = pair_series(legs[0], legs[1], SECOND, WINDOW, at_ms - 39_000, at_ms, method)
+    series = pair_series(legs[0], legs[1], SECOND, WINDOW, at_ms - 39_000, at_ms, terms)
     assert answer["series"] == plain(pair_columns(series))
-    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_BAR[method])
+    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_BAR[terms])
     assert answer["metrics"] == plain(quantities(metrics))
-    assert (answer["method"], answer["tests"]) == (method, None)
+    own = terms.method, terms.prices, terms.intercept, terms.remarks
+    assert (answer["method"], answer["prices"], answer["intercept"], answer["remarks"]) == own
+    assert answer["tests"] is None
+    assert answer["metrics"]["beta"].get("flags", []) == ["ratio_of_quantities"] * (terms.prices == "level")
+    assert answer["metrics"]["spread"]["unit"] == ("price" if terms.prices == "level" else "ln")
+
+
+@pytest.mark.parametrize("terms", OLS, ids=lambda terms: ":".join(terms.parts))
+async def test_the_past_is_what_was_live_on_any_terms_health_and_tests_too(
+    new_market: Market, serve: Any, terms: Terms
+) -> None:
+    market = new_market
+    market.trade(400_000)
+    await market.store.flushed()
+    async with serve(market.app()) as server:
+        path = f"{PAIR}&{asked(terms)}&window=40&limit=3"
+        at_ms = market.book.newest_open_ms(SECOND) - 1_000  # of the last closed bar
+        live = await get(server, f"{path}&tests=true&to={at_ms + 1_000}")
+        market.trade(60_000)
+        await market.store.flushed()
+        again = await get(server, f"{path}&tests=true&to={at_ms + 1_000}")
+        assert again == live
+        assert again["series"]["open_time_ms"][-1] == at_ms
+        one = (await get(server, f"{path}&metrics=coint_p,health,beta&to={at_ms + 1_000}"))["metrics"]
+        assert {name: again["metrics"][name] for name in one} == one
+        named = [f"{name}:prices={terms.prices}:intercept={str(terms.intercept).lower()}" for name in one]
+        by_name = await get(server, f"{PAIR}&window=40&limit=1&metrics={','.join(named)}&to={at_ms + 1_000}")
+        assert list(by_name["metrics"].values()) == list(one.values())
 
 
 async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Market, server: Served) -> None:
@@ -74,7 +109,7 @@ async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Mark
     ticks = ticks_of(market, at_ms)
     history = history_of(legs[0], legs[1], SECOND, at_ms - 1_000, history_bars(WINDOW))
     one = pair_window(legs[0], legs[1], SECOND, WINDOW, at_ms, ticks, history)
-    metrics = measure_window(one, legs[0], legs[1], SECOND, at_ms, PAIR_TESTS["ols"])
+    metrics = measure_window(one, legs[0], legs[1], SECOND, at_ms, PAIR_TESTS[USUAL])
     assert answer["metrics"] == plain(quantities(metrics))
     assert answer["metrics"].keys() > {name for name, metric in CATALOGUE.items() if metric.scope == "pair"}
     assert answer["metrics"]["correlation_hy"]["n"] == hayashi_yoshida(ticks.y, ticks.x).n > 100
@@ -250,6 +285,13 @@ async def test_clusters_stand_together_along_the_tree(market: Market, server: Se
         (f"/analytics/{X}/series?window=1", 422, "from 2 to 5,000"),
         (f"{PAIR}&metrics=rsi", 404, "known: beta"),
         (f"{PAIR}&tests=maybe", 422, "choose from false, true"),
+        (f"{PAIR}&prices=cents", 422, "choose from log, level"),
+        (f"{PAIR}&intercept=maybe", 422, "choose from true, false"),
+        (f"{PAIR}&prices=log&prices=level", 422, "give it once"),
+        (f"{PAIR}&price=level", 422, "did you mean 'prices'?"),
+        (f"{PAIR}&metrics=beta:prices=euro", 422, "choose from log, level"),
+        (f"{PAIR}&metrics=correlation:prices=level", 404, "it takes none"),
+        (f"{PAIR}&metrics=coint_p:intercept=1:intercept=0", 422, "give it once"),
         ("/correlations?symbols=BTCUSDT", 422, "name 2 to 300 different ones"),
         ("/correlations?symbols=BTCUSDT,ETHUSD", 404, "did you mean ETHUSDT?"),
         ("/correlations?on=prices", 422, "choose from returns, levels, hy"),
@@ -284,10 +326,22 @@ async def test_nothing_is_known_before_the_first_trade(new_market: Market, serve
 async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choice(server: Served) -> None:
     entries = {entry["name"]: entry for entry in await get(server, "/metrics/catalogue")}
     assert list(entries) == list(CATALOGUE)
-    (method,) = entries["beta"]["parameters"]
+    method, prices, intercept = entries["beta"]["parameters"]
+    assert (prices["choices"], intercept["choices"]) == (["log", "level"], ["true", "false"])
+    assert (entries["beta"]["unit"], entries["beta"]["unit_on_levels"]) == ("y per x", "units of x per y")
+    assert (entries["ema"]["parameters"][0]["wants_each"], entries["rsi"]["parameters"][0]["wants_each"]) == (5, 10)
     assert method["choices"] == list(METHODS) == list(method["remarks"])
     assert (entries["rsi"]["parameters"][0]["low"], entries["rsi"]["cadence"]) == (1.0, "bar")
     assert entries["lead_lag"]["needs"] == "trades"
+
+
+async def test_all_metrics_of_a_symbol_have_a_series(market: Market, server: Served) -> None:
+    answer = await get(server, f"/analytics/{X}/series?metrics=all&window={WINDOW}&limit=5")
+    assert list(answer["metrics"]) == [name for name, metric in CATALOGUE.items() if metric.scope == "symbol"]
+    assert {len(column) for column in answer["metrics"].values()} == {5}
+    now = (await get(server, f"/analytics/{X}?metrics=all&window={WINDOW}"))["metrics"]
+    for name, column in answer["metrics"].items():
+        assert column[-1] == now[name]["value"], name
 
 
 async def test_an_answer_of_too_many_values_is_refused_with_the_limit_to_ask_for(server: Served) -> None:

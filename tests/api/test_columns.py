@@ -5,11 +5,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import pytest
 
-from pairscope.api.columns import bar_columns, pair_columns, quantity, trade_columns
+from pairscope.analytics.catalogue import CATALOGUE, PairWindow
+from pairscope.analytics.clusters import distances
+from pairscope.analytics.ticks import PairTicks, Tape, hayashi_yoshida, tape_of
+from pairscope.analytics.values import Flag
+from pairscope.api.columns import bar_columns, correlation_rows, pair_columns, quantity, trade_columns
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarSource, BarStatus, Origin, TradeBatch
-from pairscope.live.windows import Measured, PairSeries
+from pairscope.live.study import MatrixStudy, _matrix_of_trades
+from pairscope.live.windows import Measured, PairSeries, Shares
 
 if TYPE_CHECKING:
     from tests.api.conftest import Market
@@ -63,3 +69,30 @@ def test_each_trade_names_where_it_came_from() -> None:
     origins = np.array([Origin.WS, Origin.ARCHIVE], np.uint8)
     batch = TradeBatch(whole.astype(np.int32), whole, whole, one, one, one > 0, whole, origins)
     assert trade_columns(batch).origin == ["ws", "archive"]
+
+
+def trending(seed: int, changes: int) -> tuple[Tape, Tape]:
+    """One price that keeps its direction for long, seen of two symbols half a second apart."""
+    step = np.random.default_rng([74, seed]).normal(0, 1e-5, 2 * changes)
+    for t in range(1, len(step)):
+        step[t] += 0.99 * step[t - 1]
+    price, time_ms = np.exp(np.cumsum(step)), np.arange(2 * changes) * 450
+    return tape_of(time_ms[::2], price[::2]), tape_of(time_ms[1::2], price[1::2])
+
+
+@pytest.mark.parametrize("changes", [40, 20_000])
+def test_a_correlation_of_trades_beyond_one_is_told_as_it_is_with_its_flag(changes: int) -> None:
+    y, x = trending(1, changes)
+    found = _matrix_of_trades([y, x, y])
+    assert found[1][0, 1] > 0.9 * changes
+    study = MatrixStudy(["Y", "X", "Z"], 0, *found[:2], [Shares(0.0, 0.0, None)] * 3, found[2])
+    told = correlation_rows(study, np.array([1, 0, 2]), on="hy", interval="1s", window=300)
+    assert told.correlation[0][1] == hayashi_yoshida(y, x).correlation
+    assert told.correlation[0][1] > 1.05
+    assert told.flag == [[None, "beyond_one", "beyond_one"], ["beyond_one", None, None], ["beyond_one", None, None]]
+    nothing = PairWindow(np.ones(3), np.ones(3), 0, 3, 1.0, PairTicks(y, x))
+    for name in ("correlation_hy", "correlation_hy_naive"):
+        value = CATALOGUE[name].compute(nothing)
+        assert value.flags == (Flag.BEYOND_ONE,), name
+    assert CATALOGUE["correlation_hy"].compute(nothing).value == told.correlation[0][1]
+    assert np.isfinite(distances(found[0])).all()  # and takes it for one

@@ -51,6 +51,16 @@ async def read(client: Client) -> list[Any]:
         ("symbol:btcusdt:1S", "symbol:BTCUSDT:1s", wire.SymbolSnapshot),
         ("symbol:BTCUSDT:60s", "symbol:BTCUSDT:1m", wire.SymbolSnapshot),
         ("pair:ethusdt:BTCUSDT:1s:030:OLS", "pair:ETHUSDT:BTCUSDT:1s:30:ols", wire.PairSnapshot),
+        (
+            "pair:ETHUSDT:BTCUSDT:1s:30:tls: Intercept=No:prices=LEVELS",
+            "pair:ETHUSDT:BTCUSDT:1s:30:tls:prices=level:intercept=false",
+            wire.PairSnapshot,
+        ),
+        (
+            "pair:ETHUSDT:BTCUSDT:1s:30:ols:prices=log:intercept=",
+            "pair:ETHUSDT:BTCUSDT:1s:30:ols",
+            wire.PairSnapshot,
+        ),
     ],
 )
 async def test_every_topic_begins_with_a_snapshot_under_its_own_spelling(
@@ -77,6 +87,14 @@ async def test_every_topic_begins_with_a_snapshot_under_its_own_spelling(
         ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:9999999999:ols"}', "bad_parameter", "from 2 to 5,000"),
         ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:30:ransac"}', "bad_parameter", "choose from ols"),
         ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s"}', "unknown_topic", "pair:{Y}:{X}"),
+        ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:30:ols:prices=cents"}', "bad_parameter", "choose from log"),
+        ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:30:ols:price=log"}', "unknown_parameter", "write prices="),
+        ('{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:30:ols:"}', "unknown_parameter", "known: prices, intercept"),
+        (
+            '{"op":"sub","topic":"pair:ETHUSDT:BTCUSDT:1s:30:ols:prices=log:prices=log"}',
+            "bad_request",
+            "give it once",
+        ),
         ('{"op":"sub","topic":""}', "unknown_topic", "status"),
         ('{"op":"sub","topic":"status","limit":0}', "bad_parameter", "from 1 to 5,000"),
         ('{"op":"sub","topic":"status","limit":5001}', "bad_parameter", "from 1 to 5,000"),

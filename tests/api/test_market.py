@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pairscope.analytics.terms import USUAL
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.mailbox import Mailbox
@@ -108,7 +109,7 @@ def symbol_watch(market: Market) -> Watch:
 
 @pytest.fixture
 def pair_watch(market: Market) -> Watch:
-    watch = Watch(market, PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, "ols"))
+    watch = Watch(market, PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, USUAL))
     watch.topic.add(watch, 50, None)
     return watch
 
@@ -307,7 +308,7 @@ async def test_who_came_before_the_first_bar_gets_all_of_them_with_it(new_market
     live = new_market.live
     topic: MarketTopic = SymbolTopic("symbol", 1_000, live, Y, SECOND, 30)
     if kind == "pair":
-        topic = PairTopic("pair", 1_000, live, Y, X, SECOND, 30, "ols")
+        topic = PairTopic("pair", 1_000, live, Y, X, SECOND, 30, USUAL)
     watch = Watch(new_market, topic)
     topic.add(watch, 50, None)
     await watch.read()
@@ -326,7 +327,7 @@ async def test_a_snapshot_is_made_once_for_all_who_ask_before_the_next_bar(marke
 
 
 async def test_nothing_is_computed_for_nobody(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    topic = PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, "ols")
+    topic = PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, USUAL)
     watch = Watch(market, topic)
     topic.add(watch, 10, None)
     topic.remove(watch)

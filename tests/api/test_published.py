@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pairscope.analytics.terms import Terms
 from pairscope.analytics.wanted import PAIR_BAR
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
@@ -32,7 +33,12 @@ from tests.patience import EVENT_S
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 X, Y = SYMBOLS
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s")]
-METHODS = ("ols", "huber", "rolling", "kalman")
+MEASURED = (
+    *(Terms(method) for method in ("ols", "huber", "rolling", "kalman")),
+    Terms(prices="level"),
+    Terms(intercept=False),
+    Terms("kalman", "level", False),
+)
 WINDOW = 60
 ROW = ("y", "x", "beta", "alpha", "spread", "spread_z", "correlation")
 LATE_SHARE = 0.002
@@ -162,8 +168,8 @@ async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
 ) -> None:
     async with open_room(tmp_path / "tape.duckdb") as room:
         for interval in INTERVALS:
-            for method in METHODS:
-                room.follow(f"pair:{Y}:{X}:{interval}:{WINDOW}:{method}")
+            for terms in MEASURED:
+                room.follow(_topic(interval, terms))
             for symbol in SYMBOLS:
                 room.follow(f"symbol:{symbol}:{interval}")
         async for _ in play(room, recorded_day, np.random.default_rng(seed)):
@@ -174,12 +180,12 @@ async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
         assert sum(told.snapshots for told in room.told.values()) > 2 * len(room.told)
         for interval in INTERVALS:
             legs = [room.stored(symbol, interval) for symbol in (Y, X)]
-            for method in METHODS:
-                told = room.told[f"pair:{Y}:{X}:{interval}:{WINDOW}:{method}"]
+            for terms in MEASURED:
+                told = room.told[_topic(interval, terms)]
                 last_ms = min(int(leg["open_time_ms"][-1]) for leg in legs)
                 rows = told.until(last_ms)
                 assert sorted(rows) == list(range(min(rows), last_ms + 1, interval.ms))
-                computed = pair_series(legs[0], legs[1], interval, WINDOW, min(rows), last_ms, method)
+                computed = pair_series(legs[0], legs[1], interval, WINDOW, min(rows), last_ms, terms)
                 assert rows == dict(_pair_rows(_on_the_wire(computed)))
             for symbol in SYMBOLS:
                 bars = room.stored(symbol, interval)
@@ -204,11 +210,15 @@ async def test_present_metrics_are_computed_again_from_the_stored_trades(
                 for symbol in SYMBOLS:
                     live = room.live.symbol_metrics(symbol, interval, WINDOW)
                     assert _values(live) == _values(measure_symbol(bars[symbol], interval, WINDOW, at_ms))
-                for method in METHODS:
-                    live = room.live.pair_metrics(Y, X, interval, WINDOW, method)
-                    again = measure_pair(bars[Y], bars[X], interval, WINDOW, at_ms, PAIR_BAR[method])
+                for terms in MEASURED:
+                    live = room.live.pair_metrics(Y, X, interval, WINDOW, terms)
+                    again = measure_pair(bars[Y], bars[X], interval, WINDOW, at_ms, PAIR_BAR[terms])
                     assert _values(live) == _values(again)
         assert checked > 40
+
+
+def _topic(interval: Interval, terms: Terms) -> str:
+    return ":".join(["pair", Y, X, str(interval), str(WINDOW), *terms.parts])
 
 
 def _on_the_wire(series: Any) -> wire.PairColumns:

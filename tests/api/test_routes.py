@@ -131,6 +131,9 @@ async def test_a_pair_is_the_live_series_with_its_metrics(market: Market, server
         interval="1s",
         window=30,
         method="ols",
+        prices="log",
+        intercept=True,
+        remarks=[],
         series=pair_columns(market.live.pair_series("ETHUSDT", "BTCUSDT", SECOND, 30, 40)),
         metrics=quantities(market.live.pair_metrics("ETHUSDT", "BTCUSDT", SECOND, 30)),
     )

@@ -188,6 +188,8 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     ]
     reason: list[list[str | None]] = [[None for _ in square] for _ in square]
     correlation[0][2], reason[0][2] = None, "too_few_observations"
+    flag: list[list[str | None]] = [[None for _ in square] for _ in square]
+    correlation[0][3], flag[0][3] = 1.125, "beyond_one"
     clustering = wire.Clustering(
         matrix=wire.CorrelationMatrix(
             symbols=names,
@@ -198,6 +200,7 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
             correlation=correlation,
             n=[[19 for _ in square] for _ in square],
             reason=reason,
+            flag=flag,
             missing=[0.0, None, *(0.0 for _ in square[2:])],
             missing_reason=[None, "no_trade_ids", *(None for _ in square[2:])],
         ),

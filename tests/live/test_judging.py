@@ -9,6 +9,7 @@ from pairscope.analytics import stationarity
 from pairscope.analytics.conditions import Condition
 from pairscope.analytics.health import Health, judge
 from pairscope.analytics.readings import history_bars, step_of
+from pairscope.analytics.terms import USUAL
 from pairscope.bars.merge import merge_bars
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable
@@ -133,13 +134,13 @@ async def test_what_a_window_does_not_show_is_suggested_where_the_tape_shows_it(
     try:
         assert (await health(live, at_ms)).condition == Condition.NOT_SHOWN
         judging = Judging(live)
-        found = await judging.suggest(Y, X, SECOND, WINDOW, at_ms, workers)
+        found = await judging.suggest(Y, X, SECOND, WINDOW, at_ms, USUAL, workers)
         assert found is not None
         assert (found.bar_ms, found.window % WINDOW) == (1_000, 0)
         assert 4 * WINDOW <= found.window <= 16 * WINDOW
         assert found.p < 0.0125
         asked = live._reader.asked  # type: ignore[attr-defined]
-        assert await judging.suggest(Y, X, SECOND, WINDOW, at_ms, workers) == found
+        assert await judging.suggest(Y, X, SECOND, WINDOW, at_ms, USUAL, workers) == found
         assert live._reader.asked == asked  # type: ignore[attr-defined]
         assert len(judging._suggested) == 1 < SUGGESTIONS_KEPT
     finally:
@@ -151,6 +152,6 @@ async def test_a_window_that_the_tape_does_not_fill_is_not_suggested() -> None:
     workers = Workers("test", 1)
     try:
         judging = Judging(live_of(legs, capacity=5_000))
-        assert await judging.suggest(Y, X, SECOND, WINDOW, (2 * WINDOW - 1) * 1_000, workers) is None
+        assert await judging.suggest(Y, X, SECOND, WINDOW, (2 * WINDOW - 1) * 1_000, USUAL, workers) is None
     finally:
         workers.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
 from pairscope.live.kernels import PARTS, Kernels, WarmingUp, part_of_pair, part_of_symbol
 
@@ -28,9 +29,10 @@ def test_what_needs_a_part_that_is_not_there_is_told_when_to_ask_again() -> None
 def test_each_question_needs_the_part_that_holds_its_code() -> None:
     assert part_of_symbol(SYMBOL_BAR) == "symbols"
     assert part_of_symbol(want_all(["rsi:period=5"], "symbol")) == "rest"
-    assert part_of_pair("ols") == part_of_pair("ols", PAIR_BAR["ols"]) == "pairs"
-    assert part_of_pair("kalman") == part_of_pair("ols", PAIR_TESTS["ols"]) == "tests"
-    assert part_of_pair("ols", want_all(["hurst"], "pair")) == "rest"
+    assert part_of_pair(USUAL) == part_of_pair(USUAL, PAIR_BAR[USUAL]) == part_of_pair(Terms(prices="level")) == "pairs"
+    assert part_of_pair(Terms("kalman")) == part_of_pair(USUAL, PAIR_TESTS[USUAL]) == "tests"
+    assert part_of_pair(Terms(intercept=False)) == "tests"
+    assert part_of_pair(USUAL, want_all(["hurst"], "pair")) == "rest"
 
 
 def test_a_process_that_compiles_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:

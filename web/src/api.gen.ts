@@ -81,6 +81,7 @@ export interface CorrelationMatrix {
   correlation: ((number | null)[])[];
   n: number[][];
   reason: ((string | null)[])[];
+  flag: ((string | null)[])[];
   missing: (number | null)[];
   missing_reason: (string | null)[];
 }
@@ -205,6 +206,7 @@ export interface MetricInfo {
   title: string;
   formula: string;
   unit: string;
+  unit_on_levels: string;
   window: number;
   fewest: number;
   reference: string;
@@ -222,6 +224,7 @@ export interface MetricParameter {
   choices: string[];
   remarks: Record<string, string>;
   wants: Record<string, number>;
+  wants_each: number;
 }
 export interface Ohlc {
   symbol: string;
@@ -240,6 +243,9 @@ export interface PairAnswer {
   interval: string;
   window: number;
   method: string;
+  prices: "level" | "log";
+  intercept: boolean;
+  remarks: string[];
   series: PairColumns;
   metrics: Record<string, Quantity>;
   tests?: PairTests | null;
@@ -292,6 +298,9 @@ export interface PairSnapshot {
   interval: string;
   window: number;
   method: string;
+  prices: "level" | "log";
+  intercept: boolean;
+  remarks: string[];
   y_bars: BarColumns;
   series: PairColumns;
   metrics: Record<string, Quantity>;
@@ -517,7 +526,7 @@ export interface Unsubscribe {
 }
 export interface Routes {
   "GET /analytics": { path: undefined; query: { interval?: string; window?: "" | number | string; }; body: undefined; ok: AnalyticsAnswer };
-  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; metrics?: string; tests?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
+  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; prices?: "log" | "level"; intercept?: boolean; metrics?: string; tests?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
   "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; }; body: undefined; ok: SymbolAnswer };
   "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
   "GET /clustering": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; cut?: number; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: Clustering };

@@ -27,6 +27,7 @@ from pairscope.analytics.clusters import cluster, correlation_matrix, distances
 from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.many import pair_columns
 from pairscope.analytics.metric import Metric, Parameter, collect
+from pairscope.analytics.terms import Terms
 from pairscope.analytics.ticks import PairTicks, tape_of
 from pairscope.analytics.values import Reason, Value
 from pairscope.analytics.windows import PairWindow, SymbolWindow
@@ -70,13 +71,21 @@ def symbol_metrics(window: SymbolWindow, names: Iterable[str] | None = None) -> 
     return {metric.name: metric.compute(window) for metric in _chosen("symbol", names)}
 
 
-def pair_metrics(window: PairWindow, names: Iterable[str] | None = None) -> dict[str, Value]:
-    """Metrics of a pair by name: the named ones, or all that are computed with each bar; with default parameters.
+def pair_metrics(
+    window: PairWindow, names: Iterable[str] | None = None, terms: Terms | None = None
+) -> dict[str, Value]:
+    """Metrics of a pair by name: the named ones, or all that are computed with each bar; on the terms of the window,
+    or on others.
 
     Raises:
         UnknownName: with the nearest metric of a pair as the cure.
     """
-    return {metric.name: metric.compute(window) for metric in _chosen("pair", names)}
+    own = {} if terms is None else terms.parameters
+    values = {}
+    for metric in _chosen("pair", names):
+        taken = {parameter.name for parameter in metric.parameters}
+        values[metric.name] = metric.compute(window, **{key: value for key, value in own.items() if key in taken})
+    return values
 
 
 def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
@@ -112,7 +121,8 @@ def warm_up() -> None:
     window = PairWindow(line, wave, 0, count, 1.0, PairTicks(tape, tape))
     pair_metrics(window, _BY_SCOPE["pair"])
     for method in METHODS:
-        window.hedge(method)
+        for view in (window, window.on("log", False)):
+            view.hedge(method)
     rows = np.array([line, wave])
     pair_columns(rows, np.array([0]), np.array([1]), count, 0)
     cluster(distances(correlation_matrix(rows, count, 0).matrix))

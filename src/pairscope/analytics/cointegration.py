@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from pairscope.analytics import dickey_fuller as df
-from pairscope.analytics.mackinnon import Critical, critical_values, p_value
+from pairscope.analytics.mackinnon import NO_CONSTANT_PAIR, Critical, critical_values, p_value
 from pairscope.analytics.rolling import EXACT_FIT
 from pairscope.analytics.unitroot import (
     EPSILON,
@@ -36,6 +36,7 @@ _UNITS = 8  # of rounding, up to which a spread is none
 _PAIRS_AT_ONCE = 1024
 _CONSTANT = 0  # a residual has none; kernels are given it, for a literal would have the regression compiled again
 DIRECTIONS: Sequence[Direction] = ("y_on_x", "x_on_y")
+_PAIR = 2  # MacKinnon's surface of two series, with a constant
 
 
 class Cointegration(NamedTuple):
@@ -49,11 +50,12 @@ class Cointegration(NamedTuple):
     direction: Direction
     n: int  # observations tested: the longest stretch without a gap
     reason: Reason | None
+    intercept: bool = True
 
     @property
     def critical(self) -> Critical:
-        """Critical values of one direction, for this number of observations."""
-        return critical_values(2, self.n - 1)
+        """Critical values of one direction, for this number of observations; for long series without an intercept."""
+        return critical_values(_PAIR if self.intercept else NO_CONSTANT_PAIR, self.n - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Cointegrations:
     direction: IntArray  # 0: y on x, 1: x on y
     n: IntArray
     outcome: IntArray  # 0: solved
+    intercept: bool = True
 
     def __len__(self) -> int:
         return len(self.statistic)
@@ -82,6 +85,7 @@ class Cointegrations:
             DIRECTIONS[self.direction[pair]],
             int(self.n[pair]),
             reason_of(int(self.outcome[pair])),
+            self.intercept,
         )
 
 
@@ -94,8 +98,9 @@ class Residual(NamedTuple):
 
 
 def engle_granger(
-    y: FloatArray, x: FloatArray, *, lags: Lags = "aic", both: bool = True, fewest: int = FEWEST
-) -> Cointegration:
+    y: FloatArray, x: FloatArray, *,
+    lags: Lags = "aic", both: bool = True, fewest: int = FEWEST, intercept: bool = True,
+) -> Cointegration:  # fmt: skip
     """`engle_granger_many` of one pair: the same kernel, the same bits.
 
     >>> x = np.cumsum(np.sin(np.arange(200.0) ** 2))
@@ -106,12 +111,13 @@ def engle_granger(
     if len(y) != len(x):
         raise RequestError(f"two series of {len(y)} and {len(x)} values", cure="give two series of one length")
     first, second = np.zeros(1, np.int64), np.ones(1, np.int64)
-    return engle_granger_many(np.array([y, x]), first, second, lags=lags, both=both, fewest=fewest)[0]
+    series = np.array([y, x])
+    return engle_granger_many(series, first, second, lags=lags, both=both, fewest=fewest, intercept=intercept)[0]
 
 
 def engle_granger_many(
     series: FloatArray, y: IntArray, x: IntArray, *,
-    lags: Lags = "aic", both: bool = True, fewest: int = FEWEST, threads: int = 1,
+    lags: Lags = "aic", both: bool = True, fewest: int = FEWEST, intercept: bool = True, threads: int = 1,
 ) -> Cointegrations:  # fmt: skip
     r"""Engle-Granger tests that pairs of series are not cointegrated.
 
@@ -120,6 +126,10 @@ def engle_granger_many(
     given one. With ``both``, x on y is tested too; the smaller statistic is kept and its probability doubled
     (Bonferroni), at most 1.
 
+    Without an intercept least squares gives y - beta x, and the surface is that of two series without a constant.
+    MacKinnon made it of walks that begin at 0. Prices begin far from it, so that such a line passes near their means
+    whatever they do, and the test differs little from that with an intercept.
+
     Args:
         series: one series a row, float64[series, n]; usually log prices.
         y: rows of the first of each pair, int64[pairs].
@@ -127,6 +137,7 @@ def engle_granger_many(
         lags: "aic", "bic", or the number itself; see `unitroot.adf`, as for missing values.
         both: whether to test x on y too.
         fewest: observations the longest stretch must have.
+        intercept: whether the spread is y - alpha - beta x, or y - beta x.
         threads: how many to compute on; the result does not depend on it.
 
     Returns:
@@ -146,15 +157,16 @@ def engle_granger_many(
 
     def run(begin: int) -> None:
         end = min(len(y), begin + _PAIRS_AT_ONCE)
-        _test_pairs(series, y, x, begin, end, most, criterion, _CONSTANT, both, max(4, fewest), numbers, counts)
+        least_n = max(4, fewest)
+        _test_pairs(series, y, x, begin, end, most, criterion, _CONSTANT, both, intercept, least_n, numbers, counts)
 
     _in_threads(run, range(0, len(y), _PAIRS_AT_ONCE), threads)
     statistic, p, least, beta = numbers
     used, direction, n, outcome = counts
-    return Cointegrations(statistic, p, used, least, beta, direction, n, outcome)
+    return Cointegrations(statistic, p, used, least, beta, direction, n, outcome, intercept)
 
 
-def residual(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Residual:
+def residual(y: FloatArray, x: FloatArray, fewest: int = FEWEST, intercept: bool = True) -> Residual:
     """The spread that `engle_granger` tests, of y on x.
 
     >>> x = np.arange(40.0)
@@ -162,7 +174,7 @@ def residual(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Residual:
     >>> found.n, bool(abs(found.spread.sum()) < 1e-9)
     (40, True)
     """
-    spread, n, outcome = _residual(floats(y), floats(x), max(4, fewest))
+    spread, n, outcome = _residual(floats(y), floats(x), max(4, fewest), intercept)
     return Residual(spread, n, reason_of(outcome))
 
 
@@ -187,12 +199,13 @@ def _in_threads(run: Callable[[int], None], begins: range, threads: int) -> None
 @kernel
 def _test_pairs(
     series: FloatArray, y: IntArray, x: IntArray, begin: int, end: int,
-    lags: int, criterion: int, constant: int, both: bool, fewest: int, numbers: FloatArray, counts: IntArray,
+    lags: int, criterion: int, constant: int, both: bool, intercept: bool, fewest: int,
+    numbers: FloatArray, counts: IntArray,
 ) -> None:  # fmt: skip
     """Pairs begin ... end; the columns of `numbers` and `counts` receive what `Cointegrations` lists."""
     for k in range(begin, end):
         statistic, p, used, least, beta, direction, n, outcome = pair_test(
-            series[y[k]], series[x[k]], lags, criterion, constant, both, fewest
+            series[y[k]], series[x[k]], lags, criterion, constant, both, intercept, fewest
         )
         numbers[0, k] = statistic
         numbers[1, k] = p
@@ -206,54 +219,61 @@ def _test_pairs(
 
 @kernel
 def pair_test(
-    y: FloatArray, x: FloatArray, lags: int, criterion: int, constant: int, both: bool, fewest: int
+    y: FloatArray, x: FloatArray, lags: int, criterion: int, constant: int, both: bool, intercept: bool, fewest: int
 ) -> tuple[float, float, int, float, float, int, int, int]:
     """Statistic, p, lags, criterion, beta, direction, observations and outcome: the one way a pair is ever tested."""
-    y_around, x_around, syy, sxx, sxy, grain, unit, n, outcome = _around(y, x, fewest)
+    y_around, x_around, syy, sxx, sxy, y_mean, x_mean, grain, unit, n, outcome = _around(y, x, fewest, intercept)
     if outcome != df.SOLVED:
         return np.nan, np.nan, 0, np.nan, np.nan, 0, n, outcome
     most = df.most_lags(n, constant) if criterion != df.FIXED else lags
     direction = 0
-    best = _test_spread(y_around, x_around, syy, sxx, sxy, most, criterion, constant, grain, unit)
+    best = _test_spread(
+        y_around, x_around, syy, sxx, sxy, y_mean, x_mean, most, criterion, constant, grain, unit, intercept
+    )
     if both:
-        other = _test_spread(x_around, y_around, sxx, syy, sxy, most, criterion, constant, grain, unit)
+        other = _test_spread(
+            x_around, y_around, sxx, syy, sxy, x_mean, y_mean, most, criterion, constant, grain, unit, intercept
+        )
         if other[4] == df.SOLVED and not best[0] <= other[0]:
             best = other
             direction = 1
     if best[4] != df.SOLVED:
         return np.nan, np.nan, 0, np.nan, np.nan, direction, n, best[4]
-    p = min(1.0, p_value(best[0], 2) * (2.0 if both else 1.0))
+    surface = _PAIR if intercept else NO_CONSTANT_PAIR
+    p = min(1.0, p_value(best[0], surface) * (2.0 if both else 1.0))
     return best[0], p, best[1], best[2], best[3], direction, n, df.SOLVED
 
 
 @kernel
 def _around(
-    y: FloatArray, x: FloatArray, fewest: int
-) -> tuple[FloatArray, FloatArray, float, float, float, float, float, int, int]:
-    """Both series around their means on the longest stretch, their products, their rounding together and that of the
-    larger, its length, an outcome."""
+    y: FloatArray, x: FloatArray, fewest: int, intercept: bool
+) -> tuple[FloatArray, FloatArray, float, float, float, float, float, float, float, int, int]:
+    """Both series around their means on the longest stretch, their products, their means, their rounding together and
+    that of the larger, its length, an outcome. With an intercept no line needs the means: they are given as 0."""
     first, end, present = longest_stretch(y, x)
     n = end - first
     if n < fewest:
-        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, n, GAPPY if present >= fewest else df.TOO_FEW
+        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, n, GAPPY if present >= fewest else df.TOO_FEW
     y_around, syy, y_mean = centred(y[first:end])
     x_around, sxx, x_mean = centred(x[first:end])
     if syy == 0.0 or sxx == 0.0:
-        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, n, df.CONSTANT
+        return y, x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, n, df.CONSTANT
     y_grain = EPSILON * (abs(y_mean) / math.sqrt(syy) + math.sqrt(1.0 / n))
     x_grain = EPSILON * (abs(x_mean) / math.sqrt(sxx) + math.sqrt(1.0 / n))
     sxy = product_sum(y_around, x_around)
-    return y_around, x_around, syy, sxx, sxy, y_grain + x_grain, max(y_grain, x_grain), n, df.SOLVED
+    grain, unit = y_grain + x_grain, max(y_grain, x_grain)
+    if intercept:
+        y_mean = x_mean = 0.0
+    return y_around, x_around, syy, sxx, sxy, y_mean, x_mean, grain, unit, n, df.SOLVED
 
 
 @kernel
 def _test_spread(
-    y: FloatArray, x: FloatArray, syy: float, sxx: float, sxy: float,
-    lags: int, criterion: int, constant: int, grain: float, unit: float,
+    y: FloatArray, x: FloatArray, syy: float, sxx: float, sxy: float, y_mean: float, x_mean: float,
+    lags: int, criterion: int, constant: int, grain: float, unit: float, intercept: bool,
 ) -> tuple[float, int, float, float, int]:  # fmt: skip
     """Statistic, lags, criterion, beta and outcome of y on x."""
-    beta = sxy / sxx
-    spread = _beside(y, x, beta)
+    beta, spread = _beside(y, x, sxx, sxy, y_mean, x_mean, intercept)
     if _is_exact(spread, syy, unit):
         return np.nan, 0, np.nan, beta, df.EXACT_FIT
     rounding = grain * math.sqrt(syy)
@@ -268,19 +288,30 @@ def _is_exact(spread: FloatArray, syy: float, unit: float) -> bool:
 
 
 @kernel
-def _beside(y: FloatArray, x: FloatArray, beta: float) -> FloatArray:
+def _beside(
+    y: FloatArray, x: FloatArray, sxx: float, sxy: float, y_mean: float, x_mean: float, intercept: bool
+) -> tuple[float, FloatArray]:
+    """Beta and the spread of series around their means: around 0 with an intercept, else y - beta x as it is."""
     spread = np.empty(len(y))
-    for t in range(len(y)):
-        spread[t] = y[t] - beta * x[t]
-    return spread
+    if intercept:
+        beta = sxy / sxx
+        for t in range(len(y)):
+            spread[t] = y[t] - beta * x[t]
+        return beta, spread
+    n = len(y)
+    beta = (sxy + n * y_mean * x_mean) / (sxx + n * x_mean * x_mean)
+    shift = y_mean - beta * x_mean
+    for t in range(n):
+        spread[t] = y[t] - beta * x[t] + shift
+    return beta, spread
 
 
 @kernel
-def _residual(y: FloatArray, x: FloatArray, fewest: int) -> tuple[FloatArray, int, int]:
-    y_around, x_around, syy, sxx, sxy, _, unit, n, outcome = _around(y, x, fewest)
+def _residual(y: FloatArray, x: FloatArray, fewest: int, intercept: bool) -> tuple[FloatArray, int, int]:
+    y_around, x_around, syy, sxx, sxy, y_mean, x_mean, _, unit, n, outcome = _around(y, x, fewest, intercept)
     if outcome != df.SOLVED:
         return np.empty(0), n, outcome
-    spread = _beside(y_around, x_around, sxy / sxx)
+    _, spread = _beside(y_around, x_around, sxx, sxy, y_mean, x_mean, intercept)
     if _is_exact(spread, syy, unit):
         return np.empty(0), n, df.EXACT_FIT
     return spread, n, outcome

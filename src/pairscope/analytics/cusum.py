@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairscope.analytics.lines import window_sums
+from pairscope.analytics.lines import squares_left, sums_of_line, window_sums
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.rolling import is_exact
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.values import Reason, Value, null
 from pairscope.analytics.windows import PairWindow
 from pairscope.base.kernel import floats, kernel
@@ -29,10 +30,11 @@ class Break(NamedTuple):
     reason: Reason | None
 
 
-def recursive_residuals(y: FloatArray, x: FloatArray) -> FloatArray:
+def recursive_residuals(y: FloatArray, x: FloatArray, *, intercept: bool = True) -> FloatArray:
     """Errors of forecasting each y by the line through all before it, divided by what makes their variances equal.
 
-    From the third position on; positions where a value is missing are left out, as are those before x has moved.
+    From the third position on, or from the second without an intercept; positions where a value is missing are left
+    out, as are those before x has moved.
 
     Reference: R. L. Brown, J. Durbin and J. M. Evans, "Techniques for testing the constancy of regression
     relationships over time", Journal of the Royal Statistical Society B 37, 1975.
@@ -40,10 +42,10 @@ def recursive_residuals(y: FloatArray, x: FloatArray) -> FloatArray:
     >>> recursive_residuals(np.array([0.0, 1.0, 5.0]), np.array([0.0, 1.0, 2.0])).round(6).tolist()
     [1.224745]
     """
-    return _recursive_residuals(floats(y), floats(x))
+    return _recursive_residuals(floats(y), floats(x), intercept)
 
 
-def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
+def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True, intercept: bool = True) -> Break:
     r"""The largest ratio of the sum of recursive residuals to its 5 % line; above 1 the line has moved.
 
     The line of the test assumes independent errors. The spread of a sound pair is an AR(1) process, on which the plain
@@ -54,6 +56,7 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
     Args:
         y, x: float64[n]; positions where either is missing are left out, and whitening needs neighbours.
         whiten: whether to whiten; the textbook test does not.
+        intercept: whether the line has one.
 
     Reasons: TOO_FEW (fewer than 30 residuals), CONSTANT (x or y does not move), EXACT_FIT.
     """
@@ -63,14 +66,18 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True) -> Break:
         return Break(math.nan, max(0, n - 2), Reason.TOO_FEW)
     if syy == 0.0 or sxx == 0.0:
         return Break(math.nan, n - 2, Reason.CONSTANT)
-    slope = sxy / sxx
-    if is_exact(syy - slope * sxy, n, syy, mean_y, slope * mean_x):
+    _, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    slope = xy / xx
+    left = squares_left(n, mean_y, mean_x, syy, sxx, sxy, slope, intercept)
+    if is_exact(left, n, syy, mean_y, slope * mean_x):
         return Break(math.nan, n - 2, Reason.EXACT_FIT)
+    if not intercept:
+        mean_y = mean_x = 0.0
     y, x = (np.where(np.isfinite(leg), leg - mean, np.nan) for leg, mean in ((y, mean_y), (x, mean_x)))
     if whiten:
         phi = _autoregression(y - slope * x)
         y, x = y[1:] - phi * y[:-1], x[1:] - phi * x[:-1]
-    residuals = recursive_residuals(y, x)
+    residuals = recursive_residuals(y, x, intercept=intercept)
     count = len(residuals)
     if count < FEWEST_RESIDUALS:
         return Break(math.nan, count, Reason.TOO_FEW)
@@ -91,7 +98,7 @@ def cusum_naive(window: PairWindow) -> Value:
 
 def _value(window: PairWindow, whiten: bool) -> Value:
     first = max(0, len(window.y) - window.window)
-    found = find_break(window.y[first:], window.x[first:], whiten=whiten)
+    found = find_break(window.y[first:], window.x[first:], whiten=whiten, intercept=window.intercept)
     return Value(found.ratio, found.n) if found.reason is None else null(found.reason, found.n)
 
 
@@ -105,7 +112,7 @@ def _autoregression(spread: FloatArray) -> float:
 
 
 @kernel
-def _recursive_residuals(y: FloatArray, x: FloatArray) -> FloatArray:
+def _recursive_residuals(y: FloatArray, x: FloatArray, intercept: bool) -> FloatArray:
     residuals = np.empty(len(y))
     count = 0
     n = 0
@@ -115,6 +122,13 @@ def _recursive_residuals(y: FloatArray, x: FloatArray) -> FloatArray:
             continue
         p = y[t] - mean_y
         q = x[t] - mean_x
+        if not intercept:
+            if sxx > 0.0:
+                residuals[count] = (y[t] - sxy / sxx * x[t]) / math.sqrt(1.0 + x[t] * x[t] / sxx)
+                count += 1
+            sxx += x[t] * x[t]
+            sxy += x[t] * y[t]
+            continue
         if n >= 2 and sxx > 0.0:
             residuals[count] = (p - sxy / sxx * q) / math.sqrt(1.0 + 1.0 / n + q * q / sxx)
             count += 1
@@ -140,6 +154,7 @@ METRICS = (
         reference=_REFERENCE,
         remark="Above 1 the hedge ratio or intercept has probably moved inside the window.",
         cadence="scan",
+        parameters=(PRICES, INTERCEPT),
     ),
     Metric(
         name="cusum_naive",
@@ -152,5 +167,6 @@ METRICS = (
         reference=_REFERENCE,
         remark="Takes residuals for independent: above 1 in 94 % of windows of a sound pair with phi = 0.9.",
         cadence="scan",
+        parameters=(PRICES, INTERCEPT),
     ),
 )

@@ -64,12 +64,13 @@ def closes_to_test(y: FloatArray, x: FloatArray, window: int) -> Tested:
     return Tested(y_clean[before:], x_clean[before:], y_places, x_places)
 
 
-def weigh(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Evidence:
+def weigh(y: FloatArray, x: FloatArray, fewest: int = FEWEST, intercept: bool = True) -> Evidence:
     """The evidence of closes without spikes: Engle-Granger in the better direction, and the rule for a stationary leg.
 
     The rule stands when p < 0.10, the smaller statistic of the two legs' own augmented Dickey-Fuller tests has p < 0.05
-    and is at most 0.8 times that of the spread. It takes 85-100 % of the windows with a stationary leg that the test
-    alone passes, and under 1 % of sound pairs whose spread moves no more than x does.
+    and is at most 0.8 times that of the spread; a leg's own test has a constant, whatever the line has. It takes
+    85-100 % of the windows with a stationary leg that the test alone passes, and under 1 % of sound pairs whose spread
+    moves no more than x does.
 
     >>> x = np.cumsum(np.sin(np.arange(300.0) ** 2))
     >>> weigh(x + np.cos(np.arange(300.0) ** 3), x).leg_is_stationary
@@ -78,8 +79,9 @@ def weigh(y: FloatArray, x: FloatArray, fewest: int = FEWEST) -> Evidence:
     >>> found.test.p < 0.001, found.believed.reason
     (True, <Reason.LEG_IS_STATIONARY: 'leg_is_stationary'>)
     """
-    statistic, p, used, least, beta, direction, n, outcome, leg = weigh_closes(floats(y), floats(x), max(4, fewest))
-    test = Cointegration(statistic, p, used, least, beta, DIRECTIONS[direction], n, reason_of(outcome))
+    found = weigh_closes(floats(y), floats(x), max(4, fewest), intercept)
+    statistic, p, used, least, beta, direction, n, outcome, leg = found
+    test = Cointegration(statistic, p, used, least, beta, DIRECTIONS[direction], n, reason_of(outcome), intercept)
     return Evidence(test, leg)
 
 
@@ -90,11 +92,11 @@ def leg_prevails(y: FloatArray, x: FloatArray, statistic: float) -> bool:
 
 @kernel
 def weigh_closes(
-    y: FloatArray, x: FloatArray, fewest: int
+    y: FloatArray, x: FloatArray, fewest: int, intercept: bool
 ) -> tuple[float, float, int, float, float, int, int, int, bool]:
     """What `cointegration.pair_test` finds, and whether a leg takes it away."""
     statistic, p, used, least, beta, direction, n, outcome = pair_test(
-        y, x, _BY_SCHWERT, df.AIC, _NO_CONSTANT, True, fewest
+        y, x, _BY_SCHWERT, df.AIC, _NO_CONSTANT, True, intercept, fewest
     )
     leg = outcome == df.SOLVED and p < CLAIM_P and _leg_prevails(y, x, statistic)
     return statistic, p, used, least, beta, direction, n, outcome, leg

@@ -17,6 +17,7 @@ from pairscope.analytics.conditions import CONDITIONS, HELD, PER_WINDOW, Conditi
 from pairscope.analytics.metric import Metric
 from pairscope.analytics.readings import FEWEST, READINGS, WINDOWS, PairHistory, Readings, read
 from pairscope.analytics.stationarity import once
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.unitroot import reason_of
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
@@ -216,6 +217,8 @@ METRICS = (
         remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
         cadence="scan",
         needs="history",
+        parameters=(PRICES, INTERCEPT),
+        about="tape",
     ),
     Metric(
         name="health_share",
@@ -226,5 +229,7 @@ METRICS = (
         function=health_share,
         cadence="scan",
         needs="history",
+        parameters=(PRICES, INTERCEPT),
+        about="tape",
     ),
 )

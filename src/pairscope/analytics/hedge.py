@@ -15,13 +15,22 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pairscope.analytics.kalman import kalman_rows, naive_rows
-from pairscope.analytics.lines import Rows, huber_rows, past_rows, tls_rows, window_sums
+from pairscope.analytics.lines import (
+    Rows,
+    huber_rows,
+    origin_rows,
+    past_rows,
+    squares_left,
+    sums_of_line,
+    tls_rows,
+    window_sums,
+)
 from pairscope.analytics.rolling import is_exact, last_pair, rolling_pair
 from pairscope.analytics.values import Reason
 from pairscope.base.kernel import floats
 from pairscope.base.model import FloatArray, IntArray
 
-RowsOf: TypeAlias = Callable[[FloatArray, FloatArray, int, int], Rows]
+RowsOf: TypeAlias = Callable[[FloatArray, FloatArray, int, int, bool], Rows]
 
 
 class Hedge(NamedTuple):
@@ -52,21 +61,27 @@ class HedgeSeries:
     spread_z: FloatArray
 
 
-def ols_hedge(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Hedge:
-    """Ordinary least squares: the last position of `rolling_pair`. The residuals of such a line have mean zero.
+def ols_hedge(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Hedge:
+    """Ordinary least squares: the last position of `rolling_pair`, or of `origin_rows` without an intercept.
+
+    The residuals of a line with an intercept have mean zero.
 
     >>> import numpy as np
     >>> hedge = ols_hedge(np.array([1.0, 3.0, 4.0, 8.0]), np.arange(4.0), window=4, first_index=0)
     >>> round(hedge.beta, 12), round(hedge.spread, 12)
     (2.2, 0.7)
     """
+    if not intercept:
+        return _hedge(_origin_rows, y, x, window, first_index, intercept)
     n, beta, alpha, spread, spread_std, spread_z, correlation = last_pair(y, x, window, first_index)
     spread_mean = 0.0 if math.isfinite(beta) else math.nan
     return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z)
 
 
-def ols_series(y: FloatArray, x: FloatArray, window: int, first_index: int) -> HedgeSeries:
-    """`rolling_pair` with the mean of its spread, which is zero."""
+def ols_series(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> HedgeSeries:
+    """`rolling_pair` with the mean of its spread, which is zero; `origin_rows` without an intercept."""
+    if not intercept:
+        return _series(_origin_rows, y, x, window, first_index, intercept)
     rolled = rolling_pair(y, x, window, first_index)
     return HedgeSeries(
         n=rolled.n,
@@ -80,27 +95,37 @@ def ols_series(y: FloatArray, x: FloatArray, window: int, first_index: int) -> H
     )
 
 
-def _hedge(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int) -> Hedge:
-    rows, counts = rows_of(y, x, window, first_index)
+def _hedge(
+    rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True
+) -> Hedge:
+    rows, counts = rows_of(y, x, window, first_index, intercept)
     if len(y) == 0:
         return NO_HEDGE
     beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows[:, -1].tolist()
     n = int(counts[-1])
-    reason = None if math.isfinite(beta) or 2 * n < window else _why_no_line(y, x)
+    reason = None if math.isfinite(beta) or 2 * n < window else _why_no_line(y, x, intercept)
     return Hedge(n, beta, alpha, correlation, spread, spread_mean, spread_std, spread_z, reason)
 
 
-def _series(rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int) -> HedgeSeries:
-    rows, counts = rows_of(y, x, window, first_index)
+def _series(
+    rows_of: RowsOf, y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True
+) -> HedgeSeries:
+    rows, counts = rows_of(y, x, window, first_index, intercept)
     return HedgeSeries(counts, *rows)
 
 
-def _why_no_line(y: FloatArray, x: FloatArray) -> Reason:
+def _origin_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool) -> Rows:
+    return origin_rows(y, x, window, first_index)
+
+
+def _why_no_line(y: FloatArray, x: FloatArray, intercept: bool) -> Reason:
     n, mean_y, mean_x, syy, sxx, sxy = window_sums(floats(y), floats(x))
     if not (syy > 0.0 and sxx > 0.0):
         return Reason.CONSTANT
-    slope = sxy / sxx
-    exact = is_exact(syy - slope * sxy, n, syy, mean_y, slope * mean_x)
+    _, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    slope = xy / xx
+    left = squares_left(n, mean_y, mean_x, syy, sxx, sxy, slope, intercept)
+    exact = is_exact(left, n, syy, mean_y, slope * mean_x)
     return Reason.EXACT_FIT if exact else Reason.NOT_CONVERGED
 
 
@@ -115,12 +140,12 @@ _ROWS: Mapping[str, RowsOf] = {
     "kalman": kalman_rows,
     "kalman_naive": naive_rows,
 }
-# (y, x, window, first_index) -> the line at the newest bar of exactly one window.
-METHODS: Mapping[str, Callable[[FloatArray, FloatArray, int, int], Hedge]] = MappingProxyType(
+# (y, x, window, first_index, intercept) -> the line at the newest bar of exactly one window.
+METHODS: Mapping[str, Callable[[FloatArray, FloatArray, int, int, bool], Hedge]] = MappingProxyType(
     {"ols": ols_hedge} | {name: partial(_hedge, rows_of) for name, rows_of in _ROWS.items()}
 )
-# (y, x, window, first_index) -> the line at each bar.
-SERIES: Mapping[str, Callable[[FloatArray, FloatArray, int, int], HedgeSeries]] = MappingProxyType(
+# (y, x, window, first_index, intercept) -> the line at each bar.
+SERIES: Mapping[str, Callable[[FloatArray, FloatArray, int, int, bool], HedgeSeries]] = MappingProxyType(
     {"ols": ols_series} | {name: partial(_series, rows_of) for name, rows_of in _ROWS.items()}
 )
 # What is to be known of a method, beside its name.

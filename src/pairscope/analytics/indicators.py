@@ -183,8 +183,8 @@ def _rsi(closes: FloatArray, period: int) -> tuple[float, int]:
     return 100.0 * gain / (gain + loss), n
 
 
-def _period(default: int) -> Parameter:
-    return Parameter("period", "int", default, low=1, high=10_000)
+def _period(default: int, wants: int = 0) -> Parameter:
+    return Parameter("period", "int", default, low=1, high=10_000, wants_each=wants)
 
 
 METRICS = (
@@ -197,6 +197,7 @@ METRICS = (
         function=sma,
         remark="Needs half of the period.",
         parameters=(_period(20),),
+        about="newest",
     ),
     Metric(
         name="ema",
@@ -205,8 +206,9 @@ METRICS = (
         formula="ema + 2 / (period + 1) · (close - ema), begun with the first close of the window",
         unit="price",
         function=ema,
-        remark="The window should be five periods or more, else its first close still weighs.",
-        parameters=(_period(20),),
+        remark="Wants a window of five periods or more, else its first close still weighs.",
+        parameters=(_period(20, wants=5),),
+        about="newest",
     ),
     Metric(
         name="rsi",
@@ -216,8 +218,9 @@ METRICS = (
         unit="1",
         function=rsi,
         reference="J. W. Wilder, New Concepts in Technical Trading Systems, 1978",
-        remark="From 0 to 100. The window should be ten periods or more, else its first changes still weigh.",
-        parameters=(_period(14),),
+        remark="From 0 to 100. Wants a window of ten periods or more, else its first changes still weigh.",
+        parameters=(_period(14, wants=10),),
+        about="newest",
     ),
     Metric(
         name="trend",
@@ -227,6 +230,7 @@ METRICS = (
         unit="word",
         function=trend,
         parameters=(_period(20),),
+        about="newest",
     ),
     Metric(
         name="signal",
@@ -238,5 +242,6 @@ METRICS = (
         fewest=2,
         remark="A z beyond 2 in a short window is common in a price that returns nowhere; test the pair instead.",
         parameters=(Parameter("threshold", "float", 2.0, low=0.0, high=100.0),),
+        about="newest",
     ),
 )

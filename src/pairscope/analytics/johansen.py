@@ -51,6 +51,39 @@ _MAX_EIGEN_CRITICAL = np.array(
         [73.0563, 76.5734, 83.7105],
     ]
 )
+# The same at 10, 5 and 1 % without any constant.
+_TRACE_CRITICAL_OF_NONE = np.array(
+    [
+        [2.9762, 4.1296, 6.9406],
+        [10.4741, 12.3212, 16.3640],
+        [21.7781, 24.2761, 29.5147],
+        [37.0339, 40.1749, 46.5716],
+        [56.2839, 60.0627, 67.6367],
+        [79.5329, 83.9383, 92.7136],
+        [106.7351, 111.7797, 121.7375],
+        [137.9954, 143.6691, 154.7977],
+        [173.2292, 179.5199, 191.8122],
+        [212.4721, 219.4051, 232.8291],
+        [255.6732, 263.2603, 277.9962],
+        [302.9054, 311.1288, 326.9716],
+    ]
+)
+_MAX_EIGEN_CRITICAL_OF_NONE = np.array(
+    [
+        [2.9762, 4.1296, 6.9406],
+        [9.4748, 11.2246, 15.0923],
+        [15.7175, 17.7961, 22.2519],
+        [21.8370, 24.1592, 29.0609],
+        [27.9160, 30.4428, 35.7359],
+        [33.9271, 36.6301, 42.2333],
+        [39.9085, 42.7679, 48.6606],
+        [45.8930, 48.8795, 55.0335],
+        [51.8528, 54.9629, 61.3449],
+        [57.7954, 61.0404, 67.6415],
+        [63.7248, 67.0756, 73.8856],
+        [69.6513, 73.0946, 80.0937],
+    ]
+)
 
 
 class Johansen(NamedTuple):
@@ -66,7 +99,7 @@ class Johansen(NamedTuple):
     reason: Reason | None
 
 
-def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Johansen:
+def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST, constant: bool = True) -> Johansen:
     r"""Johansen's trace and maximum eigenvalue tests, with an unrestricted constant.
 
     In the vector model step_t = c + Pi level_(t-1) + sum over k = 1 ... lags of Gamma_k step_(t-k) + e_t, the rank of
@@ -78,12 +111,16 @@ def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Joha
     The rank is the first r whose trace is below its 5 % critical value. For two series a rank of 2 is no sign that
     each reverts by itself: at 5 % a third of sound pairs have it.
 
+    Without a constant c is 0: the combination returns to 0, and nothing drifts. The critical values are those of that
+    case.
+
     Missing values are not stepped over: the longest stretch where all series are present is used.
 
     Args:
         series: one series a row, float64[legs, n], 2 to 12 legs; usually log prices.
         lags: lagged differences.
         fewest: values the longest stretch must have; never below 30, or what the regression needs.
+        constant: whether the model has one.
 
     Returns:
         The tests, or a reason: TOO_FEW, GAPPY, CONSTANT, COLLINEAR (also legs that are combinations of others), or
@@ -109,7 +146,7 @@ def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Joha
     if reason is not None:
         return _refused(n, reason)
     first = int(where[0])
-    steps, levels, others, outcome = _columns(floats(series[:, first : first + n]), lags)
+    steps, levels, others, outcome = _columns(floats(series[:, first : first + n]), lags, constant)
     if outcome != SOLVED:
         return _refused(n, reason_of(outcome))
     eigenvalues = squared_correlations(steps, levels, others)
@@ -119,10 +156,13 @@ def johansen(series: FloatArray, *, lags: int = 1, fewest: int = FEWEST) -> Joha
         return _refused(n, Reason.EXACT_FIT)
     max_eigen = -steps.shape[1] * np.log1p(-eigenvalues)
     trace = np.cumsum(max_eigen[::-1])[::-1]
-    critical = _TRACE_CRITICAL[:legs][::-1]
+    of_trace, of_largest = _TRACE_CRITICAL, _MAX_EIGEN_CRITICAL
+    if not constant:
+        of_trace, of_largest = _TRACE_CRITICAL_OF_NONE, _MAX_EIGEN_CRITICAL_OF_NONE
+    critical = of_trace[:legs][::-1]
     kept = trace <= critical[:, 1]
     rank = int(kept.argmax()) if kept.any() else legs
-    return Johansen(trace, max_eigen, eigenvalues, critical, _MAX_EIGEN_CRITICAL[:legs][::-1], rank, n, None)
+    return Johansen(trace, max_eigen, eigenvalues, critical, of_largest[:legs][::-1], rank, n, None)
 
 
 def squared_correlations(steps: FloatArray, levels: FloatArray, others: FloatArray) -> FloatArray:
@@ -145,8 +185,8 @@ def _refused(n: int, reason: Reason | None) -> Johansen:
 
 
 @kernel
-def _columns(series: FloatArray, lags: int) -> tuple[FloatArray, FloatArray, FloatArray, int]:
-    """Steps, the levels before them, and the lagged steps, all around their means."""
+def _columns(series: FloatArray, lags: int, constant: bool) -> tuple[FloatArray, FloatArray, FloatArray, int]:
+    """Steps, the levels before them, and the lagged steps, all around their means where there is a constant."""
     legs, n = series.shape
     rows = n - 1 - lags
     steps = np.empty((legs, rows))
@@ -157,13 +197,14 @@ def _columns(series: FloatArray, lags: int) -> tuple[FloatArray, FloatArray, Flo
         if squares == 0.0:
             return steps, levels, others, CONSTANT
         for t in range(rows):
-            levels[leg, t] = around[lags + t]
+            levels[leg, t] = around[lags + t] if constant else series[leg, lags + t]
             steps[leg, t] = series[leg, lags + t + 1] - series[leg, lags + t]
             for lag in range(1, lags + 1):
                 others[leg * lags + lag - 1, t] = series[leg, lags + t + 1 - lag] - series[leg, lags + t - lag]
-    centre(steps)
-    centre(levels)
-    centre(others)
+    if constant:
+        centre(steps)
+        centre(levels)
+        centre(others)
     return steps, levels, others, SOLVED
 
 

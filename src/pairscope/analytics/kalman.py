@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pairscope.analytics.kalman_noise import BURN, DIFFUSE, fit_noise
-from pairscope.analytics.lines import ROWS, Rows, check_pair, pearson, window_sums
+from pairscope.analytics.lines import ROWS, Rows, check_pair, pearson, squares_left, sums_of_line, window_sums
 from pairscope.analytics.rolling import is_exact
 from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
@@ -30,7 +30,7 @@ NAIVE_NOISE = 1e-3
 State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
 
 
-def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Rows:
     """The line by a filter whose state is a constant alpha, a beta that walks, and a spread that returns.
 
     With eta and epsilon normal, and m the mean of x over the bars of the fit::
@@ -39,7 +39,8 @@ def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> 
         beta_t = beta_(t-1) + eta_t            s_t = phi s_(t-1) + epsilon_t
 
     The line turns about the middle of the bars, where a is constant: alpha_t = a - beta_t m. (Turning about x = 0, a
-    step of beta would move log prices by eleven times its size.)
+    step of beta would move log prices by eleven times its size.) Without an intercept a and m are 0, and it does turn
+    about x = 0.
     phi, var(epsilon) and var(eta) maximise the likelihood of past bars. The axis of bars is cut at the multiples of
     an eighth of the window. Each cut's parameters are fitted on the seven eighths before it, where the filter begins
     with nothing known of a and beta, and then serve until the next cut. So a value at t uses between 7/8 of the
@@ -62,18 +63,19 @@ def kalman_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> 
     out = np.full((ROWS, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
     if window >= FEWEST_BARS:
-        _roll(floats(y), floats(x), window, first_index, out, n)
+        _roll(floats(y), floats(x), window, first_index, intercept, out, n)
     return out, n
 
 
-def naive_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+def naive_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Rows:
     """The textbook filter y_t = beta_t x_t + v_t, begun with beta = 0 at the first bar of each window.
 
     One state and no intercept, var(v) = 1e-3 and a step variance of delta / (1 - delta) with delta = 1e-4, as commonly
     printed. Its beta follows y / x so closely that the spread y_t - beta_t x_t is rounding noise: on a cointegrated
     pair it correlates about 0.13 with the true spread, and a unit-root test on it "finds" stationarity everywhere.
 
-    Rows as of `kalman_rows`, with alpha 0, and mean and deviation (ddof 1) of the spread over the window.
+    Rows as of `kalman_rows`, with alpha 0, and mean and deviation (ddof 1) of the spread over the window. It has no
+    intercept either way, and var(v) is 1e-3 whatever the prices are.
 
     Reference: E. P. Chan, "Algorithmic Trading", 2013, chapter 3.
     """
@@ -85,13 +87,14 @@ def naive_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> R
 
 
 @kernel
-def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tuple[float, float]:
+def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float, intercept: bool) -> tuple[float, float]:
     """Concentrated log-likelihood of p = a + b q + s, and the innovation variance of s that it is the best for.
 
-    ``drift`` is the variance of a step of b in units of that variance. The first two observations only teach a and b.
-    Minus infinity and 0 with fewer than three observations.
+    ``drift`` is the variance of a step of b in units of that variance. The first two observations only teach a and b;
+    without an intercept a is 0, and the first one teaches b. Minus infinity and 0 with no observation after them.
     """
-    state = _begin(phi)
+    state = _begin(phi, intercept)
+    burn = BURN if intercept else BURN - 1
     n = 0
     squares = 0.0
     log_s = 0.0
@@ -100,14 +103,14 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
         if math.isfinite(p[i]) and math.isfinite(q[i]):
             state = _update(state, p[i], q[i])
             n += 1
-            if n > BURN:
+            if n > burn:
                 squares += state[10] * state[10] / state[11]
                 product *= state[11]
                 if product > 1e100:
                     log_s += math.log(product)
                     product = 1.0
         state = _wait(state, phi, drift)
-    n -= BURN
+    n -= burn
     if n < 1 or not squares > 0.0:
         return -np.inf, 0.0
     log_s += math.log(product)
@@ -116,8 +119,9 @@ def log_likelihood(p: FloatArray, q: FloatArray, phi: float, drift: float) -> tu
 
 
 @kernel
-def _begin(phi: float) -> State:
-    return 0.0, 0.0, DIFFUSE, 0.0, DIFFUSE, 0.0, 0.0, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0, 0.0
+def _begin(phi: float, intercept: bool) -> State:
+    of_a = DIFFUSE if intercept else 0.0  # nothing to learn: a stays 0
+    return 0.0, 0.0, of_a, 0.0, DIFFUSE, 0.0, 0.0, 0.0, 1.0 / (1.0 - phi * phi), 0.0, 0.0, 0.0
 
 
 @kernel
@@ -147,40 +151,48 @@ def _update(state: State, p: float, q: float) -> State:
 
 
 @kernel
-def _roll(y: FloatArray, x: FloatArray, window: int, first_index: int, out: FloatArray, n: IntArray) -> None:
+def _roll(
+    y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool, out: FloatArray, n: IntArray
+) -> None:
     block = window // REFITS
     past = block * (REFITS - 1)
     for cut in range(-first_index % block, len(y), block):
         end = min(cut + block, len(y))
         if end >= window:  # then cut >= past
             first = cut - past
-            _filter_block(y[first:end], x[first:end], past, window, window - 1 - first, out[:, first:end], n[first:end])
+            wanted = window - 1 - first
+            block_out, block_n = out[:, first:end], n[first:end]
+            _filter_block(y[first:end], x[first:end], past, window, wanted, intercept, block_out, block_n)
 
 
 @kernel
 def _filter_block(
-    y: FloatArray, x: FloatArray, past: int, window: int, wanted: int, out: FloatArray, counts: IntArray
-) -> None:
+    y: FloatArray, x: FloatArray, past: int, window: int, wanted: int, intercept: bool,
+    out: FloatArray, counts: IntArray,
+) -> None:  # fmt: skip
     """Fit on the first ``past`` positions, filter all, and write those from ``past`` and from ``wanted`` on."""
     n, mean_y, mean_x, syy, sxx, sxy = window_sums(y[:past], x[:past])
     known = 2 * n >= past and sxx > 0.0 and syy > 0.0
     unit_x = unit_y = slope = 1.0
     if known:
-        slope = sxy / sxx
-        rest = syy - slope * sxy
+        _, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+        slope = xy / xx
+        rest = squares_left(n, mean_y, mean_x, syy, sxx, sxy, slope, intercept)
         known = not is_exact(rest, n, syy, mean_y, slope * mean_x)
-        unit_x = math.sqrt(sxx / n)
+        unit_x = math.sqrt(xx / n)
         unit_y = math.sqrt(max(rest, 0.0) / n)
     first = max(past, wanted)
     if not known:
         counts[first:] = n
         return
+    if not intercept:
+        mean_y = mean_x = 0.0  # what the line turns about
     q = (x - mean_x) / unit_x
     p = ((y - mean_y) - slope * (x - mean_x)) / unit_y
-    phi, drift = fit_noise(p[:past], q[:past])
-    variance = log_likelihood(p[:past], q[:past], phi, drift)[1]
+    phi, drift = fit_noise(p[:past], q[:past], intercept)
+    variance = log_likelihood(p[:past], q[:past], phi, drift, intercept)[1]
     deviation = unit_y * math.sqrt(variance)
-    state = _begin(phi)
+    state = _begin(phi, intercept)
     seen = 0
     for i in range(len(y)):
         present = math.isfinite(p[i]) and math.isfinite(q[i])
@@ -193,7 +205,8 @@ def _filter_block(
             beta = slope + state[1] * unit_y / unit_x
             out[0, i] = beta
             out[1, i] = mean_y + state[0] * unit_y - beta * mean_x
-            _, _, _, syy, sxx, sxy = window_sums(y[: i + 1], x[: i + 1])
+            n, used_y, used_x, syy, sxx, sxy = window_sums(y[: i + 1], x[: i + 1])
+            syy, sxx, sxy = sums_of_line(n, used_y, used_x, syy, sxx, sxy, intercept)
             out[2, i] = pearson(syy, sxx, sxy)
             out[4, i] = 0.0
             out[5, i] = deviation / math.sqrt(1.0 - phi * phi)

@@ -16,7 +16,8 @@ from pairscope.base.model import FloatArray
 LANES = 16  # four vectors of four; with fewer Numba makes no vectors at all
 # Variance of a state nothing is known of, in units of the spread's innovation variance.
 DIFFUSE = 1e6
-# Observations that go into learning the two states nothing is known of; they carry no likelihood.
+# Observations that go into learning the two states nothing is known of; they carry no likelihood. One is enough for b
+# alone, when there is no intercept and a is 0.
 BURN = 2
 # Bounds of the search: artanh(phi), and ln of the variance of beta's steps in scaled units.
 PHI_BOUND = 4.5
@@ -42,14 +43,18 @@ _A, _B, _AA, _AB, _BB, _LEFT, _JOINED, _WALKED, _SQUARES, _PRODUCT, _LOGS = rang
 
 
 @kernel
-def likelihoods(p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray, out: FloatArray) -> None:
+def likelihoods(
+    p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray, intercept: bool, out: FloatArray
+) -> None:
     """`kalman.log_likelihood` for sixteen parameters at once, float64[16].
 
     The terms of each are summed in their order, whatever vectors the processor has.
     """
     state = np.zeros((11, LANES))
+    burn = BURN if intercept else BURN - 1
     for j in range(LANES):
-        state[_AA, j] = state[_BB, j] = DIFFUSE
+        state[_AA, j] = DIFFUSE if intercept else 0.0
+        state[_BB, j] = DIFFUSE
         state[_JOINED, j] = 1.0 / (1.0 - phi[j] * phi[j])
         state[_PRODUCT, j] = 1.0
     before_p = before_q = 0.0
@@ -87,7 +92,7 @@ def likelihoods(p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray
             state[_PRODUCT, j] *= variance
         n += 1
         before_p, before_q = now_p, now_q
-        if n == BURN:
+        if n == burn:
             for j in range(LANES):
                 state[_SQUARES, j] = 0.0
                 state[_PRODUCT, j] = 1.0
@@ -95,7 +100,7 @@ def likelihoods(p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray
             for j in range(LANES):
                 state[_LOGS, j] += math.log(state[_PRODUCT, j])
                 state[_PRODUCT, j] = 1.0
-    n -= BURN
+    n -= burn
     for j in range(LANES):
         out[j] = -np.inf
         if n > 0 and state[_SQUARES, j] > 0.0:
@@ -104,7 +109,7 @@ def likelihoods(p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray
 
 
 @kernel
-def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
+def fit_noise(p: FloatArray, q: FloatArray, intercept: bool) -> tuple[float, float]:
     """The phi and drift that maximise `kalman.log_likelihood`.
 
     The best of a grid of 48, then Newton's method: on each stencil of sixteen points the top of the parabola through
@@ -112,7 +117,7 @@ def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
     """
     phi, drift, found = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     top = np.array([-np.inf, 0.0, 0.0])  # the highest likelihood seen, and where
-    _look_at_grid(p, q, phi, drift, found, top)
+    _look_at_grid(p, q, phi, drift, intercept, found, top)
     centre = top[1:].copy()
     radii = np.array(_FIRST_RADII)
     parabola = np.empty(5)
@@ -120,7 +125,7 @@ def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
     fine = 0.1  # of the estimate's deviation: the radii of the next stencil
     for _ in range(MOST_STENCILS):
         before = top[0]
-        best = _look_around(p, q, centre, radii, phi, drift, found, top)
+        best = _look_around(p, q, centre, radii, phi, drift, intercept, found, top)
         if found[best] < before - least:  # the step led down
             centre[:] = top[1:]
             radii *= 0.25
@@ -145,14 +150,15 @@ def fit_noise(p: FloatArray, q: FloatArray) -> tuple[float, float]:
 
 @kernel
 def _look_at_grid(
-    p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray, found: FloatArray, top: FloatArray
-) -> None:
+    p: FloatArray, q: FloatArray, phi: FloatArray, drift: FloatArray, intercept: bool,
+    found: FloatArray, top: FloatArray,
+) -> None:  # fmt: skip
     columns = len(_GRID_A)
     for first in range(0, columns * len(_GRID_B), LANES):
         for j in range(LANES):
             phi[j] = math.tanh(_GRID_A[(first + j) % columns])
             drift[j] = math.exp(_GRID_B[(first + j) // columns])
-        likelihoods(p, q, phi, drift, found)
+        likelihoods(p, q, phi, drift, intercept, found)
         for j in range(LANES):
             if found[j] > top[0]:
                 top[0], top[1], top[2] = found[j], _GRID_A[(first + j) % columns], _GRID_B[(first + j) // columns]
@@ -161,7 +167,7 @@ def _look_at_grid(
 @kernel
 def _look_around(
     p: FloatArray, q: FloatArray, centre: FloatArray, radii: FloatArray,
-    phi: FloatArray, drift: FloatArray, found: FloatArray, top: FloatArray,
+    phi: FloatArray, drift: FloatArray, intercept: bool, found: FloatArray, top: FloatArray,
 ) -> int:  # fmt: skip
     """The likelihoods on a stencil; the place of the highest, which becomes the top when it is one."""
     radii[0] = _radius(radii[0], centre[0], -PHI_BOUND, PHI_BOUND)
@@ -169,7 +175,7 @@ def _look_around(
     for j in range(LANES):
         phi[j] = math.tanh(_mirrored(centre[0] + radii[0] * _STENCIL_A[j], -PHI_BOUND, PHI_BOUND))
         drift[j] = math.exp(_mirrored(centre[1] + radii[1] * _STENCIL_B[j], DRIFT_LOW, DRIFT_HIGH))
-    likelihoods(p, q, phi, drift, found)
+    likelihoods(p, q, phi, drift, intercept, found)
     best = 0
     for j in range(LANES):
         if found[j] > found[best]:

@@ -28,7 +28,25 @@ _STEP = 1e-13  # of IRLS, in deviations of the residuals: where it stops
 Rows: TypeAlias = tuple[FloatArray, IntArray]
 
 
-def tls_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+def origin_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+    """Least squares without an intercept, y = beta x, over the window that ends at each position.
+
+    With raw sums over the n positions present::
+
+        beta = Σ x y / Σ x²        correlation = Σ x y / sqrt(Σ x² Σ y²), whose square is the uncentred R²
+
+    The spread y - beta x has a mean of its own, around which its deviation (ddof 1) and its z are. All are computed
+    around the means of y and x, for on prices the raw sums leave few digits to a spread. NaN where least squares with
+    an intercept is: a price that does not move tells nothing of how the two move.
+
+    >>> rows, n = origin_rows(np.array([1.0, 3.0, 4.0, 8.0]), np.arange(4.0), 4, 0)
+    >>> round(float(rows[0, -1]), 9), float(rows[1, -1]), round(float(rows[3, -1]), 9)
+    (2.5, 0.0, 0.5)
+    """
+    return _rows(y, x, window, 3, False)
+
+
+def tls_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Rows:
     """Orthogonal regression over the window that ends at each position: the line nearest to the points.
 
     With centred sums S of the n positions present::
@@ -36,8 +54,9 @@ def tls_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Row
         beta = (Syy - Sxx + sqrt((Syy - Sxx)² + 4 Sxy²)) / (2 Sxy)      alpha = mean(y) - beta mean(x)
 
     Symmetric: the line of x on y is the same line, so the product of both betas is 1. It depends on the units of y and
-    x, which is no harm for log prices. NaN where least squares is (see `rolling_pair`), and where Sxy is 0 with
-    Syy >= Sxx: there is no one line.
+    x, which is no harm for log prices; on prices it is close to the line of the dearer leg. NaN where least squares is
+    (see `rolling_pair`), and where Sxy is 0 with Syy >= Sxx: there is no one line. Without an intercept the sums are
+    raw ones, and alpha is 0.
 
     Reference: G. H. Golub and C. F. Van Loan, "An analysis of the total least squares problem", SIAM J. Numer.
     Anal. 17, 1980.
@@ -46,10 +65,10 @@ def tls_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Row
     >>> round(float(rows[0, -1]), 6)
     2.336991
     """
-    return _rows(y, x, window, 0)
+    return _rows(y, x, window, 0, intercept)
 
 
-def huber_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+def huber_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Rows:
     """Huber's M-estimate over the window that ends at each position: least squares that outliers cannot pull away.
 
     Weights min(1, k s / abs(r)) with k = 1.345 and s = median(abs(r)) / 0.6745, iterated from least squares until the
@@ -64,20 +83,20 @@ def huber_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> R
     >>> bool(abs(rows[0, -1] - 2.0) < 0.05)
     True
     """
-    return _rows(y, x, window, 1)
+    return _rows(y, x, window, 1, intercept)
 
 
-def past_rows(y: FloatArray, x: FloatArray, window: int, first_index: int) -> Rows:
+def past_rows(y: FloatArray, x: FloatArray, window: int, first_index: int, intercept: bool = True) -> Rows:
     """Least squares over the window without its last position, and where that position lies beside the line.
 
     The spread of a bar is thus a forecast error: its line has not seen it. z is the spread over the deviation of the
-    residuals (ddof 1) of the past. NaN as for least squares.
+    residuals (ddof 1) of the past, around their mean when there is no intercept. NaN as for least squares.
 
     >>> rows, n = past_rows(np.array([0.0, 1.0, 2.0, 8.0]), np.arange(4.0), 4, 0)
     >>> round(float(rows[0, -1]), 9), round(float(rows[3, -1]), 9)
     (1.0, 5.0)
     """
-    return _rows(y, x, window, 2)
+    return _rows(y, x, window, 2, intercept)
 
 
 def check_pair(y: FloatArray, x: FloatArray, window: int) -> None:
@@ -92,25 +111,29 @@ def check_pair(y: FloatArray, x: FloatArray, window: int) -> None:
         raise RequestError(f"two series of {len(y)} and {len(x)} values", cure="give two series of one length")
 
 
-def _rows(y: FloatArray, x: FloatArray, window: int, method: int) -> Rows:
+def _rows(y: FloatArray, x: FloatArray, window: int, method: int, intercept: bool) -> Rows:
     check_pair(y, x, window)
     out = np.full((ROWS, len(y)), np.nan)
     n = np.zeros(len(y), np.int64)
-    _fill_rows(floats(y), floats(x), window, method, out, n)
+    _fill_rows(floats(y), floats(x), window, method, intercept, out, n)
     return out, n
 
 
 @kernel
-def _fill_rows(y: FloatArray, x: FloatArray, window: int, method: int, out: FloatArray, n: IntArray) -> None:
+def _fill_rows(
+    y: FloatArray, x: FloatArray, window: int, method: int, intercept: bool, out: FloatArray, n: IntArray
+) -> None:
     for t in range(window - 1, len(y)):
         first = t - window + 1
         row = out[:, t]
         if method == 0:
-            n[t] = _tls(y[first : t + 1], x[first : t + 1], window, row)
+            n[t] = _tls(y[first : t + 1], x[first : t + 1], window, intercept, row)
         elif method == 1:
-            n[t] = _huber(y[first : t + 1], x[first : t + 1], window, row)
+            n[t] = _huber(y[first : t + 1], x[first : t + 1], window, intercept, row)
+        elif method == 2:
+            n[t] = _past(y[first : t + 1], x[first : t + 1], window, intercept, row)
         else:
-            n[t] = _past(y[first : t + 1], x[first : t + 1], window, row)
+            n[t] = origin_line(y[first : t + 1], x[first : t + 1], window, row)
 
 
 @kernel
@@ -156,64 +179,109 @@ def window_sums(y: FloatArray, x: FloatArray) -> tuple[int, float, float, float,
 
 
 @kernel
-def _tls(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+def sums_of_line(
+    n: float, mean_y: float, mean_x: float, syy: float, sxx: float, sxy: float, intercept: bool
+) -> tuple[float, float, float]:
+    """The sums of squares and products that a line is solved from: around the means, or raw without an intercept."""
+    if intercept:
+        return syy, sxx, sxy
+    return syy + n * mean_y * mean_y, sxx + n * mean_x * mean_x, sxy + n * mean_y * mean_x
+
+
+@kernel
+def squares_left(
+    n: float, mean_y: float, mean_x: float, syy: float, sxx: float, sxy: float, slope: float, intercept: bool
+) -> float:
+    """The sum of squared residuals of least squares of this slope, from `window_sums`."""
+    if intercept:
+        return syy - slope * sxy
+    own = sxy / sxx  # of the line with an intercept; the rest are squares, of which nothing cancels
+    return max(0.0, syy - own * sxy) + (slope - own) * (slope - own) * sxx + n * (mean_y - slope * mean_x) ** 2
+
+
+@kernel
+def _tls(y: FloatArray, x: FloatArray, window: int, intercept: bool, row: FloatArray) -> int:
     n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
     if 2 * n < window or sxx == 0.0:
         return n
-    gap = syy - sxx
-    root = math.hypot(gap, 2.0 * sxy)
-    if sxy == 0.0 and gap >= 0.0 and syy > 0.0:
+    yy, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    gap = yy - xx
+    root = math.hypot(gap, 2.0 * xy)
+    if xy == 0.0 and gap >= 0.0 and yy > 0.0:
         return n
-    beta = (gap + root) / (2.0 * sxy) if gap > 0.0 else 2.0 * sxy / (root - gap)
-    _describe(y, x, n, mean_y, mean_x, syy, beta, 0.0, row)
-    row[2] = pearson(syy, sxx, sxy)
+    beta = (gap + root) / (2.0 * xy) if gap > 0.0 else 2.0 * xy / (root - gap)
+    _describe(y, x, n, mean_y, mean_x, syy, beta, 0.0, intercept, row)
+    row[2] = pearson(yy, xx, xy)
     return n
 
 
 @kernel
-def _past(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+def origin_line(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+    """A row of `origin_rows`, and how many positions are present."""
+    n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
+    if 2 * n < window or sxx == 0.0:
+        return n
+    yy, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, False)
+    _describe(y, x, n, mean_y, mean_x, syy, xy / xx, 0.0, False, row)
+    row[2] = pearson(yy, xx, xy)
+    return n
+
+
+@kernel
+def _past(y: FloatArray, x: FloatArray, window: int, intercept: bool, row: FloatArray) -> int:
     last = len(y) - 1
     n, mean_y, mean_x, syy, sxx, sxy = window_sums(y[:last], x[:last])
     if 2 * n < window or sxx == 0.0:
         return n
-    beta = sxy / sxx
-    _describe(y[:last], x[:last], n, mean_y, mean_x, syy, beta, 0.0, row)
-    row[2] = pearson(syy, sxx, sxy)
+    yy, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    beta = xy / xx
+    _describe(y[:last], x[:last], n, mean_y, mean_x, syy, beta, 0.0, intercept, row)
+    row[2] = pearson(yy, xx, xy)
     spread = (y[last] - mean_y) - beta * (x[last] - mean_x)
+    if not intercept:
+        spread += mean_y - beta * mean_x
     row[3] = row[6] = np.nan
     if math.isfinite(spread):
         row[3] = spread
         if row[5] > 0.0:
-            row[6] = spread / row[5]
+            row[6] = (spread - row[4]) / row[5]
     return n
 
 
 @kernel
-def _huber(y: FloatArray, x: FloatArray, window: int, row: FloatArray) -> int:
+def _huber(y: FloatArray, x: FloatArray, window: int, intercept: bool, row: FloatArray) -> int:
     n, mean_y, mean_x, syy, sxx, sxy = window_sums(y, x)
     if 2 * n < window or sxx == 0.0:
         return n
+    yy, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    from_y = mean_y if intercept else 0.0
+    from_x = mean_x if intercept else 0.0
     p = np.empty(n)
     q = np.empty(n)
     k = 0
     for i in range(len(y)):
         if math.isfinite(y[i]) and math.isfinite(x[i]):
-            p[k] = y[i] - mean_y
-            q[k] = x[i] - mean_x
+            p[k] = y[i] - from_y
+            q[k] = x[i] - from_x
             k += 1
-    rounding = max(1e-14 * math.sqrt(syy / n), ROUNDING * max(abs(mean_y), abs(sxy / sxx * mean_x)))
-    beta, shift, at_rest = _line_of_most(p, q, rounding)
+    rounding = max(1e-14 * math.sqrt(syy / n), ROUNDING * max(abs(mean_y), abs(xy / xx * mean_x)))
+    if intercept:
+        beta, shift, at_rest = _line_of_most(p, q, rounding)
+    else:
+        beta, shift, at_rest = _ray_of_most(p, q, rounding)
     if not at_rest:
-        beta, shift, at_rest = _reweighted(p, q, sxy / sxx, rounding)
+        beta, shift, at_rest = _reweighted(p, q, xy / xx, rounding, intercept)
     if at_rest:
-        _describe(y, x, n, mean_y, mean_x, syy, beta, shift, row)
-        row[2] = pearson(syy, sxx, sxy)
+        _describe(y, x, n, mean_y, mean_x, syy, beta, shift, intercept, row)
+        row[2] = pearson(yy, xx, xy)
     return n
 
 
 @kernel
-def _reweighted(p: FloatArray, q: FloatArray, beta: float, rounding: float) -> tuple[float, float, bool]:
-    """Huber's line p = shift + beta q through centred points, from the least-squares beta."""
+def _reweighted(
+    p: FloatArray, q: FloatArray, beta: float, rounding: float, intercept: bool
+) -> tuple[float, float, bool]:
+    """Huber's line p = shift + beta q from the least-squares beta: through centred points, or through zero."""
     n = len(p)
     shift = 0.0
     absolute = np.empty(n)
@@ -234,8 +302,8 @@ def _reweighted(p: FloatArray, q: FloatArray, beta: float, rounding: float) -> t
             total += weight
             total_p += weight * p[i]
             total_q += weight * q[i]
-        centre_p = total_p / total
-        centre_q = total_q / total
+        centre_p = total_p / total if intercept else 0.0
+        centre_q = total_q / total if intercept else 0.0
         sqq = spq = 0.0
         for i in range(n):
             d = q[i] - centre_q
@@ -301,11 +369,45 @@ def _line_of_most(p: FloatArray, q: FloatArray, rounding: float) -> tuple[float,
 
 
 @kernel
+def _ray_of_most(p: FloatArray, q: FloatArray, rounding: float) -> tuple[float, float, bool]:
+    """`_line_of_most` through zero, where any one point but zero makes a line."""
+    n = len(p)
+    for k in range(_PAIRS_TRIED):
+        one = (17 + 31 * k) % n
+        if q[one] == 0.0:
+            continue
+        beta = p[one] / q[one]
+        wide = rounding / abs(q[one])
+        count = missed = 0
+        sqq = spq = 0.0
+        for i in range(n):
+            if abs(p[i] - beta * q[i]) <= rounding + wide * abs(q[i]):
+                count += 1
+                sqq += q[i] * q[i]
+                spq += q[i] * p[i]
+            else:
+                missed += 1
+                if 2 * missed >= n:
+                    break
+        if 2 * count <= n:
+            continue
+        beta = spq / sqq
+        on_it = 0
+        for i in range(n):
+            on_it += abs(p[i] - beta * q[i]) <= rounding
+        if 2 * on_it > n:
+            return beta, 0.0, True
+    return 0.0, 0.0, False
+
+
+@kernel
 def _describe(
     y: FloatArray, x: FloatArray, n: int, mean_y: float, mean_x: float, syy: float, beta: float, shift: float,
-    row: FloatArray,
+    intercept: bool, row: FloatArray,
 ) -> None:  # fmt: skip
-    """Write all but the correlation of a line through (mean_x, mean_y + shift)."""
+    """Write all but the correlation of a line through (mean_x, mean_y + shift), or of one through zero."""
+    if not intercept:
+        shift = beta * mean_x - mean_y
     total = 0.0
     for i in range(len(y)):
         if math.isfinite(y[i]) and math.isfinite(x[i]):
@@ -319,7 +421,7 @@ def _describe(
     if is_exact(squares, n, syy, mean_y, beta * mean_x):
         squares = 0.0
     row[0] = beta
-    row[1] = mean_y + shift - beta * mean_x
+    row[1] = mean_y + shift - beta * mean_x if intercept else 0.0
     row[4] = mean if shift != 0.0 else 0.0
     row[5] = math.sqrt(squares / (n - 1.0)) if n > 1 else np.nan
     spread = y[-1] - mean_y - shift - beta * (x[-1] - mean_x)

@@ -8,7 +8,9 @@ The coefficients are those printed in
   tables 1 and 2: critical values of finite samples.
 
 A surface is named by a number: `NO_CONSTANT`, or the count of series of a regression with a constant: 1 for the plain
-Dickey-Fuller test, 2 for the residual of one series on another, and so on up to 6.
+Dickey-Fuller test, 2 for the residual of one series on another, and so on up to 6; `NO_CONSTANT_PAIR` for the residual
+of one series on another without a constant. For that one the paper of 2010 has no table: its critical values are where
+the probabilities of 1994 are 1, 5 and 10 %, which holds for long series.
 """
 
 from __future__ import annotations
@@ -22,12 +24,13 @@ from pairscope.base.kernel import kernel
 
 NO_CONSTANT = 0
 MOST_SERIES = 6
+NO_CONSTANT_PAIR = 7
 
 # Probabilities; row by surface. Beyond the two ends the probability is 0 or 1.
-_LOWEST = np.array([-19.04, -18.83, -18.86, -23.48, -28.07, -25.96, -23.27])
-_HIGHEST = np.array([np.inf, 2.74, 0.92, 0.55, 0.61, 0.79, 1.0])
+_LOWEST = np.array([-19.04, -18.83, -18.86, -23.48, -28.07, -25.96, -23.27, -19.62])
+_HIGHEST = np.array([np.inf, 2.74, 0.92, 0.55, 0.61, 0.79, 1.0, 1.51])
 # Up to the turn the normal quantile is a parabola in the statistic, above it a cubic.
-_TURN = np.array([-1.04, -1.61, -2.62, -3.13, -3.47, -3.78, -3.93])
+_TURN = np.array([-1.04, -1.61, -2.62, -3.13, -3.47, -3.78, -3.93, -1.53])
 _LEFT = np.array(
     [
         [0.6344, 1.2378, 0.032496],
@@ -37,6 +40,7 @@ _LEFT = np.array(
         [3.9673, 1.4777, 0.026315],
         [4.5509, 1.5338, 0.029545],
         [5.1399, 1.6036, 0.034445],
+        [1.9129, 1.3857, 0.035322],
     ]
 )
 _RIGHT = np.array(
@@ -48,6 +52,7 @@ _RIGHT = np.array(
         [3.0387, 0.45452, -0.33666, -0.041921],
         [3.5049, 0.52098, -0.29158, -0.033468],
         [3.9489, 0.58933, -0.25359, -0.02721],
+        [1.5578, 0.8558, -0.2083, -0.033549],
     ]
 )
 # Critical values at 1, 5 and 10 %: polynomials in 1 / observations.
@@ -64,6 +69,7 @@ _CRITICAL = np.array(
             [-4.70693, -16.9178, -17.492, 60.007],
             [-4.42501, -13.1875, -5.104, 27.877],
         ],
+        [[-3.34439, 0.0, 0.0, 0.0], [-2.76192, 0.0, 0.0, 0.0], [-2.45949, 0.0, 0.0, 0.0]],
     ]
 )
 

@@ -11,8 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from pairscope.analytics.lines import ROWS, origin_line
 from pairscope.analytics.pairs import METRICS
 from pairscope.analytics.rolling import inverses_up_to, sides_of, write_last_pair
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.base.errors import RequestError
 from pairscope.base.kernel import floats, integers, kernel
 from pairscope.base.model import FloatArray, IntArray
@@ -22,7 +24,7 @@ _FEWEST = {metric.name: metric.fewest for metric in METRICS}
 
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """Metrics by ordinary least squares, one row per pair; NaN where `pair_metrics` gives null with a reason."""
+    """Metrics by ordinary least squares, one row a pair; NaN where `pair_metrics` gives null with a reason."""
 
     n: IntArray  # positions of the window where both legs are present
     beta: FloatArray
@@ -37,7 +39,15 @@ class PairColumns:
     correlation_levels: FloatArray
 
 
-def pair_columns(log_close: FloatArray, y: IntArray, x: IntArray, window: int, first_index: int) -> PairColumns:
+def pair_columns(
+    log_close: FloatArray,
+    y: IntArray,
+    x: IntArray,
+    window: int,
+    first_index: int,
+    terms: Terms = USUAL,
+    closes: FloatArray | None = None,
+) -> PairColumns:
     """The metrics of the newest bar for pairs of symbols.
 
     Args:
@@ -47,32 +57,43 @@ def pair_columns(log_close: FloatArray, y: IntArray, x: IntArray, window: int, f
         x: the row of each pair's x, int64[pairs].
         window: bars in the window, at least 2.
         first_index: absolute index of the first bar: open_time_ms // interval_ms.
+        terms: of which prices, and with an intercept or without; the method is least squares.
+        closes: what the logarithms are of, to the last bit, where prices themselves are asked for.
 
     Raises:
-        RequestError: for a window below 2, legs of different number, or a row that is not there.
+        RequestError: for a window below 2, legs of different number, a row that is not there, or another method.
 
     >>> rows = np.log(np.array([[1.0, 2.0, 4.0, 8.0], [1.0, 4.0, 16.0, 64.0]]))
     >>> pair_columns(rows, np.array([1]), np.array([0]), 4, 0).beta.round(12).tolist()
     [2.0]
     """
-    levels, y, x, first_index = _checked(log_close, y, x, window, first_index)
-    returns = floats(levels[:, 1:] - levels[:, :-1])
-    n, out = _many(levels, y, x, window, first_index)
-    n_returns, out_returns = _many(returns, y, x, window - 1, first_index + 1)
-    beta, alpha, spread, spread_std, spread_z, correlation = _from_enough(out, n, "beta")
-    price = _newest_prices(levels)
+    if terms.method != "ols":
+        raise RequestError(f"columns of many pairs by {terms.method}", cure="ask for ols, or for one pair at a time")
+    logs, y, x, from_index = _checked(log_close, y, x, window, first_index)
+    returns = floats(logs[:, 1:] - logs[:, :-1])
+    values = logs
+    if terms.prices == "level":
+        values, y, x, _ = _checked(np.exp(log_close) if closes is None else closes, y, x, window, first_index)
+    n, out = _many(values, y, x, window, from_index)
+    n_returns, out_returns = _many(returns, y, x, window - 1, from_index + 1)
+    beta, alpha, spread, spread_std, spread_z, correlation_levels = _from_enough(out, n, "beta")
+    spread_mean, correlation = np.where(np.isfinite(beta), 0.0, np.nan), correlation_levels
+    if not terms.intercept:
+        rows = _from_enough(_many_through_zero(values, y, x, window), n, "beta")
+        beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows
+    price = _newest_prices(logs)
     return PairColumns(
         n=n,
         beta=beta,
         alpha=alpha,
         r2=correlation * correlation,
         spread=spread,
-        spread_mean=np.where(np.isfinite(beta), 0.0, np.nan),
+        spread_mean=spread_mean,
         spread_std=spread_std,
         spread_z=spread_z,
         price_spread=price[y] - price[x],
         correlation=_from_enough(out_returns, n_returns, "correlation")[5],
-        correlation_levels=correlation,
+        correlation_levels=correlation_levels,
     )
 
 
@@ -120,12 +141,22 @@ def _many(
     return n, out
 
 
+@kernel
+def _many_through_zero(values: FloatArray, y: IntArray, x: IntArray, window: int) -> FloatArray:
+    """Rows of `lines.origin_rows` at the newest bar."""
+    out = np.full((ROWS, len(y)), np.nan)
+    if values.shape[1] >= window:
+        for pair in range(len(y)):
+            origin_line(values[y[pair]], values[x[pair]], window, out[:, pair])
+    return out
+
+
 def _from_enough(out: FloatArray, n: IntArray, name: str) -> FloatArray:
     out[:, n < _FEWEST[name]] = np.nan
     return out
 
 
-def _newest_prices(levels: FloatArray) -> FloatArray:
+def _newest_prices(logs: FloatArray) -> FloatArray:
     """exp of the newest log closes, by the very function that `price_spread` uses; NaN where there is none."""
-    newest = levels[:, -1].tolist() if levels.shape[1] else [math.nan] * len(levels)
+    newest = logs[:, -1].tolist() if logs.shape[1] else [math.nan] * len(logs)
     return np.array([math.exp(value) if value < 709.0 else math.nan for value in newest])

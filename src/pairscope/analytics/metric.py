@@ -26,6 +26,7 @@ class Parameter:
     others: Mapping[str, str] = field(default_factory=dict)  # further names of choices
     remarks: Mapping[str, str] = field(default_factory=dict)  # what is to be known of a choice
     wants: Mapping[str, int] = field(default_factory=dict)  # bars of the window below which a choice is of little use
+    wants_each: int = 0  # bars of the window that each unit of a number wants, until what was before is forgotten
 
     def read(self, text: str) -> float | int | str:
         """The value a text stands for.
@@ -63,13 +64,48 @@ class Metric:
     # Computed with each bar, the open one included; when a bar has closed; or only when asked for by name.
     cadence: Literal["bar", "close", "scan"] = "bar"
     needs: Literal["bars", "trades", "history"] = "bars"  # what its window must carry beside bars
+    # What it is told of, which decides when it is not told: the newest close in the light of its window; the closes of
+    # the window; the newest bar alone; or trades and closed bars, which have rules of their own.
+    about: Literal["newest", "window", "bar", "tape"] = "window"
+    unit_on_levels: str = ""  # of prices themselves instead of their logarithms, where it is another
 
     def compute(self, window: Any, **parameters: Any) -> Value:
-        """The metric of a window; null below the fewest observations."""
+        """The metric of a window; null below the fewest observations, and where its closes are missing or too old.
+
+        ``prices`` and ``intercept`` choose the view of a pair that the function is given.
+        """
+        view = {name: parameters.pop(name) for name in ("prices", "intercept") if name in parameters}
+        if view:
+            window = window.on(view.get("prices", window.prices), _is_true(view.get("intercept", window.intercept)))
         value = self.function(window, **parameters)
+        if (reason := self._silence(window)) is not None:
+            return Value(None, value.n, reason)
         if value.n < self.fewest and (value.reason is None or value.reason == Reason.NOT_FINITE):
             return Value(None, value.n, Reason.TOO_FEW)
         return value
+
+    def unit_of(self, parameters: Mapping[str, object]) -> str:
+        """The unit of a value with these parameters."""
+        on_levels = parameters.get("prices") == "level" and self.unit_on_levels
+        return self.unit_on_levels if on_levels else self.unit
+
+    def _silence(self, window: Any) -> Reason | None:
+        """The one rule for what is stale and what is short, of every metric of closes.
+
+        Nothing is said of a newest close that is missing, and nothing of a window of which less than half is there.
+        """
+        if self.about == "tape":
+            return None
+        present, newest = window.present
+        if self.about == "bar":
+            return None if newest else Reason.STALE
+        if present > 0 and not newest and self.about == "newest":
+            return Reason.STALE
+        return Reason.TOO_FEW if 2 * present < window.window or present == 0 else None
+
+
+def _is_true(value: object) -> bool:
+    return value in (True, "true")
 
 
 def collect(*lists: Iterable[Metric]) -> Mapping[str, Metric]:

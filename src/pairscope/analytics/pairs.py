@@ -1,17 +1,25 @@
-"""The metrics of a pair (y, x): y is regressed on x, on log prices."""
+"""The metrics of a pair (y, x): y is regressed on x, on log prices unless prices themselves are asked for."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from pairscope.analytics.hedge import METHODS, OTHER_NAMES, REMARKS, WANTS
-from pairscope.analytics.metric import Metric, Parameter
-from pairscope.analytics.values import Reason, Value, given, null
+from pairscope.analytics.metric import Metric
+from pairscope.analytics.terms import INTERCEPT, METHOD, PRICES
+from pairscope.analytics.values import Flag, Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
 
 
 def beta(window: PairWindow, method: str = "ols") -> Value:
-    return _of_line(window, method, window.hedge(method).beta)
+    return of_quantities(window, _of_line(window, method, window.hedge(method).beta))
+
+
+def of_quantities(window: PairWindow, value: Value) -> Value:
+    """A hedge ratio with the flag that it is one of quantities, when it is of prices themselves."""
+    if value.value is None or window.prices == "log":
+        return value
+    return replace(value, flags=(*value.flags, Flag.OF_QUANTITIES))
 
 
 def alpha(window: PairWindow, method: str = "ols") -> Value:
@@ -24,7 +32,7 @@ def r2(window: PairWindow, method: str = "ols") -> Value:
 
 
 def spread(window: PairWindow, method: str = "ols") -> Value:
-    return _of_newest(window, method, window.hedge(method).spread)
+    return _of_line(window, method, window.hedge(method).spread)
 
 
 def spread_mean(window: PairWindow, method: str = "ols") -> Value:
@@ -39,14 +47,15 @@ def spread_z(window: PairWindow, method: str = "ols") -> Value:
     hedge = window.hedge(method)
     if hedge.spread_std == 0.0:
         return null(Reason.EXACT_FIT, hedge.n)
-    return _of_newest(window, method, hedge.spread_z)
+    return _of_line(window, method, hedge.spread_z)
 
 
 def price_spread(window: PairWindow) -> Value:
     if not window.newest_is_present:
         return null(Reason.STALE, 0)
+    logs = window.on("log", True)
     try:
-        return given(math.exp(window.y[-1]) - math.exp(window.x[-1]), 1)
+        return given(math.exp(logs.y[-1]) - math.exp(logs.x[-1]), 1)
     except OverflowError:
         return null(Reason.NOT_FINITE, 1)
 
@@ -57,7 +66,8 @@ def correlation(window: PairWindow) -> Value:
 
 
 def correlation_levels(window: PairWindow) -> Value:
-    return _of_line(window, "ols", window.hedge("ols").correlation)
+    line = window.on(window.prices, True)  # the other is no correlation
+    return _of_line(line, "ols", line.hedge("ols").correlation)
 
 
 def _of_line(window: PairWindow, method: str, value: float) -> Value:
@@ -65,13 +75,6 @@ def _of_line(window: PairWindow, method: str, value: float) -> Value:
     if hedge.reason is not None:
         return null(hedge.reason, hedge.n)
     return _of_enough(value, hedge.n, window.window)
-
-
-def _of_newest(window: PairWindow, method: str, value: float) -> Value:
-    hedge = window.hedge(method)
-    if math.isfinite(hedge.beta) and not window.newest_is_present:
-        return null(Reason.STALE, hedge.n)
-    return _of_line(window, method, value)
 
 
 def _of_enough(value: float, n: int, window: int) -> Value:
@@ -82,30 +85,32 @@ def _of_enough(value: float, n: int, window: int) -> Value:
 
 
 _OLS = "W. H. Greene, Econometric Analysis, chapter 3"
-_METHOD = Parameter("method", "choice", "ols", choices=tuple(METHODS), others=OTHER_NAMES, remarks=REMARKS, wants=WANTS)
+_TERMS = (METHOD, PRICES, INTERCEPT)
 
 METRICS = (
     Metric(
         name="beta",
         scope="pair",
         title="Hedge ratio",
-        formula="Sxy / Sxx",
+        formula="Sxy / Sxx; Σ x y / Σ x² without an intercept",
         unit="y per x",
         function=beta,
         fewest=3,
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        unit_on_levels="units of x per y",
     ),
     Metric(
         name="alpha",
         scope="pair",
         title="Intercept",
-        formula="mean(y) - beta mean(x)",
+        formula="mean(y) - beta mean(x); 0 without an intercept",
         unit="ln",
         function=alpha,
         fewest=3,
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        unit_on_levels="price",
     ),
     Metric(
         name="r2",
@@ -115,20 +120,23 @@ METRICS = (
         unit="1",
         function=r2,
         fewest=3,
-        remark="Share of the variance of log y that the line explains; near 1 for any two trending series.",
+        remark="Share of the variance of y that the line explains; near 1 for any two trending series."
+        " Without an intercept of the squares of y, (Σ x y)² / (Σ x² Σ y²): near 1 for any two prices.",
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
     ),
     Metric(
         name="spread",
         scope="pair",
         title="Spread",
-        formula="y - alpha - beta x, centred",
+        formula="y - alpha - beta x",
         unit="ln",
         function=spread,
         fewest=3,
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        unit_on_levels="price",
+        about="newest",
     ),
     Metric(
         name="spread_mean",
@@ -140,18 +148,20 @@ METRICS = (
         fewest=3,
         remark="Zero for least squares with an intercept.",
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        unit_on_levels="price",
     ),
     Metric(
         name="spread_std",
         scope="pair",
         title="Spread deviation",
-        formula="sqrt((Syy - beta Sxy) / (n - 1))",
+        formula="sqrt(Σ (spread - spread_mean)² / (n - 1))",
         unit="ln",
         function=spread_std,
         fewest=3,
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        unit_on_levels="price",
     ),
     Metric(
         name="spread_z",
@@ -163,7 +173,8 @@ METRICS = (
         fewest=3,
         remark="Past bars only; undefined when the line fits exactly.",
         reference=_OLS,
-        parameters=(_METHOD,),
+        parameters=_TERMS,
+        about="newest",
     ),
     Metric(
         name="price_spread",
@@ -173,6 +184,7 @@ METRICS = (
         unit="price",
         function=price_spread,
         window=1,
+        about="bar",
     ),
     Metric(
         name="correlation",
@@ -182,16 +194,17 @@ METRICS = (
         unit="1",
         function=correlation,
         fewest=3,
-        remark="Too low on bars shorter than the time between trades (Epps effect).",
+        remark="Too low on bars shorter than the time between trades (Epps effect). Of log returns on any terms.",
     ),
     Metric(
         name="correlation_levels",
         scope="pair",
         title="Correlation of levels",
-        formula="Pearson correlation of log prices over the window",
+        formula="Pearson correlation of log prices, or of prices, over the window",
         unit="1",
         function=correlation_levels,
         fewest=3,
         remark="Prone to spurious values: two independent random walks often show 0.9.",
+        parameters=(PRICES,),
     ),
 )

@@ -75,11 +75,11 @@ def order_flow(window: SymbolWindow) -> Value:
 
 
 def volatility(window: SymbolWindow) -> Value:
-    return given(window.prices.returns_std, window.prices.returns)
+    return _of_returns(window, window.prices.returns_std)
 
 
 def volatility_annual(window: SymbolWindow) -> Value:
-    return given(window.prices.returns_std * math.sqrt(window.bars_per_year), window.prices.returns)
+    return _of_returns(window, window.prices.returns_std * math.sqrt(window.bars_per_year))
 
 
 def cv(window: SymbolWindow) -> Value:
@@ -95,6 +95,12 @@ def price_z(window: SymbolWindow) -> Value:
     if not rolled.std[-1] > 0.0:
         return null(Reason.CONSTANT, n)
     return _of_newest(float(rolled.z[-1]), n)
+
+
+def _of_returns(window: SymbolWindow, value: float) -> Value:
+    """Returns need neighbours: half of the window may be there without half of its returns."""
+    n = window.prices.returns
+    return null(Reason.TOO_FEW, n) if 2 * n < window.window - 1 else given(value, n)
 
 
 def _of_moving(window: SymbolWindow, value: float) -> Value:
@@ -117,6 +123,7 @@ METRICS = (
         unit="price",
         function=last_price,
         window=1,
+        about="bar",
     ),
     Metric(
         name="last_return",
@@ -126,6 +133,7 @@ METRICS = (
         unit="ln",
         function=last_return,
         window=2,
+        about="bar",
     ),
     Metric(
         name="mean_price",
@@ -196,6 +204,7 @@ METRICS = (
         unit="base",
         function=volume,
         remark="Window sum over bars that had trades.",
+        about="tape",
     ),
     Metric(
         name="quote_volume",
@@ -204,6 +213,7 @@ METRICS = (
         formula="sum of price · size",
         unit="quote",
         function=quote_volume,
+        about="tape",
     ),
     Metric(
         name="buy_volume",
@@ -212,6 +222,7 @@ METRICS = (
         formula="sum of sizes whose aggressor bought",
         unit="base",
         function=buy_volume,
+        about="tape",
     ),
     Metric(
         name="trades",
@@ -220,6 +231,7 @@ METRICS = (
         formula="count of trades",
         unit="trades",
         function=trades,
+        about="tape",
     ),
     Metric(
         name="vwap",
@@ -228,6 +240,7 @@ METRICS = (
         formula="quote_volume / volume",
         unit="price",
         function=vwap,
+        about="tape",
     ),
     Metric(
         name="order_flow",
@@ -237,6 +250,7 @@ METRICS = (
         unit="1",
         function=order_flow,
         remark="From the aggressor flag: 1 when all aggressors bought, -1 when all sold.",
+        about="tape",
     ),
     Metric(
         name="volatility",
@@ -276,5 +290,6 @@ METRICS = (
         function=price_z,
         fewest=2,
         remark="Needs at least half of the window; undefined for a constant window.",
+        about="newest",
     ),
 )

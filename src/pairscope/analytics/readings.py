@@ -12,6 +12,7 @@ from pairscope.analytics.evidence import weigh_closes
 from pairscope.analytics.lines import pearson, window_sums
 from pairscope.analytics.shift import shift_of
 from pairscope.analytics.spikes import without_spikes
+from pairscope.analytics.terms import Prices
 from pairscope.analytics.ticks import FEWEST_CHANGES, overlap_sums
 from pairscope.analytics.unitroot import steps
 from pairscope.base.kernel import floats, kernel
@@ -29,12 +30,34 @@ _P, _CORRELATION, _SHIFT, _OUTCOME, _LEG = range(5)
 
 @dataclass(frozen=True, slots=True)
 class PairHistory:
-    """The log closes of a pair up to its last closed bar, on one grid, oldest first, NaN where missing."""
+    """The log closes of a pair up to its last closed bar, on one grid, oldest first, NaN where missing.
+
+    `on` gives the same bars on other terms.
+    """
 
     y: FloatArray
     x: FloatArray
     last_index: int  # of the last bar: open_time_ms // bar_ms
     bar_ms: int
+    closes: FloatArray | None = None  # float64[2, n]: what the logarithms are of, to the last bit
+    prices: Prices = "log"
+    intercept: bool = True
+
+    def on(self, prices: Prices, intercept: bool) -> PairHistory:
+        """The history with its closes, or their logarithms, as y and x."""
+        if (prices, intercept) == (self.prices, self.intercept):
+            return self
+        closes = self.closes
+        if closes is None:
+            legs = np.array([self.y, self.x])
+            closes = np.exp(legs) if self.prices == "log" else legs
+        y, x = (self.y, self.x) if prices == self.prices else closes if prices == "level" else np.log(closes)
+        return replace(self, y=y, x=x, closes=closes, prices=prices, intercept=intercept)
+
+    def last(self, bars: int) -> PairHistory:
+        """The newest bars of it."""
+        extra = len(self.y) - bars
+        return self if extra <= 0 else replace(self, y=self.y[extra:], x=self.x[extra:], closes=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +93,7 @@ def read(history: PairHistory, window: int) -> Readings:
     """
     step = step_of(window)
     newest = history.last_index // step * step
-    extra = len(history.y) - history_bars(window)
-    if extra > 0:  # where its first bars are matters, for a window is read once both legs have begun
-        history = replace(history, y=history.y[extra:], x=history.x[extra:])
+    history = history.last(history_bars(window))  # its first bars matter: a window is read once both legs have begun
     return read_at(history, window, newest + step * np.arange(1 - READINGS, 1))
 
 
@@ -84,7 +105,8 @@ def read_at(history: PairHistory, window: int, index: IntArray) -> Readings:
     index = index[index - window + 1 >= begin]
     found = np.empty((5, len(index)))
     fewest = max(FEWEST, (window + 1) // 2)
-    _read(floats(history.y), floats(history.x), index - first, window, fewest, history.bar_ms < _MINUTE_MS, found)
+    y, x, is_fine = floats(history.y), floats(history.x), history.bar_ms < _MINUTE_MS
+    _read(y, x, index - first, window, fewest, is_fine, history.prices == "level", history.intercept, found)
     leg = found[_LEG] == 1.0
     outcome = found[_OUTCOME].astype(np.int64)
     return Readings(index, np.where(leg, np.nan, found[_P]), leg, found[_CORRELATION], found[_SHIFT], outcome)
@@ -92,21 +114,24 @@ def read_at(history: PairHistory, window: int, index: IntArray) -> Readings:
 
 @kernel
 def _read(
-    y: FloatArray, x: FloatArray, places: IntArray, window: int, fewest: int, is_fine: bool, found: FloatArray
-) -> None:
+    y: FloatArray, x: FloatArray, places: IntArray, window: int, fewest: int, is_fine: bool, is_level: bool,
+    intercept: bool, found: FloatArray,
+) -> None:  # fmt: skip
     """One column of `found` a place."""
     for r in range(len(places)):
         end = places[r] + 1
         y_clean, x_clean = _cleaned(y, x, end - window, end)
-        _, p, _, _, _, _, _, outcome, leg = weigh_closes(y_clean, x_clean, fewest)
+        _, p, _, _, _, _, _, outcome, leg = weigh_closes(y_clean, x_clean, fewest, intercept)
         found[_P, r] = p
         found[_OUTCOME, r] = outcome
         found[_LEG, r] = 1.0 if leg else 0.0
+        if is_level:  # the correlation is of log returns either way
+            y_clean, x_clean = np.log(y_clean), np.log(x_clean)
         found[_CORRELATION, r] = _of_changes(y_clean, x_clean) if is_fine else _of_returns(y_clean, x_clean)
         found[_SHIFT, r] = 0.0
         if end >= 2 * window:
             y_clean, x_clean = _cleaned(y, x, end - 2 * window, end)
-            found[_SHIFT, r] = shift_of(y_clean, x_clean, window)
+            found[_SHIFT, r] = shift_of(y_clean, x_clean, window, intercept)
 
 
 @kernel

@@ -13,6 +13,7 @@ from pairscope.analytics.meanreversion import half_life as half_life_of
 from pairscope.analytics.meanreversion import variance_ratio as variance_ratio_of
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.stationarity import FEWEST, fitted_spread, once, raw_spread, refusal
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.values import Flag, Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
 
@@ -34,7 +35,12 @@ def _plain_half_life(window: PairWindow, number: Callable[[HalfLife], float]) ->
         return null(reason, found.n)
     if not math.isfinite(found.ar1_phi):
         return null(found.reason or Reason.NOT_FINITE, found.n)
-    return given(number(found), found.n)
+    bars = number(found)
+    return given(bars, found.n, *_short(bars))
+
+
+def _short(bars: float) -> tuple[Flag, ...]:
+    return (Flag.BELOW_ONE_BAR,) if bars < 1.0 else ()
 
 
 @once
@@ -63,7 +69,7 @@ def half_life_high(window: PairWindow) -> Value:
 
 
 def half_life_ms(window: PairWindow) -> Value:
-    return _of_half_life(window, lambda found: found.bars * _YEAR_MS / window.bars_per_year)
+    return _of_half_life(window, lambda found: found.bars, _YEAR_MS / window.bars_per_year)
 
 
 def half_life_ar1(window: PairWindow) -> Value:
@@ -96,12 +102,13 @@ def hurst_high(window: PairWindow) -> Value:
     return _of_hurst(window, lambda found: found.high)
 
 
-def _of_half_life(window: PairWindow, number: Callable[[HalfLife], float]) -> Value:
+def _of_half_life(window: PairWindow, number: Callable[[HalfLife], float], unit: float = 1.0) -> Value:
     found = _half_life(window)
     reason = refusal(window) or found.reason
     if reason is not None:
         return null(reason, found.n)
-    return given(number(found), found.n, *((Flag.BELOW_ONE_BAR,) if found.bars < 1.0 else ()))
+    bars = number(found)
+    return given(bars * unit, found.n, *_short(min(bars, found.bars)))
 
 
 def _of_hurst(window: PairWindow, number: Callable[[Hurst], float]) -> Value:
@@ -114,6 +121,7 @@ _NOISY = "J. Staudenmayer and J. P. Buonaccorsi, Journal of the American Statist
 _LO_MACKINLAY = "A. W. Lo and A. C. MacKinlay, Review of Financial Studies 1, 1988"
 _PENG = "C.-K. Peng and others, Physical Review E 49, 1994"
 _FITTED = "Of a fitted spread, which looks more reverting than it is: independent walks give values below 1/2 too."
+_TERMS = (PRICES, INTERCEPT)
 _LAG = Parameter("lag", "int", 10, low=2, high=1000)
 
 METRICS = (
@@ -128,6 +136,7 @@ METRICS = (
         reference=_NOISY,
         remark="Given when coint_p < 0.10. Right on noisy closes too; runs short in short windows.",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="half_life_low",
@@ -139,6 +148,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_NOISY,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="half_life_high",
@@ -150,6 +160,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_NOISY,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="half_life_ms",
@@ -161,6 +172,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_NOISY,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="half_life_ar1",
@@ -173,6 +185,7 @@ METRICS = (
         reference=_KENDALL,
         remark="Given when coint_p < 0.10. On noisy closes 2 to 5 times too short.",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="half_life_lambda",
@@ -185,6 +198,7 @@ METRICS = (
         reference="E. P. Chan, Algorithmic Trading, 2013, chapter 2",
         remark="What books usually print: a little longer than half_life_ar1, and as wrong on noisy closes.",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="variance_ratio",
@@ -196,7 +210,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_LO_MACKINLAY,
         remark="Below 1: moves are taken back. Of a fitted spread, so independent walks give less than 1 too.",
-        parameters=(_LAG,),
+        parameters=(_LAG, *_TERMS),
         cadence="scan",
     ),
     Metric(
@@ -209,7 +223,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_LO_MACKINLAY,
         remark="Of a fitted spread: too small for independent walks.",
-        parameters=(_LAG,),
+        parameters=(_LAG, *_TERMS),
         cadence="scan",
     ),
     Metric(
@@ -223,6 +237,7 @@ METRICS = (
         reference=_PENG,
         remark=_FITTED,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="hurst_low",
@@ -235,6 +250,7 @@ METRICS = (
         reference=_PENG,
         remark=_FITTED,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="hurst_high",
@@ -247,5 +263,6 @@ METRICS = (
         reference=_PENG,
         remark=_FITTED,
         cadence="scan",
+        parameters=_TERMS,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pairscope.analytics.lines import squares_left, sums_of_line
 from pairscope.analytics.rolling import moves
 from pairscope.base.kernel import kernel
 from pairscope.base.model import FloatArray
@@ -14,7 +15,7 @@ _EXACT_FIT = 1e-12
 
 
 @kernel
-def shift_of(y: FloatArray, x: FloatArray, window: int) -> float:
+def shift_of(y: FloatArray, x: FloatArray, window: int, intercept: bool) -> float:
     r"""Mean residual of the last quarter window, in standard errors, from the line of the bars before the last window.
 
     The line is least squares on the first of the two windows that end with the series. With e its residuals, m bars in
@@ -27,12 +28,14 @@ def shift_of(y: FloatArray, x: FloatArray, window: int) -> float:
     other, and a quarter of a window has far fewer independent values than bars. It is computed as what it is, the mean
     square of the sums of n / 8 + 1 neighbours, with nothing beyond the ends.
 
+    Without an intercept alpha is 0, and the line is as uncertain there as its beta is: LRV (1 / m + mean x² / Σ x²).
+
     0 while there are not two windows of bars, or half of either part is missing, or the line is no line.
 
     >>> import numpy as np
     >>> x = np.arange(80.0)
     >>> y = x + np.sin(x**2)
-    >>> shift_of(y, x, 40) < 2.0 < 5.0 < shift_of(np.where(x < 70.0, y, y + 9.0), x, 40)
+    >>> shift_of(y, x, 40, True) < 2.0 < 5.0 < shift_of(np.where(x < 70.0, y, y + 9.0), x, 40, True)
     True
     """
     if len(y) < 2 * window or window < 2 * NEWEST_SHARE:
@@ -43,14 +46,17 @@ def shift_of(y: FloatArray, x: FloatArray, window: int) -> float:
     m, new_y, new_x, _, _, _ = _sums(y[len(y) - newest :], x[len(x) - newest :])
     if 2 * n < window or 2 * m < newest or not moves(sxx, n, mean_x):
         return 0.0
-    beta = sxy / sxx
-    if not syy - beta * sxy > _EXACT_FIT * syy:
+    _, xx, xy = sums_of_line(n, mean_y, mean_x, syy, sxx, sxy, intercept)
+    beta = xy / xx
+    if not squares_left(n, mean_y, mean_x, syy, sxx, sxy, beta, intercept) > _EXACT_FIT * syy:
         return 0.0
-    around = _around(y[begin : begin + window], x[begin : begin + window], mean_y, mean_x, beta)
+    shift = 0.0 if intercept else mean_y - beta * mean_x  # of the line with this beta through the means
+    around = _around(y[begin : begin + window], x[begin : begin + window], mean_y, mean_x, beta, shift)
     away = new_x - mean_x
-    spread = new_y - mean_y - beta * away
+    spread = new_y - mean_y - beta * away + shift
     variance = _long_run(around, window // LAGS_SHARE) / n
-    return abs(spread) / math.sqrt(variance * (1.0 / m + 1.0 / n + away * away / sxx))
+    unsure = 1.0 / n + away * away / sxx if intercept else new_x * new_x / xx
+    return abs(spread) / math.sqrt(variance * (1.0 / m + unsure))
 
 
 @kernel
@@ -72,9 +78,9 @@ def _sums(y: FloatArray, x: FloatArray) -> tuple[int, float, float, float, float
 
 
 @kernel
-def _around(y: FloatArray, x: FloatArray, mean_y: float, mean_x: float, beta: float) -> FloatArray:
+def _around(y: FloatArray, x: FloatArray, mean_y: float, mean_x: float, beta: float, shift: float) -> FloatArray:
     """Residuals, 0 where a value is missing."""
-    around = (y - mean_y) - beta * (x - mean_x)
+    around = (y - mean_y) - beta * (x - mean_x) + shift
     for t in range(len(around)):
         if not math.isfinite(around[t]):
             around[t] = 0.0

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 
-from pairscope.analytics.lines import window_sums
+from pairscope.analytics.lines import sums_of_line, window_sums
 from pairscope.analytics.metric import Metric
+from pairscope.analytics.pairs import of_quantities
 from pairscope.analytics.student import two_sided
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow
 from pairscope.base.kernel import floats
+
+
+def _estimated(window: PairWindow) -> int:
+    """Parameters that least squares has estimated."""
+    return 2 if window.intercept else 1
 
 
 def beta_stderr(window: PairWindow) -> Value:
@@ -19,8 +26,14 @@ def beta_stderr(window: PairWindow) -> Value:
     if hedge.n < 3:
         return null(Reason.TOO_FEW, hedge.n)
     first = max(0, len(window.y) - window.window)
-    _, _, _, _, sxx, _ = window_sums(floats(window.y[first:]), floats(window.x[first:]))
-    return given(hedge.spread_std * math.sqrt((hedge.n - 1) / (hedge.n - 2) / sxx), hedge.n)
+    sums = window_sums(floats(window.y[first:]), floats(window.x[first:]))
+    _, xx, _ = sums_of_line(*sums, window.intercept)
+    if window.intercept:
+        error = hedge.spread_std * math.sqrt((hedge.n - 1) / (hedge.n - 2) / xx)
+    else:  # the spread has a mean, whose squares count too
+        about_mean = hedge.spread_std * math.sqrt(1.0 - 1.0 / hedge.n)
+        error = math.hypot(about_mean, hedge.spread_mean) * math.sqrt(hedge.n / (hedge.n - 1) / xx)
+    return of_quantities(window, given(error, hedge.n))
 
 
 def beta_t(window: PairWindow) -> Value:
@@ -34,7 +47,7 @@ def beta_t(window: PairWindow) -> Value:
 
 def beta_p(window: PairWindow) -> Value:
     t = beta_t(window)
-    return given(two_sided(t.value, t.n - 2), t.n) if isinstance(t.value, float) else t
+    return given(two_sided(t.value, t.n - _estimated(window)), t.n) if isinstance(t.value, float) else t
 
 
 _REFERENCE = "W. H. Greene, Econometric Analysis, chapter 4"
@@ -45,13 +58,15 @@ METRICS = (
         name="beta_stderr",
         scope="pair",
         title="Standard error of the hedge ratio",
-        formula="sqrt(Σ spread² / (n - 2) / Sxx) of least squares",
+        formula="sqrt(Σ spread² / (n - 2) / Sxx) of least squares; n - 1 and Σ x² without an intercept",
         unit="y per x",
         function=beta_stderr,
         fewest=3,
         reference=_REFERENCE,
         remark=_WARNING,
         cadence="scan",
+        parameters=(PRICES, INTERCEPT),
+        unit_on_levels="units of x per y",
     ),
     Metric(
         name="beta_t",
@@ -64,17 +79,19 @@ METRICS = (
         reference=_REFERENCE,
         remark=_WARNING,
         cadence="scan",
+        parameters=(PRICES, INTERCEPT),
     ),
     Metric(
         name="beta_p",
         scope="pair",
         title="p of the hedge ratio",
-        formula="two-sided p of beta_t by Student's distribution with n - 2 degrees of freedom",
+        formula="two-sided p of beta_t by Student's distribution, n - 2 degrees of freedom (n - 1 without intercept)",
         unit="probability",
         function=beta_p,
         fewest=3,
         reference=_REFERENCE,
         remark=_WARNING,
         cadence="scan",
+        parameters=(PRICES, INTERCEPT),
     ),
 )

@@ -13,6 +13,7 @@ from pairscope.analytics.evidence import CLAIM_P, Evidence, Tested, closes_to_te
 from pairscope.analytics.johansen import Johansen, johansen
 from pairscope.analytics.mackinnon import Critical
 from pairscope.analytics.metric import Metric, Parameter
+from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.unitroot import UnitRoot, adf
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.analytics.windows import PairWindow, SymbolWindow
@@ -54,13 +55,13 @@ def tested(window: PairWindow) -> Tested:
 @once
 def fitted_spread(window: PairWindow) -> Residual:
     """What least squares leaves of y beside x in the window, spike bars replaced."""
-    return residual(tested(window).y, tested(window).x, enough(window))
+    return residual(tested(window).y, tested(window).x, enough(window), window.intercept)
 
 
 @once
 def raw_spread(window: PairWindow) -> Residual:
     """The same of the closes as they are."""
-    return residual(window.y[-window.window :], window.x[-window.window :], enough(window))
+    return residual(window.y[-window.window :], window.x[-window.window :], enough(window), window.intercept)
 
 
 @once
@@ -71,7 +72,7 @@ def _price_test(window: SymbolWindow) -> UnitRoot:
 
 @once
 def _evidence(window: PairWindow) -> Evidence:
-    return weigh(tested(window).y, tested(window).x, enough(window))
+    return weigh(tested(window).y, tested(window).x, enough(window), window.intercept)
 
 
 def cointegration(window: PairWindow) -> Cointegration:
@@ -89,20 +90,22 @@ def refusal(window: PairWindow) -> Reason | None:
 
 @once
 def _naive_cointegration(window: PairWindow) -> Cointegration:
-    return engle_granger(window.y[-window.window :], window.x[-window.window :], fewest=enough(window))
+    y, x = window.y[-window.window :], window.x[-window.window :]
+    return engle_granger(y, x, fewest=enough(window), intercept=window.intercept)
 
 
 @once
 def _naive_test(window: PairWindow) -> UnitRoot:
     spread, n, reason = raw_spread(window)
-    return adf(spread)._replace(n=n, reason=reason) if reason is not None else adf(spread)
+    test = adf(spread, constant=window.intercept)
+    return test._replace(n=n, reason=reason) if reason is not None else test
 
 
 @once
 def _johansen(window: PairWindow) -> Johansen:
     """With the rule for a stationary leg, which a rank of 2 does not show: a third of sound pairs have it."""
     closes = tested(window)
-    test = johansen(np.array([closes.y, closes.x]), fewest=enough(window))
+    test = johansen(np.array([closes.y, closes.x]), fewest=enough(window), constant=window.intercept)
     evidence = _evidence(window)
     if test.reason is not None or evidence.test.reason is not None:
         return test
@@ -112,7 +115,8 @@ def _johansen(window: PairWindow) -> Johansen:
 
 @once
 def _naive_johansen(window: PairWindow) -> Johansen:
-    return johansen(np.array([window.y[-window.window :], window.x[-window.window :]]), fewest=enough(window))
+    legs = np.array([window.y[-window.window :], window.x[-window.window :]])
+    return johansen(legs, fewest=enough(window), constant=window.intercept)
 
 
 def adf_stat(window: SymbolWindow) -> Value:
@@ -211,6 +215,7 @@ _NAIVE = "Naive: a fitted spread looks stationary; independent walks pass at 5 %
 _AS_THEY_ARE = "Naive: closes as they are, spike bars among them, and no regard to a leg that is stationary by itself."
 _LEG = "Null when a leg is stationary by itself: it then reverts without the other."
 _LEVEL = Parameter("level", "choice", "5", choices=LEVELS)
+_TERMS = (PRICES, INTERCEPT)
 
 METRICS = (
     Metric(
@@ -248,6 +253,7 @@ METRICS = (
         reference=_ENGLE_GRANGER,
         remark=f"The longest stretch without a gap is tested, spike bars replaced. {_LEG}",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="coint_p",
@@ -261,6 +267,7 @@ METRICS = (
         remark="This decides. Among many pairs some are small by chance: a scan must control the false discovery rate."
         f" {_LEG}",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="coint_lags",
@@ -272,6 +279,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="coint_crit",
@@ -283,7 +291,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
         remark="Of one direction: with two, coint_p is the stricter.",
-        parameters=(_LEVEL,),
+        parameters=(_LEVEL, *_TERMS),
         cadence="scan",
     ),
     Metric(
@@ -296,6 +304,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_ENGLE_GRANGER,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spike_bars",
@@ -306,6 +315,7 @@ METRICS = (
         function=spike_bars,
         remark="Replaced by the mean of their neighbours for the tests and the half-life, and nowhere else.",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="coint_t_naive",
@@ -318,6 +328,7 @@ METRICS = (
         reference=_ENGLE_GRANGER,
         remark=_AS_THEY_ARE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="coint_p_naive",
@@ -330,6 +341,7 @@ METRICS = (
         reference=_ENGLE_GRANGER,
         remark=_AS_THEY_ARE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spread_adf_stat",
@@ -342,6 +354,7 @@ METRICS = (
         reference=_DICKEY_FULLER,
         remark=_NAIVE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spread_adf_p",
@@ -354,6 +367,7 @@ METRICS = (
         reference=_DICKEY_FULLER,
         remark=_NAIVE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spread_adf_lags",
@@ -366,6 +380,7 @@ METRICS = (
         reference=_DICKEY_FULLER,
         remark=_NAIVE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spread_adf_aic",
@@ -378,6 +393,7 @@ METRICS = (
         reference=_DICKEY_FULLER,
         remark=_NAIVE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="spread_adf_crit",
@@ -389,7 +405,7 @@ METRICS = (
         fewest=FEWEST,
         reference=_DICKEY_FULLER,
         remark=_NAIVE,
-        parameters=(_LEVEL,),
+        parameters=(_LEVEL, *_TERMS),
         cadence="scan",
     ),
     Metric(
@@ -403,6 +419,7 @@ METRICS = (
         reference=_JOHANSEN,
         remark=_LEG,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="johansen_rank",
@@ -415,6 +432,7 @@ METRICS = (
         reference=_JOHANSEN,
         remark=f"{_LEG} A rank of 2 does not tell: a third of sound pairs have it.",
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="johansen_trace_naive",
@@ -427,6 +445,7 @@ METRICS = (
         reference=_JOHANSEN,
         remark=_AS_THEY_ARE,
         cadence="scan",
+        parameters=_TERMS,
     ),
     Metric(
         name="johansen_rank_naive",
@@ -439,5 +458,6 @@ METRICS = (
         reference=_JOHANSEN,
         remark=_AS_THEY_ARE,
         cadence="scan",
+        parameters=_TERMS,
     ),
 )

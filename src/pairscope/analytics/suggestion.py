@@ -52,7 +52,7 @@ def try_rung(history: PairHistory, rung: Rung) -> Suggestion | None:
     if len(history.y) < rung.window or not math.isfinite(history.y[-rung.window] + history.x[-rung.window]):
         return None  # the tape is shorter
     closes = closes_to_test(history.y, history.x, rung.window)
-    found = weigh(closes.y, closes.x, (rung.window + 1) // 2).believed
+    found = weigh(closes.y, closes.x, (rung.window + 1) // 2, history.intercept).believed
     if found.reason is not None or not found.p < LEVEL:
         return None
     return Suggestion(rung.bar_ms, rung.window, found.p)

@@ -8,7 +8,7 @@ from pairscope.analytics.lead_lag import lag_grid
 from pairscope.analytics.lead_lag import lead_lag as find_lead_lag
 from pairscope.analytics.metric import Metric, Parameter
 from pairscope.analytics.ticks import FEWEST_CHANGES, REACH_MS, hayashi_yoshida
-from pairscope.analytics.values import Flag, Reason, Value, given, null
+from pairscope.analytics.values import Flag, Reason, Value, given, is_beyond_one, null
 from pairscope.analytics.windows import PairWindow
 
 
@@ -17,7 +17,7 @@ def correlation_hy(window: PairWindow, reach_ms: int = REACH_MS) -> Value:
         return null(Reason.NO_TRADES, 0)
     found = hayashi_yoshida(window.ticks.y, window.ticks.x, reach_ms)
     if math.isfinite(found.correlation):
-        return given(found.correlation, found.n, *((Flag.BEYOND_ONE,) if abs(found.correlation) > 1.0 else ()))
+        return given(found.correlation, found.n, *((Flag.BEYOND_ONE,) if is_beyond_one(found.correlation) else ()))
     return null(Reason.NO_TRADES if found.n < FEWEST_CHANGES else Reason.NO_VARIANCE, found.n)
 
 
@@ -47,6 +47,7 @@ METRICS = (
         parameters=(Parameter("reach_ms", "int", REACH_MS, low=0, high=60_000),),
         cadence="scan",
         needs="trades",
+        about="tape",
     ),
     Metric(
         name="correlation_hy_naive",
@@ -60,6 +61,7 @@ METRICS = (
         remark="Without a reach: bid-ask bounce, and one price following the other, make it far too small.",
         cadence="scan",
         needs="trades",
+        about="tape",
     ),
     Metric(
         name="lead_lag",
@@ -77,5 +79,6 @@ METRICS = (
         ),
         cadence="scan",
         needs="trades",
+        about="tape",
     ),
 )

@@ -38,6 +38,7 @@ class Flag(enum.StrEnum):
     INTEGRATED = "integrated"  # alpha + beta is 1: good for the next bar, without a long-run value
     BEYOND_ONE = "beyond_one"  # an estimate of a correlation outside of [-1, 1]
     BELOW_ONE_BAR = "below_one_bar"  # a time shorter than the bars it is measured with
+    OF_QUANTITIES = "ratio_of_quantities"  # a hedge ratio of prices, not of their logarithms
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,15 @@ def given(value: float, n: int, *flags: Flag) -> Value:
     (1.5, <Reason.NOT_FINITE: 'not_finite'>)
     """
     return Value(value, n, None, flags) if math.isfinite(value) else Value(None, n, Reason.NOT_FINITE)
+
+
+def is_beyond_one(correlation: float) -> bool:
+    """Whether an estimate of a correlation lies outside of [-1, 1], by more than rounding.
+
+    >>> is_beyond_one(-1.1), is_beyond_one(1.0000000000000002), is_beyond_one(float("nan"))
+    (True, False, False)
+    """
+    return abs(correlation) > 1.0 + 1e-12
 
 
 def null(reason: Reason, n: int) -> Value:

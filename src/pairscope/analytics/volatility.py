@@ -110,6 +110,7 @@ def _metric(
         remark=f"{remark} {_WINDOW}".strip(),
         cadence="close",
         needs="history",
+        about="tape",
     )
 
 

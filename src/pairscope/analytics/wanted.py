@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pairscope.analytics.catalogue import CATALOGUE, find
-from pairscope.analytics.hedge import METHODS
 from pairscope.analytics.metric import Metric
+from pairscope.analytics.terms import ALL_TERMS, Terms
 from pairscope.analytics.values import Value
 from pairscope.base.errors import RequestError, UnknownName, nearest
 from pairscope.base.reading import ascii_lower
@@ -30,11 +30,11 @@ class Wanted:
         return self.metric.compute(window, **self.parameters)
 
 
-def want(text: str, scope: Scope, method: str | None = None) -> Wanted:
+def want(text: str, scope: Scope, terms: Terms | None = None) -> Wanted:
     """Read a metric's name with its parameters.
 
     Args:
-        method: for metrics of a hedge ratio that name no method of their own.
+        terms: of a pair, for metrics that name none of their own.
 
     Raises:
         UnknownName: for a metric or a parameter nobody knows, with the nearest one as the cure.
@@ -42,20 +42,21 @@ def want(text: str, scope: Scope, method: str | None = None) -> Wanted:
 
     >>> want("RSI:period=21", "symbol").name
     'rsi:period=21'
-    >>> want("beta", "pair", method="huber").parameters
-    {'method': 'huber'}
+    >>> want("beta:intercept=false", "pair", Terms(method="huber")).parameters
+    {'method': 'huber', 'prices': 'log', 'intercept': 'false'}
     """
     name, *given = (part.strip() for part in ascii_lower(text).split(":"))
     metric = find(name, scope)
     known = {parameter.name: parameter for parameter in metric.parameters}
-    values: dict[str, float | int | str] = {"method": method} if method and "method" in known else {}
+    usual = {} if terms is None else terms.parameters
+    values: dict[str, float | int | str] = {key: value for key, value in usual.items() if key in known}
     asked = _asked(given, metric, known)
     values |= {key: known[key].read(value) for key, value in asked.items()}
     own_name = ":".join([metric.name, *(f"{key}={values[key]}" for key in known if key in asked)])
     return Wanted(own_name, metric, values)
 
 
-def want_all(names: Iterable[str], scope: Scope, method: str | None = None) -> list[Wanted]:
+def want_all(names: Iterable[str], scope: Scope, terms: Terms | None = None) -> list[Wanted]:
     """Several metrics; ``bar`` stands for those of every bar and ``all`` for the whole catalogue of the scope.
 
     Raises:
@@ -64,7 +65,7 @@ def want_all(names: Iterable[str], scope: Scope, method: str | None = None) -> l
     wanted: dict[str, Wanted] = {}
     for name in names:
         for text in _spelled_out(ascii_lower(name.strip()), scope):
-            one = want(text, scope, method)
+            one = want(text, scope, terms)
             wanted[one.name] = one
     if len(wanted) > MOST_WANTED:
         raise RequestError(f"{len(wanted)} metrics at once", cure=f"ask for at most {MOST_WANTED}")
@@ -104,8 +105,8 @@ def _named_value(text: str, metric: Metric, known: Mapping[str, object]) -> tupl
 
 # What is computed with every bar, and everything else that is said of a pair.
 SYMBOL_BAR = tuple(want_all(["bar"], "symbol"))
-PAIR_BAR: Mapping[str, tuple[Wanted, ...]] = {method: tuple(want_all(["bar"], "pair", method)) for method in METHODS}
+PAIR_BAR: Mapping[Terms, tuple[Wanted, ...]] = {terms: tuple(want_all(["bar"], "pair", terms)) for terms in ALL_TERMS}
 _CRITICAL = [f"{name}:level={level}" for name in ("coint_crit", "spread_adf_crit") for level in ("1", "5", "10")]
-PAIR_TESTS: Mapping[str, tuple[Wanted, ...]] = {
-    method: tuple(want_all(["all", *_CRITICAL], "pair", method)) for method in METHODS
+PAIR_TESTS: Mapping[Terms, tuple[Wanted, ...]] = {
+    terms: tuple(want_all(["all", *_CRITICAL], "pair", terms)) for terms in ALL_TERMS
 }

@@ -13,6 +13,7 @@ import numpy as np
 from pairscope.analytics.catalogue import CATALOGUE
 from pairscope.analytics.clusters import cluster, distances
 from pairscope.analytics.metric import Metric
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
 from pairscope.api import wire
 from pairscope.api.columns import correlation_rows, pair_columns, pair_tests, quantities
@@ -20,11 +21,13 @@ from pairscope.api.endpoint import Context, Endpoint
 from pairscope.api.parameters import (
     CUT,
     FROM,
+    INTERCEPT,
     INTERVAL,
     KEPT_INTERVAL,
     METHOD,
     METRICS,
     ON,
+    PRICES,
     SYMBOL_IN_PATH,
     SYMBOLS,
     TESTS,
@@ -61,7 +64,7 @@ async def _everything(context: Context, interval: Interval, window: int) -> byte
         symbols[symbol] = _encoded(live.symbol_metrics(symbol, interval, window))
         await asyncio.sleep(0)
     kept = tuple(live.pairs)
-    told = kept[: (MOST_VALUES - len(names) * len(SYMBOL_BAR)) // len(PAIR_BAR["ols"])]
+    told = kept[: (MOST_VALUES - len(names) * len(SYMBOL_BAR)) // len(PAIR_BAR[USUAL])]
     for y, x in told:
         pairs[f"{y}/{x}"] = _encoded(live.pair_metrics(y, x, interval, window))
         await asyncio.sleep(0)
@@ -122,17 +125,17 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
     interval = _interval(context, query)
     window = _window(context, query, interval)
-    method = str(query.choice("method"))
+    terms = query.terms()
     tests = query.flag("tests")
-    usual = PAIR_TESTS[method] if tests else PAIR_BAR[method]
+    usual = PAIR_TESTS[terms] if tests else PAIR_BAR[terms]
     async with context.gates.study.turn():
         study = await context.studies.pair(
             y,
             x,
             interval,
             window,
-            method,
-            _wanted(query, "pair", usual, method),
+            terms,
+            _wanted(query, "pair", usual, terms),
             from_ms=query.time_ms("from"),
             to_ms=query.time_ms("to"),
             limit=query.integer("limit"),
@@ -143,7 +146,10 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         x=x,
         interval=str(interval),
         window=window,
-        method=method,
+        method=terms.method,
+        prices=terms.prices,
+        intercept=terms.intercept,
+        remarks=terms.remarks,
         series=pair_columns(study.series),
         metrics=quantities(study.metrics),
         tests=pair_tests(study),
@@ -204,6 +210,7 @@ def _info(metric: Metric) -> wire.MetricInfo:
             choices=list(one.choices),
             remarks=dict(one.remarks),
             wants=dict(one.wants),
+            wants_each=one.wants_each,
         )
         for one in metric.parameters
     ]
@@ -213,6 +220,7 @@ def _info(metric: Metric) -> wire.MetricInfo:
         title=metric.title,
         formula=metric.formula,
         unit=metric.unit,
+        unit_on_levels=metric.unit_on_levels or metric.unit,
         window=metric.window,
         fewest=metric.fewest,
         reference=metric.reference,
@@ -238,9 +246,9 @@ def _window(context: Context, query: Query, interval: Interval) -> int:
     return query.window("window", interval, context.settings.window)
 
 
-def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], method: str | None = None) -> Sequence[Wanted]:
+def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], terms: Terms | None = None) -> Sequence[Wanted]:
     names = query.names("metrics")
-    return want_all(names, scope, method) if names else usual
+    return want_all(names, scope, terms) if names else usual
 
 
 def _check_size(metrics: int, rows: int) -> None:
@@ -291,7 +299,7 @@ ANALYTICS = (
         answer=wire.PairAnswer,
         handler=get_pair_analytics,
         example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100&tests=true",
-        parameters=(Y, X, INTERVAL, WINDOW, METHOD, METRICS, TESTS, FROM, TO, limit_of(500)),
+        parameters=(Y, X, INTERVAL, WINDOW, METHOD, PRICES, INTERCEPT, METRICS, TESTS, FROM, TO, limit_of(500)),
     ),
     Endpoint(
         path="/analytics/{symbol}",

@@ -15,6 +15,7 @@ import numpy as np
 
 from pairscope.analytics.health import Health
 from pairscope.analytics.suggestion import Suggestion
+from pairscope.analytics.values import Flag, is_beyond_one
 from pairscope.api import wire
 from pairscope.bars.cuts import unknown
 from pairscope.base.interval import Interval
@@ -148,12 +149,14 @@ def _health(health: Health, suggestion: Suggestion | None) -> wire.PairHealth:
 def correlation_rows(study: MatrixStudy, rows: IntArray, **about: Any) -> wire.CorrelationMatrix:
     """A matrix with its symbols in a given order."""
     order = rows.tolist()
+    correlation = study.matrix[np.ix_(rows, rows)].tolist()
     return wire.CorrelationMatrix(
         symbols=[study.symbols[i] for i in order],
         as_of_ms=study.as_of_ms,
-        correlation=study.matrix[np.ix_(rows, rows)].tolist(),
+        correlation=correlation,
         n=study.n[np.ix_(rows, rows)].tolist(),
         reason=[[study.reasons[i][j] for j in order] for i in order],
+        flag=[[Flag.BEYOND_ONE.value if is_beyond_one(cell) else None for cell in row] for row in correlation],
         missing=[study.shares[i].missing for i in order],
         missing_reason=[study.shares[i].unknown for i in order],
         **about,

@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from pairscope.analytics.hedge import METHODS, OTHER_NAMES
+from pairscope.analytics.terms import Terms
 from pairscope.api import wire
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
@@ -23,7 +23,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
 from pairscope.base.model import take_bars
-from pairscope.base.reading import read_choice, read_integer, read_window
+from pairscope.base.reading import read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.state import Live, LiveUpdate
 
@@ -31,7 +31,10 @@ log = structlog.get_logger()
 
 TICK_S = 0.02
 STATUS = "status"
-TOPIC_FORMS = "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}"
+TOPIC_FORMS = (
+    "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}, after which may stand"
+    " :prices=level and :intercept=false"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +215,14 @@ class Hub:
                 symbol, interval = self._symbol(symbol_text), self._interval(interval_text)
                 name = f"symbol:{symbol}:{interval}"
                 return name, lambda: SymbolTopic(name, self._first_seq(), self._live, symbol, interval, self._window)
-            case ["pair", y_text, x_text, interval_text, window_text, method]:
+            case ["pair", y_text, x_text, interval_text, window_text, method, *parts]:
                 y, x, interval = self._symbol(y_text), self._symbol(x_text), self._interval(interval_text)
                 window = read_window("window", window_text.strip(), interval)
-                method = read_choice("method", method.strip(), tuple(METHODS), OTHER_NAMES)
+                terms = Terms.read_parts(method, parts)
                 if x == y:
                     raise RequestError("a pair needs two different symbols", cure="name another", code="same_symbol")
-                name = f"pair:{y}:{x}:{interval}:{window}:{method}"
-                return name, lambda: PairTopic(name, self._first_seq(), self._live, y, x, interval, window, method)
+                name = ":".join(["pair", y, x, str(interval), str(window), *terms.parts])
+                return name, lambda: PairTopic(name, self._first_seq(), self._live, y, x, interval, window, terms)
         raise UnknownName(f"no topic '{text[:80]}'", cure=f"write {TOPIC_FORMS}", code="unknown_topic")
 
     def _symbol(self, text: str) -> str:
@@ -297,7 +300,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> None:
 def _part_of(name: str) -> Part:
     """The part of the compiled code that a topic needs."""
     kind, *rest = name.split(":")
-    return part_of_pair(rest[-1]) if kind == "pair" else "symbols"
+    return part_of_pair(Terms.read_parts(rest[4], rest[5:])) if kind == "pair" else "symbols"
 
 
 _decoder: msgspec.json.Decoder[wire.Subscribe | wire.Unsubscribe] = msgspec.json.Decoder(wire.ClientMessage)

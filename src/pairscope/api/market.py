@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from pairscope.analytics.terms import Terms
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.topics import Pace, Topic, Touched, encode
@@ -153,13 +154,13 @@ class PairTopic(MarketTopic):
     """
 
     def __init__(
-        self, name: str, first_seq: int, live: Live, y: str, x: str, interval: Interval, window: int, method: str
+        self, name: str, first_seq: int, live: Live, y: str, x: str, interval: Interval, window: int, terms: Terms
     ) -> None:
         super().__init__(name, first_seq, live, (y, x), interval)
         self._y = y
         self._x = x
         self._window = window
-        self._method = method
+        self._terms = terms
         self._final_ms = self._final_until_ms()
 
     def start_over(self) -> None:
@@ -216,7 +217,7 @@ class PairTopic(MarketTopic):
             rows = needed
 
     def _rows(self, limit: int) -> PairSeries:
-        return self._live.pair_series(self._y, self._x, self._interval, self._window, limit, self._method)
+        return self._live.pair_series(self._y, self._x, self._interval, self._window, limit, self._terms)
 
     def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.PairBar:
         open_ms = series.open_time_ms[i]
@@ -237,7 +238,7 @@ class PairTopic(MarketTopic):
         return encode(self._row(series, last, self._live.bars(self._y, self._interval, 2), "open", self.seq))
 
     def _metrics(self) -> dict[str, wire.Quantity]:
-        return quantities(self._live.pair_metrics(self._y, self._x, self._interval, self._window, self._method))
+        return quantities(self._live.pair_metrics(self._y, self._x, self._interval, self._window, self._terms))
 
     def _metrics_message(self, metrics: dict[str, wire.Quantity]) -> str:
         return encode(wire.PairMetrics(topic=self.name, seq=self.seq, metrics=metrics))
@@ -253,7 +254,10 @@ class PairTopic(MarketTopic):
                 x=self._x,
                 interval=str(self._interval),
                 window=self._window,
-                method=self._method,
+                method=self._terms.method,
+                prices=self._terms.prices,
+                intercept=self._terms.intercept,
+                remarks=self._terms.remarks,
                 y_bars=bar_columns(y_bars),
                 series=pair_columns(series),
                 metrics=self._metrics(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pairscope.analytics import terms
 from pairscope.analytics.clusters import DEFAULT_CUT
-from pairscope.analytics.hedge import METHODS, OTHER_NAMES, REMARKS
+from pairscope.analytics.metric import Parameter as MetricParameter
 from pairscope.api.query import Parameter
 from pairscope.base.model import BarSource
 from pairscope.base.reading import FIRST_MS, LARGEST_WINDOW, LAST_MS, SMALLEST_WINDOW
@@ -87,14 +88,23 @@ X = Parameter(
     required=True,
     aliases=("symbol_x", "symbol2"),
 )
-METHOD = Parameter(
-    "method",
-    "How the hedge ratio is estimated: " + "; ".join(f"{name}: {remark}" for name, remark in REMARKS.items()) + ".",
-    {"type": "string", "enum": list(METHODS), "default": "ols"},
-    "kalman",
-    others=OTHER_NAMES,
-)
 
+
+def _of_terms(parameter: MetricParameter, what: str, schema: dict[str, object], example: str) -> Parameter:
+    """A parameter of the terms that a pair is measured on, as the catalogue has it."""
+    told = "; ".join(f"{name}: {remark}" for name, remark in parameter.remarks.items())
+    return Parameter(parameter.name, f"{what}: {told}.", schema, example, others=parameter.others)
+
+
+def _words(parameter: MetricParameter) -> dict[str, object]:
+    return {"type": "string", "enum": list(parameter.choices), "default": parameter.default}
+
+
+METHOD = _of_terms(terms.METHOD, "How the hedge ratio is estimated", _words(terms.METHOD), "kalman")
+PRICES = _of_terms(terms.PRICES, "What y and x are", _words(terms.PRICES), "level")
+INTERCEPT = _of_terms(
+    terms.INTERCEPT, "Whether the line has an intercept", {"type": "boolean", "default": True}, "false"
+)
 
 STORED = Parameter(
     "stored",

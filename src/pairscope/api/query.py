@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+from pairscope.analytics.terms import PARAMETERS, Terms
 from pairscope.base.errors import RequestError, UnknownName, nearest
 from pairscope.base.interval import Interval
 from pairscope.base.model import SymbolTable
@@ -94,6 +95,10 @@ class Query:
         if text is None:
             return parameter.schema.get("default")
         return read_choice(name, text, parameter.schema["enum"], parameter.others)
+
+    def terms(self) -> Terms:
+        """How a pair is measured."""
+        return Terms.read({name: text for name in PARAMETERS if (text := self._values.get(name)) is not None})
 
     def symbol(self, name: str, table: SymbolTable) -> str:
         """A known symbol, in upper case."""

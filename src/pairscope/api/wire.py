@@ -175,6 +175,9 @@ class PairAnswer(Wire, frozen=True, kw_only=True):
     interval: str
     window: int
     method: str
+    prices: Literal["log", "level"]  # what y and x are
+    intercept: bool
+    remarks: list[str]  # what is to be known of every number on these terms
     series: PairColumns
     metrics: dict[str, Quantity]
     tests: PairTests | None = None
@@ -209,6 +212,7 @@ class CorrelationMatrix(Wire, frozen=True, kw_only=True):
     correlation: list[list[Number]]
     n: list[list[int]]  # observations of each pair
     reason: list[list[str | None]]
+    flag: list[list[str | None]]  # what is to be known of a number that is there: beyond_one
     missing: list[Number]  # of each symbol, the share of the window's trade ids not on the tape; null when unknown
     missing_reason: list[str | None]  # why missing is null
 
@@ -284,6 +288,7 @@ class MetricParameter(Wire, frozen=True, kw_only=True):
     choices: list[str]
     remarks: dict[str, str]  # what is to be known of a choice
     wants: dict[str, int]  # bars of the window below which a choice is of little use
+    wants_each: int  # bars of the window that each unit of a number wants, until what was before is forgotten; 0: none
 
 
 class MetricInfo(Wire, frozen=True, kw_only=True):
@@ -292,6 +297,7 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
     title: str
     formula: str
     unit: str
+    unit_on_levels: str  # of a pair on prices themselves instead of their logarithms
     window: int  # default; 0 when the metric has none
     fewest: int
     reference: str
@@ -535,7 +541,8 @@ class TapeStatus(Wire, frozen=True, kw_only=True):
 
 # --- WebSocket /ws ----------------------------------------------------------------------------------
 #
-# Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`.
+# Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`, the last with
+# `:prices=level` and `:intercept=false` after it where they are asked for.
 # `seq` numbers the messages of a topic that are never dropped (closed and revised bars). An update of the open
 # bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
 # Numbers begin at the time in microseconds at which the server opened the topic, so that those of an earlier process
@@ -586,6 +593,9 @@ class PairSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_
     interval: str
     window: int
     method: str
+    prices: Literal["log", "level"]
+    intercept: bool
+    remarks: list[str]
     y_bars: BarColumns  # bars of y, for candles and volume
     series: PairColumns
     metrics: dict[str, Quantity]

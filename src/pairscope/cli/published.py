@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.terms import ALL_TERMS, Terms
 from pairscope.analytics.wanted import SYMBOL_BAR
 from pairscope.api import wire
 from pairscope.base.errors import DataFolderError
@@ -99,8 +99,8 @@ class _Published:
                 whole.add(self._patiently(partial(self._symbol, symbol, interval, config.window)))
             for y, x in (pair.split("/") for pair in config.pairs):
                 if {y, x} <= chosen:
-                    for method in METHODS:
-                        whole.add(self._patiently(partial(self._pair, y, x, interval, config.window, method)))
+                    for terms in ALL_TERMS:
+                        whole.add(self._patiently(partial(self._pair, y, x, interval, config.window, terms)))
         return whole
 
     def _patiently(self, check: Callable[[], MetricsVerdict]) -> MetricsVerdict:
@@ -128,17 +128,17 @@ class _Published:
                 verdict.compare(f"{symbol} {interval} {name}", settled, published.metrics[name], values)
         return verdict
 
-    def _pair(self, y: str, x: str, interval: Interval, window: int, method: str) -> MetricsVerdict:
+    def _pair(self, y: str, x: str, interval: Interval, window: int, terms: Terms) -> MetricsVerdict:
         verdict = MetricsVerdict()
-        asked = {"y": y, "x": x, "interval": interval, "window": window, "method": method}
+        asked = {"y": y, "x": x, "interval": interval, "window": window} | terms.parameters
         published = ask(
             self._client, "/analytics/pair", wire.PairAnswer, **asked, limit=ROWS, metrics="price_spread"
         ).series
         if settled := published.open_time_ms[:-UNSETTLED]:
             legs = [self._stored(symbol, interval, window, settled) for symbol in (y, x)]
-            computed = pair_series(legs[0], legs[1], interval, window, settled[0], settled[-1], method)
+            computed = pair_series(legs[0], legs[1], interval, window, settled[0], settled[-1], terms)
             for name in PAIR_COLUMNS:
-                what = f"{y}/{x} {interval} {method} {name}"
+                what = f"{y}/{x} {interval} {':'.join(terms.parts)} {name}"
                 verdict.compare(what, settled, getattr(published, name), getattr(computed, name).tolist())
         return verdict
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from pairscope.analytics import catalogue
 from pairscope.analytics.clusters import cluster, distances
+from pairscope.analytics.terms import ALL_TERMS, USUAL, Terms
 from pairscope.analytics.ticks import PairTicks, Tape, tape_of
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
 from pairscope.bars import warm
@@ -64,18 +65,19 @@ def _judged() -> None:
 
 
 def _pairs() -> None:
-    _rows_and_metrics("ols")
+    _rows_and_metrics(USUAL)
 
 
 def _tests() -> None:
-    for method in PAIR_BAR:
-        _rows_and_metrics(method)
+    for terms in ALL_TERMS:
+        _rows_and_metrics(terms)
     legs = [_bars(1.0), _bars(2.0)]
     tape = _tape()
-    for method, wanted in PAIR_TESTS.items():
+    for terms in ALL_TERMS:
         span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
         history = history_of(legs[0], legs[1], _SECOND, _LAST_MS, _COUNT)
-        _study_pair(span, _SECOND, _WINDOW, method, wanted, PairTicks(tape, tape), history, True, never_abandoned)
+        ticks, wanted = PairTicks(tape, tape), PAIR_TESTS[terms]
+        _study_pair(span, _SECOND, _WINDOW, terms, wanted, ticks, history, True, never_abandoned)
 
 
 def _rest() -> None:
@@ -91,10 +93,10 @@ def _rest() -> None:
     catalogue.warm_up()
 
 
-def _rows_and_metrics(method: str) -> None:
+def _rows_and_metrics(terms: Terms) -> None:
     y, x = _bars(1.0), _bars(2.0)
-    windows.pair_series(y, x, _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, method)
-    windows.measure_pair(y, x, _SECOND, _WINDOW, _LAST_MS, PAIR_BAR[method])
+    windows.pair_series(y, x, _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, terms)
+    windows.measure_pair(y, x, _SECOND, _WINDOW, _LAST_MS, PAIR_BAR[terms])
 
 
 _WORK: dict[Part, tuple[Callable[[], None], ...]] = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from pairscope.analytics.readings import PairHistory, history_bars, step_of
 from pairscope.analytics.suggestion import Rung, Suggestion, rungs, try_rung
+from pairscope.analytics.terms import Terms
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray
@@ -28,7 +29,7 @@ def history_of(y: BarArray, x: BarArray, interval: Interval, last_ms: int, bars:
     start_ms = last_ms - (bars - 1) * interval.ms
     _, closes = align_closes([y, x], interval, start_ms, last_ms, stale_limit_ms(interval))
     logs = np.log(closes)
-    return PairHistory(logs[0], logs[1], last_ms // interval.ms, interval.ms)
+    return PairHistory(logs[0], logs[1], last_ms // interval.ms, interval.ms, closes)
 
 
 class Judging:
@@ -36,34 +37,35 @@ class Judging:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._suggested: OrderedDict[tuple[str, str, int, int, int], Suggestion | None] = OrderedDict()
+        self._suggested: OrderedDict[tuple[str, str, int, int, int, Terms], Suggestion | None] = OrderedDict()
 
     async def history(self, y: str, x: str, interval: Interval, window: int, at_ms: int) -> PairHistory:
         """The closed bars of a pair that its health at the bar `at_ms` depends on."""
         return await self._closed(y, x, interval, history_bars(window), at_ms)
 
     async def suggest(
-        self, y: str, x: str, interval: Interval, window: int, at_ms: int, workers: Workers
+        self, y: str, x: str, interval: Interval, window: int, at_ms: int, terms: Terms, workers: Workers
     ) -> Suggestion | None:
         """The shortest longer window in which the closed bars before the end of `at_ms` show the pair."""
         reading = self._live.last_closed_ms([y, x], interval, at_ms) // interval.ms // step_of(window)
-        key = (y, x, interval.ms, window, reading)
+        terms = Terms(prices=terms.prices, intercept=terms.intercept)  # the test is of least squares, by any method
+        key = (y, x, interval.ms, window, reading, terms)
         if key not in self._suggested:
-            found = await self._first_rung(y, x, interval, window, at_ms, workers)
+            found = await self._first_rung(y, x, interval, window, at_ms, terms, workers)
             self._suggested[key] = found
             while len(self._suggested) > SUGGESTIONS_KEPT:
                 self._suggested.popitem(last=False)
         return self._suggested[key]
 
     async def _first_rung(
-        self, y: str, x: str, interval: Interval, window: int, at_ms: int, workers: Workers
+        self, y: str, x: str, interval: Interval, window: int, at_ms: int, terms: Terms, workers: Workers
     ) -> Suggestion | None:
         end_ms = self._live.last_closed_ms([y, x], interval, at_ms) + interval.ms
         for rung in rungs(window, interval.ms, [each.ms for each in self._live.intervals]):
             longer = Interval(rung.bar_ms)
             last_ms = longer.floor(end_ms) - longer.ms  # the last of its bars that is over
             history = await self._closed(y, x, longer, rung.window + 1, last_ms)
-            found = await workers.run(partial(_try, history, rung))
+            found = await workers.run(partial(_try, history.on(terms.prices, terms.intercept), rung))
             if found is not None:
                 return found
         return None

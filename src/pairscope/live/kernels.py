@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, get_args
 
 import structlog
 
+from pairscope.analytics.terms import Terms
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Wanted
 from pairscope.base.errors import Meanings, PairscopeError
 from pairscope.base.kernel import forget_old_caches, is_compiled
@@ -103,12 +104,12 @@ def part_of_symbol(wanted: Iterable[Wanted]) -> Part:
     return "symbols" if tuple(wanted) == SYMBOL_BAR else "rest"
 
 
-def part_of_pair(method: str, wanted: Iterable[Wanted] | None = None) -> Part:
-    """The part that the rows of a method need, and metrics of its window."""
-    asked = PAIR_BAR[method] if wanted is None else tuple(wanted)
-    if method == "ols" and asked == PAIR_BAR[method]:
+def part_of_pair(terms: Terms, wanted: Iterable[Wanted] | None = None) -> Part:
+    """The part that the rows of a pair on some terms need, and metrics of its window."""
+    asked = PAIR_BAR[terms] if wanted is None else tuple(wanted)
+    if terms.method == "ols" and terms.intercept and asked == PAIR_BAR[terms]:
         return "pairs"
-    return "tests" if asked in (PAIR_BAR[method], PAIR_TESTS[method]) else "rest"
+    return "tests" if asked in (PAIR_BAR[terms], PAIR_TESTS[terms]) else "rest"
 
 
 def _load(part: Part) -> None:

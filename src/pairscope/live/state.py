@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
@@ -111,22 +112,24 @@ class Live:
         bars = self._tail(symbol, interval, bars_needed(window, wanted), at_ms)
         return measure_symbol(bars, interval, window, at_ms, wanted, closed_ms)
 
-    def pair_metrics(self, y: str, x: str, interval: Interval, window: int, method: str = "ols") -> dict[str, Measured]:
+    def pair_metrics(
+        self, y: str, x: str, interval: Interval, window: int, terms: Terms = USUAL
+    ) -> dict[str, Measured]:
         """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
         self.check_pair(y, x, window)
-        self.kernels.need(part_of_pair(method))
+        self.kernels.need(part_of_pair(terms))
         at_ms = self._newest_ms([y, x], self._kept(interval))
         legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
-        return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[method])
+        return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[terms])
 
     def pair_series(
-        self, y: str, x: str, interval: Interval, window: int, limit: int, method: str = "ols"
+        self, y: str, x: str, interval: Interval, window: int, limit: int, terms: Terms = USUAL
     ) -> PairSeries:
         """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
         self.check_pair(y, x, window)
-        self.kernels.need(part_of_pair(method))
+        self.kernels.need(part_of_pair(terms))
         span = self.newest([y, x], interval, window, limit)
-        return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, method)
+        return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, terms)
 
     def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
         """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""

@@ -21,6 +21,7 @@ from pairscope.analytics.lead_lag import LeadLag, lead_lag
 from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.stationarity import tested
 from pairscope.analytics.suggestion import Suggestion
+from pairscope.analytics.terms import Terms
 from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
 from pairscope.analytics.values import Reason
 from pairscope.analytics.wanted import Wanted
@@ -111,7 +112,7 @@ class Studies:
         x: str,
         interval: Interval,
         window: int,
-        method: str,
+        terms: Terms,
         wanted: Sequence[Wanted],
         *,
         from_ms: int | None = None,
@@ -122,7 +123,7 @@ class Studies:
         """Rows of a pair and its metrics at the last of them; with `tests` also the curves of its trades."""
         self._live.check_pair(y, x, window)
         self._live.kernels.need(
-            "tests" if tests and part_of_pair(method, wanted) != "rest" else part_of_pair(method, wanted)
+            "tests" if tests and part_of_pair(terms, wanted) != "rest" else part_of_pair(terms, wanted)
         )
         span = await self._live.span([y, x], interval, window, from_ms, to_ms, limit)
         ticks = None
@@ -133,11 +134,11 @@ class Studies:
             history = await self._judging.history(y, x, interval, window, span.last_ms)
         held = HeldSpan(span)
         study = await self.workers.run(
-            lambda check: _study_pair(held.whole(), interval, window, method, wanted, ticks, history, tests, check)
+            lambda check: _study_pair(held.whole(), interval, window, terms, wanted, ticks, history, tests, check)
         )
         if study.health is None or study.health.is_held or study.health.condition is Condition.UNKNOWN:
             return study
-        suggestion = await self._judging.suggest(y, x, interval, window, span.last_ms, self.workers)
+        suggestion = await self._judging.suggest(y, x, interval, window, span.last_ms, terms, self.workers)
         return replace(study, suggestion=suggestion)
 
     async def symbol(
@@ -235,7 +236,7 @@ def _study_pair(
     span: Span,
     interval: Interval,
     window: int,
-    method: str,
+    terms: Terms,
     wanted: Sequence[Wanted],
     ticks: PairTicks | None,
     history: PairHistory | None,
@@ -243,19 +244,20 @@ def _study_pair(
     check: Check,
 ) -> PairStudy:
     y, x = span.legs
-    series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, method)
+    series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, terms)
     one = pair_window(y, x, interval, window, span.last_ms, ticks, history)
     metrics = measure_window(one, y, x, interval, span.last_ms, wanted, check)
     if not tests or ticks is None:
         return PairStudy(series, metrics)
-    closes = tested(one)
+    view = one.on(terms.prices, terms.intercept)
+    closes = tested(view)
     start_ms = span.last_ms - (window - 1) * interval.ms
     spikes = [(start_ms + places * interval.ms).tolist() for places in (closes.y_spikes, closes.x_spikes)]
     check()
     lag = lead_lag(ticks.y, ticks.x)
     check()
     curve = epps_curve(ticks.y, ticks.x)
-    return PairStudy(series, metrics, health_of(one), spikes=spikes, lead_lag=lag, epps=curve)
+    return PairStudy(series, metrics, health_of(view), spikes=spikes, lead_lag=lag, epps=curve)
 
 
 Found = tuple[FloatArray, IntArray, list[list[str | None]]]

@@ -15,6 +15,7 @@ from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, V
 from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.rolling import rolling_pair
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.analytics.ticks import PairTicks
 from pairscope.analytics.values import Flag
 from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
@@ -80,18 +81,19 @@ def bars_needed(window: int, wanted: Sequence[Wanted]) -> int:
 
 
 def pair_series(
-    y: BarArray, x: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, method: str = "ols"
+    y: BarArray, x: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, terms: Terms = USUAL
 ) -> PairSeries:
     """Rolling hedge ratio, spread, z and return correlation for each grid bar of [first_ms, last_ms].
 
-    Bars must reach back to `first_needed_ms`. beta, alpha and spread are of log prices over the `window` bars that end
-    at the row; the correlation is of the window - 1 returns inside them.
+    Bars must reach back to `first_needed_ms`. beta, alpha and spread are on the terms asked for, over the `window` bars
+    that end at the row; the correlation is of the window - 1 log returns inside them.
     """
     start_ms = first_ms - (window - 1) * interval.ms
     grid, closes = align_closes([y, x], interval, start_ms, last_ms, stale_limit_ms(interval))
     logs = np.log(closes)
     first_index = start_ms // interval.ms
-    rolled = SERIES[method](logs[0], logs[1], window, first_index)
+    of = closes if terms.prices == "level" else logs
+    rolled = SERIES[terms.method](of[0], of[1], window, first_index, terms.intercept)
     rows = slice(window - 1, None)
     enough = rolled.n[rows] >= CATALOGUE["beta"].fewest
     return PairSeries(
@@ -129,16 +131,8 @@ def pair_window(
     """The window of a pair that ends at the bar `at_ms`, and the bar before; bars reach back to `first_needed_ms`."""
     start_ms = at_ms - window * interval.ms
     _, closes = align_closes([y, x], interval, start_ms, at_ms, stale_limit_ms(interval))
-    logs = np.log(closes)
-    return PairWindow(
-        y=logs[0],
-        x=logs[1],
-        first_index=start_ms // interval.ms,
-        window=window,
-        bars_per_year=interval.per_year,
-        ticks=ticks,
-        history=history,
-    )
+    first_index = start_ms // interval.ms
+    return PairWindow.of_closes(closes[0], closes[1], first_index, window, interval.per_year, ticks, history)
 
 
 def measure_pair(
@@ -147,7 +141,7 @@ def measure_pair(
     interval: Interval,
     window: int,
     at_ms: int,
-    wanted: Sequence[Wanted] = PAIR_BAR["ols"],
+    wanted: Sequence[Wanted] = PAIR_BAR[USUAL],
     ticks: PairTicks | None = None,
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
@@ -304,7 +298,7 @@ def _measured(
 def _one_measured(wanted: Wanted, value: Value, window: int, at_ms: int, shares: Shares) -> Measured:
     return Measured(
         value=value.value,
-        unit=wanted.metric.unit,
+        unit=wanted.metric.unit_of(wanted.parameters),
         window=window,
         n=value.n,
         as_of_ms=at_ms,
