@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 import { neighbour, placeTo, splitPair } from "./lib/destinations";
 import { pairName } from "./lib/format";
 import { useKeys } from "./lib/keys";
-import { type Method, USUAL_METHOD } from "./lib/methods";
+import { type Terms, USUAL_TERMS } from "./lib/methods";
 import { intervalMs } from "./lib/time";
 import { changeView, go, type Place, type Route, usePlace } from "./lib/url";
 import { CorrelationScreen } from "./screens/correlation";
@@ -34,13 +34,14 @@ export function App() {
   const [overlay, setOverlay] = useState<Overlay>();
   const tf = place.view.tf ?? config.metric_interval;
   const window = place.view.w ?? config.window;
-  const method = place.view.hedge ?? USUAL_METHOD;
+  const { hedge = USUAL_TERMS.method, prices = USUAL_TERMS.prices, intercept = true } = place.view;
+  const terms: Terms = { method: hedge, prices, intercept };
   const stepMs = intervalMs(tf) ?? 1_000;
   const symbols = symbolsOf(place.route);
   const isChart = symbols.length > 0;
   const isPair = place.route.screen === "pair";
   const isMatrix = place.route.screen === "correlation";
-  const shown = useShownTopic(topicOf(place.route, tf, window, method), symbols.join());
+  const shown = useShownTopic(topicOf(place.route, tf, window, terms), symbols.join());
   useHome(place);
   useKeys({
     "1": () => go(placeTo("pair", place, config)),
@@ -66,7 +67,7 @@ export function App() {
           title={titleOf(place.route)}
           tf={isChart || isMatrix ? tf : undefined}
           window={isPair || isMatrix ? window : undefined}
-          method={isPair ? method : undefined}
+          terms={isPair ? terms : undefined}
           symbols={symbols}
           stepMs={isChart ? stepMs : 1_000}
           onPickMethod={() => setOverlay("method")}
@@ -77,7 +78,7 @@ export function App() {
         <Banners />
         <main className="min-h-0 sm:col-start-2">
           <Boundary key={place.route.screen}>
-            <Screen route={place.route} {...{ tf, window, method, shown }} />
+            <Screen route={place.route} {...{ tf, window, terms, shown }} />
           </Boundary>
         </main>
         <StatusBar topic={shown.topic} />
@@ -95,7 +96,7 @@ interface ScreenProps {
   route: Route;
   tf: string;
   window: number;
-  method: Method;
+  terms: Terms;
   shown: Shown;
 }
 
@@ -105,11 +106,11 @@ function Screen({ route, shown, ...asked }: ScreenProps) {
   const scale = shown.topic && scaleOf(shown.topic.name);
   const tf = scale?.tf ?? asked.tf;
   const window = scale?.window ?? asked.window;
-  const method = scale?.method ?? asked.method;
+  const terms = scale?.terms ?? asked.terms;
   const decimals = (symbol: string) => config.symbols.find((info) => info.symbol === symbol)?.price_decimals ?? 2;
   switch (route.screen) {
     case "pair":
-      return <PairScreen y={route.y} x={route.x} {...{ tf, window, method, shown, decimals }} />;
+      return <PairScreen y={route.y} x={route.x} {...{ tf, window, terms, shown, decimals }} />;
     case "symbol":
       return <SymbolScreen symbol={route.symbol} {...{ tf, shown, decimals }} />;
     case "correlation":
@@ -128,8 +129,8 @@ function Screen({ route, shown, ...asked }: ScreenProps) {
 const symbolsOf = (route: Route): string[] =>
   route.screen === "pair" ? [route.y, route.x] : route.screen === "symbol" ? [route.symbol] : [];
 
-function topicOf(route: Route, tf: string, window: number, method: Method): string | undefined {
-  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window, method);
+function topicOf(route: Route, tf: string, window: number, terms: Terms): string | undefined {
+  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window, terms);
   return route.screen === "symbol" ? symbolTopic(route.symbol, tf) : undefined;
 }
 

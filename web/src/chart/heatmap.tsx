@@ -139,7 +139,11 @@ function Grid({ clustering, size, onOpen }: HeatmapProps) {
                   row={row}
                   column={column}
                   side={side}
-                  text={row === column ? "" : cellText(matrix.correlation[row]?.[column], isNarrow)}
+                  text={
+                    row === column
+                      ? ""
+                      : cellText(matrix.correlation[row]?.[column], isNarrow, matrix.flag[row]?.[column])
+                  }
                   background={background(matrix, row, column)}
                   outline={outline(edgesOf(cluster, { row, column }))}
                   words={cellWords(matrix, { row, column }).join(", ")}
@@ -211,7 +215,7 @@ function cellUnder(target: EventTarget): { cell: Cell; element: HTMLElement } | 
 const TIP_WIDTH = 240;
 
 function Tip({ matrix, looked }: { matrix: CorrelationMatrix; looked: Looked }) {
-  const [names, value, n] = cellWords(matrix, looked);
+  const [names, value, n, flag] = cellWords(matrix, looked);
   return (
     <div
       aria-hidden="true"
@@ -223,6 +227,7 @@ function Tip({ matrix, looked }: { matrix: CorrelationMatrix; looked: Looked }) 
         <span className="num">{value}</span>
         <span className="text-dim">, from {n}</span>
       </p>
+      {flag ? <p className="text-short">{flag}</p> : null}
       <p className="text-dim">Enter opens the {looked.row === looked.column ? "symbol" : "pair"}.</p>
     </div>
   );

@@ -3,6 +3,7 @@
 import { CandlestickSeries, HistogramSeries, LineSeries, type PriceFormatCustom } from "lightweight-charts";
 import { fixed, signed } from "../lib/format";
 import type { Indicator } from "../lib/indicators";
+import type { Prices } from "../lib/methods";
 import type { TopicState } from "../wire/topic";
 import { indicatorLayers } from "./indicator-layers";
 import type { Build, Chart, Layer } from "./live-chart";
@@ -24,9 +25,10 @@ export function symbolLayers(decimals: number, window: number, shown: readonly I
   };
 }
 
-export function pairLayers(decimals: number): Build {
+export function pairLayers(decimals: number, prices: Prices): Build {
   return (chart) => {
-    const spread = pairLine(chart, "spread", 1, COLORS.spread, custom(1e-8, basisPointsLabel));
+    const label = prices === "level" ? price(decimals) : custom(1e-8, basisPointsLabel);
+    const spread = pairLine(chart, "spread", 1, COLORS.spread, label);
     const layers: Layer[] = [
       spread,
       candleLayer(chart, decimals),

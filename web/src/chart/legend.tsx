@@ -3,6 +3,8 @@
 import type { ReactNode } from "react";
 import type { BarColumns, PairColumns } from "../api.gen";
 import { basisPoints, compact, DASH, fixed, missingOf, missingShare, signed } from "../lib/format";
+import type { Prices } from "../lib/methods";
+import { spreadText } from "../lib/quantity";
 import { useSignal } from "../lib/signal";
 import { lowerBound } from "../wire/columns";
 import { useTopicState } from "../wire/context";
@@ -161,12 +163,13 @@ interface PairNames {
   x: string;
   tf: string;
   window: number;
+  prices: Prices;
   yDecimals: number;
   xDecimals: number;
 }
 
-export function pairLegends({ y, x, tf, window, yDecimals, xDecimals }: PairNames): LegendOf[] {
-  const prices: LegendOf = ({ bars, bar, pair, row }) => (
+export function pairLegends({ y, x, tf, window, prices, yDecimals, xDecimals }: PairNames): LegendOf[] {
+  const closes: LegendOf = ({ bars, bar, pair, row }) => (
     <>
       <Title>{`${y} · ${tf}`}</Title>
       <Candle bars={bars} bar={bar} decimals={yDecimals} />
@@ -183,7 +186,7 @@ export function pairLegends({ y, x, tf, window, yDecimals, xDecimals }: PairName
     <>
       <Title>Spread</Title>
       <Figure name="" tone="text-replay">
-        {basisPoints(pair?.spread[row])}
+        {spreadText(pair?.spread[row], prices, yDecimals)}
       </Figure>
       <Figure name="β">{fixed(pair?.beta[row], 4)}</Figure>
       <Figure name="α">{signed(pair?.alpha[row], 4)}</Figure>
@@ -205,5 +208,5 @@ export function pairLegends({ y, x, tf, window, yDecimals, xDecimals }: PairName
       </Figure>
     </>
   );
-  return [prices, spread, z, correlation];
+  return [closes, spread, z, correlation];
 }

@@ -1,8 +1,9 @@
-// The hedge as a picture: the last window of y against x on log scales, newest brightest, and the fitted line.
+// The hedge as a picture: the last window of y against x on the scales of its line, newest brightest, and the fitted line.
 
 import { useEffect, useRef } from "react";
 import type { PairColumns } from "../api.gen";
 import { fixed } from "../lib/format";
+import type { Prices } from "../lib/methods";
 import type { Topic } from "../wire/hub";
 import { COLORS } from "./theme";
 
@@ -21,13 +22,14 @@ export function roundTicks(low: number, high: number, count: number): number[] {
 }
 
 export interface Cloud {
-  x: number[]; // ln x, oldest first
-  y: number[]; // ln y
+  x: number[]; // ln x, or x itself, oldest first
+  y: number[];
   fit: { alpha: number; beta: number } | undefined;
 }
 
 /** The points of the newest window and the line through them; undefined while there are less than two. */
-export function cloudOf(pair: PairColumns, window: number): Cloud | undefined {
+export function cloudOf(pair: PairColumns, window: number, prices: Prices = "log"): Cloud | undefined {
+  const { of } = SCALES[prices];
   const alpha = pair.alpha.at(-1);
   const beta = pair.beta.at(-1);
   const cloud: Cloud = { x: [], y: [], fit: alpha == null || beta == null ? undefined : { alpha, beta } };
@@ -35,18 +37,24 @@ export function cloudOf(pair: PairColumns, window: number): Cloud | undefined {
     const x = pair.x[i];
     const y = pair.y[i];
     if (x == null || y == null) continue;
-    cloud.x.push(Math.log(x));
-    cloud.y.push(Math.log(y));
+    cloud.x.push(of(x));
+    cloud.y.push(of(y));
   }
   return cloud.x.length > 1 ? cloud : undefined;
 }
+
+const SCALES: Record<Prices, { of: (price: number) => number; back: (place: number) => number }> = {
+  log: { of: Math.log, back: Math.exp },
+  level: { of: (price) => price, back: (place) => place },
+};
 
 interface Decimals {
   x: number;
   y: number;
 }
 
-export function draw(canvas: HTMLCanvasElement, cloud: Cloud, decimals: Decimals): void {
+export function draw(canvas: HTMLCanvasElement, cloud: Cloud, decimals: Decimals, prices: Prices): void {
+  const { of, back } = SCALES[prices];
   const context = canvas.getContext("2d");
   const { clientWidth: width, clientHeight: height } = canvas;
   if (!context || !width) return;
@@ -65,15 +73,15 @@ export function draw(canvas: HTMLCanvasElement, cloud: Cloud, decimals: Decimals
   context.strokeStyle = COLORS.grid;
   context.fillStyle = COLORS.text;
   context.textAlign = "center";
-  for (const tick of roundTicks(Math.exp(x0), Math.exp(x1), 3)) {
-    const at = Math.round(toX(Math.log(tick))) + 0.5;
+  for (const tick of roundTicks(back(x0), back(x1), 3)) {
+    const at = Math.round(toX(of(tick))) + 0.5;
     stroke(context, at, MARGIN.top, at, bottom);
     const half = context.measureText(fixed(tick, decimals.x)).width / 2;
     context.fillText(fixed(tick, decimals.x), Math.max(at, half + 2), height - 6);
   }
   context.textAlign = "left";
-  for (const tick of roundTicks(Math.exp(y0), Math.exp(y1), 4)) {
-    const at = Math.round(toY(Math.log(tick))) + 0.5;
+  for (const tick of roundTicks(back(y0), back(y1), 4)) {
+    const at = Math.round(toY(of(tick))) + 0.5;
     stroke(context, MARGIN.left, at, right, at);
     context.fillText(fixed(tick, decimals.y), right + 6, at + 3);
   }
@@ -118,21 +126,24 @@ interface Props {
   window: number;
   y: string;
   x: string;
+  prices: Prices;
   decimals: Decimals;
 }
 
-export function HedgeScatter({ topic, window: bars, y, x, decimals }: Props) {
+export function HedgeScatter({ topic, window: bars, y, x, prices, decimals }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { x: xDecimals, y: yDecimals } = decimals;
   useEffect(() => {
     const redraw = () => {
-      const cloud = topic?.state.pair && cloudOf(topic.state.pair, bars);
-      if (canvas.current && cloud && !document.hidden) draw(canvas.current, cloud, { x: xDecimals, y: yDecimals });
+      const cloud = topic?.state.pair && cloudOf(topic.state.pair, bars, prices);
+      if (canvas.current && cloud && !document.hidden) {
+        draw(canvas.current, cloud, { x: xDecimals, y: yDecimals }, prices);
+      }
     };
     redraw();
     const timer = setInterval(redraw, REDRAW_MS);
     return () => clearInterval(timer);
-  }, [topic, bars, xDecimals, yDecimals]);
+  }, [topic, bars, prices, xDecimals, yDecimals]);
   return (
     <section aria-label="Hedge" className="border-line border-t">
       <h2 className="caption px-3 leading-7">

@@ -2,7 +2,9 @@
 
 import { useEffect, useState } from "react";
 import type { BarColumns, PairColumns } from "../api.gen";
-import { basisPoints, compact, fixed, missingOf, percent, signed } from "../lib/format";
+import { compact, fixed, missingOf, percent, signed } from "../lib/format";
+import type { Prices } from "../lib/methods";
+import { spreadText } from "../lib/quantity";
 import { dateTime } from "../lib/time";
 import type { Topic } from "../wire/hub";
 import type { TopicState } from "../wire/topic";
@@ -35,7 +37,7 @@ export function symbolTable(decimals: number): Table {
   };
 }
 
-export function pairTable(y: string, x: string, yDecimals: number, xDecimals: number): Table {
+export function pairTable(y: string, x: string, prices: Prices, yDecimals: number, xDecimals: number): Table {
   const of = (pick: (pair: PairColumns, row: number) => string) => (state: TopicState, row: number) =>
     state.pair ? pick(state.pair, row) : "";
   return {
@@ -45,7 +47,7 @@ export function pairTable(y: string, x: string, yDecimals: number, xDecimals: nu
       [x, of((pair, row) => fixed(pair.x[row], xDecimals))],
       ["Beta", of((pair, row) => fixed(pair.beta[row], 4))],
       ["Alpha", of((pair, row) => signed(pair.alpha[row], 4))],
-      ["Spread", of((pair, row) => basisPoints(pair.spread[row]))],
+      ["Spread", of((pair, row) => spreadText(pair.spread[row], prices, yDecimals))],
       ["z", of((pair, row) => signed(pair.spread_z[row], 2))],
       ["Correlation", of((pair, row) => fixed(pair.correlation[row], 3))],
     ],

@@ -29,6 +29,7 @@ describe("what goes along", () => {
   it("is interval, window, method and zone, not the zoom or the table of one picture", () => {
     const view = { tf: "1m", w: 60, hedge: "huber", tz: "local", ind: "rsi", bars: 100, at: 5, view: "table" } as const;
     expect(carried(view)).toEqual({ tf: "1m", w: 60, hedge: "huber", tz: "local" });
+    expect(carried({ prices: "level", intercept: false })).toEqual({ prices: "level", intercept: false });
   });
 });
 

@@ -21,8 +21,15 @@ export function splitPair(pair: string): { y: string; x: string } {
 
 /** What stays the same from screen to screen; zoom and table belong to one picture. */
 export function carried(view: View): View {
-  const { tf, tz, w, hedge } = view;
-  return { ...(tf && { tf }), ...(w && { w }), ...(hedge && { hedge }), ...(tz && { tz }) };
+  const { tf, tz, w, hedge, prices, intercept } = view;
+  return {
+    ...(tf && { tf }),
+    ...(w && { w }),
+    ...(hedge && { hedge }),
+    ...(prices && { prices }),
+    ...(intercept === false && { intercept }),
+    ...(tz && { tz }),
+  };
 }
 
 function mainSymbol(route: Route, config: Config): string | undefined {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { metricOf, parseIndicators, toggled, withPeriod, writeIndicators } from "./indicators";
+import type { MetricInfo } from "../api.gen";
+import { barsWanted, metricOf, parseIndicators, toggled, withPeriod, writeIndicators } from "./indicators";
 
 describe("indicators in the address", () => {
   it.each(["ema", "sma.50,rsi.21,vol", "none"])("are read as they were written: %s", (text) => {
@@ -21,6 +22,14 @@ describe("an indicator", () => {
     expect(metricOf({ name: "z" })).toBe("price_z");
     expect(metricOf({ name: "sma" })).toBe("sma");
     expect(metricOf({ name: "sma", period: 50 })).toBe("sma:period=50");
+  });
+
+  it("wants so many bars of its period, where what was before weighs", () => {
+    const info = (wants_each: number) => ({ parameters: [{ name: "period", default: 14, wants_each }] }) as MetricInfo;
+    expect(barsWanted(info(10), { name: "rsi" })).toBe(140);
+    expect(barsWanted(info(5), { name: "ema", period: 200 })).toBe(1_000);
+    expect(barsWanted(info(0), { name: "sma", period: 200 })).toBeUndefined();
+    expect(barsWanted(undefined, { name: "z" })).toBeUndefined();
   });
 
   it("goes in and out, and changes its period", () => {

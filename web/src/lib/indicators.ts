@@ -60,6 +60,12 @@ export function writeIndicators(shown: readonly Indicator[]): string | undefined
 /** The period parameter of an indicator; undefined when it has none. */
 export const periodOf = (info: MetricInfo | undefined) => info?.parameters.find(({ name }) => name === "period");
 
+/** Bars of the window that an indicator wants, until what was before is forgotten; undefined when any will do. */
+export function barsWanted(info: MetricInfo | undefined, { period }: Indicator): number | undefined {
+  const parameter = periodOf(info);
+  return parameter?.wants_each ? parameter.wants_each * (period ?? Number(parameter.default)) : undefined;
+}
+
 /** `shown` with one indicator in, out, or of another period. */
 export function toggled(shown: readonly Indicator[], name: IndicatorName): readonly Indicator[] {
   return shown.some((each) => each.name === name) ? shown.filter((each) => each.name !== name) : [...shown, { name }];

@@ -23,6 +23,11 @@ const matrix: CorrelationMatrix = {
     [null, null, null],
     ["too_few_observations", null, null],
   ],
+  flag: [
+    [null, null, null],
+    [null, null, null],
+    [null, null, null],
+  ],
   missing: [0, 0, 0],
   missing_reason: [null, null, null],
 };
@@ -59,11 +64,19 @@ describe("a cell", () => {
     expect(cellText(-0.04, true)).toBe("−.04");
     expect(cellText(1, true)).toBe("1.00");
     expect(cellText(null, false)).toBe("—");
+    expect(cellText(10.04, true)).toBe("10.04");
   });
 
   it("says in words what it is of, how much it rests on, and why it has no value", () => {
     expect(cellWords(matrix, { row: 0, column: 1 })).toEqual(["ETHUSDT with SOLUSDT", "0.489", "298 returns"]);
     expect(cellWords(matrix, { row: 0, column: 2 })[1]).toBe("No value: too few bars yet");
+    const beyond = { ...matrix, correlation: [[1, 1.125, 0.5]], flag: [[null, "beyond_one", null]] };
+    expect(cellWords(beyond, { row: 0, column: 1 }).slice(1)).toEqual([
+      "1.125",
+      "298 returns",
+      "beyond ±1: an estimate from few changes, or of prices that follow each other",
+    ]);
+    expect(cellText(1.125, false, "beyond_one")).toBe("1.13!");
     expect(cellWords({ ...matrix, on: "hy" }, { row: 0, column: 1 })[2]).toBe("298 price changes");
   });
 });

@@ -2,7 +2,7 @@
 
 import type { Clustering, Config, CorrelationMatrix } from "../api.gen";
 import { fixed } from "./format";
-import { inWords } from "./quantity";
+import { flagWords, inWords } from "./quantity";
 import type { Route } from "./url";
 
 /** How much of its colour a correlation of one has: no more than lets a number be read on it, in either theme. */
@@ -51,18 +51,20 @@ export function shortNames(symbols: readonly string[]): readonly string[] {
 }
 
 /** The number in a cell: without its zero where there is little room. */
-export const cellText = (value: number | null | undefined, isNarrow: boolean): string =>
-  value == null ? "—" : isNarrow ? fixed(value, 2).replace("0.", ".") : fixed(value, 2);
+export const cellText = (value: number | null | undefined, isNarrow: boolean, flag?: string | null): string =>
+  value == null ? "—" : (isNarrow ? fixed(value, 2).replace(/^(−?)0\./, "$1.") : fixed(value, 2)) + (flag ? "!" : "");
 
 /** A cell in words, for its tool-tip and for those who hear it. */
 export function cellWords(matrix: CorrelationMatrix, { row, column }: Cell): readonly string[] {
   const value = matrix.correlation[row]?.[column];
+  const flag = matrix.flag[row]?.[column];
   const counted = matrix.on === "hy" ? "price changes" : matrix.on === "levels" ? "bars" : "returns";
   const n = `${fixed(matrix.n[row]?.[column], 0)} ${counted}`;
   return [
     row === column ? `${matrix.symbols[row]}` : `${matrix.symbols[row]} with ${matrix.symbols[column]}`,
     value == null ? `No value: ${inWords(matrix.reason[row]?.[column])}` : fixed(value, 3),
     n,
+    ...(flag ? [flagWords(flag)] : []),
   ];
 }
 

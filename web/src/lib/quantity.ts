@@ -2,6 +2,7 @@
 
 import type { MetricInfo, Quantity } from "../api.gen";
 import { basisPoints, compact, DASH, duration, fixed, percent, probability, signed, significant } from "./format";
+import type { Prices } from "./methods";
 
 type Write = (value: number, decimals: number) => string;
 
@@ -11,12 +12,17 @@ function timeText(ms: number): string {
   return Math.abs(ms) < 9_950 ? `${fixed(ms / 1_000, 1)} s` : duration(ms / 1_000);
 }
 
+/** A spread: of logarithms in basis points, of prices with their decimals. */
+export const spreadText = (value: number | null | undefined, prices: Prices, decimals: number): string =>
+  prices === "level" ? (value == null ? DASH : signed(value, decimals)) : basisPoints(value);
+
 const BY_UNIT: Record<string, Write> = {
   price: fixed,
   ln: (value) => basisPoints(value),
   "ln per bar": (value) => `${fixed(value * 1e4, 2)} bp`,
   "ln per year": (value) => percent(value, 1),
   "y per x": (value) => fixed(value, 4),
+  "units of x per y": (value) => fixed(value, 4),
   base: (value) => compact(value),
   quote: (value) => compact(value),
   trades: (value) => fixed(value, 0),
@@ -31,13 +37,16 @@ const BY_NAME: Record<string, Write> = {
   alpha: (value) => signed(value, 4),
   beta: (value) => fixed(value, 4),
   correlation: (value) => fixed(value, 3),
-  spread: (value) => basisPoints(value),
   price_z: (value) => signed(value, 2),
   spread_z: (value) => signed(value, 2),
   adf_stat: (value) => signed(value, 2),
   rsi: (value) => fixed(value, 1),
   johansen_rank: (value) => fixed(value, 0),
   order_flow: (value) => `${signed(value * 100, 1)} %`,
+};
+
+// The same of logarithms; of prices they are read as prices are.
+const OF_LOGS: Record<string, Write> = {
   spread_std: (value) => `${fixed(value * 1e4, 2)} bp`,
 };
 
@@ -66,6 +75,7 @@ export function valueText(name: string, value: Value, unit: string | undefined, 
   const base = baseName(name);
   const write =
     BY_NAME[base] ??
+    (unit === "price" ? undefined : OF_LOGS[base]) ??
     (isProbability(base) ? probability : undefined) ??
     BY_UNIT[unit ?? ""] ??
     ((plain: number) => significant(plain, 4));
@@ -105,12 +115,14 @@ const FLAGS: Record<string, string> = {
   rival: "another fit is nearly as likely",
   integrated: "good for the next bar only",
   beyond_one: "beyond ±1: an estimate from few changes, or of prices that follow each other",
+  ratio_of_quantities: "a ratio of quantities: units of x against one of y",
   below_one_bar: "shorter than a bar: ask for a shorter interval",
 };
 
+export const flagWords = (flag: string): string => FLAGS[flag] ?? flag.replaceAll("_", " ");
+
 /** What is to be known of a value that is there; empty when nothing is. */
-export const flagText = (quantity: Quantity | undefined): string =>
-  (quantity?.flags ?? []).map((flag) => FLAGS[flag] ?? flag.replaceAll("_", " ")).join(", ");
+export const flagText = (quantity: Quantity | undefined): string => (quantity?.flags ?? []).map(flagWords).join(", ");
 
 /** Why there is no value; empty when there is one. */
 export const reasonText = (quantity: Quantity | undefined): string =>

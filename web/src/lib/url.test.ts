@@ -36,6 +36,14 @@ describe("parsePlace and addressOf", () => {
     expect(parsePlace("/app/pair/A-B", "?tf=1H&w=2").view).toEqual({ tf: "1h", w: 2 });
   });
 
+  it("carry the terms of a pair, and nothing where they are as usual", () => {
+    const place = parsePlace("/app/pair/A-B", "?prices=Levels&intercept=no");
+    expect(place.view).toEqual({ prices: "level", intercept: false });
+    expect(addressOf(place)).toBe("/app/pair/A-B?prices=level&intercept=false");
+    expect(parsePlace("/app/pair/A-B", "?prices=log&intercept=true").view).toEqual({});
+    expect(parsePlace("/app/pair/A-B", "?prices=euro&intercept=maybe").view).toEqual({});
+  });
+
   it("leave out what cannot be meant", () => {
     expect(
       parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=1&bars=-1&at=x&view=dance&hedge=gut&side=b&on=x&cut=7&ind=<b>")

@@ -1,7 +1,7 @@
 // The address is the state: everything that changes the picture is in it.
 
 import { useSyncExternalStore } from "react";
-import { isMethod, type Method } from "./methods";
+import { isMethod, type Method, type Prices } from "./methods";
 
 export const BASE = "/app";
 
@@ -19,6 +19,8 @@ export interface View {
   tf?: string; // bar interval
   w?: number; // window of the statistics, in bars
   hedge?: Method; // how the hedge of a pair is fitted
+  prices?: Prices; // what y and x of a pair are
+  intercept?: boolean; // whether its line has one
   tz?: string; // UTC, local or an IANA zone
   view?: "table";
   side?: SideTab; // what the column beside a pair shows
@@ -83,6 +85,8 @@ function parseView(query: URLSearchParams): View {
   const named = query.get("hedge")?.toLowerCase() ?? null;
   const hedge = named === "robust" ? "huber" : named; // the name others give it
   if (isMethod(hedge)) view.hedge = hedge;
+  if (/^levels?$/i.test(query.get("prices") ?? "")) view.prices = "level";
+  if (/^(false|no|0)$/i.test(query.get("intercept") ?? "")) view.intercept = false;
   const tz = query.get("tz");
   if (tz) view.tz = tz;
   if (query.get("view") === "table") view.view = "table";

@@ -3,7 +3,7 @@
 import type { EppsColumns, LeadLagCurve, PairAnswer, PairHealth } from "../api.gen";
 import { Curve } from "../chart/curve";
 import { duration, fixed, pairName, probability, signed } from "../lib/format";
-import type { Method } from "../lib/methods";
+import { partsOf, type Terms } from "../lib/methods";
 import { inWords } from "../lib/quantity";
 import { CONDITIONS, conditionText, healthRemarks, statisticsOf, suggestionText, TRADE_LINES } from "../lib/statistics";
 import { clock } from "../lib/time";
@@ -22,19 +22,21 @@ export interface PairScale {
   x: string;
   tf: string;
   window: number;
-  method: Method;
+  terms: Terms;
 }
 
 export const usePairTests = (
-  { y, x, tf, window, method }: PairScale,
+  { y, x, tf, window, terms }: PairScale,
   stepMs: number,
   isWanted: boolean,
 ): Polled<PairAnswer> =>
   usePolled({
     picture: ["pair", y, x],
-    key: [tf, window, method],
-    ask: (signal) =>
-      request("GET /analytics/pair", { query: { y, x, interval: tf, window, method, tests: true, limit: 1 } }, signal),
+    key: [tf, window, ...partsOf(terms)],
+    ask: (signal) => {
+      const query = { y, x, interval: tf, window, ...terms, tests: true, limit: 1 };
+      return request("GET /analytics/pair", { query }, signal);
+    },
     stepMs,
     leastMs: LEAST_MS,
     needs: "tests",

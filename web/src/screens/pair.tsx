@@ -8,7 +8,7 @@ import { Z_THRESHOLD } from "../chart/series";
 import { pairTable } from "../chart/table-view";
 import { fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import type { Method } from "../lib/methods";
+import { partsOf, type Terms } from "../lib/methods";
 import { reasonText, valueText, warmUp } from "../lib/quantity";
 import { CONDITIONS, conditionText, suggestionText } from "../lib/statistics";
 import { intervalMs } from "../lib/time";
@@ -32,12 +32,12 @@ interface Props {
   x: string;
   tf: string;
   window: number;
-  method: Method;
+  terms: Terms;
   shown: Shown;
   decimals: (symbol: string) => number;
 }
 
-export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props) {
+export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) {
   const { topic, isPending } = shown;
   const stepMs = intervalMs(tf) ?? 1_000;
   const metrics = useTopicValue(topic, (state) => state.metrics) ?? NO_METRICS;
@@ -47,14 +47,14 @@ export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props)
   const yDecimals = decimals(y);
   const xDecimals = decimals(x);
   const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
-  const tests = usePairTests({ y, x, tf, window, method }, stepMs, isKnown);
+  const tests = usePairTests({ y, x, tf, window, terms }, stepMs, isKnown);
   const { view, side = SIDE_TABS[0] } = usePlace().view;
   const warming = warmUp("z", metrics.spread_z, stepMs);
   return (
     <div className="flex h-full min-h-0 flex-col">
       <PairTab name={name} topic={topic} state={fresh.state} />
       <SignalStrip
-        {...{ y, x, topic, tests, yDecimals, xDecimals }}
+        {...{ y, x, topic, tests, terms, yDecimals, xDecimals }}
         isCurrent={current}
         isSignal={current && isNow(fresh.state)}
       />
@@ -62,15 +62,15 @@ export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props)
         label="Statistics, hedge and legs"
         main={
           <ChartPanel
-            picture={`pair ${y} ${x}`}
+            picture={["pair", y, x, ...partsOf(terms).slice(1)].join(" ")}
             label={`${name}: prices, spread, z and correlation, ${tf} bars`}
             summary={(state) => `${describe(state, name, tf, window)} ${fresh.why}`}
             topic={topic}
             isPending={isPending}
             stepMs={stepMs}
-            build={pairLayers(yDecimals)}
-            legends={pairLegends({ y, x, tf, window, yDecimals, xDecimals })}
-            table={pairTable(y, x, yDecimals, xDecimals)}
+            build={pairLayers(yDecimals, terms.prices)}
+            legends={pairLegends({ y, x, tf, window, prices: terms.prices, yDecimals, xDecimals })}
+            table={pairTable(y, x, terms.prices, yDecimals, xDecimals)}
             isTable={view === "table"}
             fresh={fresh.state}
             paneNote={warming ? { pane: 2, text: warming } : undefined}
@@ -94,7 +94,11 @@ export function PairScreen({ y, x, tf, window, method, shown, decimals }: Props)
                     decimals={yDecimals}
                     isCurrent={current}
                   />
-                  <HedgeScatter topic={topic} window={window} y={y} x={x} decimals={{ y: yDecimals, x: xDecimals }} />
+                  <HedgeScatter
+                    {...{ topic, window, y, x }}
+                    prices={terms.prices}
+                    decimals={{ y: yDecimals, x: xDecimals }}
+                  />
                   <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
                 </>
               ),
@@ -133,13 +137,14 @@ interface StripProps {
   x: string;
   topic: Topic | undefined;
   tests: Polled<PairAnswer>;
+  terms: Terms;
   yDecimals: number;
   xDecimals: number;
   isCurrent: boolean;
   isSignal: boolean; // of now, not of a tape
 }
 
-function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent, isSignal }: StripProps) {
+function SignalStrip({ y, x, topic, tests, terms, yDecimals, xDecimals, isCurrent, isSignal }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("pair");
   const metrics = state?.metrics ?? NO_METRICS;
@@ -157,8 +162,8 @@ function SignalStrip({ y, x, topic, tests, yDecimals, xDecimals, isCurrent, isSi
     <Strip label="Signal" isCurrent={isCurrent}>
       <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail="last y" />
       <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail="last x" />
-      <Cell name="beta" {...metric("beta")} detail="y per x, logs" />
-      <Cell name="spread" {...metric("spread")} detail="y − α − β x" />
+      <Cell name="beta" {...metric("beta")} detail={terms.prices === "level" ? "x per y, units" : "y per x, logs"} />
+      <Cell name="spread" {...metric("spread")} detail={terms.intercept ? "y − α − β x" : "y − β x"} />
       <Cell
         name="z"
         {...metric("spread_z")}

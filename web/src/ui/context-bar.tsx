@@ -1,6 +1,6 @@
 import { NumberField } from "@base-ui/react/number-field";
 import { type ReactNode, useEffect, useState } from "react";
-import type { Method } from "../lib/methods";
+import type { Terms } from "../lib/methods";
 import { changeView } from "../lib/url";
 import { useConfig } from "../wire/context";
 import { Clock } from "./clock";
@@ -12,7 +12,7 @@ interface Props {
   title: string;
   tf: string | undefined; // undefined on screens that have no interval
   window: number | undefined;
-  method: Method | undefined; // of a pair
+  terms: Terms | undefined; // of a pair
   symbols: readonly string[];
   stepMs: number;
   onPick: () => void;
@@ -22,7 +22,7 @@ interface Props {
 }
 
 export function ContextBar(props: Props) {
-  const { title, tf, window, method, symbols, stepMs, onPick, onPickMethod, onPickZone, onHelp } = props;
+  const { title, tf, window, terms, symbols, stepMs, onPick, onPickMethod, onPickZone, onHelp } = props;
   return (
     <header className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line border-b bg-panel px-3 py-1 max-wide:gap-x-1.5 max-wide:px-2 sm:col-start-2">
       <button
@@ -36,8 +36,8 @@ export function ContextBar(props: Props) {
       </button>
       {tf === undefined ? null : <Intervals current={tf} />}
       {window === undefined ? null : <WindowField value={window} />}
-      {method === undefined || window === undefined ? null : (
-        <MethodButton {...{ method, window }} onPick={onPickMethod} />
+      {terms === undefined || window === undefined ? null : (
+        <MethodButton {...{ terms, window }} onPick={onPickMethod} />
       )}
       <div className="ml-auto flex flex-wrap items-center justify-end gap-x-2 gap-y-1">
         <FeedChip symbols={symbols} stepMs={stepMs} />

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { MetricInfo } from "../api.gen";
 import {
+  barsWanted,
   INDICATOR_NAMES,
   type Indicator,
   kindOf,
@@ -9,7 +10,9 @@ import {
   withPeriod,
   writeIndicators,
 } from "../lib/indicators";
+import { wantsMore } from "../lib/methods";
 import { changeView } from "../lib/url";
+import { useConfig } from "../wire/context";
 import { Hint } from "./hint";
 import { MetricHint, useCatalogue } from "./metric-hint";
 
@@ -18,6 +21,7 @@ const show = (shown: readonly Indicator[]) => changeView({ ind: writeIndicators(
 /** Which indicators are on the chart, and over how many bars; kept in the address. */
 export function IndicatorBar({ shown, failure }: { shown: readonly Indicator[]; failure: string | undefined }) {
   const catalogue = useCatalogue("symbol");
+  const { window } = useConfig(); // of what is live of a symbol
   return (
     <fieldset
       aria-label="Indicators"
@@ -43,6 +47,7 @@ export function IndicatorBar({ shown, failure }: { shown: readonly Indicator[]; 
               </button>
             </Hint>
             {on && periodOf(info) ? <Period indicator={on} shown={shown} info={info as MetricInfo} /> : null}
+            {on ? <Wants text={wantsMore(barsWanted(info, on), window)} /> : null}
           </span>
         );
       })}
@@ -54,6 +59,14 @@ export function IndicatorBar({ shown, failure }: { shown: readonly Indicator[]; 
     </fieldset>
   );
 }
+
+/** That the window is too short for what was before it to be forgotten. */
+const Wants = ({ text }: { text: string | undefined }) =>
+  text ? (
+    <span data-doubt className="h-full whitespace-nowrap border-short border-l px-1.5 text-[11px] text-short leading-6">
+      {text}
+    </span>
+  ) : null;
 
 interface PeriodProps {
   indicator: Indicator;

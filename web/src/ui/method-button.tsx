@@ -1,24 +1,35 @@
-import { METHOD_NAMES, type Method, methodDoubt } from "../lib/methods";
+import { methodDoubt, type Terms, termsText, USUAL_TERMS } from "../lib/methods";
 import { Hint } from "./hint";
 import { ChevronIcon } from "./icons";
 import { useCatalogue } from "./metric-hint";
 
-/** What the catalogue says of the methods. */
-function useMethods() {
+/** What the catalogue says of the terms of a pair. */
+function useTerms(name: keyof Terms) {
   return useCatalogue("pair")
     .get("beta")
-    ?.parameters.find(({ name }) => name === "method");
+    ?.parameters.find((each) => each.name === name);
 }
 
-export function useMethodRemark(): (method: Method) => string {
-  const remarks = useMethods()?.remarks;
-  return (method) => remarks?.[method] ?? "";
+export function useTermRemark(name: keyof Terms): (choice: string) => string {
+  const remarks = useTerms(name)?.remarks;
+  return (choice) => remarks?.[choice] ?? "";
 }
 
-/** How the hedge is fitted and, in sight, what speaks against it. */
-export function MethodButton({ method, window, onPick }: { method: Method; window: number; onPick: () => void }) {
-  const remark = useMethodRemark()(method);
-  const doubt = methodDoubt(method, window, useMethods()?.wants);
+/** How the hedge is fitted, to what, and, in sight, what speaks against it. */
+export function MethodButton({ terms, window, onPick }: { terms: Terms; window: number; onPick: () => void }) {
+  const of = {
+    method: useTermRemark("method"),
+    prices: useTermRemark("prices"),
+    intercept: useTermRemark("intercept"),
+  };
+  const doubt = methodDoubt(terms.method, window, useTerms("method")?.wants);
+  const remark = [
+    of.method(terms.method),
+    terms.prices === USUAL_TERMS.prices ? "" : of.prices(terms.prices),
+    terms.intercept ? "" : of.intercept("false"),
+  ]
+    .filter(Boolean)
+    .join("; ");
   return (
     <div className="flex min-w-0 items-center gap-1.5">
       <span className="caption max-wide:hidden">hedge</span>
@@ -26,10 +37,10 @@ export function MethodButton({ method, window, onPick }: { method: Method; windo
         <button
           type="button"
           onClick={onPick}
-          aria-label={`Hedge method: ${METHOD_NAMES[method]}`}
+          aria-label={`Hedge method: ${termsText(terms)}`}
           className="flex h-6 items-center gap-2 whitespace-nowrap rounded border border-line bg-raised px-2 hover:border-edge"
         >
-          {METHOD_NAMES[method]}
+          {termsText(terms)}
           <ChevronIcon />
         </button>
       </Hint>

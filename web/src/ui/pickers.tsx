@@ -4,7 +4,7 @@ import { METHOD_NAMES, METHODS, type Method, USUAL_METHOD } from "../lib/methods
 import { localZone, UTC, zoneLabel } from "../lib/time";
 import { changeView, go, usePlace } from "../lib/url";
 import { useConfig, useHub } from "../wire/context";
-import { useMethodRemark } from "./method-button";
+import { useTermRemark } from "./method-button";
 import { type Choice, Picker } from "./picker";
 
 interface Props {
@@ -45,7 +45,10 @@ export function MarketPicker({ open, onClose }: Props) {
 }
 
 export function MethodPicker({ open, onClose }: Props) {
-  const remark = useMethodRemark();
+  const { prices, intercept } = usePlace().view;
+  const remark = useTermRemark("method");
+  const ofPrices = useTermRemark("prices");
+  const ofIntercept = useTermRemark("intercept");
   const set = (method: Method) => () => changeView({ hedge: method === USUAL_METHOD ? undefined : method });
   const choices: Choice[] = METHODS.map((method) => ({
     value: method,
@@ -53,6 +56,19 @@ export function MethodPicker({ open, onClose }: Props) {
     detail: remark(method),
     choose: set(method),
   }));
+  const isLevel = prices === "level";
+  choices.push({
+    value: "prices",
+    label: isLevel ? "Logarithms" : "Prices",
+    detail: ofPrices(isLevel ? "log" : "level"),
+    choose: () => changeView({ prices: isLevel ? undefined : "level" }),
+  });
+  choices.push({
+    value: "intercept",
+    label: intercept === false ? "With intercept" : "No intercept",
+    detail: ofIntercept(intercept === false ? "true" : "false"),
+    choose: () => changeView({ intercept: intercept === false ? undefined : false }),
+  });
   return <Picker isWordy {...{ open, onClose, choices }} title="Choose how the hedge is fitted" placeholder="kalman" />;
 }
 

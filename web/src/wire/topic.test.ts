@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { USUAL_TERMS } from "../lib/methods";
 import { bar, barsAt, metric, pairAt, snapshot } from "./testing";
 import type { TopicMessage, TopicState } from "./topic";
 import { applyMessage, emptyTopic, judge, pairTopic, scaleOf, symbolTopic } from "./topic";
@@ -98,7 +99,18 @@ describe("a topic", () => {
 describe("a pair", () => {
   it("moves on also in a bar in which y did not trade", () => {
     const state = emptyTopic();
-    const head = { topic: "pair", y: "Y", x: "X", interval: "1s", window: 10, method: "ols", metrics: {} };
+    const head = {
+      topic: "pair",
+      y: "Y",
+      x: "X",
+      interval: "1s",
+      window: 10,
+      method: "ols",
+      prices: "log",
+      intercept: true,
+      remarks: [],
+      metrics: {},
+    };
     apply(state, { type: "pair_snapshot", seq: 1, y_bars: barsAt([1]), series: pairAt([1]), ...head });
     apply(state, { type: "pair_bar", topic: "pair", seq: 2, status: "closed", y_bar: barsAt([]), series: pairAt([2]) });
     expect(state.bars?.open_time_ms).toEqual([1000]);
@@ -108,8 +120,10 @@ describe("a pair", () => {
 
 describe("names", () => {
   it("say which interval, window and method they carry", () => {
-    expect(scaleOf(pairTopic("Y", "X", "5s", 120))).toEqual({ tf: "5s", window: 120, method: "ols" });
-    expect(scaleOf(pairTopic("Y", "X", "5s", 120, "kalman")).method).toBe("kalman");
+    expect(scaleOf(pairTopic("Y", "X", "5s", 120))).toEqual({ tf: "5s", window: 120, terms: USUAL_TERMS });
+    const terms = { method: "kalman", prices: "level", intercept: false } as const;
+    expect(pairTopic("Y", "X", "5s", 120, terms)).toBe("pair:Y:X:5s:120:kalman:prices=level:intercept=false");
+    expect(scaleOf(pairTopic("Y", "X", "5s", 120, terms)).terms).toEqual(terms);
     expect(scaleOf(TOPIC)).toEqual({ tf: "1s" });
   });
 });

@@ -1,26 +1,25 @@
 // The state of one topic, and what each message does to it.
 
 import type { BarColumns, ErrorBody, PairColumns, Quantity, ServerMessage } from "../api.gen";
-import { isMethod, type Method } from "../lib/methods";
+import { partsOf, type Terms, termsOf, USUAL_TERMS } from "../lib/methods";
 import { type Change, putRow, trim } from "./columns";
 import { putLive, type Series } from "./series";
 
 export const symbolTopic = (symbol: string, tf: string) => `symbol:${symbol}:${tf}`;
-export const pairTopic = (y: string, x: string, tf: string, window: number, method: Method = "ols") =>
-  `pair:${y}:${x}:${tf}:${window}:${method}`;
+export const pairTopic = (y: string, x: string, tf: string, window: number, terms: Terms = USUAL_TERMS) =>
+  ["pair", y, x, tf, window, ...partsOf(terms)].join(":");
 export const STATUS_TOPIC = "status";
 
 export interface Scale {
   tf: string | undefined;
   window?: number;
-  method?: Method | undefined;
+  terms?: Terms | undefined;
 }
 
-/** The interval and, of a pair, the window and the method that a topic's name says. */
+/** The interval and, of a pair, the window and the terms that a topic's name says. */
 export function scaleOf(name: string): Scale {
   const parts = name.split(":");
-  const method = isMethod(parts[5]) ? parts[5] : undefined;
-  if (parts[0] === "pair") return { tf: parts[3], window: Number(parts[4]), method };
+  if (parts[0] === "pair") return { tf: parts[3], window: Number(parts[4]), terms: termsOf(parts.slice(5)) };
   return { tf: parts[0] === "symbol" ? parts[2] : undefined };
 }
 
