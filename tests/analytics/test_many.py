@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pairscope.analytics.catalogue import PairWindow, pair_metrics
 from pairscope.analytics.many import PairColumns, correlations_of, pair_columns
+from pairscope.analytics.terms import ALL_TERMS, Terms
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 
@@ -31,15 +32,18 @@ def closes(seed: int, k: int, count: int, missing: float) -> FloatArray:
     window=st.integers(3, 60),
     missing=st.sampled_from([0.0, 0.1, 0.5]),
     first_index=st.integers(0, 10**9),
+    terms=st.sampled_from([terms for terms in ALL_TERMS if terms.method == "ols"]),
 )
 def test_columns_have_the_bits_of_each_pair_alone(
-    seed: int, count: int, window: int, missing: float, first_index: int
+    seed: int, count: int, window: int, missing: float, first_index: int, terms: Terms
 ) -> None:
-    rows = closes(seed, 5, count, missing)
+    prices = np.exp(closes(seed, 5, count, missing))
+    rows = np.log(prices)
     y, x = np.triu_indices(5)
-    columns = pair_columns(rows, y, x, window, first_index)
+    columns = pair_columns(rows, y, x, window, first_index, terms, prices)
     for pair, legs in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
-        alone = pair_metrics(PairWindow(rows[legs[0]], rows[legs[1]], first_index, window, 1.0), NAMES)
+        one = PairWindow.of_closes(prices[legs[0]], prices[legs[1]], first_index, window, 1.0)
+        alone = pair_metrics(one, NAMES, terms)
         for name, value in alone.items():
             found = getattr(columns, name)[pair]
             assert (found if np.isfinite(found) else None) == value.value, name
@@ -52,6 +56,11 @@ def test_correlations_alone_are_those_of_the_columns() -> None:
     columns = pair_columns(rows, y, x, 80, 7)
     assert correlations_of(rows, y, x, 80, 7, "returns")[1].tolist() == columns.correlation.tolist()
     assert correlations_of(rows, y, x, 80, 7, "levels")[1].tolist() == columns.correlation_levels.tolist()
+
+
+def test_many_pairs_are_measured_by_least_squares_alone() -> None:
+    with pytest.raises(RequestError, match="columns of many pairs by kalman"):
+        pair_columns(closes(1, 4, 100, 0.1), np.array([0]), np.array([1]), 80, 7, Terms("kalman"))
 
 
 def test_no_pairs_give_empty_columns() -> None:

@@ -45,7 +45,7 @@ def test_another_hedge_method_is_followed_live_and_says_what_is_wrong_with_it(wa
     watched.page.on("websocket", lambda ws: ws.on("framesent", lambda text: subscribed.append(str(text))))
     page = watched.open(PAIR)
     page.keyboard.press("h")
-    expect(page.get_by_role("option")).to_have_count(6)
+    expect(page.get_by_role("option")).to_have_count(8)  # six methods, prices, intercept
     page.keyboard.type("naive")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"hedge=kalman_naive"))
@@ -58,6 +58,32 @@ def test_another_hedge_method_is_followed_live_and_says_what_is_wrong_with_it(wa
     expect(page.get_by_text("the textbook filter without intercept")).to_be_visible()
     page.goto(f"{watched.server.url}{PAIR}&hedge=kalman")
     expect(page.locator("[data-doubt]")).to_have_text("wants 1,000 bars")
+
+
+def test_a_pair_is_measured_on_prices_and_without_an_intercept(watched: Watched) -> None:
+    subscribed: list[str] = []
+    watched.page.on("websocket", lambda ws: ws.on("framesent", lambda text: subscribed.append(str(text))))
+    page = watched.open(PAIR)
+    hedge = page.get_by_role("button", name="Hedge method")
+    for word, address in (("prices", "prices=level"), ("through zero", "intercept=false")):
+        page.keyboard.press("h")
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile(address))
+    expect(hedge).to_have_text("OLS, prices, no α")
+    expect(page.get_by_text("x per y, units")).to_be_visible(timeout=ANSWER_S * 1_000)
+    expect(page.get_by_text("y − β x")).to_be_visible()
+    topic = "pair:ETHUSDT:BTCUSDT:1s:20:ols:prices=level:intercept=false"
+    assert any(json.loads(text).get("topic") == topic for text in subscribed)
+    with page.expect_request(lambda request: "/analytics/pair" in request.url, timeout=ANSWER_S * 1_000) as again:
+        pass
+    assert asked(again.value) | {"prices": "level", "intercept": "false"} == asked(again.value)
+    hedge.hover()
+    expect(page.get_by_text("beta is a ratio of quantities").first).to_be_visible()
+    page.keyboard.press("h")
+    page.keyboard.type("logarithms")
+    page.keyboard.press("Enter")
+    expect(hedge).to_have_text("OLS, no α")
 
 
 def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watched: Watched) -> None:
@@ -124,7 +150,9 @@ def test_indicators_are_chosen_kept_in_the_address_and_read_on_bar_by_bar(watche
     figure = page.locator("figure[data-phase=ready]")
     expect(figure.get_by_text("RSI 14", exact=True)).to_be_visible()
     expect(figure.get_by_text(re.compile(r"SMA 20 [\d,.]+"))).to_be_visible()
-    page.get_by_role("group", name="Indicators").get_by_role("button", name="Price z").click()
+    bar = page.get_by_role("group", name="Indicators")
+    expect(bar.locator("[data-doubt]")).to_have_text("wants 140 bars")  # of RSI 14, in a window of 20
+    bar.get_by_role("button", name="Price z").click()
     expect(page).to_have_url(re.compile("ind=sma%2Crsi%2Cz"))
     expect(figure.get_by_text("Price z", exact=True)).to_be_visible()
     period = page.get_by_role("spinbutton", name="Moving average: period in bars")
@@ -223,6 +251,8 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     picture.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("C00USDT with C02USDT · No value: too few bars yet")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("C00USDT with C03USDT · 1.125 · 19 returns · beyond ±1")).to_be_visible()
     page.keyboard.press("End")
     expect(page.get_by_text("C00USDT with C59USDT · −0.300 · 19 returns")).to_be_visible()
     page.keyboard.press("ArrowDown")

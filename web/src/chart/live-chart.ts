@@ -67,6 +67,7 @@ export class LiveChart {
   private frame: number | undefined;
   private readonly hadNow: (boolean | undefined)[] = [];
   private readonly observer: ResizeObserver;
+  private isRemoved = false;
 
   constructor(
     private readonly container: HTMLElement,
@@ -97,6 +98,7 @@ export class LiveChart {
 
   /** Draw this topic from now on; what is drawn stays until the new topic has data. */
   follow(topic: Topic, stepMs: number, sight: Sight | undefined): void {
+    if (this.isRemoved) return; // with the picture the topic has changed too: the next chart follows it
     this.leaveTopic?.();
     this.topic = topic;
     this.stepMs = stepMs;
@@ -135,6 +137,7 @@ export class LiveChart {
   }
 
   remove(): void {
+    this.isRemoved = true;
     this.leaveTopic?.();
     if (this.frame !== undefined) cancelAnimationFrame(this.frame);
     this.observer.disconnect();

@@ -65,7 +65,7 @@ export function MethodPicker({ open, onClose }: Props) {
   });
   choices.push({
     value: "intercept",
-    label: intercept === false ? "With intercept" : "No intercept",
+    label: intercept === false ? "Line with intercept" : "Line through zero",
     detail: ofIntercept(intercept === false ? "true" : "false"),
     choose: () => changeView({ intercept: intercept === false ? undefined : false }),
   });
