@@ -115,6 +115,18 @@ def test_least_squares_and_its_errors_equal_statsmodels(prices: Prices, intercep
         assert found[name].value == pytest.approx(value, rel=1e-8, abs=1e-300), name
 
 
+def test_the_doubt_about_a_weak_line_counts_what_was_estimated() -> None:
+    random = np.random.default_rng(4)
+    x, noise = random.normal(size=(2, 12))
+    window = PairWindow(0.4 * x + noise, x, 0, 12, 1.0)
+    for intercept in (True, False):
+        fit = sm.OLS(0.4 * x + noise, design(x, intercept)).fit()
+        found = pair_metrics(window.on("log", intercept), ["beta_stderr", "beta_p"])
+        assert found["beta_stderr"].value == pytest.approx(fit.bse[-1], rel=1e-9)
+        assert found["beta_p"].value == pytest.approx(fit.pvalues[-1], rel=1e-9)
+        assert fit.pvalues[-1] > 1e-3
+
+
 @pytest.mark.parametrize("prices", ["log", "level"])
 def test_the_line_of_total_least_squares_without_an_intercept_is_the_nearest_through_zero(
     prices: Prices,

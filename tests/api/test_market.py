@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.terms import USUAL
+from pairscope.analytics.terms import USUAL, Terms
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.mailbox import Mailbox
@@ -119,8 +119,8 @@ def expected_bars(market: Market, symbol: str, count: int) -> dict[int, Any]:
     return {ms: {name: column[i] for name, column in plain.items()} for i, ms in enumerate(plain["open_time_ms"])}
 
 
-def expected_rows(market: Market, count: int) -> dict[int, Any]:
-    series = market.live.pair_series(Y, X, SECOND, 30, count)
+def expected_rows(market: Market, count: int, terms: Terms = USUAL) -> dict[int, Any]:
+    series = market.live.pair_series(Y, X, SECOND, 30, count, terms)
     columns = msgspec.json.decode(msgspec.json.encode(pair_columns(series)), type=wire.PairColumns)
     return {ms: tuple(getattr(columns, name)[i] for name in ROW) for i, ms in enumerate(columns.open_time_ms)}
 
@@ -340,3 +340,19 @@ async def test_nothing_is_computed_for_nobody(market: Market, monkeypatch: pytes
 
 def test_the_status_of_every_bar_is_known() -> None:
     assert [status.name.lower() for status in BarStatus] == ["open", "closed", "revised", "partial"]
+
+
+@pytest.mark.parametrize("terms", [Terms(prices="level"), Terms(intercept=False), Terms("tls", "level", False)])
+async def test_a_pair_on_other_terms_is_told_on_them(market: Market, terms: Terms) -> None:
+    topic = PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, terms)
+    watch = Watch(market, topic)
+    topic.add(watch, 50, None)
+    (snapshot, *_) = await watch.read()
+    assert isinstance(snapshot, wire.PairSnapshot)
+    told = snapshot.method, snapshot.prices, snapshot.intercept, snapshot.remarks
+    assert told == (terms.method, terms.prices, terms.intercept, terms.remarks)
+    for _ in range(20):
+        market.trade(500)
+        await watch.read()
+    assert watch.rows == expected_rows(market, len(watch.rows), terms)
+    assert watch.metrics == quantities(market.live.pair_metrics(Y, X, SECOND, 30, terms))

@@ -104,6 +104,22 @@ def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watche
     assert asked(again.value) | {"tests": "true", "window": "20", "method": "ols"} == asked(again.value)
 
 
+def test_a_half_life_below_one_bar_says_so_where_it_stands(watched: Watched) -> None:
+    def shorten(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for name in told["metrics"].keys() & {"half_life", "half_life_ar1"}:
+            told["metrics"][name] |= {"value": 0.4, "reason": None, "flags": ["below_one_bar"]}
+        route.fulfill(response=answer, json=told)
+
+    watched.page.route("**/analytics/pair?*", shorten)
+    page = watched.open(f"{PAIR}&side=statistics")
+    for name in ("Half-life", "Half-life of an AR(1) fit"):
+        row = side(page).get_by_role("row").filter(has=page.get_by_role("rowheader", name=name, exact=True))
+        expect(row).to_contain_text("0.4 bars", timeout=ANSWER_S * 1_000)
+        expect(row).to_contain_text("shorter than a bar: ask for a shorter interval")
+
+
 def test_no_figure_reaches_beyond_its_column(watched: Watched) -> None:
     page = watched.open(f"{LONG}&side=statistics")
     expect(side(page).get_by_role("region", name="Naive ADF")).to_contain_text("at 10 %", timeout=ANSWER_S * 1_000)

@@ -115,7 +115,7 @@ const FLAGS: Record<string, string> = {
   rival: "another fit is nearly as likely",
   integrated: "good for the next bar only",
   beyond_one: "beyond ±1: an estimate from few changes, or of prices that follow each other",
-  ratio_of_quantities: "a ratio of quantities: units of x against one of y",
+  ratio_of_quantities: "units of x per y",
   below_one_bar: "shorter than a bar: ask for a shorter interval",
 };
 

@@ -2,7 +2,7 @@
 
 import type { Quantity } from "../api.gen";
 import { missingOf } from "../lib/format";
-import { baseName, quantityText, restsOn, titleOf } from "../lib/quantity";
+import { baseName, flagText, quantityText, restsOn, titleOf } from "../lib/quantity";
 import type { Group, Line, Metrics } from "../lib/statistics";
 import { clock } from "../lib/time";
 import type { Polled } from "../wire/polled";
@@ -69,6 +69,7 @@ function Value({ line, metrics }: { line: Line; metrics: Metrics }) {
       {line.detail ? (
         <span className="num block whitespace-nowrap text-[11px] text-dim leading-4">{line.detail(metrics)}</span>
       ) : null}
+      {quantity.flags ? <span className="block text-[11px] text-dim leading-4">{flagText(quantity)}</span> : null}
     </>
   );
 }
