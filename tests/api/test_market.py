@@ -355,4 +355,6 @@ async def test_a_pair_on_other_terms_is_told_on_them(market: Market, terms: Term
         market.trade(500)
         await watch.read()
     assert watch.rows == expected_rows(market, len(watch.rows), terms)
-    assert watch.metrics == quantities(market.live.pair_metrics(Y, X, SECOND, 30, terms))
+    newest = msgspec.json.decode(topic.snapshot(1), type=wire.PairSnapshot)
+    assert newest.metrics == quantities(market.live.pair_metrics(Y, X, SECOND, 30, terms))
+    assert newest.metrics["spread"].unit == ("price" if terms.prices == "level" else "ln")
