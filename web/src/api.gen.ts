@@ -22,6 +22,23 @@ export interface BackfillStatus {
   archive_trades: number;
   archive_error: string | null;
 }
+/** What of a bar is another than before; of a bar that is new, all that is not as it usually is. */
+export interface BarChange {
+  open?: number;
+  high?: number;
+  low?: number;
+  close?: number;
+  volume?: number;
+  quote_volume?: number;
+  buy_volume?: number;
+  trades?: number;
+  missing?: number | null;
+  missing_reason?: string | null;
+  continuity?: string;
+  backfilled?: number;
+  source?: string;
+  status?: string;
+}
 /** Bars of one symbol and interval, oldest first. */
 export interface BarColumns {
   open_time_ms: number[];
@@ -249,6 +266,7 @@ export interface PairAnswer {
   series: PairColumns;
   metrics: Record<string, Quantity>;
   tests?: PairTests | null;
+  signal?: PairSignal | null;
 }
 /** One bar of a pair, as columns of length one; `status` is the status of the bar. */
 export interface PairBar {
@@ -269,6 +287,7 @@ export interface PairColumns {
   spread: (number | null)[];
   spread_z: (number | null)[];
   correlation: (number | null)[];
+  carried?: number[];
 }
 /** One word for a pair, what speaks against it, and how long it has been so; of closed bars. */
 export interface PairHealth {
@@ -289,6 +308,20 @@ export interface PairMetrics {
   seq: number;
   metrics: Record<string, Quantity>;
 }
+/** A row of a pair that is not the newest. */
+export interface PairRow {
+  beta: number | null;
+  alpha: number | null;
+  spread: number | null;
+  spread_z: number | null;
+  correlation: number | null;
+}
+/** What the z of a pair may be read as. The spread counts as stretched from |z| = 2. */
+export interface PairSignal {
+  side: "flat" | "long" | "short" | null;
+  muted: string | null;
+  late: string[];
+}
 export interface PairSnapshot {
   type: "pair_snapshot";
   topic: string;
@@ -304,6 +337,10 @@ export interface PairSnapshot {
   y_bars: BarColumns;
   series: PairColumns;
   metrics: Record<string, Quantity>;
+  of?: number;
+  health?: PairHealth | null;
+  of_trades?: Quantity | null;
+  signal?: PairSignal;
 }
 /** Open times of the bars whose leap was taken back at once: the tests and the half-life do without them. */
 export interface PairSpikes {
@@ -322,6 +359,27 @@ export interface PairTests {
   spikes: PairSpikes;
   lead_lag: LeadLagCurve;
   epps: EppsColumns;
+}
+/** A pair at one moment: bar of y, row, metrics, and what they may be read as. */
+export interface PairUpdate {
+  type: "pair";
+  of: number;
+  seq: number;
+  open_time_ms: number;
+  status?: "closed" | "partial" | "revised";
+  bar?: BarChange;
+  values?: (number | string | null)[];
+  n?: number[];
+  reasons?: (string | null)[];
+  flags?: string[][];
+  shares?: Shares;
+  y?: number | null;
+  x?: number | null;
+  carried?: number;
+  row?: PairRow;
+  health?: PairHealth | null;
+  of_trades?: Quantity | null;
+  signal?: PairSignal;
 }
 /** Each second, so that a client knows a silent server from a silent market. */
 export interface Ping {
@@ -357,7 +415,13 @@ export interface RequestsStatus {
   everything: GateStatus;
   studies: GateStatus;
 }
-export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | StatusMessage | Ping | Preparing | ErrorMessage;
+export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | Ping | Preparing | ErrorMessage;
+/** What all metrics of a moment have in common. */
+export interface Shares {
+  missing: number | null;
+  missing_reason: string | null;
+  backfilled: number;
+}
 export interface SourceStatus {
   kind: "live" | "replay" | "simulator" | "tape";
   requested: "auto" | "live" | "replay" | "simulator" | "tape";
@@ -413,6 +477,7 @@ export interface Subscribe {
   topic: string;
   since?: number | null;
   limit?: number;
+  updates?: "changes" | "whole";
 }
 export interface SymbolAnswer {
   symbol: string;
@@ -456,6 +521,7 @@ export interface SymbolSnapshot {
   interval: string;
   bars: BarColumns;
   metrics: Record<string, Quantity>;
+  of?: number;
 }
 export interface SymbolStatus {
   symbol: string;
@@ -466,6 +532,20 @@ export interface SymbolStatus {
   last_id: number | null;
   gaps_open: number;
   ids_missing: number;
+}
+/** A symbol at one moment. */
+export interface SymbolUpdate {
+  type: "symbol";
+  of: number;
+  seq: number;
+  open_time_ms: number;
+  status?: "closed" | "partial" | "revised";
+  bar?: BarChange;
+  values?: (number | string | null)[];
+  n?: number[];
+  reasons?: (string | null)[];
+  flags?: string[][];
+  shares?: Shares;
 }
 /** What is watched after a change, and how many symbols may be. */
 export interface SymbolsWatched {

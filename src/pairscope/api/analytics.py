@@ -16,7 +16,7 @@ from pairscope.analytics.metric import Metric
 from pairscope.analytics.terms import USUAL, Terms
 from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
 from pairscope.api import wire
-from pairscope.api.columns import correlation_rows, pair_columns, pair_tests, quantities
+from pairscope.api.columns import correlation_rows, pair_columns, pair_signal, pair_tests, quantities
 from pairscope.api.endpoint import Context, Endpoint
 from pairscope.api.parameters import (
     CUT,
@@ -38,9 +38,11 @@ from pairscope.api.parameters import (
     limit_of,
 )
 from pairscope.api.query import Query
+from pairscope.base.clock import now_ms
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.live.study import CorrelationOf, MatrixStudy
+from pairscope.live.signals import late_legs, signal_of
+from pairscope.live.study import CorrelationOf, MatrixStudy, PairStudy
 from pairscope.live.windows import Measured
 
 MOST_VALUES = 100_000  # in one answer: encoding more would hold up everybody for tens of milliseconds
@@ -153,7 +155,20 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         series=pair_columns(study.series),
         metrics=quantities(study.metrics),
         tests=pair_tests(study),
+        signal=_signal(context, study, y, x, interval, is_now=query.time_ms("to") is None),
     )
+
+
+def _signal(
+    context: Context, study: PairStudy, y: str, x: str, interval: Interval, *, is_now: bool
+) -> wire.PairSignal | None:
+    """The signal of the last row, where health was read."""
+    if study.health is None:
+        return None
+    is_now = is_now and context.live.is_now
+    late = late_legs((y, x), context.live.heard_at, now_ms(context.clock), interval) if is_now else ()
+    z = float(study.series.spread_z[-1])
+    return pair_signal(signal_of(z, study.health.condition, late, is_now=is_now))
 
 
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:

@@ -20,6 +20,7 @@ from pairscope.api import wire
 from pairscope.bars.cuts import unknown
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, IntArray, Origin, TradeBatch
+from pairscope.live.signals import Signal
 from pairscope.live.study import MatrixStudy, PairStudy
 from pairscope.live.windows import Measured, PairSeries
 
@@ -72,6 +73,7 @@ def pair_columns(series: PairSeries, rows: slice | None = None) -> wire.PairColu
         spread=series.spread[rows].tolist(),
         spread_z=series.spread_z[rows].tolist(),
         correlation=series.correlation[rows].tolist(),
+        carried=series.carried[rows].tolist(),
     )
 
 
@@ -106,7 +108,7 @@ def pair_tests(study: PairStudy) -> wire.PairTests | None:
         return None
     lag, epps = study.lead_lag, study.epps
     return wire.PairTests(
-        health=_health(study.health, study.suggestion),
+        health=pair_health(study.health, study.suggestion),
         spikes=wire.PairSpikes(y=list(study.spikes[0]), x=list(study.spikes[1])),
         lead_lag=wire.LeadLagCurve(
             lag_ms=lag.lag_ms,
@@ -127,7 +129,7 @@ def pair_tests(study: PairStudy) -> wire.PairTests | None:
     )
 
 
-def _health(health: Health, suggestion: Suggestion | None) -> wire.PairHealth:
+def pair_health(health: Health, suggestion: Suggestion | None) -> wire.PairHealth:
     instead = None
     if suggestion is not None:
         bars = str(Interval(suggestion.bar_ms))
@@ -144,6 +146,10 @@ def _health(health: Health, suggestion: Suggestion | None) -> wire.PairHealth:
         visible_half_life=health.visible_half_life,
         suggestion=instead,
     )
+
+
+def pair_signal(signal: Signal) -> wire.PairSignal:
+    return wire.PairSignal(side=signal.side, muted=signal.muted, late=list(signal.late))
 
 
 def correlation_rows(study: MatrixStudy, rows: IntArray, **about: Any) -> wire.CorrelationMatrix:

@@ -15,6 +15,7 @@ from pairscope.api.caller import receive_of_request
 from pairscope.api.errors import ClientGone
 from pairscope.api.gates import Gates
 from pairscope.api.query import Parameter, Query
+from pairscope.base.clock import Clock
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
 from pairscope.live.study import Studies
@@ -37,6 +38,7 @@ class Context:
     tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
     watch: Callable[[str], Awaitable[None]]  # adds a symbol
     unwatch: Callable[[str], Awaitable[None]]
+    clock: Clock
     gates: Gates = field(default_factory=Gates)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
 

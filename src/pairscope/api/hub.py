@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import msgspec
 import structlog
 
 from pairscope.analytics.terms import Terms
 from pairscope.api import wire
+from pairscope.api.changes import PairChanges, SymbolChanges
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.market import PairTopic, SymbolTopic
@@ -26,9 +29,11 @@ from pairscope.base.model import take_bars
 from pairscope.base.reading import read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.state import Live, LiveUpdate
+from pairscope.live.verdicts import Verdicts
 
 log = structlog.get_logger()
 
+Updates = Literal["whole", "changes"]
 TICK_S = 0.02
 STATUS = "status"
 TOPIC_FORMS = (
@@ -73,12 +78,15 @@ class Hub:
         clock: Clock,
         window: int,
         limits: Limits = Limits(),
+        verdicts: Verdicts | None = None,
     ) -> None:
         self.limits = limits
         self._live = live
         self._status = status
         self._clock = clock
         self._window = window
+        self._verdicts = verdicts
+        self._numbers = itertools.count(1)  # of topics that send changes
         self._clients: set[Client] = set()
         self._topics: dict[str, Topic] = {}
         self._left_s: dict[str, float] = {}  # topics nobody follows, and since when
@@ -163,8 +171,9 @@ class Hub:
         read_integer("limit", str(message.limit), 1, MOST_ROWS)
         if client.mailbox.crowded:
             raise Busy("too much waits to be read", cure="read the messages, then subscribe again")
-        name, build = self._read_topic(message.topic)
-        topic = self._topics.get(name)
+        name, build = self._read_topic(message.topic, message.updates)
+        key = _key(name, message.updates)
+        topic = self._topics.get(key)
         followed = {*client.topics, *client.waiting}
         if name not in followed and len(followed) >= self.limits.topics_per_client:
             raise Busy(f"{len(followed)} topics are followed", cure="unsubscribe from one first", code="too_many")
@@ -176,8 +185,11 @@ class Hub:
             if len(self._topics) >= self.limits.topics:
                 raise Busy("too many topics are followed", cure="try again in a minute")
             topic = build()
-        self._topics[name] = client.topics[name] = topic
-        self._left_s.pop(name, None)
+            topic.key = key
+        if client.topics.get(name, topic) is not topic:
+            self._leave(client, name)  # it was followed in the other form
+        self._topics[key] = client.topics[name] = topic
+        self._left_s.pop(key, None)
         self._guarded(topic, partial(topic.add, client, message.limit, message.since))
 
     def _unsubscribe(self, client: Client, message: wire.Unsubscribe) -> None:
@@ -198,11 +210,11 @@ class Hub:
         topic = client.topics.pop(name)
         topic.remove(client)
         if not topic.clients:
-            self._left_s[name] = self._clock.monotonic_s()
+            self._left_s[topic.key] = self._clock.monotonic_s()
 
     # --- topics ---
 
-    def _read_topic(self, text: str) -> tuple[str, Callable[[], Topic]]:
+    def _read_topic(self, text: str, updates: Updates = "whole") -> tuple[str, Callable[[], Topic]]:
         """A topic's own spelling and the way to make it.
 
         Raises:
@@ -214,7 +226,7 @@ class Hub:
             case ["symbol", symbol_text, interval_text]:
                 symbol, interval = self._symbol(symbol_text), self._interval(interval_text)
                 name = f"symbol:{symbol}:{interval}"
-                return name, lambda: SymbolTopic(name, self._first_seq(), self._live, symbol, interval, self._window)
+                return name, partial(self._symbol_topic, name, symbol, interval, updates)
             case ["pair", y_text, x_text, interval_text, window_text, method, *parts]:
                 y, x, interval = self._symbol(y_text), self._symbol(x_text), self._interval(interval_text)
                 window = read_window("window", window_text.strip(), interval)
@@ -222,8 +234,22 @@ class Hub:
                 if x == y:
                     raise RequestError("a pair needs two different symbols", cure="name another", code="same_symbol")
                 name = ":".join(["pair", y, x, str(interval), str(window), *terms.parts])
-                return name, lambda: PairTopic(name, self._first_seq(), self._live, y, x, interval, window, terms)
+                return name, partial(self._pair_topic, name, y, x, interval, window, terms, updates)
         raise UnknownName(f"no topic '{text[:80]}'", cure=f"write {TOPIC_FORMS}", code="unknown_topic")
+
+    def _symbol_topic(self, name: str, symbol: str, interval: Interval, updates: Updates) -> Topic:
+        about = (name, self._first_seq(), self._live, symbol, interval, self._window)
+        if updates == "whole":
+            return SymbolTopic(*about)
+        return SymbolChanges(*about, number=next(self._numbers), clock=self._clock)
+
+    def _pair_topic(
+        self, name: str, y: str, x: str, interval: Interval, window: int, terms: Terms, updates: Updates
+    ) -> Topic:
+        about = (name, self._first_seq(), self._live, y, x, interval, window, terms)
+        if updates == "whole":
+            return PairTopic(*about)
+        return PairChanges(*about, number=next(self._numbers), clock=self._clock, verdicts=self._verdicts)
 
     def _symbol(self, text: str) -> str:
         return self._live.symbols.name(self._live.symbols.index(text))
@@ -274,16 +300,17 @@ class Hub:
 
     def _guarded(self, topic: Topic, work: Callable[[], None]) -> None:
         """The edge of a topic: when one fails, the feed and the other topics go on."""
-        if topic.name not in self._topics:
+        if topic.key not in self._topics:
             return
         try:
             work()
         except Exception:
             log.exception("topic_failed", topic=topic.name)
-            del self._topics[topic.name]
-            self._left_s.pop(topic.name, None)
+            del self._topics[topic.key]
+            self._left_s.pop(topic.key, None)
+            topic.end()
             message = encode(wire.ErrorMessage(topic=topic.name, error=error_body(internal_error())))
-            for client in [one for one in self._clients if topic.name in one.topics]:
+            for client in [one for one in self._clients if one.topics.get(topic.name) is topic]:
                 del client.topics[topic.name]
                 client.mailbox.forget(topic.name)
                 client.mailbox.post(topic.name, message)
@@ -295,6 +322,11 @@ def _each_once(pairs: list[tuple[str, object]]) -> None:
     for key in keys:
         if keys.count(key) > 1:
             raise RequestError(f"'{key[:40]}' is given more than once", cure="give it once")
+
+
+def _key(name: str, updates: Updates) -> str:
+    """A topic has its own numbers in each form in which it is told."""
+    return name if updates == "whole" or name == STATUS else f"{name} {updates}"
 
 
 def _part_of(name: str) -> Part:

@@ -46,6 +46,10 @@ class Mailbox:
             self._characters = 0
         self._filled.set()
 
+    def holds(self, topic: str, kind: str) -> bool:
+        """Whether a message of a kind still waits."""
+        return (topic, kind) in self._kept
+
     def keep(self, topic: str, kind: str, message: str) -> None:
         """Queue a message, in the place of an older one of its kind."""
         if self.overflowed:

@@ -117,7 +117,7 @@ class SymbolTopic(MarketTopic):
         for i in np.argsort(final["open_time_ms"], kind="stable").tolist():
             self.publish(partial(self._bar, final[i : i + 1]))
 
-    def _bar(self, bar: BarArray, seq: int) -> wire.SymbolBar:
+    def _bar(self, bar: BarArray, seq: int) -> wire.Wire:
         return wire.SymbolBar(topic=self.name, seq=seq, bar=bar_columns(bar))
 
     def _open_bar(self) -> str | None:
@@ -133,16 +133,17 @@ class SymbolTopic(MarketTopic):
         return encode(wire.SymbolMetrics(topic=self.name, seq=self.seq, metrics=metrics))
 
     def _snapshot(self, limit: int) -> str:
+        return encode(self.whole(limit))
+
+    def whole(self, limit: int) -> wire.SymbolSnapshot:
         bars = self._live.bars(self._symbol, self._interval, limit)
-        return encode(
-            wire.SymbolSnapshot(
-                topic=self.name,
-                seq=self.seq,
-                symbol=self._symbol,
-                interval=str(self._interval),
-                bars=bar_columns(bars),
-                metrics=self._metrics(),
-            )
+        return wire.SymbolSnapshot(
+            topic=self.name,
+            seq=self.seq,
+            symbol=self._symbol,
+            interval=str(self._interval),
+            bars=bar_columns(bars),
+            metrics=self._metrics(),
         )
 
 
@@ -219,7 +220,7 @@ class PairTopic(MarketTopic):
     def _rows(self, limit: int) -> PairSeries:
         return self._live.pair_series(self._y, self._x, self._interval, self._window, limit, self._terms)
 
-    def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.PairBar:
+    def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.Wire:
         open_ms = series.open_time_ms[i]
         return wire.PairBar(
             topic=self.name,
@@ -244,22 +245,23 @@ class PairTopic(MarketTopic):
         return encode(wire.PairMetrics(topic=self.name, seq=self.seq, metrics=metrics))
 
     def _snapshot(self, limit: int) -> str:
+        return encode(self.whole(limit))
+
+    def whole(self, limit: int) -> wire.PairSnapshot:
         series = self._rows(limit)
         y_bars = self._live.bars(self._y, self._interval, limit)
-        return encode(
-            wire.PairSnapshot(
-                topic=self.name,
-                seq=self.seq,
-                y=self._y,
-                x=self._x,
-                interval=str(self._interval),
-                window=self._window,
-                method=self._terms.method,
-                prices=self._terms.prices,
-                intercept=self._terms.intercept,
-                remarks=self._terms.remarks,
-                y_bars=bar_columns(y_bars),
-                series=pair_columns(series),
-                metrics=self._metrics(),
-            )
+        return wire.PairSnapshot(
+            topic=self.name,
+            seq=self.seq,
+            y=self._y,
+            x=self._x,
+            interval=str(self._interval),
+            window=self._window,
+            method=self._terms.method,
+            prices=self._terms.prices,
+            intercept=self._terms.intercept,
+            remarks=self._terms.remarks,
+            y_bars=bar_columns(y_bars),
+            series=pair_columns(series),
+            metrics=self._metrics(),
         )

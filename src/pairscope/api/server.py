@@ -37,6 +37,7 @@ from pairscope.base.errors import Meanings, PairscopeError, RequestError
 from pairscope.base.settings import Settings
 from pairscope.live.state import Live
 from pairscope.live.study import Studies
+from pairscope.live.verdicts import Verdicts
 from pairscope.store.tape import Store
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -78,9 +79,12 @@ def create_app(
     def with_requests() -> wire.Status:
         return msgspec.structs.replace(status(), requests=_requests(gates, connections))
 
-    hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window)
     studies = Studies(live, store)
-    context = Context(settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch, gates)
+    verdicts = Verdicts(live, studies, clock)
+    hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window, verdicts=verdicts)
+    context = Context(
+        settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch, clock, gates
+    )
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -99,7 +103,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,
         routes=[*routes, WebSocketRoute("/ws", Socket(hub)), *pages_routes],
-        lifespan=_running(hub, studies),
+        lifespan=_running(hub, verdicts, studies),
     )
     app.router.default = _nothing_there(app.router.default)
     app.state.hub = hub
@@ -135,10 +139,15 @@ def _routes(context: Context) -> list[Route]:
     ]
 
 
-def _running(hub: Hub, studies: Studies) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _running(
+    hub: Hub, verdicts: Verdicts, studies: Studies
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(hub.run(), name="hub")]
+        running = [
+            asyncio.create_task(hub.run(), name="hub"),
+            asyncio.create_task(verdicts.run(), name="verdicts"),
+        ]
         await asyncio.to_thread(_build_constants)
         try:
             yield

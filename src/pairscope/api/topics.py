@@ -36,6 +36,7 @@ class Topic(ABC):
 
     def __init__(self, name: str, first_seq: int) -> None:
         self.name = name
+        self.key = name  # among all topics: one that is told in two forms is two
         self.seq = first_seq
         self.clients: dict[Subscriber, int] = {}  # and how many bars their snapshots hold
         self._ring: deque[str] = deque(maxlen=RING)
@@ -54,6 +55,10 @@ class Topic(ABC):
             client.mailbox.post(self.name, message)
         for kind, message in self.present().items():
             client.mailbox.keep(self.name, kind, message)
+
+    def end(self) -> None:
+        """Nobody is told anything more: let go of what was held for them."""
+        self.clients.clear()
 
     def remove(self, client: Subscriber) -> None:
         del self.clients[client]

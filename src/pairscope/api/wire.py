@@ -106,6 +106,17 @@ class PairColumns(Wire, frozen=True, kw_only=True):
     spread: list[Number]
     spread_z: list[Number]
     correlation: list[Number]
+    carried: list[int] = []  # legs that did not trade in the bar, so that an older price stands: 1 y, 2 x, 3 both
+
+
+class PairSignal(Wire, frozen=True, kw_only=True):
+    """What the z of a pair may be read as. The spread counts as stretched from |z| = 2."""
+
+    side: Literal["flat", "short", "long"] | None  # expected of the spread: nothing, to fall, to rise; null without a z
+    # Why it is not to be acted on: leg_late, not_now (a tape), unjudged (health is not known yet), or the health of a
+    # pair that is not shown to be one; null: it is a signal.
+    muted: str | None
+    late: list[str]  # legs that are not heard: for two bars, but never less than 3 s nor more than 10 s
 
 
 class PairSuggestion(Wire, frozen=True, kw_only=True):
@@ -181,6 +192,7 @@ class PairAnswer(Wire, frozen=True, kw_only=True):
     series: PairColumns
     metrics: dict[str, Quantity]
     tests: PairTests | None = None
+    signal: PairSignal | None = None  # at the last row; with the tests alone, for it rests on them
 
 
 class SymbolAnswer(Wire, frozen=True, kw_only=True):
@@ -543,6 +555,7 @@ class TapeStatus(Wire, frozen=True, kw_only=True):
 #
 # Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`, the last with
 # `:prices=level` and `:intercept=false` after it where they are asked for.
+# With `updates: changes` a market goes on with `symbol` or `pair`: one message a moment, and in it what changed.
 # `seq` numbers the messages of a topic that are never dropped (closed and revised bars). An update of the open
 # bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
 # Numbers begin at the time in microseconds at which the server opened the topic, so that those of an earlier process
@@ -553,6 +566,9 @@ class Subscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="sub", forb
     topic: str
     since: int | None = None
     limit: int = 1000  # bars in the snapshot
+    # How markets go on after the snapshot: `changes` sends one message of what changed, `whole` a bar and its metrics
+    # as two messages, the way of version 0.1, which ends with version 0.3.
+    updates: Literal["whole", "changes"] = "whole"
 
 
 class Unsubscribe(Wire, frozen=True, kw_only=True, tag_field="op", tag="unsub", forbid_unknown_fields=True):
@@ -569,6 +585,7 @@ class SymbolSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="sym
     interval: str
     bars: BarColumns
     metrics: dict[str, Quantity]
+    of: int | msgspec.UnsetType = msgspec.UNSET  # the number under which the topic's changes come
 
 
 class SymbolBar(Wire, frozen=True, kw_only=True, tag_field="type", tag="symbol_bar"):
@@ -599,6 +616,11 @@ class PairSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_
     y_bars: BarColumns  # bars of y, for candles and volume
     series: PairColumns
     metrics: dict[str, Quantity]
+    # With `changes` alone:
+    of: int | msgspec.UnsetType = msgspec.UNSET  # the number under which the topic's changes come
+    health: PairHealth | msgspec.UnsetType | None = msgspec.UNSET  # null: not known yet
+    of_trades: Quantity | msgspec.UnsetType | None = msgspec.UNSET  # correlation of trades, which leads below a minute
+    signal: PairSignal | msgspec.UnsetType = msgspec.UNSET
 
 
 class PairBar(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_bar"):
@@ -615,6 +637,79 @@ class PairMetrics(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_m
     topic: str
     seq: int
     metrics: dict[str, Quantity]
+
+
+class BarChange(Wire, frozen=True, kw_only=True, omit_defaults=True):
+    """What of a bar is another than before; of a bar that is new, all that is not as it usually is."""
+
+    open: float | msgspec.UnsetType = msgspec.UNSET
+    high: float | msgspec.UnsetType = msgspec.UNSET
+    low: float | msgspec.UnsetType = msgspec.UNSET
+    close: float | msgspec.UnsetType = msgspec.UNSET
+    volume: float | msgspec.UnsetType = msgspec.UNSET
+    quote_volume: float | msgspec.UnsetType = msgspec.UNSET  # vwap is quote_volume / volume
+    buy_volume: float | msgspec.UnsetType = msgspec.UNSET
+    trades: int | msgspec.UnsetType = msgspec.UNSET
+    missing: Number | msgspec.UnsetType = msgspec.UNSET  # of a new bar 0
+    missing_reason: str | msgspec.UnsetType | None = msgspec.UNSET  # null
+    continuity: str | msgspec.UnsetType = msgspec.UNSET  # proved
+    backfilled: float | msgspec.UnsetType = msgspec.UNSET  # 0
+    source: str | msgspec.UnsetType = msgspec.UNSET  # live
+    status: str | msgspec.UnsetType = msgspec.UNSET  # that of the message
+
+
+class PairRow(Wire, frozen=True, kw_only=True):
+    """A row of a pair that is not the newest."""
+
+    beta: Number
+    alpha: Number
+    spread: Number
+    spread_z: Number
+    correlation: Number
+
+
+class Shares(Wire, frozen=True, kw_only=True):
+    """What all metrics of a moment have in common."""
+
+    missing: Number
+    missing_reason: str | None
+    backfilled: float
+
+
+class MarketUpdate(Wire, frozen=True, kw_only=True):
+    """What is another at one moment than at the one before; what is left out is as it was.
+
+    A numbered one (closed, revised) has all of its bar; an open one follows the number it carries, and so it has what
+    changed since the open one before, or, for a client that did not get that, all that changed since the number.
+    """
+
+    of: int  # the topic, as its snapshot numbered it
+    seq: int
+    open_time_ms: int  # of the bar; without `row`, also what the metrics are as of
+    status: Literal["closed", "revised", "partial"] | msgspec.UnsetType = msgspec.UNSET  # left out: open
+    bar: BarChange | msgspec.UnsetType = msgspec.UNSET  # left out where nothing was traded
+    # The metrics of the moment, in the order of the snapshot's.
+    values: list[float | str | None] | msgspec.UnsetType = msgspec.UNSET
+    n: list[int] | msgspec.UnsetType = msgspec.UNSET
+    reasons: list[str | None] | msgspec.UnsetType = msgspec.UNSET
+    flags: list[list[str]] | msgspec.UnsetType = msgspec.UNSET
+    shares: Shares | msgspec.UnsetType = msgspec.UNSET
+
+
+class SymbolUpdate(MarketUpdate, frozen=True, kw_only=True, tag_field="type", tag="symbol"):
+    """A symbol at one moment."""
+
+
+class PairUpdate(MarketUpdate, frozen=True, kw_only=True, tag_field="type", tag="pair"):
+    """A pair at one moment: bar of y, row, metrics, and what they may be read as."""
+
+    y: Number | msgspec.UnsetType = msgspec.UNSET  # left out where the bar has its close
+    x: Number | msgspec.UnsetType = msgspec.UNSET
+    carried: int | msgspec.UnsetType = msgspec.UNSET
+    row: PairRow | msgspec.UnsetType = msgspec.UNSET  # of a row that is not the newest; the metrics stay
+    health: PairHealth | msgspec.UnsetType | None = msgspec.UNSET
+    of_trades: Quantity | msgspec.UnsetType | None = msgspec.UNSET
+    signal: PairSignal | msgspec.UnsetType = msgspec.UNSET
 
 
 class StatusMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="status"):
@@ -647,6 +742,8 @@ ServerMessage = (
     | PairSnapshot
     | PairBar
     | PairMetrics
+    | SymbolUpdate
+    | PairUpdate
     | StatusMessage
     | Ping
     | Preparing

@@ -91,6 +91,7 @@ class Intake:
         self._recent_rows = 0
         self._book = book
         self._live = live
+        live.heard_at = self.heard_at
         self._clock = clock
         self._newest: dict[int, Newest] = {}
         self._late: set[tuple[int, Interval, int]] = set()
@@ -284,6 +285,11 @@ class Intake:
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
         return self._newest.get(symbol_id)
+
+    def heard_at(self, symbol: str) -> int | None:
+        """When the last trade of a symbol reached us; None when there was none since the start."""
+        seen = self._newest.get(self._live.symbols.index(symbol))
+        return seen.received_ns // 1_000_000 if seen else None
 
     def _remember(self, trades: TradeBatch, present: Present) -> None:
         lasts = zip(present.symbols.tolist(), present.last.tolist(), present.count.tolist(), strict=True)

@@ -17,6 +17,7 @@ from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
 from pairscope.live.book import BarBook
 from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
+from pairscope.live.signals import HeardAt
 from pairscope.live.windows import (
     Measured,
     PairSeries,
@@ -85,6 +86,12 @@ class Live:
         self._reader = reader
         self._is_over = is_over
         self._listeners: list[Callable[[LiveUpdate], None]] = []
+        self.heard_at: HeardAt = _never_heard
+
+    @property
+    def is_now(self) -> bool:
+        """False of a tape: nothing of it is a signal."""
+        return not self._is_over
 
     def listen(self, callback: Callable[[LiveUpdate], None]) -> Callable[[], None]:
         """Be told of every touched bar, on the event loop; returns the way to stop it."""
@@ -102,23 +109,33 @@ class Live:
         return self._book.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
 
     def symbol_metrics(
-        self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted] = SYMBOL_BAR
+        self,
+        symbol: str,
+        interval: Interval,
+        window: int,
+        wanted: Sequence[Wanted] = SYMBOL_BAR,
+        at_ms: int | None = None,
     ) -> dict[str, Measured]:
-        """Metrics of a symbol over the newest `window` bars, the open one included."""
+        """Metrics of a symbol over the `window` bars up to `at_ms`; without it the newest, the open one included."""
         check_window(window)
         self.kernels.need(part_of_symbol(wanted))
-        at_ms = self._newest_ms([symbol], self._kept(interval))
+        if at_ms is None:
+            at_ms = self._newest_ms([symbol], self._kept(interval))
         closed_ms = self.newest_closed_ms([symbol], interval)
         bars = self._tail(symbol, interval, bars_needed(window, wanted), at_ms)
         return measure_symbol(bars, interval, window, at_ms, wanted, closed_ms)
 
     def pair_metrics(
-        self, y: str, x: str, interval: Interval, window: int, terms: Terms = USUAL
+        self, y: str, x: str, interval: Interval, window: int, terms: Terms = USUAL, at_ms: int | None = None
     ) -> dict[str, Measured]:
-        """Every pair metric of each bar over the newest `window` bars of the common grid, the open one included."""
+        """Every pair metric of each bar over the `window` bars of the common grid up to `at_ms`.
+
+        Without it they are the newest, the open one included.
+        """
         self.check_pair(y, x, window)
         self.kernels.need(part_of_pair(terms))
-        at_ms = self._newest_ms([y, x], self._kept(interval))
+        if at_ms is None:
+            at_ms = self._newest_ms([y, x], self._kept(interval))
         legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
         return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[terms])
 
@@ -265,6 +282,10 @@ class Live:
         if self.symbols.index(y) == self.symbols.index(x):
             raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
         check_window(window)
+
+
+def _never_heard(_: str) -> int | None:
+    return None
 
 
 def check_window(window: int) -> None:

@@ -24,7 +24,7 @@ from pairscope.analytics.suggestion import Suggestion
 from pairscope.analytics.terms import Terms
 from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
 from pairscope.analytics.values import Reason
-from pairscope.analytics.wanted import Wanted
+from pairscope.analytics.wanted import Wanted, want_all
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
@@ -49,6 +49,8 @@ from pairscope.live.workers import Check, Workers, never_abandoned
 
 STUDIES_AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))  # a processor is left to the rest of the program
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
+MINUTE_MS = 60_000  # below it, the correlation of trades leads
+OF_TRADES = tuple(want_all(["correlation_hy"], "pair"))
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
 CorrelationOf = Literal["returns", "levels", "hy"]
 CORRELATIONS_OF: tuple[CorrelationOf, ...] = get_args(CorrelationOf)
@@ -79,6 +81,15 @@ class PairStudy:
     spikes: Sequence[Sequence[int]] = ((), ())  # open times of the bars of y and of x that its tests do without
     lead_lag: LeadLag | None = None
     epps: EppsCurve | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a pair besides its bars."""
+
+    health: Health | None
+    suggestion: Suggestion | None
+    of_trades: Measured | None  # correlation of the trades, below a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +147,33 @@ class Studies:
         study = await self.workers.run(
             lambda check: _study_pair(held.whole(), interval, window, terms, wanted, ticks, history, tests, check)
         )
-        if study.health is None or study.health.is_held or study.health.condition is Condition.UNKNOWN:
-            return study
-        suggestion = await self._judging.suggest(y, x, interval, window, span.last_ms, terms, self.workers)
-        return replace(study, suggestion=suggestion)
+        return replace(
+            study, suggestion=await self._suggestion(study.health, y, x, interval, window, span.last_ms, terms)
+        )
+
+    async def verdict(self, y: str, x: str, interval: Interval, window: int, terms: Terms) -> Verdict:
+        """The present health of a pair and, below a minute, the correlation of its trades."""
+        self._live.check_pair(y, x, window)
+        self._live.kernels.need("tests")
+        span = self._live.newest([y, x], interval, window, 1)
+        ticks = None
+        if interval.ms < MINUTE_MS:
+            ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
+        history = await self._judging.history(y, x, interval, window, span.last_ms)
+        held = HeldSpan(span)
+        found = await self.workers.run(
+            lambda check: _verdict(held.whole(), interval, window, terms, ticks, history, check)
+        )
+        suggestion = await self._suggestion(found.health, y, x, interval, window, span.last_ms, terms)
+        return replace(found, suggestion=suggestion)
+
+    async def _suggestion(
+        self, health: Health | None, y: str, x: str, interval: Interval, window: int, at_ms: int, terms: Terms
+    ) -> Suggestion | None:
+        """Of a pair that is not held."""
+        if health is None or health.is_held or health.condition is Condition.UNKNOWN:
+            return None
+        return await self._judging.suggest(y, x, interval, window, at_ms, terms, self.workers)
 
     async def symbol(
         self, symbol: str, interval: Interval, window: int, wanted: Sequence[Wanted]
@@ -258,6 +292,24 @@ def _study_pair(
     check()
     curve = epps_curve(ticks.y, ticks.x)
     return PairStudy(series, metrics, health_of(view), spikes=spikes, lead_lag=lag, epps=curve)
+
+
+def _verdict(
+    span: Span,
+    interval: Interval,
+    window: int,
+    terms: Terms,
+    ticks: PairTicks | None,
+    history: PairHistory,
+    check: Check,
+) -> Verdict:
+    y, x = span.legs
+    one = pair_window(y, x, interval, window, span.last_ms, ticks, history)
+    check()
+    health = health_of(one.on(terms.prices, terms.intercept))
+    check()
+    measured = measure_window(one, y, x, interval, span.last_ms, OF_TRADES, check) if ticks else {}
+    return Verdict(health, None, measured.get("correlation_hy"))
 
 
 Found = tuple[FloatArray, IntArray, list[list[str | None]]]

@@ -55,6 +55,7 @@ class PairSeries:
     spread: FloatArray
     spread_z: FloatArray
     correlation: FloatArray
+    carried: IntArray  # legs that did not trade in the bar: 1 is y, 2 is x, 3 both
 
     def newest(self, count: int) -> PairSeries:
         """The last rows."""
@@ -105,6 +106,7 @@ def pair_series(
         spread=np.where(enough, rolled.spread[rows], np.nan),
         spread_z=np.where(enough, rolled.spread_z[rows], np.nan),
         correlation=_correlation(logs, window, first_index),
+        carried=~np.isin(grid[rows], y["open_time_ms"]) + 2 * ~np.isin(grid[rows], x["open_time_ms"]),
     )
 
 
