@@ -38,8 +38,8 @@ function Connected({ config }: { config: Config }) {
     return new Hub(`${scheme}://${location.host}/ws`, Math.min(SNAPSHOT_BARS, config.max_bars));
   });
   useEffect(() => {
-    hub.connection.start();
-    return () => hub.connection.stop();
+    hub.start();
+    return () => hub.stop();
   }, [hub]);
   return (
     <WireProvider hub={hub} config={config}>

@@ -6,7 +6,7 @@ import { useSignal } from "../lib/signal";
 import { changeView, go } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { ChartSkeleton, Notice } from "../ui/notice";
-import { useNow, useStatus, useTopicValue } from "../wire/context";
+import { useStatus, useTopicState, useTopicValue } from "../wire/context";
 import { type FreshState, isCurrent } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 import { PREPARING } from "../wire/polled";
@@ -17,7 +17,6 @@ import { type Table, TableView } from "./table-view";
 import { useLiveChart } from "./use-live-chart";
 
 const SKELETON_AFTER_MS = 150;
-const SUMMARY_EVERY_MS = 2_000;
 
 interface Props {
   picture: string;
@@ -97,10 +96,10 @@ export function ChartPanel(props: Props) {
   );
 }
 
-/** Read, not seen, and therefore not written anew with every trade. */
+/** Read, not seen: it says what the picture says. */
 function Summary({ topic, summary }: Pick<Props, "topic" | "summary">) {
-  useNow(SUMMARY_EVERY_MS);
-  return <figcaption className="sr-only">{topic ? summary(topic.state) : ""}</figcaption>;
+  const state = useTopicState(topic);
+  return <figcaption className="sr-only">{state ? summary(state) : ""}</figcaption>;
 }
 
 const Cover = ({ children }: { children: ReactNode }) => <div className="absolute inset-0 z-20 bg-bg">{children}</div>;

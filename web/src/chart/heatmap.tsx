@@ -12,6 +12,7 @@ import {
 } from "react";
 import type { Clustering, CorrelationMatrix } from "../api.gen";
 import { type Cell, cellText, cellWords, type Edges, edgesOf, moved, STRENGTH, shortNames } from "../lib/matrix";
+import type { LateLeg } from "../wire/freshness";
 import { drawMatrix, FRAME } from "./matrix-canvas";
 
 const MOST_IN_TABLE = 40;
@@ -24,6 +25,7 @@ const HEADINGS = 52; // pixels for the names above and to the left
 export interface HeatmapProps {
   clustering: Clustering;
   size: { width: number; height: number }; // pixels there are for it
+  late: readonly LateLeg[]; // symbols that are silent: their rows and columns are marked
   onOpen: (cell: Cell) => void;
 }
 
@@ -40,10 +42,13 @@ interface Looked extends Cell {
   y: number;
 }
 
-function Grid({ clustering, size, onOpen }: HeatmapProps) {
+function Grid({ clustering, size, late, onOpen }: HeatmapProps) {
   const { matrix, cluster } = clustering;
   const count = matrix.symbols.length;
   const names = shortNames(matrix.symbols);
+  const silent = new Map(late.map((leg) => [leg.symbol, leg.state]));
+  const isLate = (at: number) => silent.has(matrix.symbols[at] as string);
+  const heading = (at: number, isLooked: boolean) => (isLate(at) ? "text-short" : isLooked ? "text-fg" : "text-dim");
   const room = Math.min(size.width - HEADINGS - 24, size.height - HEADINGS - 24);
   const side = Math.min(Math.max(Math.floor(room / count), SMALLEST), LARGEST);
   const isNarrow = side < NARROW;
@@ -117,7 +122,7 @@ function Grid({ clustering, size, onOpen }: HeatmapProps) {
               <th
                 key={matrix.symbols[column]}
                 scope="col"
-                className={`sticky top-0 z-2 bg-bg pb-1 text-center align-bottom font-normal ${column === looked?.column ? "text-fg" : "text-dim"}`}
+                className={`sticky top-0 z-2 bg-bg pb-1 text-center align-bottom font-normal ${heading(column, column === looked?.column)}`}
               >
                 <span className={side < 44 ? "inline-block rotate-180 [writing-mode:vertical-rl]" : ""}>{name}</span>
               </th>
@@ -129,9 +134,13 @@ function Grid({ clustering, size, onOpen }: HeatmapProps) {
             <tr key={matrix.symbols[row]} style={{ height: side }}>
               <th
                 scope="row"
-                className={`sticky left-0 z-1 bg-bg pr-1.5 pl-1 text-right font-normal ${row === looked?.row ? "text-fg" : "text-dim"}`}
+                data-late={silent.get(matrix.symbols[row] as string)}
+                className={`sticky left-0 z-1 bg-bg pr-1.5 pl-1 text-right font-normal ${heading(row, row === looked?.row)}`}
               >
                 {name}
+                {isLate(row) ? (
+                  <span className="block text-[10px] leading-3">{silent.get(matrix.symbols[row] as string)}</span>
+                ) : null}
               </th>
               {names.map((_, column) => (
                 <Square
@@ -147,6 +156,7 @@ function Grid({ clustering, size, onOpen }: HeatmapProps) {
                   background={background(matrix, row, column)}
                   outline={outline(edgesOf(cluster, { row, column }))}
                   words={cellWords(matrix, { row, column }).join(", ")}
+                  isLate={row !== column && (isLate(row) || isLate(column))}
                   isStop={row === current.row && column === current.column}
                 />
               ))}
@@ -186,19 +196,21 @@ interface SquareProps {
   background: string;
   outline: string;
   words: string;
+  isLate: boolean; // one of the two is silent
   isStop: boolean; // where Tab enters the grid
 }
 
 /** Drawn again only when what it says changes: most of a matrix stays the same from bar to bar. */
-const Square = memo(function Square({ row, column, side, text, words, isStop, ...look }: SquareProps) {
+const Square = memo(function Square({ row, column, side, text, words, isLate, isStop, ...look }: SquareProps) {
   return (
     <td
       // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the cell of a grid
       role="gridcell"
       tabIndex={isStop ? 0 : -1}
       data-cell={`${row} ${column}`}
-      aria-label={words}
-      className="cursor-pointer p-0 text-center text-fg"
+      aria-label={isLate ? `${words}, of a symbol that is silent` : words}
+      data-late={isLate || undefined}
+      className={`cursor-pointer p-0 text-center ${isLate ? "text-dim italic saturate-25" : "text-fg"}`}
       style={{ width: side, minWidth: side, background: look.background, boxShadow: look.outline }}
     >
       {text}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { barsAt, pairAt } from "../wire/testing";
 import { emptyTopic } from "../wire/topic";
-import { holeLabel, holesOf } from "./holes";
+import { frozenLabel, frozenOf, holeLabel, holesOf } from "./holes";
 
 describe("holesOf", () => {
   it("finds what is longer than a value is carried on, and no quiet minute", () => {
@@ -38,5 +38,25 @@ describe("holeLabel", () => {
     const hole = { lastMs: 0, nextMs: 7_801_000, isCut: false };
     expect(holeLabel(hole, 1_000)).toBe("2 h 10 min without bars");
     expect(holeLabel({ ...hole, isCut: true }, 1_000)).toBe("2 h 10 min without bars, not to scale");
+  });
+});
+
+describe("frozen stretches", () => {
+  const times = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const pair = (carried: number[]) => ({ ...pairAt(times), carried });
+
+  it("reach from the first bar without a trade of a leg to the last, and name the leg", () => {
+    const found = frozenOf(pair([0, 0, 2, 2, 2, 2, 2, 0, 0, 0]), ["Y", "X"], 1_000);
+    expect(found).toEqual([{ symbol: "X", firstMs: 2_000, lastMs: 6_000, stepMs: 1_000 }]);
+    expect(frozenLabel(found[0] as (typeof found)[number])).toBe("no trade of X for 5 s");
+  });
+
+  it("are those longer than it takes to be late, of each leg by itself, up to now", () => {
+    expect(frozenOf(pair([1, 1, 1, 0, 0, 0, 0, 0, 0, 0]), ["Y", "X"], 1_000)).toEqual([]);
+    const both = frozenOf(pair([0, 0, 0, 0, 1, 3, 3, 3, 3, 3]), ["Y", "X"], 1_000);
+    expect(both.map(({ symbol, firstMs }) => [symbol, firstMs])).toEqual([
+      ["Y", 4_000],
+      ["X", 5_000],
+    ]);
   });
 });

@@ -75,6 +75,7 @@ function candleLayer(chart: Chart, decimals: number): Layer {
     series,
     table: (state) => state.bars,
     points: (state, from) => (state.bars ? candles(state.bars, from) : []),
+    label: "close",
   };
 }
 
@@ -140,7 +141,7 @@ function pairLine(chart: Chart, column: PairColumn, pane: number, color: string,
     { color, lineWidth: 1, priceLineVisible: false, priceFormat: format },
     pane,
   );
-  return { ...pairLayer(series, column), hasNow: hasNow(column) };
+  return { ...pairLayer(series, column), hasNow: hasNow(column), label: column };
 }
 
 function pairLayer(series: Layer["series"], column: PairColumn, make: typeof line | typeof baseline = line): Layer {
@@ -154,5 +155,5 @@ function pairLayer(series: Layer["series"], column: PairColumn, make: typeof lin
 const hasNow = (column: PairColumn) => (state: TopicState) => state.pair?.[column].at(-1) != null;
 
 function zLayer(chart: Chart): Layer {
-  return { ...pairLayer(zSeries(chart, 2), "spread_z", baseline), hasNow: hasNow("spread_z") };
+  return { ...pairLayer(zSeries(chart, 2), "spread_z", baseline), hasNow: hasNow("spread_z"), label: "spread_z" };
 }

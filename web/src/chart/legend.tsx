@@ -6,6 +6,7 @@ import { basisPoints, compact, DASH, fixed, missingOf, missingShare, signed } fr
 import type { Prices } from "../lib/methods";
 import { spreadText } from "../lib/quantity";
 import { useSignal } from "../lib/signal";
+import { leadingOf } from "../lib/statistics";
 import { lowerBound } from "../wire/columns";
 import { useTopicState } from "../wire/context";
 import type { Topic } from "../wire/hub";
@@ -127,13 +128,19 @@ function Doubts({ bars, bar }: { bars: BarColumns; bar: number }) {
   );
 }
 
-export function symbolLegends(symbol: string, tf: string, decimals: number, window: number): LegendOf[] {
+export function symbolLegends(
+  symbol: string,
+  tf: string,
+  decimals: number,
+  window: number,
+  stepMs: number,
+): LegendOf[] {
   const price: LegendOf = ({ bars, bar }) => (
     <>
       <Title>{`${symbol} · ${tf}`}</Title>
       <Candle bars={bars} bar={bar} decimals={decimals} />
       <Figure name={`VWAP ${window}`} tone="text-vwap">
-        {fixed(bar < 0 ? null : vwapAt(bars, bar, window), decimals)}
+        {fixed(bar < 0 ? null : vwapAt(bars, bar, window, stepMs), decimals)}
       </Figure>
       <Doubts bars={bars} bar={bar} />
     </>
@@ -166,9 +173,10 @@ interface PairNames {
   prices: Prices;
   yDecimals: number;
   xDecimals: number;
+  stepMs: number;
 }
 
-export function pairLegends({ y, x, tf, window, prices, yDecimals, xDecimals }: PairNames): LegendOf[] {
+export function pairLegends({ y, x, tf, window, prices, yDecimals, xDecimals, stepMs }: PairNames): LegendOf[] {
   const closes: LegendOf = ({ bars, bar, pair, row }) => (
     <>
       <Title>{`${y} · ${tf}`}</Title>
@@ -206,6 +214,9 @@ export function pairLegends({ y, x, tf, window, prices, yDecimals, xDecimals }: 
       <Figure name={String(window)} tone="text-ok">
         {fixed(pair?.correlation[row], 3)}
       </Figure>
+      {leadingOf(stepMs).metric === "correlation" ? null : (
+        <span className="font-sans text-short">too low below a minute: see trades</span>
+      )}
     </>
   );
   return [closes, spread, z, correlation];

@@ -1,5 +1,5 @@
-// A chart that follows a topic. Drawing bypasses React and happens once per animation frame at most, so a hidden
-// page draws nothing and catches up in one step when it is seen again.
+// A chart that follows a topic. Drawing bypasses React and happens when the topic changes, so that its canvas is painted
+// in the same frame as the figures beside it. A hidden page draws nothing and catches up in one step when it is seen.
 
 import {
   createChartEx,
@@ -13,13 +13,14 @@ import { Signal } from "../lib/signal";
 import { type Columns, lowerBound } from "../wire/columns";
 import type { Topic } from "../wire/hub";
 import type { TopicState } from "../wire/topic";
-import { HoleBands } from "./holes";
+import { frozenLabel, HoleBands } from "./holes";
 import { type Point, withGaps } from "./points";
 import { chartOptions, RIGHT_OFFSET } from "./theme";
 import { type ZoneScale, zoneScale } from "./tz-scale";
 
 export type Chart = IChartApiBase<Time>;
 
+type Shown = { value?: number; close?: number };
 type AnyPoint = Point<{ time: UTCTimestamp }>;
 
 /** One series and where its points come from. */
@@ -29,6 +30,7 @@ export interface Layer {
   points: (state: TopicState, from: number, stepMs: number) => AnyPoint[];
   /** False while the newest row has no value: the axis must not show an old one as the newest. */
   hasNow?: (state: TopicState) => boolean;
+  label?: string; // of what the axis shows the newest value
   /** Rises when more than the tail of the layer has changed, for layers that are not of the bars of the topic. */
   resets?: (state: TopicState) => number;
 }
@@ -103,7 +105,7 @@ export class LiveChart {
     this.topic = topic;
     this.stepMs = stepMs;
     this.wanted = sight;
-    this.leaveTopic = topic.version.subscribe(() => this.schedule());
+    this.leaveTopic = topic.version.subscribe(() => this.onChange());
     this.schedule();
   }
 
@@ -144,6 +146,11 @@ export class LiveChart {
     this.chart.remove();
   }
 
+  private onChange(): void {
+    if (document.hidden) this.schedule();
+    else this.draw();
+  }
+
   private schedule(): void {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
@@ -157,7 +164,7 @@ export class LiveChart {
     const isNew = this.drawn?.topic !== topic || this.drawn.isEmpty;
     if (!isNew && this.drawn?.rows === topic.state.rows) return;
     const isTail = !isNew && this.drawn?.resets === topic.state.resets;
-    this.bands.show(topic.state, this.stepMs);
+    this.bands.show(topic, this.stepMs);
     this.layers.forEach((layer, i) => {
       const table = layer.table(topic.state);
       if (!table) {
@@ -175,9 +182,22 @@ export class LiveChart {
       if (hasNow !== this.hadNow[i]) layer.series.applyOptions({ lastValueVisible: hasNow ?? false });
       this.hadNow[i] = hasNow;
     });
+    this.tell(topic.state);
     const isEmpty = this.drawnTo[0] === undefined;
     this.drawn = { topic, rows: topic.state.rows, resets: topic.state.resets, isEmpty };
     if (isNew && !isEmpty) this.look();
+  }
+
+  /** What the labels on the axes say, and which stretches are hatched, for those who cannot read a canvas. */
+  private tell(state: TopicState): void {
+    const said = this.layers.flatMap(({ series, hasNow, label }) => {
+      const isShown = label !== undefined && (hasNow === undefined || hasNow(state));
+      const newest = isShown ? (series.dataByIndex(Number.MAX_SAFE_INTEGER, -1) as Shown | null) : null;
+      const last = newest?.value ?? newest?.close;
+      return last === undefined ? [] : [`${label} ${series.priceFormatter().format(last)}`];
+    });
+    this.container.dataset.axis = said.join("; ");
+    this.container.dataset.frozen = this.bands.frozen.map(frozenLabel).join("; ");
   }
 
   /** Only what came after `lastMs` when that is known and little, otherwise all of it. */

@@ -60,12 +60,17 @@ describe("a line over rows that are far apart", () => {
 describe("vwap", () => {
   it("is turnover over volume of the window, and of what there is before it is full", () => {
     const bars = { ...barsAt([1, 2, 3]), volume: [1, 1, 2], quote_volume: [10, 20, 60] };
-    expect(vwapAt(bars, 2, 2)).toBeCloseTo(80 / 3, 12);
-    expect(vwapAt(bars, 0, 300)).toBe(10);
+    expect(vwapAt(bars, 2, 2, 1_000)).toBeCloseTo(80 / 3, 12);
+    expect(vwapAt(bars, 0, 300, 1_000)).toBe(10);
+  });
+
+  it("is of the time of the window, also where bars are missing in it", () => {
+    const bars = { ...barsAt([1, 2, 9]), volume: [1, 1, 2], quote_volume: [10, 20, 60] };
+    expect(vwapAt(bars, 2, 3, 1_000)).toBe(30);
   });
 
   it("has no value where nothing was traded", () => {
-    expect(vwapAt({ ...barsAt([1]), volume: [0], quote_volume: [0] }, 0, 5)).toBeNull();
+    expect(vwapAt({ ...barsAt([1]), volume: [0], quote_volume: [0] }, 0, 5, 1_000)).toBeNull();
   });
 
   it("is carried over a quiet minute, not over a hole", () => {

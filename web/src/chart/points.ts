@@ -77,7 +77,7 @@ export const lostMarks = (bars: BarColumns, from = 0): Point<HistogramData<UTCTi
       : { time },
   );
 
-export type PairColumn = Exclude<keyof PairColumns, "open_time_ms">;
+export type PairColumn = Exclude<keyof PairColumns, "open_time_ms" | "carried">;
 
 /**
  * One column of the pair. A row without a value is an empty point, and since the chart would draw its line right over
@@ -129,11 +129,12 @@ export const baseline = (
 export const aroundBase = (point: Point<LineData<UTCTimestamp>>): Point<BaselineData<UTCTimestamp>> =>
   "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point;
 
-/** Volume-weighted average price of the last `window` bars: turnover over volume, as the metric `vwap` has it. */
-export function vwapAt(bars: BarColumns, row: number, window: number): number | null {
+/** Volume-weighted average price of the last `window` bars' time: turnover over volume, as the metric `vwap` has it. */
+export function vwapAt(bars: BarColumns, row: number, window: number, stepMs: number): number | null {
   let quote = 0;
   let volume = 0;
-  for (let i = Math.max(0, row - window + 1); i <= row; i++) {
+  const firstMs = (bars.open_time_ms[row] ?? 0) - (window - 1) * stepMs;
+  for (let i = row; i >= 0 && (bars.open_time_ms[i] as number) >= firstMs; i--) {
     quote += bars.quote_volume[i] as number;
     volume += bars.volume[i] as number;
   }
@@ -142,7 +143,7 @@ export function vwapAt(bars: BarColumns, row: number, window: number): number | 
 
 export const vwapLine = (bars: BarColumns, window: number, stepMs: number, from = 0): Point<LineData<UTCTimestamp>>[] =>
   rows(bars.open_time_ms, from, (time, row) => {
-    const value = vwapAt(bars, row, window);
+    const value = vwapAt(bars, row, window, stepMs);
     if (value === null) return { time };
     return isBeforeHole(bars.open_time_ms, row, stepMs) ? { time, value, color: COLORS.none } : { time, value };
   });

@@ -6,6 +6,7 @@ import { compact, fixed, missingOf, percent, signed } from "../lib/format";
 import type { Prices } from "../lib/methods";
 import { spreadText } from "../lib/quantity";
 import { dateTime } from "../lib/time";
+import { useTopicState, useTopicValue } from "../wire/context";
 import type { Topic } from "../wire/hub";
 import type { TopicState } from "../wire/topic";
 
@@ -49,9 +50,34 @@ export function pairTable(y: string, x: string, prices: Prices, yDecimals: numbe
       ["Alpha", of((pair, row) => signed(pair.alpha[row], 4))],
       ["Spread", of((pair, row) => spreadText(pair.spread[row], prices, yDecimals))],
       ["z", of((pair, row) => signed(pair.spread_z[row], 2))],
-      ["Correlation", of((pair, row) => fixed(pair.correlation[row], 3))],
+      ["Correlation of returns", of((pair, row) => fixed(pair.correlation[row], 3))],
     ],
   };
+}
+
+interface RowProps {
+  state: TopicState;
+  table: Table;
+  zone: string;
+  row: number;
+}
+
+const Row = ({ state, table, zone, row }: RowProps) => (
+  <tr className="border-line/60 border-t">
+    <td className="num h-6 px-3">{dateTime(table.times(state)[row] as number, zone)}</td>
+    {table.columns.map(([title, cell]) => (
+      <td key={title} className="num h-6 px-3 text-right">
+        {cell(state, row)}
+      </td>
+    ))}
+  </tr>
+);
+
+/** The row that still changes: with all else on the page, not once a second. */
+function Newest({ topic, table, zone }: { topic: Topic; table: Table; zone: string }) {
+  const state = useTopicState(topic);
+  const row = state ? table.times(state).length - 1 : -1;
+  return state && row >= 0 ? <Row {...{ state, table, zone, row }} /> : null;
 }
 
 export function TableView({ topic, table, zone, label }: { topic: Topic; table: Table; zone: string; label: string }) {
@@ -60,14 +86,15 @@ export function TableView({ topic, table, zone, label }: { topic: Topic; table: 
     const timer = setInterval(() => refresh((count) => count + 1), REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
+  useTopicValue(topic, (now) => table.times(now).at(-1)); // a new row moves all others
   const { state } = topic;
   const times = table.times(state);
-  const newest = Array.from({ length: Math.min(ROWS, times.length) }, (_, i) => times.length - 1 - i);
+  const older = Array.from({ length: Math.max(0, Math.min(ROWS, times.length) - 1) }, (_, i) => times.length - 2 - i);
   return (
     <section className="h-full overflow-auto" aria-label={label}>
       <table className="w-full border-collapse">
         <caption className="sr-only">
-          {label}, the newest {newest.length} rows
+          {label}, the newest {older.length + 1} rows
         </caption>
         <thead className="sticky top-0 bg-panel text-dim">
           <tr>
@@ -82,15 +109,9 @@ export function TableView({ topic, table, zone, label }: { topic: Topic; table: 
           </tr>
         </thead>
         <tbody>
-          {newest.map((row) => (
-            <tr key={times[row]} className="border-line/60 border-t">
-              <td className="num h-6 px-3">{dateTime(times[row] as number, zone)}</td>
-              {table.columns.map(([title, cell]) => (
-                <td key={title} className="num h-6 px-3 text-right">
-                  {cell(state, row)}
-                </td>
-              ))}
-            </tr>
+          <Newest {...{ topic, table, zone }} />
+          {older.map((row) => (
+            <Row key={times[row]} {...{ state, table, zone, row }} />
           ))}
         </tbody>
       </table>

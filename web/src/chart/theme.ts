@@ -22,6 +22,7 @@ export const COLORS = {
   correlation: "#3fb68b",
   lost: "rgba(229,72,77,0.16)",
   hole: "rgba(139,150,165,0.07)",
+  hatch: "rgba(240,160,75,0.28)",
   threshold: "#5b6675",
   zero: "#2a3340",
   none: "rgba(0,0,0,0)",

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useLayoutEffect, useState } from "react";
 import { BASE } from "./url";
 
 /** True once `flag` has been true for `delayMs`: what comes and goes quickly is not shown at all. */
@@ -25,7 +25,8 @@ const ICONS = { good: `${BASE}/favicon.svg`, fault: FAULT_ICON };
 
 /** The title and the icon of the tab carry the state, for when the page is not in sight. */
 export function useTab(title: string, isFault: boolean): void {
-  useEffect(() => {
+  // With the rest of the page, so that the tab says what the page says.
+  useLayoutEffect(() => {
     document.title = `${title} · pairscope`;
   }, [title]);
   useEffect(() => {

@@ -142,6 +142,17 @@ export const TRADE_LINES: readonly Line[] = [
   { metric: "correlation_levels" },
 ];
 
+const MINUTE_MS = 60_000;
+export const OF_TRADES = "correlation_hy";
+
+/** The correlation that leads: below a minute that of the trades, for bars that short tear moves of one time apart. */
+export const leadingOf = (stepMs: number): { metric: string; of: string } =>
+  stepMs < MINUTE_MS ? { metric: OF_TRADES, of: "of trades" } : { metric: "correlation", of: "of returns" };
+
+/** What is said beside correlations of returns below a minute. */
+export const RETURNS_WARNING =
+  "Of bars below a minute: too low, for two moves of one moment often fall into different bars (Epps effect). The number from trades is free of it.";
+
 /** The condition as it is drawn: a sign besides the colour. */
 export const CONDITIONS: Record<PairHealth["condition"], { sign: string; tone: string }> = {
   cointegrated: { sign: "✓", tone: "text-ok" },

@@ -5,9 +5,10 @@ import type { Clustering } from "../api.gen";
 import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
 import { Heatmap } from "../chart/heatmap";
 import { carried } from "../lib/destinations";
-import { fixed, missingShare, unknownWords } from "../lib/format";
+import { age, fixed, missingShare, unknownWords } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { type Cell, routeOf, STRENGTH, shortNames } from "../lib/matrix";
+import { leadingOf, RETURNS_WARNING } from "../lib/statistics";
 import { clock, intervalMs } from "../lib/time";
 import { changeView, go, MATRICES, type MatrixOf, usePlace } from "../lib/url";
 import { useZone } from "../ui/clock";
@@ -17,11 +18,12 @@ import { Notice, TableSkeleton } from "../ui/notice";
 import { WithSide } from "../ui/side";
 import { request } from "../wire/client";
 import { useConfig, useFreshness } from "../wire/context";
-import { isCurrent } from "../wire/freshness";
+import { isCurrent, type LateLeg } from "../wire/freshness";
 import { type Polled, usePolled } from "../wire/polled";
 
 const LEAST_MS = 1_000;
 const USUAL_CUT = 0.9;
+const MOST_BY_TRADES = 30;
 
 const OF: Record<MatrixOf, { word: string; metric: string }> = {
   returns: { word: "Returns", metric: "correlation" },
@@ -32,10 +34,11 @@ const OF: Record<MatrixOf, { word: string; metric: string }> = {
 export function CorrelationScreen({ tf, window }: { tf: string; window: number }) {
   const { view } = usePlace();
   const config = useConfig();
-  const on = view.on ?? MATRICES[0];
+  const stepMs = intervalMs(tf) ?? 1_000;
+  const leading = leadingMatrix(stepMs, config.symbols.length);
+  const on = view.on ?? leading;
   const [draft, setDraft] = useState<number>(); // while the slider is held
   const cut = draft ?? view.cut ?? USUAL_CUT;
-  const stepMs = intervalMs(tf) ?? 1_000;
   const fresh = useFreshness([], stepMs);
   const polled = usePolled<Clustering>({
     picture: ["clusters"],
@@ -53,8 +56,8 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
   const isOld = !isCurrent(fresh.state) || polled.failure !== undefined;
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <MatrixBar on={on} polled={polled} />
-      <WithSide label="Clusters" main={<Matrix polled={polled} isOld={isOld} onOpen={open} />}>
+      <MatrixBar {...{ on, leading, polled, stepMs }} />
+      <WithSide label="Clusters" main={<Matrix polled={polled} late={fresh.late} isOld={isOld} onOpen={open} />}>
         {polled.data ? (
           <Clusters
             clustering={polled.data}
@@ -71,11 +74,23 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
   );
 }
 
-function MatrixBar({ on, polled }: { on: MatrixOf; polled: Polled<Clustering> }) {
+/** The number from trades leads below a minute, where it can be had: of so many symbols the server compares trades. */
+export const leadingMatrix = (stepMs: number, symbols: number): MatrixOf =>
+  leadingOf(stepMs).metric === OF.hy.metric && symbols <= MOST_BY_TRADES ? "hy" : "returns";
+
+interface BarProps {
+  on: MatrixOf;
+  leading: MatrixOf;
+  polled: Polled<Clustering>;
+  stepMs: number;
+}
+
+function MatrixBar({ on, leading, polled, stepMs }: BarProps) {
   const catalogue = useCatalogue("pair");
   const zone = useZone();
   const { matrix } = polled.data ?? {};
-  const warning = on === "levels" ? catalogue.get(OF.levels.metric)?.remark : undefined;
+  const isTooShort = on === "returns" && leadingOf(stepMs).metric !== OF.returns.metric;
+  const warning = on === "levels" ? catalogue.get(OF.levels.metric)?.remark : isTooShort ? RETURNS_WARNING : undefined;
   return (
     <div className="flex min-h-9 shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-line border-b bg-panel px-3 py-1">
       <fieldset className="flex overflow-hidden rounded border border-line" aria-label="Correlation of">
@@ -84,7 +99,7 @@ function MatrixBar({ on, polled }: { on: MatrixOf; polled: Polled<Clustering> })
             <button
               type="button"
               aria-pressed={each === on}
-              onClick={() => changeView({ on: each === MATRICES[0] ? undefined : each }, true)}
+              onClick={() => changeView({ on: each === leading ? undefined : each }, true)}
               className="h-6 px-2.5 text-dim hover:text-fg aria-pressed:bg-edge aria-pressed:text-fg"
             >
               {OF[each].word}
@@ -126,11 +141,12 @@ const Scale = () => (
 
 interface MatrixProps {
   polled: Polled<Clustering>;
+  late: readonly LateLeg[];
   isOld: boolean;
   onOpen: (cell: Cell) => void;
 }
 
-function Matrix({ polled, isOld, onOpen }: MatrixProps) {
+function Matrix({ polled, late, isOld, onOpen }: MatrixProps) {
   const holder = useRef<HTMLDivElement>(null);
   const size = useSize(holder);
   return (
@@ -141,7 +157,8 @@ function Matrix({ polled, isOld, onOpen }: MatrixProps) {
     >
       {polled.data && size ? (
         <div className={`mx-auto w-max p-3 ${isOld ? "saturate-25" : ""} ${polled.isOther ? "opacity-60" : ""}`}>
-          <Heatmap clustering={polled.data} size={size} onOpen={onOpen} />
+          <Heatmap clustering={polled.data} size={size} late={late} onOpen={onOpen} />
+          {late.length ? <Silent late={late} /> : null}
         </div>
       ) : null}
       {!polled.data && polled.failure ? (
@@ -151,6 +168,18 @@ function Matrix({ polled, isOld, onOpen }: MatrixProps) {
     </div>
   );
 }
+
+/** Rows that rest on prices which nobody has heard lately. */
+const Silent = ({ late }: { late: readonly LateLeg[] }) => (
+  <p className="pt-2 text-short">
+    {late
+      .map(({ symbol, ageMs }) =>
+        ageMs === undefined ? `No trade of ${symbol} yet` : `No trade of ${symbol} for ${age(ageMs)}`,
+      )
+      .join("; ")}
+    .
+  </p>
+);
 
 interface ClustersProps {
   clustering: Clustering;

@@ -1,16 +1,28 @@
 // What is computed of a pair once a bar: its tests, and what its trades say.
 
-import type { EppsColumns, LeadLagCurve, PairAnswer, PairHealth } from "../api.gen";
+import type { EppsColumns, LeadLagCurve, PairAnswer, PairHealth, Quantity } from "../api.gen";
 import { Curve } from "../chart/curve";
 import { duration, fixed, pairName, probability, signed } from "../lib/format";
 import { partsOf, type Terms } from "../lib/methods";
 import { inWords } from "../lib/quantity";
-import { CONDITIONS, conditionText, healthRemarks, statisticsOf, suggestionText, TRADE_LINES } from "../lib/statistics";
+import {
+  CONDITIONS,
+  conditionText,
+  healthRemarks,
+  type Metrics,
+  numberOf,
+  OF_TRADES,
+  statisticsOf,
+  suggestionText,
+  TRADE_LINES,
+} from "../lib/statistics";
 import { clock } from "../lib/time";
 import { changeView } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { FigureGroup, Figures, Footing } from "../ui/figures";
 import { request } from "../wire/client";
+import { useTopicValue } from "../wire/context";
+import type { Topic } from "../wire/hub";
 import { type Polled, usePolled } from "../wire/polled";
 import { NO_METRICS } from "../wire/topic";
 
@@ -44,6 +56,7 @@ export const usePairTests = (
   });
 
 interface Props {
+  topic: Topic | undefined;
   polled: Polled<PairAnswer>;
   y: string;
   x: string;
@@ -54,13 +67,27 @@ interface Props {
 const dimmed = (polled: Polled<PairAnswer>, isCurrent: boolean) =>
   polled.isOther ? "opacity-50" : polled.failure || !isCurrent ? "saturate-25 opacity-80" : "";
 
-export function Statistics({ polled, y, x, isCurrent, stepMs }: Props) {
-  const metrics = polled.data?.metrics ?? NO_METRICS;
+/** The metrics of the tests; what the whole page shows is what the page shows, not what the tests were asked with. */
+function useMetrics(polled: Polled<PairAnswer>, topic: Topic | undefined): Metrics {
+  const live = useTopicValue(topic, (state) => state.metrics);
+  const tested = polled.data?.metrics;
+  if (!tested) return NO_METRICS;
+  return polled.isOther ? tested : { ...tested, ...live };
+}
+
+/** What figures rest on, and of them the share that is missing as the strip has it. */
+const footing = (metrics: Metrics, name: string): Quantity | undefined => {
+  const [own, strip] = [metrics[name], metrics.spread_z];
+  return own && strip ? { ...own, missing: strip.missing, missing_reason: strip.missing_reason ?? null } : own;
+};
+
+export function Statistics({ topic, polled, y, x, isCurrent, stepMs }: Props) {
+  const metrics = useMetrics(polled, topic);
   return (
     <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
-      <Footing polled={polled} quantity={metrics.coint_p} />
+      <Footing polled={polled} quantity={footing(metrics, "coint_p")} />
       <div className={`max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
-        <Health polled={polled} stepMs={stepMs} />
+        <Health {...{ topic, polled, stepMs }} />
         {polled.data
           ? statisticsOf(pairName(y, x).split("/")[0] ?? y, pairName(y, x).split("/")[1] ?? x).map((group) => (
               <FigureGroup key={group.title} group={group} metrics={metrics} />
@@ -71,12 +98,14 @@ export function Statistics({ polled, y, x, isCurrent, stepMs }: Props) {
   );
 }
 
-function Health({ polled, stepMs }: { polled: Polled<PairAnswer>; stepMs: number }) {
+function Health({ topic, polled, stepMs }: Pick<Props, "topic" | "polled" | "stepMs">) {
+  const told = useTopicValue(topic, (state) => state.health); // as the strip has it
   const tests = polled.data?.tests;
   const zone = useZone();
   const time = (ms: number) => clock(ms, zone);
   if (!tests) return null;
-  const { health, spikes } = tests;
+  const { spikes } = tests;
+  const health = told ?? tests.health;
   const { sign, tone } = CONDITIONS[health.condition];
   const replaced = spikes.y.length + spikes.x.length;
   return (
@@ -125,16 +154,16 @@ function Instead({ health }: { health: PairHealth }) {
   );
 }
 
-export function Trades({ polled, y, x, isCurrent }: Omit<Props, "stepMs">) {
+export function Trades({ topic, polled, y, x, isCurrent }: Omit<Props, "stepMs">) {
   const { tests } = polled.data ?? {};
-  const metrics = polled.data?.metrics ?? NO_METRICS;
+  const metrics = useMetrics(polled, topic);
   return (
     <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
-      <Footing polled={polled} quantity={metrics.correlation} />
+      <Footing polled={polled} quantity={footing(metrics, "correlation")} />
       {tests ? (
         <div className={`border-line border-t max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
           <LeadLag curve={tests.lead_lag} y={y} x={x} />
-          <Epps epps={tests.epps} />
+          <Epps epps={{ ...tests.epps, hayashi_yoshida: numberOf(metrics, OF_TRADES) ?? null }} />
           <section aria-label="Correlations" className="pb-1">
             <h3 className="caption px-3 pt-1 leading-6">Correlations</h3>
             <Figures title="Correlations" lines={TRADE_LINES} metrics={metrics} />

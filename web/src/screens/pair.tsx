@@ -1,4 +1,4 @@
-import type { PairAnswer } from "../api.gen";
+import type { PairSignal } from "../api.gen";
 import { ChartPanel } from "../chart/chart-panel";
 import { pairLayers } from "../chart/layers";
 import { pairLegends, tone } from "../chart/legend";
@@ -6,11 +6,11 @@ import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
 import { Z_THRESHOLD } from "../chart/series";
 import { pairTable } from "../chart/table-view";
-import { fixed, missingShare, pairName, signed } from "../lib/format";
+import { age, fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { partsOf, type Terms } from "../lib/methods";
-import { reasonText, valueText, warmUp } from "../lib/quantity";
-import { CONDITIONS, conditionText, suggestionText } from "../lib/statistics";
+import { quantityText, reasonText, valueText, warmUp } from "../lib/quantity";
+import { CONDITIONS, conditionText, leadingOf, suggestionText } from "../lib/statistics";
 import { intervalMs } from "../lib/time";
 import { changeView, SIDE_TABS, type SideTab, usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
@@ -19,13 +19,12 @@ import { MetricsTable } from "../ui/metrics-table";
 import { WithSide } from "../ui/side";
 import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
-import { type Shown, useFreshness, useTopicState, useTopicValue } from "../wire/context";
-import { type FreshState, isCurrent, isNow } from "../wire/freshness";
+import { type Shown, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
+import { type Freshness, isCurrent, isNow } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
-import type { Polled } from "../wire/polled";
 import { NO_METRICS, type TopicState } from "../wire/topic";
 import { Statistics, Trades, usePairTests } from "./pair-tests";
-import { readSignal } from "./signal";
+import { mutedText, readSignal } from "./signal";
 
 interface Props {
   y: string;
@@ -47,14 +46,14 @@ export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) 
   const yDecimals = decimals(y);
   const xDecimals = decimals(x);
   const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
-  const tests = usePairTests({ y, x, tf, window, terms }, stepMs, isKnown);
   const { view, side = SIDE_TABS[0] } = usePlace().view;
+  const tests = usePairTests({ y, x, tf, window, terms }, stepMs, isKnown && side !== SIDE_TABS[0]);
   const warming = warmUp("z", metrics.spread_z, stepMs);
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <PairTab name={name} topic={topic} state={fresh.state} />
+      <PairTab name={name} topic={topic} fresh={fresh} />
       <SignalStrip
-        {...{ y, x, topic, tests, terms, yDecimals, xDecimals }}
+        {...{ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh }}
         isCurrent={current}
         isSignal={current && isNow(fresh.state)}
       />
@@ -64,12 +63,12 @@ export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) 
           <ChartPanel
             picture={["pair", y, x, ...partsOf(terms).slice(1)].join(" ")}
             label={`${name}: prices, spread, z and correlation, ${tf} bars`}
-            summary={(state) => `${describe(state, name, tf, window)} ${fresh.why}`}
+            summary={(state) => `${describe(state, name, tf, window, stepMs)} ${fresh.why}`}
             topic={topic}
             isPending={isPending}
             stepMs={stepMs}
             build={pairLayers(yDecimals, terms.prices)}
-            legends={pairLegends({ y, x, tf, window, prices: terms.prices, yDecimals, xDecimals })}
+            legends={pairLegends({ y, x, tf, window, prices: terms.prices, yDecimals, xDecimals, stepMs })}
             table={pairTable(y, x, terms.prices, yDecimals, xDecimals)}
             isTable={view === "table"}
             fresh={fresh.state}
@@ -99,16 +98,20 @@ export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) 
                     prices={terms.prices}
                     decimals={{ y: yDecimals, x: xDecimals }}
                   />
-                  <Legs title="Legs" symbols={[y, x]} stepMs={stepMs} decimals={decimals} />
+                  <PairLegs {...{ topic, y, x, stepMs, decimals }} />
                 </>
               ),
             },
             {
               name: "statistics",
               title: "Statistics",
-              content: <Statistics polled={tests} {...{ y, x, stepMs }} isCurrent={current} />,
+              content: <Statistics polled={tests} {...{ topic, y, x, stepMs }} isCurrent={current} />,
             },
-            { name: "trades", title: "Trades", content: <Trades polled={tests} {...{ y, x }} isCurrent={current} /> },
+            {
+              name: "trades",
+              title: "Trades",
+              content: <Trades polled={tests} {...{ topic, y, x }} isCurrent={current} />,
+            },
           ]}
         />
       </WithSide>
@@ -118,61 +121,114 @@ export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) 
 
 const newest = (state: TopicState, column: PairColumn) => state.pair?.[column].at(-1) ?? undefined;
 
-function PairTab({ name, topic, state }: { name: string; topic: Topic | undefined; state: FreshState }) {
-  const z = useTopicValue(topic, (topicState) => newest(topicState, "spread_z"));
-  const isOld = state === "down" || state === "stale";
-  useTab(isOld ? `${state} · ${name}` : z === undefined ? name : `z ${signed(z, 2)} ${name}`, state === "down");
+function PairLegs({
+  topic,
+  y,
+  x,
+  ...about
+}: { topic: Topic | undefined; y: string; x: string; stepMs: number } & Pick<Props, "decimals">) {
+  const lastY = useTopicValue(topic, (state) => newest(state, "y"));
+  const lastX = useTopicValue(topic, (state) => newest(state, "x"));
+  return <Legs title="Legs" symbols={[y, x]} price={(symbol) => (symbol === y ? lastY : lastX)} {...about} />;
+}
+
+/** The tab says what the strip says: no z of a leg that is silent, and why a stretched one is no signal. */
+function PairTab({ name, topic, fresh }: { name: string; topic: Topic | undefined; fresh: Freshness }) {
+  const z = useTopicValue(topic, (state) => newest(state, "spread_z"));
+  const signal = useTopicValue(topic, (state) => state.signal);
+  useTab(titleOf(name, z, signal, fresh), fresh.state === "down");
   return null;
 }
 
-function describe(state: TopicState, name: string, tf: string, window: number): string {
+export function titleOf(
+  name: string,
+  z: number | undefined,
+  signal: PairSignal | undefined,
+  { state, late }: Pick<Freshness, "state" | "late">,
+): string {
+  if (state === "down") return `down · ${name}`;
+  if (state === "stale" || state === "late") {
+    const who = late.map(({ symbol }) => symbol).join(", ");
+    return `${who}${who && " "}${state} · ${name}`;
+  }
+  if (z === undefined) return name;
+  const why = Math.abs(z) >= Z_THRESHOLD ? mutedText(signal) : "";
+  return why ? `z ${signed(z, 2)}, ${why} · ${name}` : `z ${signed(z, 2)} ${name}`;
+}
+
+function describe(state: TopicState, name: string, tf: string, window: number, stepMs: number): string {
   const z = newest(state, "spread_z");
   const level = z === undefined ? "not known yet" : signed(z, 2);
-  const correlation = fixed(newest(state, "correlation"), 2);
-  return `${name}, ${tf} bars: z of the spread over ${window} bars is ${level}, correlation of returns ${correlation}.`;
+  const leading = leadingOf(stepMs);
+  const correlation = quantityText(leading.metric, state.metrics[leading.metric], 2);
+  return `${name}, ${tf} bars: z of the spread over ${window} bars is ${level}, correlation ${leading.of} ${correlation}.`;
 }
 
 interface StripProps {
   y: string;
   x: string;
   topic: Topic | undefined;
-  tests: Polled<PairAnswer>;
   terms: Terms;
   yDecimals: number;
   xDecimals: number;
+  stepMs: number;
+  fresh: Freshness;
   isCurrent: boolean;
   isSignal: boolean; // of now, not of a tape
 }
 
-function SignalStrip({ y, x, topic, tests, terms, yDecimals, xDecimals, isCurrent, isSignal }: StripProps) {
+function SignalStrip({ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh, isCurrent, isSignal }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("pair");
   const metrics = state?.metrics ?? NO_METRICS;
   const last = (column: PairColumn) => state && newest(state, column);
   const z = last("spread_z");
-  const signal = readSignal(z, Z_THRESHOLD, isSignal);
-  // From the newest row of the series, so that strip and chart always say the same.
-  const metric = (name: PairColumn) => ({
-    value: valueText(name, last(name), metrics[name]?.unit, yDecimals),
+  const signal = readSignal(z, Z_THRESHOLD, state?.signal, isSignal);
+  // Of one moment with the rows of the chart: bar, row, metrics and signal come in one message.
+  const metric = (name: string) => ({
+    value: valueText(name, metrics[name]?.value, metrics[name]?.unit, yDecimals),
     info: catalogue.get(name),
     quantity: metrics[name],
   });
   const { n, window, missing } = metrics.spread_z ?? {};
+  const leading = leadingOf(stepMs);
+  const late = new Map(fresh.late.map((leg) => [leg.symbol, leg]));
+  const silence = (symbol: string) => {
+    const leg = late.get(symbol);
+    return leg && `${leg.state}${leg.ageMs === undefined ? "" : ` ${age(leg.ageMs)}`}`;
+  };
+  // What rests on both legs is as old as the older one.
+  const ofLegs = fresh.late.length
+    ? `${fresh.late.map(({ symbol }) => symbol).join(", ")} ${fresh.late[0]?.state}`
+    : "";
   return (
     <Strip label="Signal" isCurrent={isCurrent}>
-      <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail="last y" />
-      <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail="last x" />
-      <Cell name="beta" {...metric("beta")} detail={terms.prices === "level" ? "x per y, units" : "y per x, logs"} />
-      <Cell name="spread" {...metric("spread")} detail={terms.intercept ? "y − α − β x" : "y − β x"} />
+      <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail={silence(y) ?? "last y"} isLate={late.has(y)} />
+      <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail={silence(x) ?? "last x"} isLate={late.has(x)} />
+      <Cell name="beta" {...metric("beta")} detail={ofLegs || (terms.prices === "level" ? "x per y, units" : "y per x, logs")} isLate={ofLegs !== ""} />
+      <Cell name="spread" {...metric("spread")} detail={ofLegs || (terms.intercept ? "y − α − β x" : "y − β x")} isLate={ofLegs !== ""} />
       <Cell
         name="z"
         {...metric("spread_z")}
-        tone={isCurrent && z !== undefined && Math.abs(z) >= Z_THRESHOLD ? tone(-z) : "text-fg"}
-        detail={reasonText(metrics.spread_z) || signal.distance}
+        tone={!signal.isMuted && z !== undefined && Math.abs(z) >= Z_THRESHOLD ? tone(-z) : "text-fg"}
+        detail={ofLegs || reasonText(metrics.spread_z) || signal.distance}
+        isLate={ofLegs !== ""}
       />
-      <Cell wide name="signal" value={signal.text} tone={signal.tone} detail="open bar included" note={SIGNAL_NOTE} />
-      <Cell name="correlation" {...metric("correlation")} detail="of returns" />
-      <HealthCell tests={tests} />
+      <Cell
+        wide
+        name="signal"
+        value={signal.text}
+        tone={signal.tone}
+        detail={signal.detail || "open bar included"}
+        note={SIGNAL_NOTE}
+      />
+      <Cell
+        name="correlation"
+        {...metric(leading.metric)}
+        detail={ofLegs || reasonText(metrics[leading.metric]) || leading.of}
+        isLate={ofLegs !== ""}
+      />
+      <HealthCell topic={topic} />
       <Cell name="n" value={fixed(n, 0)} detail={window === undefined ? "" : `of ${fixed(window, 0)}`} />
       <Cell
         name="missing"
@@ -185,27 +241,27 @@ function SignalStrip({ y, x, topic, tests, terms, yDecimals, xDecimals, isCurren
   );
 }
 
-function HealthCell({ tests: { data, failure, isOther, isPreparing } }: { tests: Polled<PairAnswer> }) {
+function HealthCell({ topic }: { topic: Topic | undefined }) {
   const info = useCatalogue("pair").get("health");
-  const health = data?.tests?.health;
-  const isKnown = health !== undefined && !failure && !isOther;
-  const suggestion = isKnown ? health.suggestion : null;
+  const health = useTopicValue(topic, (state) => state.health);
+  const isPreparing = usePart("tests") === "preparing";
+  const suggestion = health?.suggestion;
+  const doubts = health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`;
   return (
     <Cell
       name="health"
       value={health ? conditionText(health) : "—"}
-      tone={isKnown ? CONDITIONS[health.condition].tone : "text-dim"}
+      tone={health ? CONDITIONS[health.condition].tone : "text-dim"}
       detail={
-        failure
-          ? isPreparing
-            ? "being prepared"
-            : "not refreshed"
-          : suggestion && health
+        health
+          ? suggestion
             ? `show ${suggestionText(health)}`
-            : health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`
+            : doubts
+          : isPreparing
+            ? "being prepared"
+            : "being read"
       }
       info={info}
-      quantity={data?.metrics.health}
       more={health?.reasons.join("; ")}
       onClick={suggestion ? () => changeView({ tf: suggestion.interval, w: suggestion.window }) : undefined}
     />
@@ -214,4 +270,4 @@ function HealthCell({ tests: { data, failure, isOther, isPreparing } }: { tests:
 
 const SIGNAL_NOTE =
   `z beyond ±${Z_THRESHOLD}: the spread is stretched. Above, it is expected to fall (short spread);` +
-  " below, to rise (long spread).";
+  " below, to rise (long spread). It is muted while the pair is not shown to be one, and while a leg is silent.";

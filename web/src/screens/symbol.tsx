@@ -43,10 +43,11 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   const { view, ind } = usePlace().view;
   const shownIndicators = parseIndicators(ind);
   const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
+  const lastClose = useTopicValue(topic, (state) => state.bars?.close.at(-1));
   const failure = useSeries(topic, symbol, tf, shownIndicators);
   const catalogue = useCatalogue("symbol");
   const indicators = indicatorLegends(shownIndicators, catalogue, places, window);
-  const [priceLegend, ...otherLegends] = symbolLegends(symbol, tf, places, window);
+  const [priceLegend, ...otherLegends] = symbolLegends(symbol, tf, places, window, stepMs);
   const table = symbolTable(places);
   const price = (state: TopicState) => fixed(state.bars?.close.at(-1), places);
   return (
@@ -91,7 +92,7 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
           isCurrent={current}
         />
         <Fitted {...{ symbol, tf, window, stepMs, isKnown }} decimals={places} isCurrent={current} />
-        <Legs title="Tape" symbols={[symbol]} stepMs={stepMs} decimals={decimals} />
+        <Legs title="Tape" symbols={[symbol]} price={() => lastClose} stepMs={stepMs} decimals={decimals} />
       </WithSide>
     </div>
   );

@@ -1,23 +1,35 @@
 import type { Status } from "../api.gen";
 import { age, bytes, DASH, duration, fixed, lag, milliseconds } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import { dateTime } from "../lib/time";
+import { clock, dateTime } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
-import { useConfig, useHub, useLink, useNow, useStatus } from "../wire/context";
+import { useConfig, useFreshness, useHub, useLink, useNow, useStatus } from "../wire/context";
+import { ageOf } from "../wire/freshness";
 
 export function SystemScreen() {
   const received = useStatus();
   const link = useLink();
+  const zone = useZone();
   useTab("System", link.phase === "down");
   if (!received) return <Notice title="Waiting for the first status" />;
   const { status } = received;
+  const isOld = link.phase !== "open";
   return (
-    <div className={`h-full overflow-y-auto p-3 ${link.phase === "open" ? "" : "text-dim saturate-25"}`}>
+    <div
+      data-old={isOld}
+      className={`h-full overflow-y-auto p-3 ${isOld ? "text-dim saturate-25 [&_.num]:text-dim" : ""}`}
+    >
+      {isOld ? (
+        <p role="status" className="pb-3">
+          The server is gone: these are its last words, of{" "}
+          <span className="num">{clock(received.receivedMs, zone)}</span>.
+        </p>
+      ) : null}
       <div className="columns-[20rem] gap-3 *:mb-3 *:break-inside-avoid">
         <SourceCard status={status} />
-        <FeedCard status={status} />
+        <FeedCard status={status} isOld={isOld} />
         <ExchangeCard status={status} />
         <StoreCard status={status} />
         <ServerCard status={status} />
@@ -50,14 +62,14 @@ const counted = (reasons: Record<string, number>) =>
     .map(([reason, count]) => `${reason} ${fixed(count, 0)}`)
     .join(", ");
 
-function FeedCard({ status: { feed } }: { status: Status }) {
+function FeedCard({ status: { feed }, isOld }: { status: Status; isOld: boolean }) {
   const zone = useZone();
   const rejected = Object.entries(feed.rejected_by_origin).filter(([, reasons]) => Object.keys(reasons).length > 0);
   return (
     <Card
       title="Feed"
       rows={[
-        ["state", feed.state, feed.state === "stale" || feed.state === "down"],
+        ["state", isOld ? `not known, was ${feed.state}` : feed.state, feed.state === "stale" || feed.state === "down"],
         ["since", dateTime(feed.since_ms, zone)],
         ["connections", `${feed.connections}, ${feed.reconnects} reconnects`],
         ["trades", `${fixed(feed.trades, 0)}, ${fixed(feed.trades_per_s, 1)} /s`],
@@ -190,7 +202,9 @@ function RequestsCard({ status: { requests } }: { status: Status }) {
 }
 
 function Symbols({ status, receivedMs }: { status: Status; receivedMs: number }) {
-  const now = useNow(500);
+  const now = useNow();
+  const fresh = useFreshness([], 1_000);
+  const late = new Map(fresh.late.map((leg) => [leg.symbol, leg.state]));
   const { symbols } = useConfig();
   const decimals = new Map(symbols.map((info) => [info.symbol, info.price_decimals]));
   return (
@@ -213,13 +227,14 @@ function Symbols({ status, receivedMs }: { status: Status; receivedMs: number })
         </thead>
         <tbody>
           {status.symbols.map((row) => (
-            <tr key={row.symbol} className="border-line/60 border-t">
+            <tr key={row.symbol} data-late={late.get(row.symbol)} className="border-line/60 border-t">
               <th scope="row" className="h-6 px-3 text-left font-normal">
                 {row.symbol}
               </th>
               <td className="num px-3 text-right">{fixed(row.last_price, decimals.get(row.symbol) ?? 2)}</td>
-              <td className="num px-3 text-right">
-                {row.received_ms === null ? DASH : `${age(status.now_ms - row.received_ms + now - receivedMs)} ago`}
+              <td className={`num px-3 text-right ${late.has(row.symbol) ? "text-short" : ""}`}>
+                {late.has(row.symbol) ? `${late.get(row.symbol)}, ` : ""}
+                {row.received_ms === null ? DASH : `${age(ageOf(status, row, Math.max(0, now - receivedMs)))} ago`}
               </td>
               <td className="num px-3 text-right">{fixed(row.trades, 0)}</td>
               <td className="num px-3 text-right">{row.last_id ?? DASH}</td>

@@ -35,7 +35,7 @@ export function TapeScreen() {
   const { data: tape, error, dataUpdatedAt, refetch } = useTape();
   const link = useLink();
   const isLookedAt = useStatus()?.status.source.kind === "tape";
-  const now = useNow(500);
+  const now = useNow();
   const isSlow = useSettled(!tape && !error, SKELETON_AFTER_MS);
   const all = totals(tape?.symbols ?? []);
   const { title, state } = verdict(all);

@@ -79,7 +79,7 @@ function ConnectionBanner() {
   const link = useLink();
   const hub = useHub();
   const zone = useZone();
-  const now = useNow(250);
+  const now = useNow();
   if (link.phase === "open" || (!link.everOpen && now - link.sinceMs < 2_000)) return null;
   const retry =
     link.retryAtMs === undefined ? "Trying now" : `Next try in ${duration(Math.ceil((link.retryAtMs - now) / 1000))}`;
@@ -110,7 +110,7 @@ function ConnectionBanner() {
 function FeedBanner() {
   const received = useStatus();
   const link = useLink();
-  const now = useNow(500);
+  const now = useNow();
   if (!received || link.phase !== "open") return null;
   const { feed, source, now_ms, warming_up } = received.status;
   if (feed.state === "down") {

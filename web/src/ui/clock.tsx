@@ -12,7 +12,7 @@ export function toggleZone(setting: string | undefined): void {
 }
 
 export function Clock({ onPickZone }: { onPickZone: () => void }) {
-  useNow(250);
+  useNow();
   const setting = usePlace().view.tz;
   const zone = resolveZone(setting);
   const now = useHub().serverNowMs();

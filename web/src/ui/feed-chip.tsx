@@ -2,7 +2,7 @@
 
 import { age } from "../lib/format";
 import { useFreshness, useStatus } from "../wire/context";
-import type { FreshState } from "../wire/freshness";
+import { type Freshness, type FreshState, isNow } from "../wire/freshness";
 import { Hint } from "./hint";
 
 const STATES: Record<FreshState, { word: string; dot: string; text: string }> = {
@@ -22,6 +22,10 @@ const SOURCES = {
   replay: { word: "Replay", tone: "border-replay text-replay" },
   tape: { word: "Tape", tone: "border-replay text-replay" },
 } as const;
+
+/** The name of the leg that is silent, before the word for it; of several, how many they are. */
+export const whichLate = (late: Freshness["late"]): string =>
+  late.length === 0 ? "" : late.length === 1 ? `${late[0]?.symbol} ` : `${late.length} `;
 
 export function FeedChip({ symbols, stepMs }: { symbols: readonly string[]; stepMs: number }) {
   const received = useStatus();
@@ -47,10 +51,13 @@ export function FeedChip({ symbols, stepMs }: { symbols: readonly string[]; step
         <button
           type="button"
           data-feed={fresh.state}
+          data-late={fresh.late.map(({ symbol }) => symbol).join(" ")}
           className="flex h-6 items-center gap-1.5 rounded border border-line bg-raised px-2"
         >
           <span className={`size-2 rounded-full ${look.dot}`} />
-          <span className={look.text}>{look.word}</span>
+          <span className={look.text}>
+            {isNow(fresh.state) || fresh.state === "stale" ? `${whichLate(fresh.late)}${look.word}` : look.word}
+          </span>
           {fresh.ageMs === undefined ? null : (
             <span className="num min-w-11 text-right text-dim">{age(fresh.ageMs)}</span>
           )}

@@ -7,12 +7,13 @@ interface Props {
   symbols: readonly string[];
   stepMs: number;
   decimals: (symbol: string) => number;
+  price: (symbol: string) => number | null | undefined; // what the rest of the screen shows
 }
 
 /** Each leg by itself: which of the two is late, and what is missing of it. */
-export function Legs({ title, symbols, stepMs, decimals }: Props) {
+export function Legs({ title, symbols, stepMs, decimals, price }: Props) {
   const received = useStatus();
-  const now = useNow(500);
+  const now = useNow();
   const known = received?.status.symbols ?? [];
   const rows = symbols.flatMap((symbol) => known.filter((row) => row.symbol === symbol));
   const { lateMs } = limits(stepMs);
@@ -37,14 +38,14 @@ export function Legs({ title, symbols, stepMs, decimals }: Props) {
       </thead>
       <tbody>
         {rows.map((row) => {
-          const ageMs = received ? ageOf(received.status, row, now - received.receivedMs) : undefined;
+          const ageMs = received ? ageOf(received.status, row, Math.max(0, now - received.receivedMs)) : undefined;
           const isLate = received?.status.source.kind !== "tape" && (ageMs === undefined || ageMs > lateMs);
           return (
-            <tr key={row.symbol} className="border-line/60 border-t">
+            <tr key={row.symbol} data-late={isLate} className="border-line/60 border-t">
               <th scope="row" className="h-6 px-3 text-left font-normal">
                 {row.symbol}
               </th>
-              <td className="num pr-2 text-right">{fixed(row.last_price, decimals(row.symbol))}</td>
+              <td className="num pr-2 text-right">{fixed(price(row.symbol), decimals(row.symbol))}</td>
               <td className={`num pr-2 text-right ${isLate ? "text-short" : "text-dim"}`}>
                 {ageMs === undefined ? DASH : age(ageMs)}
               </td>

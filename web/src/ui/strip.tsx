@@ -26,12 +26,25 @@ interface CellProps {
   note?: string; // what the figure means, when no catalogue says it
   more?: string | undefined; // what is to be said of this value
   wide?: boolean;
+  isLate?: boolean; // a symbol it is computed from is silent; `detail` names it
   onClick?: (() => void) | undefined;
 }
 
 /** One figure; drawn again only when one of its own values changes. */
 export const Cell = memo(function Cell(props: CellProps) {
-  const { name, value, detail, tone = "text-fg", info, quantity, note, more, wide = false, onClick } = props;
+  const {
+    name,
+    value,
+    detail,
+    tone = "text-fg",
+    info,
+    quantity,
+    note,
+    more,
+    wide = false,
+    isLate = false,
+    onClick,
+  } = props;
   const hint = info || quantity ? <MetricHint info={info} quantity={quantity} more={more} /> : note;
   return (
     <Hint content={hint}>
@@ -42,7 +55,7 @@ export const Cell = memo(function Cell(props: CellProps) {
       >
         <span className="caption">{name}</span>
         <span className={`value num text-[15px] leading-5 ${tone}`}>{value}</span>
-        <span className="num text-[10px] text-dim leading-3">{detail || "\u00a0"}</span>
+        <span className={`num text-[10px] leading-3 ${isLate ? "text-short" : "text-dim"}`}>{detail || "\u00a0"}</span>
       </button>
     </Hint>
   );

@@ -18,12 +18,14 @@ export interface Surroundings {
   open: (address: string) => WebSocket;
   now: () => number;
   random: () => number;
+  soon: (work: () => void) => void; // after what has come already, and before the page is drawn
 }
 
 export const BROWSER: Surroundings = {
   open: (address) => new WebSocket(address),
   now: () => Date.now(),
   random: () => Math.random(),
+  soon: (work) => void setTimeout(work, 0),
 };
 
 /** Time to wait before attempt number `attempt` (from 0): half fixed, half chance, so that clients spread. */

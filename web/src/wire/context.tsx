@@ -86,16 +86,8 @@ export function useTopicValue<T>(topic: Topic | undefined, select: (state: Topic
   return useSyncExternalStore(topic?.version.subscribe ?? nothing, () => topic && select(topic.state));
 }
 
-/** Rises every `everyMs` milliseconds, for what ages while nothing arrives. */
-export function useNow(everyMs = 250): number {
-  const hub = useHub();
-  const [now, setNow] = useState(() => hub.nowMs());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(hub.nowMs()), everyMs);
-    return () => clearInterval(timer);
-  }, [hub, everyMs]);
-  return now;
-}
+/** The time by which everything on the page ages while nothing arrives; it rises four times a second. */
+export const useNow = (): number => useSignal(useHub().clock);
 
 export function useFreshness(symbols: readonly string[], intervalMs: number): Freshness {
   return freshness(useLink(), useStatus(), symbols, intervalMs, useNow());

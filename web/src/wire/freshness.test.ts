@@ -44,8 +44,21 @@ describe("freshness", () => {
     expect(state({ A: 100, B: null })).toBe("waiting");
   });
 
-  it("is, without a symbol in question, that of whatever traded last", () => {
-    expect(freshness(OPEN, received({ A: 20_000, B: 300 }), [], 1_000, 0).state).toBe("live");
+  it("is, without a symbol in question, of everything, and names who is silent", () => {
+    expect(freshness(OPEN, received({ A: 2_000, B: 300 }), [], 1_000, 0)).toMatchObject({
+      state: "live",
+      ageMs: 300,
+      late: [],
+    });
+    const fresh = freshness(OPEN, received({ A: 20_000, B: 300, C: 4_000 }), [], 1_000, 0);
+    expect(fresh).toMatchObject({ state: "stale", ageMs: 20_000 });
+    expect(fresh.late.map(({ symbol, state }) => `${symbol} ${state}`)).toEqual(["A stale", "C late"]);
+    expect(fresh.why).toBe("No trade of A for 20 s. No trade of C for 4.0 s.");
+  });
+
+  it("grows older from the last trade, not from when the line was lost", () => {
+    const lost: Link = { phase: "down", sinceMs: 9_000, retryAtMs: undefined, everOpen: true };
+    expect(freshness(lost, received({ A: 500 }), ["A"], 1_000, 10_000)).toMatchObject({ state: "down", ageMs: 10_500 });
   });
 
   it("believes the feed when it says that it is stale, down or at its end", () => {

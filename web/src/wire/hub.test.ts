@@ -34,7 +34,7 @@ describe("subscriptions", () => {
     const first = hub.acquire(TOPIC);
     const second = hub.acquire(TOPIC);
     expect(first).toBe(second);
-    expect(subscriptions(socket())).toEqual([{ op: "sub", topic: TOPIC, limit: 500 }]);
+    expect(subscriptions(socket())).toEqual([{ op: "sub", topic: TOPIC, limit: 500, updates: "changes" }]);
     hub.release(first);
     expect(subscriptions(socket())).toHaveLength(1);
     hub.release(second);
@@ -56,7 +56,9 @@ describe("subscriptions", () => {
     socket().hear(snapshot(TOPIC, 7, [1]));
     socket().hear(bar(TOPIC, 9, 3));
     socket().hear(bar(TOPIC, 10, 4));
-    expect(subscriptions(socket()).slice(1)).toEqual([{ op: "sub", topic: TOPIC, limit: 500, since: 7 }]);
+    expect(subscriptions(socket()).slice(1)).toEqual([
+      { op: "sub", topic: TOPIC, limit: 500, updates: "changes", since: 7 },
+    ]);
     expect(hub.holes).toBe(1);
     for (const seq of [8, 9, 10]) socket().hear(bar(TOPIC, seq, seq - 6));
     expect(topic.state.seq).toBe(10);
@@ -86,7 +88,7 @@ describe("a lost line", () => {
     advance(backoffMs(0, 0.5));
     expect(sockets).toHaveLength(2);
     socket().onopen?.();
-    expect(subscriptions(socket())).toEqual([{ op: "sub", topic: TOPIC, limit: 500, since: 7 }]);
+    expect(subscriptions(socket())).toEqual([{ op: "sub", topic: TOPIC, limit: 500, updates: "changes", since: 7 }]);
   });
 
   it("is noticed when nothing is heard for long", () => {

@@ -6,6 +6,7 @@ import { BROWSER, Connection, type Surroundings } from "./connection";
 import { applyMessage, emptyTopic, STATUS_TOPIC, type TopicMessage, type TopicState } from "./topic";
 
 const ANSWER_WITHIN_MS = 5_000;
+const TICK_MS = 250;
 
 /** A status and when it arrived, so that ages in it can be carried on without comparing two clocks. */
 export interface ReceivedStatus {
@@ -26,9 +27,13 @@ export class Topic {
 export class Hub {
   readonly connection: Connection;
   readonly status = new Signal<ReceivedStatus | undefined>(undefined);
+  readonly clock: Signal<number>; // by which everything on the page ages: one time for all of it
   holes = 0;
   private readonly topics = new Map<string, Topic>();
+  private readonly numbered = new Map<number, string>(); // topics by the number under which their changes come
+  private readonly waiting: ServerMessage[] = [];
   private clockOffsetMs = 0;
+  private ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor(
     address: string,
@@ -37,10 +42,21 @@ export class Hub {
   ) {
     this.connection = new Connection(
       address,
-      (message) => this.receive(message),
+      (message) => this.enqueue(message),
       () => this.resubscribe(),
       around,
     );
+    this.clock = new Signal(around.now());
+  }
+
+  start(): void {
+    this.connection.start();
+    this.ticking = setInterval(() => this.clock.set(this.around.now()), TICK_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.ticking);
+    this.connection.stop();
   }
 
   /** The browser's clock, by which arrivals are dated. */
@@ -80,21 +96,42 @@ export class Hub {
 
   private subscribe(topic: Topic): void {
     const since = topic.state.seq === undefined ? {} : { since: topic.state.seq };
-    const sent = this.connection.send({ op: "sub", topic: topic.name, limit: this.snapshotBars, ...since });
+    const asked = { topic: topic.name, limit: this.snapshotBars, updates: "changes", ...since } as const;
+    const sent = this.connection.send({ op: "sub", ...asked });
     topic.askedMs = sent ? this.around.now() : undefined;
   }
 
-  private receive(message: ServerMessage): void {
+  /** What has come by then is taken in together, so that everything on the page is drawn from it once. */
+  private enqueue(message: ServerMessage): void {
+    this.waiting.push(message);
+    if (this.waiting.length === 1) this.around.soon(() => this.takeIn());
+  }
+
+  private takeIn(): void {
+    const changed = new Set<Topic>();
+    for (const message of this.waiting.splice(0)) {
+      const topic = this.receive(message);
+      if (topic) changed.add(topic);
+    }
+    for (const topic of changed) topic.version.set(topic.state.version);
+  }
+
+  private receive(message: ServerMessage): Topic | undefined {
     switch (message.type) {
       case "ping":
         this.clockOffsetMs = message.now_ms - this.around.now();
-        return;
+        return undefined;
       case "status":
         this.status.set({ status: message.status, receivedMs: this.around.now() });
-        return;
+        return undefined;
       default: {
-        const topic = message.topic ? this.topics.get(message.topic) : undefined;
+        if ("metrics" in message && "of" in message && message.of !== undefined)
+          this.numbered.set(message.of, message.topic);
+        const name =
+          message.type === "pair" || message.type === "symbol" ? this.numbered.get(message.of) : message.topic;
+        const topic = name ? this.topics.get(name) : undefined;
         if (topic) this.receiveFor(topic, message);
+        return topic;
       }
     }
   }
@@ -107,6 +144,5 @@ export class Hub {
       this.holes++;
       this.subscribe(topic);
     }
-    topic.version.set(topic.state.version);
   }
 }

@@ -99,6 +99,7 @@ export function fakeSurroundings() {
     },
     now: () => time.now,
     random: () => 0.5,
+    soon: (work) => work(),
   };
   return { sockets, time, around };
 }

@@ -1,7 +1,9 @@
 // The state of one topic, and what each message does to it.
 
-import type { BarColumns, ErrorBody, PairColumns, Quantity, ServerMessage } from "../api.gen";
+import type { BarColumns, ErrorBody, PairColumns, PairHealth, PairSignal, Quantity, ServerMessage } from "../api.gen";
 import { partsOf, type Terms, termsOf, USUAL_TERMS } from "../lib/methods";
+import { OF_TRADES } from "../lib/statistics";
+import { applyUpdate } from "./changes";
 import { type Change, putRow, trim } from "./columns";
 import { putLive, type Series } from "./series";
 
@@ -32,6 +34,9 @@ export interface TopicState {
   bars: BarColumns | undefined; // of the symbol, or of y in a pair
   pair: PairColumns | undefined;
   metrics: Readonly<Record<string, Quantity>>;
+  named: readonly string[]; // metrics that come with each moment, in the order in which they do
+  health: PairHealth | undefined; // of a pair, with its signal
+  signal: PairSignal | undefined;
   series: Series | undefined; // metrics along time, where a screen asks for them
   outdatedMs: number | undefined; // first bar that was closed or revised since the series was read
   seriesResets: number; // rises when more than the tail of the series has changed
@@ -50,6 +55,9 @@ export const emptyTopic = (): TopicState => ({
   bars: undefined,
   pair: undefined,
   metrics: NO_METRICS,
+  named: [],
+  health: undefined,
+  signal: undefined,
   series: undefined,
   outdatedMs: undefined,
   seriesResets: 0,
@@ -77,9 +85,16 @@ export function judge(last: number | undefined, seq: number, isNumbered: boolean
 export function applyMessage(state: TopicState, message: TopicMessage): Verdict {
   switch (message.type) {
     case "symbol_snapshot":
+      state.named = Object.keys(message.metrics);
       return restart(state, message.seq, message.bars, undefined, message.metrics);
     case "pair_snapshot":
-      return restart(state, message.seq, message.y_bars, message.series, message.metrics);
+      state.named = Object.keys(message.metrics);
+      state.health = message.health ?? undefined;
+      state.signal = message.signal;
+      return restart(state, message.seq, message.y_bars, message.series, withTrades(message));
+    case "symbol":
+    case "pair":
+      return applyUpdate(state, message);
     case "symbol_bar":
       return applyBar(state, message.seq, message.bar.status[0] ?? "open", message.bar);
     case "pair_bar":
@@ -105,6 +120,15 @@ export function applyMessage(state: TopicState, message: TopicMessage): Verdict 
       return "apply";
   }
 }
+
+/** The metrics of a pair, and among them that of its trades, which comes at its own pace. */
+export const withTrades = ({
+  metrics,
+  of_trades,
+}: {
+  metrics: Readonly<Record<string, Quantity>>;
+  of_trades?: Quantity | null;
+}): Record<string, Quantity> => (of_trades ? { ...metrics, [OF_TRADES]: of_trades } : { ...metrics });
 
 function restart(
   state: TopicState,

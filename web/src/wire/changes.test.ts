@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import type { PairUpdate, ServerMessage, SymbolUpdate } from "../api.gen";
+import { barsAt, metric, pairAt } from "./testing";
+import { applyMessage, emptyTopic, type TopicMessage, type TopicState } from "./topic";
+
+const METRICS = {
+  beta: metric(1),
+  alpha: metric(0),
+  spread: metric(0.5),
+  spread_z: metric(0.5),
+  correlation: metric(0.5),
+  r2: metric(0.9),
+};
+
+function started(): TopicState {
+  const state = emptyTopic();
+  const snapshot: ServerMessage = {
+    type: "pair_snapshot",
+    topic: "pair:ETHUSDT:BTCUSDT:1s:10:ols",
+    seq: 7,
+    y: "ETHUSDT",
+    x: "BTCUSDT",
+    interval: "1s",
+    window: 10,
+    method: "ols",
+    prices: "log",
+    intercept: true,
+    remarks: [],
+    y_bars: barsAt([1, 2], "open"),
+    series: { ...pairAt([1, 2]), carried: [0, 0] },
+    metrics: METRICS,
+    of: 3,
+    health: null,
+    of_trades: null,
+    signal: { side: "flat", muted: "unjudged", late: [] },
+  };
+  applyMessage(state, snapshot as TopicMessage);
+  return state;
+}
+
+const pair = (more: Partial<PairUpdate>): PairUpdate => ({ type: "pair", of: 3, seq: 7, open_time_ms: 2_000, ...more });
+const WHOLE_BAR = { open: 9, high: 9, low: 9, close: 9, volume: 2, quote_volume: 18, buy_volume: 1, trades: 1 };
+const VALUES = [1.5, 0.25, 0.75, 2.5, 0.875, 0.95];
+
+describe("a moment told by what changed", () => {
+  it("changes bar, row and metrics together, and leaves the rest as it was", () => {
+    const state = started();
+    const bar = { close: 8, volume: 4, quote_volume: 30, trades: 2 };
+    expect(applyMessage(state, pair({ bar, values: VALUES }))).toBe("apply");
+    expect(state.bars?.close).toEqual([1, 8]);
+    expect(state.bars?.open).toEqual([1, 2]);
+    expect(state.bars?.vwap.at(-1)).toBe(7.5);
+    expect(state.pair?.y.at(-1)).toBe(8);
+    expect(state.pair?.x.at(-1)).toBe(1);
+    expect(state.pair?.spread_z).toEqual([0.5, 2.5]);
+    expect(state.metrics.spread_z).toMatchObject({ value: 2.5, unit: "1", n: 10, as_of_ms: 2_000 });
+    expect(state.metrics.r2?.value).toBe(0.95);
+  });
+
+  it("of a new bar puts back what goes without saying", () => {
+    const state = started();
+    if (state.bars) state.bars.missing[1] = 0.5;
+    applyMessage(state, pair({ open_time_ms: 3_000, bar: WHOLE_BAR, x: 4, carried: 2, values: VALUES }));
+    expect(state.bars?.missing).toEqual([0, 0.5, 0]);
+    expect(state.bars?.status).toEqual(["open", "open", "open"]);
+    expect(state.pair?.carried).toEqual([0, 0, 2]);
+    expect(state.pair?.open_time_ms).toEqual([1_000, 2_000, 3_000]);
+  });
+
+  it("that did not trade adds a row with the older price, and no bar", () => {
+    const state = started();
+    applyMessage(state, pair({ open_time_ms: 3_000, y: 2, x: 5, carried: 1, values: VALUES }));
+    expect(state.bars?.open_time_ms).toEqual([1_000, 2_000]);
+    expect([state.pair?.y.at(-1), state.pair?.x.at(-1)]).toEqual([2, 5]);
+  });
+
+  it("of a row that is over does not turn the metrics back", () => {
+    const state = started();
+    const row = { beta: 3, alpha: 3, spread: 3, spread_z: 3, correlation: 0.1 };
+    const closed = pair({ seq: 8, status: "closed", open_time_ms: 1_000, bar: WHOLE_BAR, x: 6, carried: 0, row });
+    expect(applyMessage(state, closed)).toBe("apply");
+    expect(state.pair?.spread_z).toEqual([3, 0.5]);
+    expect(state.metrics.spread_z?.value).toBe(0.5);
+    expect(state.bars?.status[0]).toBe("closed");
+    expect(state.seq).toBe(8);
+  });
+
+  it("tells health, signal and the correlation of trades when they are others", () => {
+    const state = started();
+    const signal = { side: "short", muted: "leg_late", late: ["BTCUSDT"] } as const;
+    applyMessage(state, pair({ signal: { ...signal, late: [...signal.late] }, of_trades: metric(0.7) }));
+    expect(state.signal).toEqual(signal);
+    expect(state.metrics.correlation_hy?.value).toBe(0.7);
+    applyMessage(state, pair({ values: VALUES }));
+    expect(state.metrics.correlation_hy?.value).toBe(0.7);
+    applyMessage(state, pair({ of_trades: null }));
+    expect(state.metrics.correlation_hy).toBeUndefined();
+  });
+
+  it("asks again when it changes what is not there", () => {
+    expect(applyMessage(started(), pair({ open_time_ms: 9_000, bar: { close: 8 } }))).toBe("hole");
+    expect(applyMessage(started(), pair({ open_time_ms: 9_000, bar: WHOLE_BAR, x: 1 }))).toBe("hole");
+    expect(applyMessage(started(), pair({ seq: 9, status: "closed" }))).toBe("hole");
+    expect(applyMessage(started(), pair({ seq: 6 }))).toBe("old");
+  });
+
+  it("of a symbol needs no row", () => {
+    const state = emptyTopic();
+    applyMessage(state, {
+      type: "symbol_snapshot",
+      topic: "symbol:BTCUSDT:1s",
+      seq: 7,
+      symbol: "BTCUSDT",
+      interval: "1s",
+      bars: barsAt([1]),
+      metrics: { last_price: metric(1) },
+      of: 4,
+    });
+    const update: SymbolUpdate = { type: "symbol", of: 4, seq: 7, open_time_ms: 2_000, bar: WHOLE_BAR, values: [9] };
+    expect(applyMessage(state, update)).toBe("apply");
+    expect(state.bars?.close).toEqual([1, 9]);
+    expect(state.metrics.last_price?.value).toBe(9);
+  });
+});
