@@ -95,10 +95,11 @@ class Follower:
         at_ms = plain["open_time_ms"]
         if "bar" in plain:
             change = plain["bar"]
-            before = USUAL if "open" in change else self.bars[at_ms]
-            bar = {**before, "status": plain.get("status", "open"), **change, "open_time_ms": at_ms}
+            bar_ms = plain.get("bar_ms", at_ms)
+            before = USUAL if "open" in change else self.bars[bar_ms]
+            bar = {**before, "status": plain.get("status", "open"), **change, "open_time_ms": bar_ms}
             bar["vwap"] = bar["quote_volume"] / bar["volume"] if bar["volume"] else None
-            self.bars[at_ms] = bar
+            self.bars[bar_ms] = bar
         if plain["type"] == "pair":
             self._change_row(plain, at_ms)
         if "row" not in plain:
@@ -108,7 +109,7 @@ class Follower:
         self.told |= {name: plain[name] for name in ("health", "of_trades", "signal") if name in plain}
         row = dict(self.rows.get(at_ms, {}))
         row |= {name: plain[name] for name in ("y", "x", "carried") if name in plain}
-        if "bar" in plain:
+        if "bar" in plain and "bar_ms" not in plain:
             row["y"] = self.bars[at_ms]["close"]
         if "values" in plain:
             row |= {name: plain["values"][self.names.index(name)] for name in ROW}
@@ -161,6 +162,8 @@ def assert_knows_the_pair(market: Market, follower: Follower, method: str = "ols
     newest = dict(_by_time(known(pair_columns(market.live.pair_series(Y, X, SECOND, WINDOW, 40, method)))))
     assert {at_ms: follower.rows[at_ms] for at_ms in newest} == newest
     assert follower.metrics == known(quantities(market.live.pair_metrics(Y, X, SECOND, WINDOW, method)))
+    bars = dict(_by_time(known(bar_columns(market.live.bars(Y, SECOND, 40)))))
+    assert {at_ms: follower.bars[at_ms] for at_ms in bars} == bars
     last = newest[max(newest)]
     for name in ROW:
         assert follower.metrics[name]["value"] == last[name], f"{name} has two values"

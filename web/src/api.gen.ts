@@ -368,6 +368,7 @@ export interface PairUpdate {
   open_time_ms: number;
   status?: "closed" | "partial" | "revised";
   bar?: BarChange;
+  bar_ms?: number;
   values?: (number | string | null)[];
   n?: number[];
   reasons?: (string | null)[];
@@ -541,6 +542,7 @@ export interface SymbolUpdate {
   open_time_ms: number;
   status?: "closed" | "partial" | "revised";
   bar?: BarChange;
+  bar_ms?: number;
   values?: (number | string | null)[];
   n?: number[];
   reasons?: (string | null)[];

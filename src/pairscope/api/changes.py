@@ -53,6 +53,7 @@ class Changes(MarketTopic):
         self._told_around: object = None
         self._snapshots_around: object = None
         self._behind: set[Subscriber] = set()
+        self._is_urgent = False
 
     def add(self, client: Subscriber, limit: int, since: int | None) -> None:
         self._behind.add(client)  # the snapshot is of another moment than the last update
@@ -64,6 +65,7 @@ class Changes(MarketTopic):
 
     def publish(self, make: Callable[[int], msgspec.Struct]) -> None:
         self._behind |= {client for client in self.clients if client.mailbox.holds(self.name, OPEN)}
+        self._is_urgent = True
         super().publish(make)
 
     def start_over(self) -> None:
@@ -73,9 +75,10 @@ class Changes(MarketTopic):
     def pump(self, now_s: float) -> None:
         if not self.clients:
             return
-        if not self._bar_waits and self._around() == self._told_around:
+        if not (self._bar_waits or self._is_urgent) and self._around() == self._told_around:
             return
-        if self._bar_pace.allows(now_s):
+        # A row that is over may change what the newest one rests on: that is told in the same breath.
+        if self._bar_pace.allows(now_s) or self._is_urgent:
             self._bar_waits = self._metrics_wait = self._closed = False
             self._tell()
 
@@ -83,7 +86,9 @@ class Changes(MarketTopic):
         moment, self._told_around = self._moment(), self._around()
         changed = _changes(self._told, moment)
         self._told = moment
-        few = encode(self._update(changed, self.seq)) if changed.keys() != {"open_time_ms"} else None
+        is_other = changed.keys() != {"open_time_ms"}
+        few = encode(self._update(changed, self.seq)) if is_other or self._is_urgent else None
+        self._is_urgent = False
         all_ = ""
         for client in self.clients:
             if client in self._behind or client.mailbox.holds(self.name, OPEN):
@@ -238,9 +243,17 @@ class PairChanges(Changes, PairTopic):
     @staticmethod
     def _prices(series: PairSeries, i: int, y_bars: BarArray, status: str) -> Fields:
         """Bar of y and prices of a row; y is told only where its bar does not."""
-        own = y_bars[y_bars["open_time_ms"] == series.open_time_ms[i]]
+        at_ms = int(series.open_time_ms[i])
+        own = y_bars[y_bars["open_time_ms"] == at_ms]
         found: Fields = {"x": _number(series.x[i]), "carried": int(series.carried[i])}
-        return found | ({"bar": _one_bar(own, status)} if len(own) else {"y": _number(series.y[i])})
+        if len(own):
+            return found | {"bar": _one_bar(own, status)}
+        found["y"] = _number(series.y[i])
+        before = y_bars[-1:]
+        # A trade may come when the next bar has begun: its own bar is told too, while it is open.
+        if status == "open" and len(before) and before["status"][0] == BarStatus.OPEN:
+            found |= {"bar": _one_bar(before, status), "bar_ms": int(before["open_time_ms"][0])}
+        return found
 
     def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.Wire:
         """A row that is over; with the metrics when no newer one has begun, so that nothing shows two moments."""
@@ -266,7 +279,7 @@ def _changes(before: Fields | None, now: Fields) -> Fields:
     """What is to be told of a moment after another; of a new bar all that is told of each."""
     if before is None:
         return now
-    is_new = before["open_time_ms"] != now["open_time_ms"]
+    is_new = before["open_time_ms"] != now["open_time_ms"] or before.get("bar_ms") != now.get("bar_ms")
     found = {"open_time_ms": now["open_time_ms"]}
     for name, value in now.items():
         if is_new and name in PER_BAR:
@@ -274,6 +287,8 @@ def _changes(before: Fields | None, now: Fields) -> Fields:
         elif value != before.get(name):
             had = before.get("bar")
             found[name] = _bar_changes(had, value) if name == "bar" and had else value
+    if "bar" in found and "bar_ms" in now:
+        found["bar_ms"] = now["bar_ms"]
     return found
 
 

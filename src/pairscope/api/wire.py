@@ -688,6 +688,7 @@ class MarketUpdate(Wire, frozen=True, kw_only=True):
     open_time_ms: int  # of the bar; without `row`, also what the metrics are as of
     status: Literal["closed", "revised", "partial"] | msgspec.UnsetType = msgspec.UNSET  # left out: open
     bar: BarChange | msgspec.UnsetType = msgspec.UNSET  # left out where nothing was traded
+    bar_ms: int | msgspec.UnsetType = msgspec.UNSET  # open time of that bar when it is an older one, and still open
     # The metrics of the moment, in the order of the snapshot's.
     values: list[float | str | None] | msgspec.UnsetType = msgspec.UNSET
     n: list[int] | msgspec.UnsetType = msgspec.UNSET
@@ -706,7 +707,8 @@ class PairUpdate(MarketUpdate, frozen=True, kw_only=True, tag_field="type", tag=
     y: Number | msgspec.UnsetType = msgspec.UNSET  # left out where the bar has its close
     x: Number | msgspec.UnsetType = msgspec.UNSET
     carried: int | msgspec.UnsetType = msgspec.UNSET
-    row: PairRow | msgspec.UnsetType = msgspec.UNSET  # of a row that is not the newest; the metrics stay
+    # Of a row that is not the newest; the metrics stay. The moment now follows at once: to be shown together with it.
+    row: PairRow | msgspec.UnsetType = msgspec.UNSET
     health: PairHealth | msgspec.UnsetType | None = msgspec.UNSET
     of_trades: Quantity | msgspec.UnsetType | None = msgspec.UNSET
     signal: PairSignal | msgspec.UnsetType = msgspec.UNSET

@@ -74,6 +74,14 @@ describe("a moment told by what changed", () => {
     expect([state.pair?.y.at(-1), state.pair?.x.at(-1)]).toEqual([2, 5]);
   });
 
+  it("may tell of the bar before, which is still open", () => {
+    const state = started();
+    const moment = { open_time_ms: 3_000, y: 8, x: 5, carried: 1, values: VALUES };
+    applyMessage(state, pair({ ...moment, bar: { close: 8 }, bar_ms: 2_000 }));
+    expect(state.bars?.close).toEqual([1, 8]);
+    expect(state.pair?.y).toEqual([2, 2, 8]);
+  });
+
   it("of a row that is over does not turn the metrics back", () => {
     const state = started();
     const row = { beta: 3, alpha: 3, spread: 3, spread_z: 3, correlation: 0.1 };

@@ -37,15 +37,16 @@ export function applyUpdate(state: TopicState, message: Update): Verdict {
 }
 
 /** A bar as a row of its table; null when what it changes is not there. */
-function barOf(bars: BarColumns, { open_time_ms, status }: Update, change: BarChange): BarColumns | null {
-  const at = lowerBound(bars.open_time_ms, open_time_ms);
-  const isKnown = bars.open_time_ms[at] === open_time_ms;
+function barOf(bars: BarColumns, { open_time_ms, bar_ms, status }: Update, change: BarChange): BarColumns | null {
+  const timeMs = bar_ms ?? open_time_ms;
+  const at = lowerBound(bars.open_time_ms, timeMs);
+  const isKnown = bars.open_time_ms[at] === timeMs;
   if (change.open === undefined && !isKnown) return null;
   const before = change.open === undefined ? cellsOf(bars, at) : USUAL;
   const one = { ...before, status: status ?? "open", ...change } as Record<string, unknown>;
   const volume = one.volume as number;
   one.vwap = volume > 0 ? (one.quote_volume as number) / volume : null;
-  one.open_time_ms = open_time_ms;
+  one.open_time_ms = timeMs;
   return Object.fromEntries(Object.keys(bars).map((name) => [name, [one[name]]])) as unknown as BarColumns;
 }
 
@@ -61,7 +62,7 @@ function rowOf(
   bar: BarColumns | null | undefined,
 ): PairColumns | undefined | null {
   const { open_time_ms: timeMs, values, row } = message;
-  const close = bar?.close[0];
+  const close = message.bar_ms === undefined ? bar?.close[0] : undefined;
   const isTold = message.x !== undefined || message.y !== undefined || close !== undefined || row || values;
   if (!isTold) return undefined;
   const at = lowerBound(pair.open_time_ms, timeMs);

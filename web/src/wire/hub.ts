@@ -7,6 +7,10 @@ import { applyMessage, emptyTopic, STATUS_TOPIC, type TopicMessage, type TopicSt
 
 const ANSWER_WITHIN_MS = 5_000;
 const TICK_MS = 250;
+const HOLD_MS = 250; // as long is waited for the moment that comes with a row that is over
+
+const isPast = (message: ServerMessage): boolean => message.type === "pair" && message.row !== undefined;
+const isOfSame = (a: ServerMessage, b: ServerMessage): boolean => "of" in a && "of" in b && a.of === b.of;
 
 /** A status and when it arrived, so that ages in it can be carried on without comparing two clocks. */
 export interface ReceivedStatus {
@@ -32,6 +36,8 @@ export class Hub {
   private readonly topics = new Map<string, Topic>();
   private readonly numbered = new Map<number, string>(); // topics by the number under which their changes come
   private readonly waiting: ServerMessage[] = [];
+  private isTaking = false;
+  private holding: ReturnType<typeof setTimeout> | undefined;
   private clockOffsetMs = 0;
   private ticking: ReturnType<typeof setInterval> | undefined;
 
@@ -104,12 +110,25 @@ export class Hub {
   /** What has come by then is taken in together, so that everything on the page is drawn from it once. */
   private enqueue(message: ServerMessage): void {
     this.waiting.push(message);
-    if (this.waiting.length === 1) this.around.soon(() => this.takeIn());
+    if (this.isTaking) return;
+    this.isTaking = true;
+    this.around.soon(() => this.takeIn(false));
   }
 
-  private takeIn(): void {
+  private takeIn(isOverdue: boolean): void {
+    this.isTaking = false;
+    const all = this.waiting.splice(0);
+    // A row that is over comes together with the moment that follows it.
+    const isHeld = (message: ServerMessage, i: number) =>
+      !isOverdue && isPast(message) && !all.some((later, j) => j > i && isOfSame(later, message) && !isPast(later));
+    const held = all.filter(isHeld);
+    if (held.length) {
+      this.waiting.push(...held);
+      clearTimeout(this.holding);
+      this.holding = setTimeout(() => this.takeIn(true), HOLD_MS);
+    }
     const changed = new Set<Topic>();
-    for (const message of this.waiting.splice(0)) {
+    for (const message of held.length ? all.filter((each) => !held.includes(each)) : all) {
       const topic = this.receive(message);
       if (topic) changed.add(topic);
     }
