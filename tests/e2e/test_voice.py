@@ -250,7 +250,7 @@ def test_the_silence_of_a_leg_is_named_on_every_screen_and_mutes_the_signal(
     limit_s = late_after_ms(Interval(1_000)) / 1_000
     try:
         for page in pages:
-            page.wait_for_function("window.firstTold !== undefined", timeout=EVENT_S * 1_000)
+            page.wait_for_function("() => window.firstTold !== undefined", timeout=EVENT_S * 1_000)
             first = page.evaluate("window.firstTold")
             assert X in first
             assert limit_s <= silent_s(first) + 0.05
