@@ -23,7 +23,7 @@ export const MetricsTable = memo(function MetricsTable({ title, scope, metrics, 
           <tr key={name} className="border-line/60 border-t">
             <th scope="row" className="p-0 text-left font-normal">
               <Hint content={<MetricHint info={catalogue.get(baseName(name))} quantity={quantity} />}>
-                <button type="button" className="h-6 w-full cursor-help truncate px-3 text-left text-dim">
+                <button type="button" className="min-h-6 w-full cursor-help px-3 text-left text-dim">
                   {titleOf(name, catalogue)}
                 </button>
               </Hint>
