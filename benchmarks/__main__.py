@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import analytics, api, crowd, ingest, latency, outage, start, storage
+from benchmarks import analytics, api, crowd, ingest, latency, outage, page, start, storage
 from benchmarks.machine import describe
 from benchmarks.report import Section, section_text
 from pairscope.base.logs import set_up_logs
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "outage": outage.run,
     "storage": storage.run,
     "analytics": analytics.run,
+    "page": page.run,
 }
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`; every figure and ratio on this page is of one run."

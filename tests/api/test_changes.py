@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,7 @@ class Follower:
         self.names: list[str] = []
         self.told: dict[str, Any] = {}
         self.sizes: list[int] = []
-        self._now = itertools.count(step=0.04)
+        self.now_s = 0.0
         market.live.listen(self.on_update)
 
     def on_update(self, update: LiveUpdate) -> None:
@@ -61,7 +60,8 @@ class Follower:
                 for i, symbol in enumerate(("BTCUSDT", "ETHUSDT", "SOLUSDT"))
             }
         )
-        self.topic.pump(next(self._now))
+        self.now_s += 0.04
+        self.topic.pump(self.now_s)
 
     async def read(self) -> list[Any]:
         messages: list[Any] = []
@@ -261,8 +261,7 @@ async def test_the_signal_comes_with_health_and_with_the_silence_of_a_leg_althou
     follower = follow(market, topic)
     await follower.read()
     assert verdicts.followed == [PairKey(Y, X, SECOND, WINDOW)]
-    assert follower.told["health"] is None
-    assert follower.told["signal"]["muted"] == "unjudged"
+    assert (follower.told["health"], follower.told["signal"]["muted"]) == (None, "unjudged")
     for condition in (Condition.COINTEGRATED, Condition.WEAKENING):
         verdicts.verdict = held(condition)
         topic.pump(1e9 + len(follower.sizes))
@@ -320,7 +319,6 @@ async def test_an_update_of_a_pair_has_at_most_400_bytes_in_a_simulated_market(m
         if follower is None:
             follower = Follower(market, pair_topic(market))
             follower.topic.add(follower, 50, None)
-            follower._now = iter(itertools.repeat(0.0))  # type: ignore[assignment]
         follower.topic.pump(at_ms / 1_000)
         await follower.read()
     assert follower is not None

@@ -41,9 +41,8 @@ def test_bars_keep_every_bit_of_their_numbers(market: Market) -> None:
 
 
 def series(y: list[float], x: list[float]) -> PairSeries:
-    rest = [np.full(len(y), np.nan) for _ in range(5)]
-    times = np.arange(len(y)) * 1_000
-    return PairSeries(times, np.array(y), np.array(x), *rest, carried=np.zeros(len(y), np.int64))
+    nan, times = np.full(len(y), np.nan), np.arange(len(y)) * 1_000
+    return PairSeries(times, np.array(y), np.array(x), nan, nan, nan, nan, nan, np.zeros(len(y), np.int64))
 
 
 def test_what_is_not_a_number_is_null_in_a_pair() -> None:
