@@ -58,9 +58,9 @@ server still holds what was missed, only that is sent, else a snapshot. Numbers 
 which the topic was opened, so that those of an earlier process are never mistaken for present ones.
 
 With `updates: changes` a market goes on after its snapshot with `symbol` or `pair`: one message a moment, and in it
-what changed since the one before. A client that did not get that one is sent all there is; so are those who come back. The
-snapshot's `of` is the number of the topic in these messages, and their `values` are its metrics, in its order. Without
-it a bar and its metrics come as two messages; that is the way of version 0.1, and ends with version 0.3.
+what changed since the one before. A client that did not get that one is sent all there is; so are those who come back.
+The snapshot's `of` is the number of the topic in these messages, and their `values` are its metrics, in its order.
+Without it a bar and its metrics come as two messages; that is the way of version 0.1, and ends with version 0.3.
 
 A ping comes each second. A client that does not read is cut off with code 1013."""
 
