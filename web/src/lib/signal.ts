@@ -1,6 +1,6 @@
 // A value that can be watched: the smallest thing React's useSyncExternalStore can read.
 
-import { useSyncExternalStore } from "react";
+import { useLayoutEffect, useState, useSyncExternalStore } from "react";
 
 export class Signal<T> {
   private readonly listeners = new Set<() => void>();
@@ -26,3 +26,13 @@ export class Signal<T> {
 }
 
 export const useSignal = <T>(signal: Signal<T>): T => useSyncExternalStore(signal.subscribe, signal.get);
+
+/**
+ * A value as something that can be handed down and never changes itself: what stands between here and the text that
+ * shows it, such as a tool-tip with all that belongs to it, is not drawn again with each trade.
+ */
+export function useTold<T>(value: T): Signal<T> {
+  const [told] = useState(() => new Signal(value));
+  useLayoutEffect(() => told.set(value));
+  return told;
+}
