@@ -182,6 +182,7 @@ export class LiveChart {
       if (hasNow !== this.hadNow[i]) layer.series.applyOptions({ lastValueVisible: hasNow ?? false });
       this.hadNow[i] = hasNow;
     });
+    topic.state.touchedMs = undefined;
     this.tell(topic.state);
     const isEmpty = this.drawnTo[0] === undefined;
     this.drawn = { topic, rows: topic.state.rows, resets: topic.state.resets, isEmpty };
@@ -202,13 +203,21 @@ export class LiveChart {
 
   /** Only what came after `lastMs` when that is known and little, otherwise all of it. */
   private drawLayer(layer: Layer, state: TopicState, table: Columns, lastMs: number | undefined): void {
-    const from = lastMs === undefined ? 0 : lowerBound(table.open_time_ms, lastMs);
+    const sinceMs = lastMs === undefined ? undefined : Math.min(lastMs, state.touchedMs ?? lastMs);
+    const from = sinceMs === undefined ? 0 : lowerBound(table.open_time_ms, sinceMs);
     const isTail = lastMs !== undefined && table.open_time_ms.length - from <= MOST_SINGLE_UPDATES;
     const points = layer.points(state, isTail ? from : 0, this.stepMs);
     const step = this.stepMs / 1000;
-    const filled = layer === this.layers[0] ? withGaps(points, step, isTail ? lastMs / 1000 : undefined) : points;
-    if (isTail) for (const point of filled) layer.series.update(point as never);
-    else layer.series.setData(filled as never[]);
+    const isAnchor = layer === this.layers[0];
+    if (!isTail) {
+      layer.series.setData((isAnchor ? withGaps(points, step) : points) as never[]);
+      return;
+    }
+    const last = lastMs / 1000;
+    const older = points.filter((point) => (point.time as number) < last);
+    const newer = points.slice(older.length);
+    for (const point of older) layer.series.update(point as never, true);
+    for (const point of isAnchor ? withGaps(newer, step, last) : newer) layer.series.update(point as never);
   }
 
   /** The first sight of a topic: what the address asks for, or the newest bars at a readable width. */

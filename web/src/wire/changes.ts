@@ -4,7 +4,7 @@ import type { BarChange, BarColumns, PairColumns, PairUpdate, Quantity, SymbolUp
 import { OF_TRADES } from "../lib/statistics";
 import { type Change, lowerBound, putRow, trim } from "./columns";
 import { putLive } from "./series";
-import { judge, type TopicState, type Verdict } from "./topic";
+import { earlier, judge, type TopicState, type Verdict } from "./topic";
 
 type Update = SymbolUpdate | PairUpdate;
 
@@ -24,6 +24,7 @@ export function applyUpdate(state: TopicState, message: Update): Verdict {
   if (bar) changes.push(putRow(state.bars, bar));
   if (row && state.pair) changes.push(putRow(state.pair, row));
   const trimmed = [trim(state.bars), state.pair ? trim(state.pair) : false];
+  if (changes.includes("recent")) state.touchedMs = earlier(state.touchedMs, message.bar_ms ?? message.open_time_ms);
   if (changes.includes("reset") || trimmed.includes(true)) state.resets++;
   if (message.type === "symbol" || message.row === undefined) measure(state, message);
   if (message.type === "pair") judged(state, message);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lowerBound, putRow, trim } from "./columns";
+import { lowerBound, putRow, RECENT_ROWS, trim } from "./columns";
 import { barsAt } from "./testing";
 
 const times = (table: { open_time_ms: number[] }) => table.open_time_ms.map((time) => time / 1000);
@@ -15,10 +15,16 @@ describe("putRow", () => {
 
   it("replaces or inserts an older row and says that more than the tail changed", () => {
     const table = barsAt([1, 3]);
-    expect(putRow(table, { ...barsAt([1]), close: [99] })).toBe("reset");
+    expect(putRow(table, { ...barsAt([1]), close: [99] })).toBe("recent");
     expect(putRow(table, barsAt([2]))).toBe("reset");
     expect(times(table)).toEqual([1, 2, 3]);
     expect(table.close).toEqual([99, 2, 3]);
+  });
+
+  it("tells one of the last rows from one long past", () => {
+    const table = barsAt(Array.from({ length: RECENT_ROWS + 2 }, (_, i) => i));
+    expect(putRow(table, barsAt([2]))).toBe("recent");
+    expect(putRow(table, barsAt([1]))).toBe("reset");
   });
 
   it("keeps all columns of the same length", () => {

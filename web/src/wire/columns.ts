@@ -4,8 +4,11 @@ export interface Columns {
   open_time_ms: number[];
 }
 
-/** What a row did to the table; `reset` means that more than the tail has changed. */
-export type Change = "none" | "tail" | "reset";
+/** What a row did to the table: `recent` changed one of the last rows in place, `reset` more than can be drawn singly. */
+export type Change = "none" | "tail" | "recent" | "reset";
+
+/** A bar closes when the next has begun: such rows are drawn again one by one, not the whole table with each close. */
+export const RECENT_ROWS = 20;
 
 export const TRIM_ABOVE = 6_000;
 export const TRIM_TO = 5_000;
@@ -23,7 +26,8 @@ export function putRow<C extends Columns>(table: C, row: C): Change {
   const known = times[at] === time;
   const wasLast = at >= times.length - (known ? 1 : 0);
   for (const name of names(table)) cells(table, name).splice(at, known ? 1 : 0, cells(row, name)[0]);
-  return wasLast ? "tail" : "reset";
+  if (wasLast) return "tail";
+  return known && at >= times.length - RECENT_ROWS ? "recent" : "reset";
 }
 
 /** Cut the start when the table has grown too long; says whether it did. */

@@ -63,10 +63,15 @@ describe("a topic", () => {
   });
 
   it("asks for a full drawing after a revised older bar, not after a new one", () => {
-    const state = ready(7, [1, 2, 3]);
-    apply(state, bar(TOPIC, 8, 4));
+    const state = ready(
+      7,
+      Array.from({ length: 40 }, (_, i) => i),
+    );
+    apply(state, bar(TOPIC, 8, 40));
     expect(state.resets).toBe(1);
-    apply(state, bar(TOPIC, 9, 2, "revised"));
+    apply(state, bar(TOPIC, 9, 38, "revised"));
+    expect([state.resets, state.touchedMs]).toEqual([1, 38_000]);
+    apply(state, bar(TOPIC, 10, 2, "revised"));
     expect(state.resets).toBe(2);
   });
 

@@ -44,6 +44,7 @@ export interface TopicState {
   error: ErrorBody | undefined;
   version: number; // rises with every change
   rows: number; // rises with every change of the tables
+  touchedMs: number | undefined; // earliest of the recent rows that changed since a chart has drawn them
   resets: number; // rises when more than the tail of a table has changed
 }
 
@@ -65,8 +66,11 @@ export const emptyTopic = (): TopicState => ({
   error: undefined,
   version: 0,
   rows: 0,
+  touchedMs: undefined,
   resets: 0,
 });
+
+export const earlier = (a: number | undefined, b: number): number => Math.min(a ?? b, b);
 
 export type Verdict = "apply" | "old" | "hole";
 
@@ -152,6 +156,8 @@ function applyBar(state: TopicState, seq: number, status: string, bar: BarColumn
   const changes: Change[] = [putRow(state.bars, bar)];
   if (pair && state.pair) changes.push(putRow(state.pair, pair));
   const trimmed = [trim(state.bars), state.pair ? trim(state.pair) : false];
+  const [changedMs] = (pair ?? bar).open_time_ms;
+  if (changes.includes("recent") && changedMs !== undefined) state.touchedMs = earlier(state.touchedMs, changedMs);
   if (changes.includes("reset") || trimmed.includes(true)) state.resets++;
   const [timeMs] = (pair ?? bar).open_time_ms;
   if (isNumbered && timeMs !== undefined) state.outdatedMs = Math.min(timeMs, state.outdatedMs ?? timeMs);
