@@ -13,6 +13,8 @@ import pytest
 
 from pairscope.analytics.conditions import Condition
 from pairscope.analytics.health import Health
+from pairscope.analytics.hedge import METHODS
+from pairscope.analytics.terms import Terms
 from pairscope.api import wire
 from pairscope.api.changes import ROW, USUAL, Changes, PairChanges, SymbolChanges
 from pairscope.api.columns import bar_columns, pair_columns, quantities
@@ -33,6 +35,7 @@ SECOND = Interval(1_000)
 Y, X = "ETHUSDT", "BTCUSDT"
 WINDOW = 30
 MOST_BYTES = 400
+LOGS = Terms()
 
 
 class Follower:
@@ -140,10 +143,10 @@ def known(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def pair_topic(market: Market, *, method: str = "ols", verdicts: Verdicts | None = None) -> PairChanges:
+def pair_topic(market: Market, *, terms: Terms = LOGS, verdicts: Verdicts | None = None) -> PairChanges:
     clock = ManualClock(market.now_ms)
     return PairChanges(
-        "pair", 1_000, market.live, Y, X, SECOND, WINDOW, method, number=1, clock=clock, verdicts=verdicts
+        "pair", 1_000, market.live, Y, X, SECOND, WINDOW, terms, number=1, clock=clock, verdicts=verdicts
     )
 
 
@@ -158,10 +161,10 @@ def follow(market: Market, topic: Changes) -> Follower:
     return follower
 
 
-def assert_knows_the_pair(market: Market, follower: Follower, method: str = "ols") -> None:
-    newest = dict(_by_time(known(pair_columns(market.live.pair_series(Y, X, SECOND, WINDOW, 40, method)))))
+def assert_knows_the_pair(market: Market, follower: Follower, terms: Terms = LOGS) -> None:
+    newest = dict(_by_time(known(pair_columns(market.live.pair_series(Y, X, SECOND, WINDOW, 40, terms)))))
     assert {at_ms: follower.rows[at_ms] for at_ms in newest} == newest
-    assert follower.metrics == known(quantities(market.live.pair_metrics(Y, X, SECOND, WINDOW, method)))
+    assert follower.metrics == known(quantities(market.live.pair_metrics(Y, X, SECOND, WINDOW, terms)))
     bars = dict(_by_time(known(bar_columns(market.live.bars(Y, SECOND, 40)))))
     assert {at_ms: follower.bars[at_ms] for at_ms in bars} == bars
     last = newest[max(newest)]
@@ -169,14 +172,18 @@ def assert_knows_the_pair(market: Market, follower: Follower, method: str = "ols
         assert follower.metrics[name]["value"] == last[name], f"{name} has two values"
 
 
-@pytest.mark.parametrize("method", ["ols", "huber", "rolling", "kalman", "tls"])
-async def test_whoever_applies_the_changes_knows_the_pair_in_memory_at_each_moment(market: Market, method: str) -> None:
-    follower = follow(market, pair_topic(market, method=method))
+@pytest.mark.parametrize(
+    "terms", [*(Terms(method) for method in METHODS), Terms(prices="level"), Terms("huber", "level", intercept=False)]
+)
+async def test_whoever_applies_the_changes_knows_the_pair_in_memory_at_each_moment(
+    market: Market, terms: Terms
+) -> None:
+    follower = follow(market, pair_topic(market, terms=terms))
     for step in range(60):
         market.trade(250, symbols=(Y, X) if step % 3 else (X, "SOLUSDT"))
         follower.topic.pump(1e9 + step)
         await follower.read()
-        assert_knows_the_pair(market, follower, method)
+        assert_knows_the_pair(market, follower, terms)
 
 
 async def test_whoever_applies_the_changes_knows_the_symbol_in_memory_at_each_moment(market: Market) -> None:
@@ -260,7 +267,7 @@ async def test_the_signal_comes_with_health_and_with_the_silence_of_a_leg_althou
     market.live.heard_at = heard.get
     follower = follow(market, topic)
     await follower.read()
-    assert verdicts.followed == [PairKey(Y, X, SECOND, WINDOW)]
+    assert verdicts.followed == [PairKey(Y, X, SECOND, WINDOW, LOGS)]
     assert (follower.told["health"], follower.told["signal"]["muted"]) == (None, "unjudged")
     for condition in (Condition.COINTEGRATED, Condition.WEAKENING):
         verdicts.verdict = held(condition)

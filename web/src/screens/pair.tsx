@@ -205,8 +205,18 @@ function SignalStrip({ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh, 
     <Strip label="Signal" isCurrent={isCurrent}>
       <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail={silence(y) ?? "last y"} isLate={late.has(y)} />
       <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail={silence(x) ?? "last x"} isLate={late.has(x)} />
-      <Cell name="beta" {...metric("beta")} detail={ofLegs || (terms.prices === "level" ? "x per y, units" : "y per x, logs")} isLate={ofLegs !== ""} />
-      <Cell name="spread" {...metric("spread")} detail={ofLegs || (terms.intercept ? "y − α − β x" : "y − β x")} isLate={ofLegs !== ""} />
+      <Cell
+        name="beta"
+        {...metric("beta")}
+        detail={ofLegs || (terms.prices === "level" ? "x per y, units" : "y per x, logs")}
+        isLate={ofLegs !== ""}
+      />
+      <Cell
+        name="spread"
+        {...metric("spread")}
+        detail={ofLegs || (terms.intercept ? "y − α − β x" : "y − β x")}
+        isLate={ofLegs !== ""}
+      />
       <Cell
         name="z"
         {...metric("spread_z")}
