@@ -1,5 +1,5 @@
 """pairscope: a self-hosted, real-time statistical-arbitrage workbench."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = ["__version__"]
