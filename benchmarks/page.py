@@ -111,6 +111,8 @@ def _watch(browser: Browser, page: Page, url: str, seconds: float) -> None:
     began_s, before = time.monotonic(), _thread_ms(devtools)
     opened.wait_for_timeout(seconds * 1_000)
     passed_s, after = time.monotonic() - began_s, _thread_ms(devtools)
+    if not sizes or not opened.locator("figure[data-phase=ready] canvas").count():
+        raise BenchmarkError(f"{page.name} does not draw: {opened.inner_text('main')[:300]}")
     page.sizes += sizes
     page.rest_bytes += sum(rest)
     page.seconds += passed_s
