@@ -258,6 +258,28 @@ def held(condition: Condition) -> Verdict:
     return Verdict(Health(condition, ("a reason",)), None, None)
 
 
+async def test_a_client_whose_snapshot_is_of_another_moment_is_told_also_what_did_not_change_since(
+    market: Market,
+) -> None:
+    verdicts = Judged()
+    verdicts.verdict = held(Condition.COINTEGRATED)
+    topic = pair_topic(market, verdicts=verdicts)
+    first = follow(market, topic)
+    topic.pump(1e9)
+    verdicts.verdict = held(Condition.BROKEN)
+    second = Follower(market, topic)
+    topic.add(second, 50, None)
+    await second.read()
+    assert second.told["health"]["condition"] == Condition.BROKEN
+    verdicts.verdict = held(Condition.COINTEGRATED)
+    market.trade(10, symbols=(X,), burst_ms=10)
+    topic.pump(2e9)
+    for follower in (first, second):
+        await follower.read()
+        assert follower.told["health"]["condition"] == Condition.COINTEGRATED
+        assert_knows_the_pair(market, follower)
+
+
 async def test_the_signal_comes_with_health_and_with_the_silence_of_a_leg_although_nothing_trades(
     market: Market,
 ) -> None:
