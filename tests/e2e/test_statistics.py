@@ -76,7 +76,7 @@ def test_a_pair_is_measured_on_prices_and_without_an_intercept(watched: Watched)
     topic = "pair:ETHUSDT:BTCUSDT:1s:20:ols:prices=level:intercept=false"
     assert any(json.loads(text).get("topic") == topic for text in subscribed)
     with page.expect_request(lambda request: "/analytics/pair" in request.url, timeout=ANSWER_S * 1_000) as again:
-        pass
+        page.get_by_role("tab", name="Statistics").click()
     assert asked(again.value) | {"prices": "level", "intercept": "false"} == asked(again.value)
     hedge.hover()
     expect(page.get_by_text("beta is a ratio of quantities").first).to_be_visible()
@@ -100,7 +100,7 @@ def test_the_tests_of_a_pair_are_shown_with_their_reasons_and_asked_again(watche
     absent = side(page).get_by_role("row", name="Hurst exponent")
     expect(absent).to_contain_text("too few bars yet")
     with page.expect_request(lambda request: "/analytics/pair" in request.url, timeout=ANSWER_S * 1_000) as again:
-        pass
+        page.get_by_role("tab", name="Statistics").click()
     assert asked(again.value) | {"tests": "true", "window": "20", "method": "ols"} == asked(again.value)
 
 
