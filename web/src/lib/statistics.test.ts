@@ -72,19 +72,22 @@ describe("the health of a pair", () => {
     suggestion: { interval: "1m", window: 240, p: 0.002 },
   };
   const time = (ms: number) => `t${ms}`;
+  const READ = "Read at t90000, once in a twentieth of the window.";
 
   it("is told in words, with what the window can see", () => {
     expect(conditionText(health)).toBe("not shown");
     expect(healthRemarks(health, 60_000, time)).toEqual([
+      READ,
       "This window would have seen a half-life of up to 7 bars (7 min 19 s) in 4 of 5 cases.",
       "Since t30000; 75 % of the last four windows.",
     ]);
-    expect(healthRemarks({ ...health, visible_half_life: 0.7 }, 60_000, time)[0]).toContain("of less than a bar in");
+    expect(healthRemarks({ ...health, visible_half_life: 0.7 }, 60_000, time)[1]).toContain("of less than a bar in");
   });
 
   it("says since when at least, and until when it was held", () => {
     const faded = { ...health, visible_half_life: null, is_since_before: true, held_until_ms: 20_000 };
     expect(healthRemarks(faded, 1_000, time)).toEqual([
+      READ,
       "Since before t30000; 75 % of the last four windows.",
       "It was cointegrated until t20000.",
     ]);

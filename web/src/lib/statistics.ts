@@ -168,7 +168,9 @@ export const conditionText = ({ condition }: PairHealth): string => condition.re
 /** What is known besides the word: what the window can see, since when, how often, and what was before. */
 export function healthRemarks(health: PairHealth, stepMs: number, time: (ms: number) => string): string[] {
   const remarks: string[] = [];
-  const { visible_half_life: visible, since_ms: since, held_until_ms: until } = health;
+  const { as_of_ms: read, visible_half_life: visible, since_ms: since, held_until_ms: until } = health;
+  // Its p is that of the reading; the one of the newest bar stands in the table of the test.
+  if (read !== null) remarks.push(`Read at ${time(read)}, once in a twentieth of the window.`);
   if (visible !== null) {
     const bars =
       visible < 1 ? "less than a bar" : `up to ${fixed(visible, 0)} bars (${duration((visible * stepMs) / 1000)})`;
