@@ -417,11 +417,11 @@ export interface RequestsStatus {
   studies: GateStatus;
 }
 export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | Ping | Preparing | ErrorMessage;
-/** What all metrics of a moment have in common. */
+/** What all metrics of a moment have in common; what is left out is as it was. */
 export interface Shares {
-  missing: number | null;
-  missing_reason: string | null;
-  backfilled: number;
+  missing?: number | null;
+  missing_reason?: string | null;
+  backfilled?: number;
 }
 export interface SourceStatus {
   kind: "live" | "replay" | "simulator" | "tape";

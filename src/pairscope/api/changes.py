@@ -26,7 +26,7 @@ from pairscope.live.state import Live
 from pairscope.live.verdicts import PairKey, Verdicts
 from pairscope.live.windows import Measured, PairSeries
 
-PERIOD_S = 0.1
+PERIOD_S = 0.125  # what changes faster cannot be read, and costs a page that is left open all day
 OPEN = "bar"  # kind of the messages of which the newest wins
 
 Fields = dict[str, Any]  # of an update
@@ -285,8 +285,8 @@ def _changes(before: Fields | None, now: Fields) -> Fields:
         if is_new and name in PER_BAR:
             found[name] = value
         elif value != before.get(name):
-            had = before.get("bar")
-            found[name] = _bar_changes(had, value) if name == "bar" and had else value
+            had = before.get(name)
+            found[name] = _FINER[name](had, value) if had and name in _FINER else value
     if "bar" in found and "bar_ms" in now:
         found["bar_ms"] = now["bar_ms"]
     return found
@@ -300,10 +300,19 @@ def _bar_changes(before: Fields, now: Fields) -> Fields:
     return {name: now.get(name, USUAL.get(name)) for name in sorted(every) if now.get(name) != before.get(name)}
 
 
+def _share_changes(before: Fields, now: Fields) -> Fields:
+    return {name: value for name, value in now.items() if value != before[name]}
+
+
+_FINER: Mapping[str, Callable[[Fields, Fields], Fields]] = {"bar": _bar_changes, "shares": _share_changes}
+
+
 def _wired(fields: Mapping[str, Any]) -> Fields:
     wired = dict(fields)
     if "bar" in wired:
         wired["bar"] = wire.BarChange(**wired["bar"])
+    if "shares" in wired:
+        wired["shares"] = wire.Shares(**wired["shares"])
     return wired
 
 
@@ -338,5 +347,5 @@ def _columns(measured: Mapping[str, Measured]) -> Fields:
         "n": [one.n for one in told],
         "reasons": [one.reason for one in told],
         "flags": flags,
-        "shares": wire.Shares(missing=first.missing, missing_reason=first.missing_reason, backfilled=first.backfilled),
+        "shares": {name: getattr(first, name) for name in wire.Shares.__struct_fields__},
     }

@@ -669,11 +669,11 @@ class PairRow(Wire, frozen=True, kw_only=True):
 
 
 class Shares(Wire, frozen=True, kw_only=True):
-    """What all metrics of a moment have in common."""
+    """What all metrics of a moment have in common; what is left out is as it was."""
 
-    missing: Number
-    missing_reason: str | None
-    backfilled: float
+    missing: Number | msgspec.UnsetType = msgspec.UNSET
+    missing_reason: str | msgspec.UnsetType | None = msgspec.UNSET
+    backfilled: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class MarketUpdate(Wire, frozen=True, kw_only=True):
