@@ -149,8 +149,8 @@ def _section(pages: list[Page], seconds: float) -> Section:
             )
         )
     now = pages[0]
-    median = statistics.median(now.sizes)
-    goals = [Goal(f"an update of a pair has at most {MOST_BYTES} bytes", f"{median:.0f}", median <= MOST_BYTES)]
+    mean = statistics.mean(now.sizes)
+    goals = [Goal(f"an update of a pair has at most {MOST_BYTES} bytes, on average", f"{mean:.0f}", mean <= MOST_BYTES)]
     if len(pages) > 1:
         saved = 1 - statistics.median(now.main_ms) / statistics.median(pages[1].main_ms)
         goals.append(

@@ -26,7 +26,7 @@ from pairscope.live.state import Live
 from pairscope.live.verdicts import PairKey, Verdicts
 from pairscope.live.windows import Measured, PairSeries
 
-PERIOD_S = 0.125  # what changes faster cannot be read, and costs a page that is left open all day
+PERIOD_S = 0.2  # what changes faster cannot be read, and costs a page that is left open all day
 OPEN = "bar"  # kind of the messages of which the newest wins
 
 Fields = dict[str, Any]  # of an update
