@@ -74,10 +74,10 @@ const RowHint = ({ info, told }: { info: MetricInfo | undefined; told: Signal<Qu
 
 /** What is to be known of a value, beside it. */
 const Flags = ({ quantity }: { quantity: Quantity }) => (
-  <span className="pr-2 font-sans text-[11px] text-dim">{flagText(quantity)}</span>
+  <span className="whitespace-normal pr-2 font-sans text-[11px] text-dim">{flagText(quantity)}</span>
 );
 
 /** Why there is no value, in the place of the value. */
 export const Absent = ({ quantity }: { quantity: Quantity }) => (
-  <span className="font-sans text-[11px] text-dim">{reasonText(quantity)}</span>
+  <span className="whitespace-normal font-sans text-[11px] text-dim">{reasonText(quantity)}</span>
 );
