@@ -53,8 +53,10 @@ describe("the title of a metric", () => {
 
 describe("what a number rests on", () => {
   it("is counted in bars, and of a metric of trades in price changes", () => {
-    expect(restsOn(quantity({ n: 299 }), "bars")).toBe("299 of 300 bars");
-    expect(restsOn(quantity({ n: 4296 }), "trades")).toBe("4,296 price changes in 300 bars");
+    expect(restsOn(quantity({ n: 299 }))).toBe("299 of 300 bars");
+    expect(restsOn(quantity({ n: 4296 }), { needs: "trades", scope: "pair" })).toBe("4,296 price changes in 300 bars");
+    expect(restsOn(quantity({ n: 100 }), { needs: "history", scope: "pair" })).toBe("100 readings of 300 bars each");
+    expect(restsOn(quantity({ n: 299 }), { needs: "history", scope: "symbol" })).toBe("299 of 300 bars"); // GARCH
   });
 });
 

@@ -81,7 +81,7 @@ export function Footing<T>({ polled, quantity }: { polled: Polled<T>; quantity: 
     <div className="px-3 py-1.5 text-[11px] text-dim leading-4">
       {quantity ? (
         <p>
-          {restsOn(quantity, "bars")}
+          {restsOn(quantity)}
           {quantity.as_of_ms === null ? "" : `, as of ${clock(quantity.as_of_ms, zone)}`}, missing{" "}
           {missingOf(quantity.missing, quantity.missing_reason)}
         </p>

@@ -45,7 +45,7 @@ export function MetricHint({ info, quantity, more }: Props) {
       {reason ? <p className="text-short">No value: {reason}.</p> : null}
       {quantity ? (
         <p className="text-dim">
-          {restsOn(quantity, info?.needs)}
+          {restsOn(quantity, info)}
           {quantity.as_of_ms === null ? null : (
             <>
               , as of <span className="num">{dateTime(quantity.as_of_ms, zone)}</span>
