@@ -131,7 +131,8 @@ export const reasonText = (quantity: Quantity | undefined): string =>
 /** What a number was made from: `299 of 300 bars`, of trades `876 price changes in 300 bars`, of a pair's past its readings. */
 export const restsOn = ({ n, window }: Quantity, info?: Pick<MetricInfo, "needs" | "scope">): string => {
   if (info?.needs === "trades") return `${fixed(n, 0)} price changes in ${fixed(window, 0)} bars`;
-  if (info?.needs === "history" && info.scope === "pair") return `${fixed(n, 0)} readings of ${fixed(window, 0)} bars each`;
+  if (info?.needs === "history" && info.scope === "pair")
+    return `${fixed(n, 0)} readings of ${fixed(window, 0)} bars each`;
   return `${fixed(n, 0)} of ${fixed(window, 0)} bars`;
 };
 
