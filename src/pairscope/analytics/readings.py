@@ -13,7 +13,7 @@ from pairscope.analytics.lines import pearson, window_sums
 from pairscope.analytics.shift import shift_of
 from pairscope.analytics.spikes import without_spikes
 from pairscope.analytics.terms import Prices
-from pairscope.analytics.ticks import FEWEST_CHANGES, overlap_sums
+from pairscope.analytics.ticks import FEWEST_CHANGES, TRADES_LEAD_BELOW_MS, overlap_sums
 from pairscope.analytics.unitroot import steps
 from pairscope.base.kernel import floats, kernel
 from pairscope.base.model import BoolArray, FloatArray, IntArray
@@ -21,7 +21,6 @@ from pairscope.base.model import BoolArray, FloatArray, IntArray
 WINDOWS = 5  # of readings that are replayed
 READINGS = WINDOWS * PER_WINDOW
 FEWEST = 30
-_MINUTE_MS = 60_000
 _REACH = 1  # bars
 
 # Columns of what a kernel reads.
@@ -105,7 +104,7 @@ def read_at(history: PairHistory, window: int, index: IntArray) -> Readings:
     index = index[index - window + 1 >= begin]
     found = np.empty((5, len(index)))
     fewest = max(FEWEST, (window + 1) // 2)
-    y, x, is_fine = floats(history.y), floats(history.x), history.bar_ms < _MINUTE_MS
+    y, x, is_fine = floats(history.y), floats(history.x), history.bar_ms < TRADES_LEAD_BELOW_MS
     _read(y, x, index - first, window, fewest, is_fine, history.prices == "level", history.intercept, found)
     leg = found[_LEG] == 1.0
     outcome = found[_OUTCOME].astype(np.int64)

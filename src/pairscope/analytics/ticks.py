@@ -19,6 +19,8 @@ from pairscope.base.model import FloatArray, IntArray
 
 FEWEST_CHANGES = 30  # of price, in each leg
 REACH_MS = 500
+# Bars below it tear moves of one moment apart: there the correlation of the trades leads.
+TRADES_LEAD_BELOW_MS = 60_000
 EPPS_INTERVALS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300)
 _FEWEST_SAMPLES = 10
 

@@ -14,6 +14,7 @@ from pairscope.analytics.conditions import HELD, Condition
 from pairscope.base.interval import Interval
 
 THRESHOLD = 2.0  # |z| at which a spread counts as stretched
+LATE_BARS, LATE_LEAST_MS, LATE_MOST_MS = 2, 3_000, 10_000  # of a symbol's silence, before it counts as late
 
 Side = Literal["flat", "short", "long"]  # what is expected of the spread: nothing, to fall, to rise
 LEG_LATE, NOT_NOW, UNJUDGED = "leg_late", "not_now", "unjudged"
@@ -35,7 +36,7 @@ def late_after_ms(interval: Interval) -> int:
     >>> [late_after_ms(Interval.parse(text)) for text in ("1s", "2s", "1h")]
     [3000, 4000, 10000]
     """
-    return min(max(2 * interval.ms, 3_000), 10_000)
+    return min(max(LATE_BARS * interval.ms, LATE_LEAST_MS), LATE_MOST_MS)
 
 
 def late_legs(legs: Sequence[str], heard_at: HeardAt, now_ms: int, interval: Interval) -> tuple[str, ...]:

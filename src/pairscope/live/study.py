@@ -22,7 +22,16 @@ from pairscope.analytics.readings import PairHistory
 from pairscope.analytics.stationarity import tested
 from pairscope.analytics.suggestion import Suggestion
 from pairscope.analytics.terms import Terms
-from pairscope.analytics.ticks import FEWEST_CHANGES, EppsCurve, PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.ticks import (
+    FEWEST_CHANGES,
+    TRADES_LEAD_BELOW_MS,
+    EppsCurve,
+    PairTicks,
+    Tape,
+    epps_curve,
+    hayashi_yoshida,
+    tape_of,
+)
 from pairscope.analytics.values import Reason
 from pairscope.analytics.wanted import Wanted, want_all
 from pairscope.bars.align import align_closes, stale_limit_ms
@@ -49,7 +58,6 @@ from pairscope.live.workers import Check, Workers, never_abandoned
 
 STUDIES_AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))  # a processor is left to the rest of the program
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
-MINUTE_MS = 60_000  # below it, the correlation of trades leads
 OF_TRADES = tuple(want_all(["correlation_hy"], "pair"))
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
 CorrelationOf = Literal["returns", "levels", "hy"]
@@ -157,7 +165,7 @@ class Studies:
         self._live.kernels.need("tests")
         span = self._live.newest([y, x], interval, window, 1)
         ticks = None
-        if interval.ms < MINUTE_MS:
+        if interval.ms < TRADES_LEAD_BELOW_MS:
             ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
         history = await self._judging.history(y, x, interval, window, span.last_ms)
         held = HeldSpan(span)

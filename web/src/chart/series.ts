@@ -1,12 +1,10 @@
 // What several layers have in common: formats, quiet options, and a z with its thresholds.
 
 import { type AutoscaleInfo, BaselineSeries, LineStyle, type PriceFormatCustom } from "lightweight-charts";
+import { Z_THRESHOLD } from "../api.gen";
 import { fixed, signed } from "../lib/format";
 import type { Chart, Layer } from "./live-chart";
 import { COLORS } from "./theme";
-
-/** |z| at which the spread counts as stretched: where the lines are drawn. */
-export const Z_THRESHOLD = 2;
 
 export const custom = (minMove: number, formatter: (value: number) => string): PriceFormatCustom => ({
   type: "custom",

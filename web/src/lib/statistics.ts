@@ -1,6 +1,6 @@
 // How the tests of a pair are set out: which figures stand together, and the words for what they say.
 
-import type { PairHealth, Quantity } from "../api.gen";
+import { type PairHealth, type Quantity, TRADES_LEAD_BELOW_MS } from "../api.gen";
 import { duration, fixed, percent, probability, signed } from "./format";
 import { quantityText } from "./quantity";
 
@@ -142,12 +142,11 @@ export const TRADE_LINES: readonly Line[] = [
   { metric: "correlation_levels" },
 ];
 
-const MINUTE_MS = 60_000;
 export const OF_TRADES = "correlation_hy";
 
 /** The correlation that leads: below a minute that of the trades, for bars that short tear moves of one time apart. */
 export const leadingOf = (stepMs: number): { metric: string; of: string } =>
-  stepMs < MINUTE_MS ? { metric: OF_TRADES, of: "of trades" } : { metric: "correlation", of: "of returns" };
+  stepMs < TRADES_LEAD_BELOW_MS ? { metric: OF_TRADES, of: "of trades" } : { metric: "correlation", of: "of returns" };
 
 /** What is said beside correlations of returns below a minute. */
 export const RETURNS_WARNING =

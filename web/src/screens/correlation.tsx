@@ -1,7 +1,7 @@
 // Every symbol with every other: which move together, and in what groups.
 
 import { useEffect, useRef, useState } from "react";
-import type { Clustering } from "../api.gen";
+import { type Clustering, MOST_BY_TRADES } from "../api.gen";
 import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
 import { Heatmap } from "../chart/heatmap";
 import { carried } from "../lib/destinations";
@@ -23,7 +23,6 @@ import { type Polled, usePolled } from "../wire/polled";
 
 const LEAST_MS = 1_000;
 const USUAL_CUT = 0.9;
-const MOST_BY_TRADES = 30;
 
 const OF: Record<MatrixOf, { word: string; metric: string }> = {
   returns: { word: "Returns", metric: "correlation" },

@@ -1,10 +1,9 @@
-import type { PairSignal } from "../api.gen";
+import { type PairSignal, Z_THRESHOLD } from "../api.gen";
 import { ChartPanel } from "../chart/chart-panel";
 import { pairLayers } from "../chart/layers";
 import { pairLegends, tone } from "../chart/legend";
 import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
-import { Z_THRESHOLD } from "../chart/series";
 import { pairTable } from "../chart/table-view";
 import { age, fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";

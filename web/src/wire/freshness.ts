@@ -1,6 +1,6 @@
 // How far what is shown can be trusted to be now.
 
-import type { Status, SymbolStatus } from "../api.gen";
+import { LATE_BARS, LATE_LEAST_MS, LATE_MOST_MS, type Status, type SymbolStatus } from "../api.gen";
 import { age } from "../lib/format";
 import type { Link } from "./connection";
 import type { ReceivedStatus } from "./hub";
@@ -25,9 +25,9 @@ export interface Limits {
   staleMs: number;
 }
 
-/** As the server has it (`late_after_ms`): two bars late, but never sooner than 3 s nor later than 10 s: the open bar moves with each trade. */
+/** Late as the server has it (`late_after_ms`), whatever the interval: the open bar moves with each trade. */
 export function limits(intervalMs: number): Limits {
-  const lateMs = Math.min(Math.max(2 * intervalMs, 3_000), 10_000);
+  const lateMs = Math.min(Math.max(LATE_BARS * intervalMs, LATE_LEAST_MS), LATE_MOST_MS);
   return { lateMs, staleMs: Math.max(10_000, 2 * lateMs) };
 }
 
