@@ -53,7 +53,6 @@ class Verdicts:
         self._followers: Counter[PairKey] = Counter()
         self._known: dict[PairKey, Verdict] = {}
         self._asked: dict[PairKey, _Asked] = {}
-        self.failures = 0
 
     def follow(self, key: PairKey) -> None:
         self._followers[key] += 1
@@ -95,15 +94,9 @@ class Verdicts:
         except WarmingUp:
             self._asked.pop(key, None)
         except PairscopeError as error:  # the tape cannot be read: what was known stays
-            self._failed(key, error.message)
-        except Exception:
+            log.warning("verdict_not_refreshed", y=key.y, x=key.x, cause=error.message)
+        except Exception:  # of one pair; the others go on
             log.exception("verdict_failed", y=key.y, x=key.x)
-            self._failed(key, "")
         else:
             if key in self._followers:
                 self._known[key] = verdict
-
-    def _failed(self, key: PairKey, why: str) -> None:
-        self.failures += 1
-        if why:
-            log.warning("verdict_not_refreshed", y=key.y, x=key.x, cause=why)
