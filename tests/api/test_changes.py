@@ -50,6 +50,7 @@ class Follower:
         self.rows: dict[int, dict[str, Any]] = {}
         self.metrics: dict[str, dict[str, Any]] = {}
         self.names: list[str] = []
+        self.at_ms = -1  # of the message before
         self.told: dict[str, Any] = {}
         self.sizes: list[int] = []
         self.now_s = 0.0
@@ -83,6 +84,7 @@ class Follower:
         plain = msgspec.to_builtins(message)
         if isinstance(message, wire.SymbolSnapshot | wire.PairSnapshot):
             assert message.of == self.number
+            self.at_ms = -1
             self.seq, self.metrics, self.names = message.seq, plain["metrics"], list(plain["metrics"])
             self.bars = dict(_by_time(plain["bars" if isinstance(message, wire.SymbolSnapshot) else "y_bars"]))
             self.rows = dict(_by_time(plain["series"])) if isinstance(message, wire.PairSnapshot) else {}
@@ -95,7 +97,7 @@ class Follower:
         assert plain["of"] == self.number
         assert plain["seq"] == (self.seq or 0) + is_numbered, "a hole in the numbers"
         self.seq = plain["seq"]
-        at_ms = plain["open_time_ms"]
+        self.at_ms = at_ms = plain["open_time_ms"] if is_numbered else plain.get("open_time_ms", self.at_ms)
         if "bar" in plain:
             change = plain["bar"]
             bar_ms = plain.get("bar_ms", at_ms)

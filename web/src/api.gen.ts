@@ -371,7 +371,7 @@ export interface PairUpdate {
   type: "pair";
   of: number;
   seq: number;
-  open_time_ms: number;
+  open_time_ms?: number;
   status?: "closed" | "partial" | "revised";
   bar?: BarChange;
   bar_ms?: number;
@@ -545,7 +545,7 @@ export interface SymbolUpdate {
   type: "symbol";
   of: number;
   seq: number;
-  open_time_ms: number;
+  open_time_ms?: number;
   status?: "closed" | "partial" | "revised";
   bar?: BarChange;
   bar_ms?: number;

@@ -50,6 +50,7 @@ class Changes(MarketTopic):
         self._clock = clock
         self._bar_pace = Pace(PERIOD_S)
         self._told: Fields | None = None
+        self._told_ms: int | None = None  # time of the last message, while it is an open one
         self._told_around: object = None
         self._snapshots_around: object = None
         self._behind: set[Subscriber] = set()
@@ -66,6 +67,7 @@ class Changes(MarketTopic):
     def publish(self, make: Callable[[int], msgspec.Struct]) -> None:
         self._behind |= {client for client in self.clients if client.mailbox.holds(self.name, OPEN)}
         self._is_urgent = True
+        self._told_ms = None
         super().publish(make)
 
     def start_over(self) -> None:
@@ -86,8 +88,11 @@ class Changes(MarketTopic):
         moment, self._told_around = self._moment(), self._around()
         changed = _changes(self._told, moment)
         self._told = moment
-        is_other = changed.keys() != {"open_time_ms"}
-        few = encode(self._update(changed, self.seq)) if is_other or self._is_urgent else None
+        few = None
+        if changed or self._is_urgent:
+            at_ms = moment["open_time_ms"]
+            few = encode(self._update(changed if at_ms == self._told_ms else {"open_time_ms": at_ms} | changed, self.seq))
+            self._told_ms = at_ms
         self._is_urgent = False
         all_ = ""
         for client in self.clients:
@@ -276,12 +281,14 @@ class PairChanges(Changes, PairTopic):
 
 
 def _changes(before: Fields | None, now: Fields) -> Fields:
-    """What is to be told of a moment after another; of a new bar all that is told of each."""
+    """What is to be told of a moment after another, but for its time; of a new bar all that is told of each."""
     if before is None:
         return now
     is_new = before["open_time_ms"] != now["open_time_ms"] or before.get("bar_ms") != now.get("bar_ms")
-    found = {"open_time_ms": now["open_time_ms"]}
+    found: Fields = {}
     for name, value in now.items():
+        if name == "open_time_ms":
+            continue
         if is_new and name in PER_BAR:
             found[name] = value
         elif value != before.get(name):

@@ -685,7 +685,8 @@ class MarketUpdate(Wire, frozen=True, kw_only=True):
 
     of: int  # the topic, as its snapshot numbered it
     seq: int
-    open_time_ms: int  # of the bar; without `row`, also what the metrics are as of
+    # Of the bar; without `row`, also what the metrics are as of. Left out of an open one: that of the message before.
+    open_time_ms: int | msgspec.UnsetType = msgspec.UNSET
     status: Literal["closed", "revised", "partial"] | msgspec.UnsetType = msgspec.UNSET  # left out: open
     bar: BarChange | msgspec.UnsetType = msgspec.UNSET  # left out where nothing was traded
     bar_ms: int | msgspec.UnsetType = msgspec.UNSET  # open time of that bar when it is an older one, and still open

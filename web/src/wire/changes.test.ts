@@ -12,9 +12,8 @@ const METRICS = {
   r2: metric(0.9),
 };
 
-function started(): TopicState {
-  const state = emptyTopic();
-  const snapshot: ServerMessage = {
+const snapshot = (): TopicMessage => {
+  const message: ServerMessage = {
     type: "pair_snapshot",
     topic: "pair:ETHUSDT:BTCUSDT:1s:10:ols",
     seq: 7,
@@ -34,7 +33,12 @@ function started(): TopicState {
     of_trades: null,
     signal: { side: "flat", muted: "unjudged", late: [] },
   };
-  applyMessage(state, snapshot as TopicMessage);
+  return message as TopicMessage;
+};
+
+function started(): TopicState {
+  const state = emptyTopic();
+  applyMessage(state, snapshot());
   return state;
 }
 
@@ -55,6 +59,19 @@ describe("a moment told by what changed", () => {
     expect(state.pair?.spread_z).toEqual([0.5, 2.5]);
     expect(state.metrics.spread_z).toMatchObject({ value: 2.5, unit: "1", n: 10, as_of_ms: 2_000 });
     expect(state.metrics.r2?.value).toBe(0.95);
+  });
+
+  it("is of the time of the one before where it names none, and cannot be placed when there is none", () => {
+    const state = started();
+    const { open_time_ms: _, ...timeless } = pair({ values: VALUES });
+    expect(applyMessage(state, timeless)).toBe("hole");
+    applyMessage(state, pair({ open_time_ms: 3_000, bar: WHOLE_BAR, x: 4, values: VALUES }));
+    expect(applyMessage(state, { ...timeless, bar: { close: 8 } })).toBe("apply");
+    expect(state.bars?.close).toEqual([1, 2, 8]);
+    expect(state.pair?.y.at(-1)).toBe(8);
+    expect(state.metrics.r2).toMatchObject({ value: 0.95, as_of_ms: 3_000 });
+    applyMessage(state, snapshot());
+    expect(applyMessage(state, timeless)).toBe("hole");
   });
 
   it("of a new bar puts back what goes without saying", () => {

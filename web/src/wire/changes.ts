@@ -6,17 +6,20 @@ import { type Change, lowerBound, putRow, trim } from "./columns";
 import { putLive } from "./series";
 import { earlier, judge, type TopicState, type Verdict } from "./topic";
 
-type Update = SymbolUpdate | PairUpdate;
+type Update = (SymbolUpdate | PairUpdate) & { open_time_ms: number };
 
 /** What a bar has that is not told of it. */
 const USUAL = { missing: 0, missing_reason: null, continuity: "proved", backfilled: 0, source: "live" } as const;
 const ROW = ["beta", "alpha", "spread", "spread_z", "correlation"] as const;
 
 /** Apply a moment, in place. `hole`: it cannot be placed, and the caller subscribes again. */
-export function applyUpdate(state: TopicState, message: Update): Verdict {
-  const isNumbered = message.status !== undefined;
-  const verdict = judge(state.seq, message.seq, isNumbered);
+export function applyUpdate(state: TopicState, told: SymbolUpdate | PairUpdate): Verdict {
+  const isNumbered = told.status !== undefined;
+  const verdict = judge(state.seq, told.seq, isNumbered);
   if (verdict !== "apply" || !state.bars) return verdict;
+  const atMs = told.open_time_ms ?? state.toldMs;
+  if (atMs === undefined) return "hole";
+  const message: Update = { ...told, open_time_ms: atMs };
   const bar = message.bar && barOf(state.bars, message, message.bar);
   const row = message.type === "pair" && state.pair ? rowOf(state.pair, state.named, message, bar) : undefined;
   if (bar === null || row === null) return "hole";
@@ -31,6 +34,7 @@ export function applyUpdate(state: TopicState, message: Update): Verdict {
   if (isNumbered) state.outdatedMs = Math.min(message.open_time_ms, state.outdatedMs ?? message.open_time_ms);
   else putLive(state);
   state.seq = message.seq;
+  state.toldMs = atMs;
   state.openBar = !isNumbered;
   if (changes.length) state.rows++;
   state.version++;
@@ -59,7 +63,7 @@ function cellsOf(columns: BarColumns, at: number): Record<string, unknown> {
 function rowOf(
   pair: PairColumns,
   named: readonly string[],
-  message: PairUpdate,
+  message: PairUpdate & Update,
   bar: BarColumns | null | undefined,
 ): PairColumns | undefined | null {
   const { open_time_ms: timeMs, values, row } = message;

@@ -41,6 +41,7 @@ export interface TopicState {
   outdatedMs: number | undefined; // first bar that was closed or revised since the series was read
   seriesResets: number; // rises when more than the tail of the series has changed
   openBar: boolean; // the last bar is still open
+  toldMs: number | undefined; // of the last message of a moment: the next one may leave it out
   error: ErrorBody | undefined;
   version: number; // rises with every change
   rows: number; // rises with every change of the tables
@@ -63,6 +64,7 @@ export const emptyTopic = (): TopicState => ({
   outdatedMs: undefined,
   seriesResets: 0,
   openBar: false,
+  toldMs: undefined,
   error: undefined,
   version: 0,
   rows: 0,
@@ -142,6 +144,7 @@ function restart(
   metrics: Record<string, Quantity>,
 ): Verdict {
   Object.assign(state, { phase: "ready", seq, bars, pair, metrics, error: undefined, outdatedMs: 0 });
+  state.toldMs = undefined;
   state.openBar = bars.status.at(-1) === "open";
   state.resets++;
   state.rows++;
