@@ -91,7 +91,8 @@ class Changes(MarketTopic):
         few = None
         if changed or self._is_urgent:
             at_ms = moment["open_time_ms"]
-            few = encode(self._update(changed if at_ms == self._told_ms else {"open_time_ms": at_ms} | changed, self.seq))
+            time = {} if at_ms == self._told_ms else {"open_time_ms": at_ms}
+            few = encode(self._update(time | changed, self.seq))
             self._told_ms = at_ms
         self._is_urgent = False
         all_ = ""
