@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pairscope
+from pairscope.analytics import conditions, health, readings, spikes, suggestion
 from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
 from pairscope.analytics.terms import INTERCEPT, PRICES
 from pairscope.analytics.values import Flag
@@ -54,20 +55,32 @@ METRICS_HEAD = """\
 Written from the catalogue by `tools/gen_docs.py`; the API, alerts, exports and the dashboard use the same names.
 What is behind the choices is told in [why these numbers](why.md).
 
-A value comes with `window` (bars), `n` (observations used), `as_of` (ms) and `missing` (share of the window's trade ids
-that are not on the tape). When it cannot be given it is `null` with a reason; never NaN or infinite. Logarithms are
-natural, deviations are those of a sample (n - 1), a year has 365 days of 24 hours. A window is 300 bars unless
-something else is asked for or said below. "Fewest" is the number of observations below which there is no number.
+A value comes with `window` (bars), `n` (observations used), `as_of_ms` (open time of its last bar) and `missing`
+(share of the window's trade ids that are not on the tape). When it cannot be given it is `null` with a reason; never
+NaN or infinite. Logarithms are natural, deviations are those of a sample (n - 1), a year has 365 days of 24 hours. A
+window is 300 bars unless something else is asked for or said below. "Fewest" is the number of observations below which
+there is no number.
 
-**Stale and short** is one rule for every metric of closes. A close is carried for ten bars, and never less than a
-minute; then it is missing. While the newest close is missing, what is told of it in the light of its window (`price_z`,
-`sma`, `ema`, `rsi`, `trend`, `signal`, `spread`, `spread_z`) and what is told of it alone is null, `stale`. While less
-than half of the closes of the window are there (for returns, half of the returns), everything is null,
-`too_few_observations`. Volumes are sums of what was traded and stand. GARCH and health are of closed bars, and trades
-have rules of their own, as told below.
+**Stale and short** is one rule for every metric of closes. A bar without a trade takes the close before it, for up to
+ten bars and never less than a minute; then its close is missing.
 
-**Metrics that remember** say how long a window they want, until what was before its first close is forgotten to 1 part
-in 10,000: `ema` five periods, `rsi` ten. In a shorter one the page marks them as wanting more bars.
+- While the newest close is missing, %(newest)s
+  are null with the reason `stale`; so are %(bar)s, which are of the newest bar alone.
+- While less than half of the closes of the window are there (for `volatility` and `correlation`, less than half of the
+  returns), every metric of closes is null with the reason `too_few_observations`.
+- Volumes are sums of what was traded: they are given all the same. GARCH and health are of closed bars, and
+  correlations of trades of the trades of the window; they have reasons of their own, as told below.
+
+**Metrics that remember** say how long a window they want, until what was before its first close weighs less than 1
+part in 10,000: `ema` five periods, `rsi` ten. In a shorter one they are given, and the page marks them as wanting more
+bars.
+
+**Spike bars.** A single bar that goes far and comes back makes any two prices look cointegrated, for nothing reverts as
+clearly. A bar of a leg is one when the step to it and the step from it are both beyond %(far)g deviations, of opposite
+sign, and leave less than half of the smaller; a deviation is that of the steps that move the price at all, from their
+median size. The tests of cointegration, the half-lives and the variance ratio are made with the mean of its two
+neighbours in its place; `spike_bars` counts them, `/analytics/pair?tests=true` has their times, and all else has the
+closes as they are.
 """
 
 TERMS = """\
@@ -81,13 +94,14 @@ Every metric that lists `prices` or `intercept` can be asked for on other terms:
   all is the same in whatever unit the prices are.
 - `prices=level`: y and x are prices. **beta is a ratio of quantities**: so many units of x against one of y, which is
   what an order needs and what most dashboards print; such a beta carries the flag `ratio_of_quantities`. alpha, spread
-  and its deviation are in the unit of prices. `tls` depends on that unit: it is close to the line of the dearer leg.
+  and its deviation are in the unit of prices. `tls` depends on that unit: it is nearly least squares of the
+  cheaper leg on the dearer one.
 - `intercept=false`: y = beta x. alpha is 0, `r2` is that of the squares of y and near 1 for any two prices, and z is
   around the mean of the spread over the window. The kalman filter has no `a` to learn. Tests take the tables without a
   constant: Engle-Granger those of MacKinnon (1994) for two series without one (his paper of 2010 has none, so that
   `coint_crit` is where their probability is 1, 5 or 10 %), `spread_adf_*` and Johansen those of the case without one. A
-  leg's own test keeps its constant. Where a pair does need an intercept this finds none: on log prices it nearly always
-  does.
+  leg's own test keeps its constant. A pair of log prices nearly always needs an intercept; without one such a pair is
+  not found.
 
 `correlation` is of log returns, `price_spread` of prices, and `correlation_hy` and `lead_lag` of trades, on any terms.
 The half-life is that of deviations from the mean of the spread on any terms.
@@ -110,11 +124,11 @@ def settings_page(page: str) -> str:
 def metrics_page(_: str) -> str:
     """The whole page of metrics."""
     sources = list(dict.fromkeys(metric.reference for metric in CATALOGUE.values() if metric.reference))
-    parts = [METRICS_HEAD]
+    parts = [METRICS_HEAD % _silence()]
     for scope, title in (("symbol", "Of a symbol"), ("pair", "Of a pair (y, x)")):
         rows = [_metric_row(metric, sources) for metric in CATALOGUE.values() if metric.scope == scope]
         parts.append(f"## {title}\n\n{_table(('metric', 'formula', 'unit', 'fewest', 'parameters', 'to know'), rows)}")
-    parts.append(TERMS)
+    parts += [_health(), TERMS]
     for name, remarks in _choices().items():
         parts.append(
             f"## Choices of `{name}`\n\n{_table((name, 'to know'), [(f'`{k}`', v) for k, v in remarks.items()])}"
@@ -128,6 +142,47 @@ def metrics_page(_: str) -> str:
     )
     parts.append("## References\n\n" + "".join(f"{place}. {source}\n" for place, source in enumerate(sources, 1)))
     return "\n".join(parts)
+
+
+def _silence() -> Mapping[str, object]:
+    """What the rule for stale metrics names."""
+    named: dict[str, object] = {"far": spikes.FAR}
+    for about in ("newest", "bar"):
+        names = [f"`{each.name}`" for each in CATALOGUE.values() if each.about == about]
+        named[about] = f"{', '.join(names[:-1])} and {names[-1]}"
+    return named
+
+
+def _health() -> str:
+    """The rules of health, with the numbers that the code goes by."""
+    template = (Path(__file__).parent / "health.template.md").read_text(encoding="utf-8")
+    numbers: dict[str, object] = {
+        "per_window": conditions.PER_WINDOW,
+        "readings": readings.READINGS,
+        "windows": readings.WINDOWS,
+        "fewest": readings.FEWEST,
+        "good": conditions.GOOD_P,
+        "bad": f"{conditions.BAD_P:.2f}",
+        "strong": conditions.STRONG_P,
+        "enter": conditions.TO_ENTER,
+        "recover": conditions.TO_RECOVER,
+        "doubt": conditions.TO_DOUBT,
+        "leave": conditions.TO_LEAVE,
+        "establish": conditions.TO_ESTABLISH,
+        "moved": f"{conditions.MOVED_BY:g}",
+        "to_move": conditions.TO_MOVE,
+        "fade": conditions.FADE,
+        "legs": conditions.LEGS_UNRELATED,
+        "low": conditions.LOW,
+        "high": f"{conditions.HIGH:.2f}",
+        "part": conditions.TO_PART,
+        "seen": f"{health.SEEN_IN_4_OF_5:g}",
+        "times": ", ".join(map(str, suggestion.TIMES[:-1])) + f" or {suggestion.TIMES[-1]}",
+        "least": suggestion.FEWEST_BARS,
+        "most": f"{suggestion.MOST_BARS:,}",
+        "level": suggestion.LEVEL,
+    }
+    return template.format_map(numbers)
 
 
 def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:

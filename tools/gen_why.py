@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pairscope.analytics.cointegration import engle_granger_many, residual
-from pairscope.analytics.evidence import CLAIM_P, weigh
+from pairscope.analytics.evidence import CLAIM_P, closes_to_test, weigh
 from pairscope.analytics.hedge import SERIES
 from pairscope.analytics.meanreversion import half_life
 from pairscope.analytics.rolling import rolling_moments
@@ -182,9 +182,43 @@ def noisy_half_lives() -> Numbers:
     }
 
 
+def windows() -> Numbers:
+    """How often a sound pair is seen at 5 %, by the half-lives in a window of 300 bars."""
+    found = {}
+    for lives in (7, 20, 41, 60, 100):
+        random = np.random.default_rng(lives)
+        seen = 0
+        for _ in range(500):
+            x = np.cumsum(random.normal(size=300))
+            phi = 0.5 ** (lives / 300)
+            spread = _autoregression(random, phi, 400)[100:] / math.sqrt(1 - phi * phi)
+            seen += weigh(x + spread, x).test.p < 0.05
+        found[f"seen_{lives}"] = seen / 500
+    return found
+
+
+def misled() -> Numbers:
+    """How often independent prices pass at 5 %: with one bar that comes back, and with a leg that returns by itself."""
+    random = np.random.default_rng(5)
+    tests: dict[str, list[tuple[bool, bool]]] = {"spike": [], "leg": []}
+    for _ in range(500):
+        y, x = 0.002 * np.cumsum(random.normal(size=(2, 300)), axis=1)
+        y[random.integers(20, 280)] += math.log(0.7)
+        closes = closes_to_test(y, x, 300)
+        tests["spike"].append((weigh(y, x).test.p < 0.05, weigh(closes.y, closes.x).believed.p < 0.05))
+        leg, walk = _autoregression(random, 0.9, 1_000), np.cumsum(random.normal(size=1_000))
+        evidence = weigh(leg, walk)
+        tests["leg"].append((evidence.test.p < 0.05, evidence.believed.p < 0.05))
+    found = {}
+    for name, rows in tests.items():
+        found[f"{name}_plain"], found[f"{name}_ours"] = np.mean(rows, axis=0).tolist()
+    return found
+
+
 SIMULATIONS: tuple[Callable[[], Numbers], ...] = (
     *(naive_adf, scan, epps, short_windows),
     *(levels, kalman, cancellation, half_lives, noisy_half_lives),
+    *(windows, misled),
 )
 QUICK: tuple[Callable[[], Numbers], ...] = (cancellation, half_lives, levels)
 

@@ -171,7 +171,8 @@ METRICS = (
         unit="1",
         function=spread_z,
         fewest=3,
-        remark="Past bars only; undefined when the line fits exactly.",
+        remark="Where the newest bar lies beside the line, in deviations of the spread. Null when the line "
+        "fits exactly. By rolling and kalman the line has not seen the bar.",
         reference=_OLS,
         parameters=_TERMS,
         about="newest",

@@ -120,7 +120,10 @@ _KENDALL = "M. G. Kendall, Biometrika 41, 1954"
 _NOISY = "J. Staudenmayer and J. P. Buonaccorsi, Journal of the American Statistical Association 100, 2005"
 _LO_MACKINLAY = "A. W. Lo and A. C. MacKinlay, Review of Financial Studies 1, 1988"
 _PENG = "C.-K. Peng and others, Physical Review E 49, 1994"
-_FITTED = "Of a fitted spread, which looks more reverting than it is: independent walks give values below 1/2 too."
+_FITTED = (
+    "Of a fitted spread, which looks more reverting than it is: independent walks give values below 1/2 too. Null "
+    "(out_of_range) outside 0 to 1."
+)
 _TERMS = (PRICES, INTERCEPT)
 _LAG = Parameter("lag", "int", 10, low=2, high=1000)
 
@@ -134,7 +137,8 @@ METRICS = (
         function=half_life,
         fewest=FEWEST,
         reference=_NOISY,
-        remark="Given when coint_p < 0.10. Right on noisy closes too; runs short in short windows.",
+        remark="Given when coint_p < 0.10. Right on noisy closes too; a tenth too short in 100 half-lives of bars, "
+        "more in fewer.",
         cadence="scan",
         parameters=_TERMS,
     ),
@@ -159,6 +163,7 @@ METRICS = (
         function=half_life_high,
         fewest=FEWEST,
         reference=_NOISY,
+        remark="Null (not_finite) where that phi is 1 or more: the interval has no end.",
         cadence="scan",
         parameters=_TERMS,
     ),

@@ -113,8 +113,8 @@ class PairSignal(Wire, frozen=True, kw_only=True):
     """What the z of a pair may be read as. The spread counts as stretched from |z| = 2."""
 
     side: Literal["flat", "short", "long"] | None  # expected of the spread: nothing, to fall, to rise; null without a z
-    # Why it is not to be acted on: leg_late, not_now (a tape), unjudged (health is not known yet), or the health of a
-    # pair that is not shown to be one; null: it is a signal.
+    # Why it is not to be acted on: leg_late, not_now (a tape, or a time that is past), unjudged (health is not known
+    # yet), or the health of a pair that is not shown to be one; null: it is a signal.
     muted: str | None
     late: list[str]  # legs that are not heard: for two bars, but never less than 3 s nor more than 10 s
 
