@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pairscope.analytics.catalogue import CATALOGUE, PairWindow
 from pairscope.analytics.conditions import HELD, PER_WINDOW, Condition
 from pairscope.analytics.health import Health, judge
-from pairscope.analytics.readings import READINGS, PairHistory, history_bars, read, step_of
+from pairscope.analytics.readings import READINGS, PairHistory, Readings, history_bars, read, step_of
 from pairscope.analytics.stationarity import METRICS
 from tests import paths
 
@@ -132,6 +133,34 @@ def test_without_a_window_of_bars_it_is_unknown() -> None:
         assert health.condition == Condition.UNKNOWN
         assert health.reasons == (f"the two have {count} closed bars in common, of the {WINDOW} of a window",)
     assert judge(history(paths.sound(1.2)), 20).reasons[0].startswith("a window of 20 bars cannot be tested")
+
+
+STRONG, GOOD, LEG = 0.001, 0.02, math.nan
+
+
+@pytest.mark.parametrize(("p", "moved", "missing", "said"), [
+    ([GOOD] * 7, (), (), 7),
+    ([GOOD] * 4 + [LEG] * 3 + [GOOD] * 2, (), (), 6),  # a stationary leg is passed over
+    ([GOOD] * 4 + [GOOD] * 3 + [GOOD] * 2, (), range(4, 7), 6),  # and so is what could not be tested
+    ([STRONG] * 89, range(45, 89), (), 1),  # broken at 47, faded at 87: what was good before counts no more
+    ([GOOD] * 9 + [GOOD] * 20 + [GOOD] * 2, (), range(9, 29), 2),  # a window of it makes all begin anew
+])  # fmt: skip
+def test_the_good_readings_that_are_named_are_those_that_count(
+    monkeypatch: pytest.MonkeyPatch, p: list[float], moved: Sequence[int], missing: Sequence[int], said: int
+) -> None:
+    count = len(p)
+    places = np.arange(count)
+    readings = Readings(
+        index=places * STEP,
+        p=np.where(np.isin(places, list(missing)), math.nan, p),
+        leg=np.isnan(p),
+        correlation=np.full(count, 0.7),
+        shift=np.where(np.isin(places, list(moved)), 6.0, 0.0),
+        outcome=np.isin(places, list(missing)).astype(np.int64),
+    )
+    monkeypatch.setattr("pairscope.analytics.health.read", lambda *_: readings)
+    health = judge(history(paths.walks(), count=2), WINDOW)
+    assert f"but for {said} of the 10 readings in a row that are wanted" in health.reasons[0]
 
 
 def test_a_tape_that_is_shorter_than_the_replay_says_so() -> None:

@@ -101,27 +101,27 @@ def _too_short(history: PairHistory, window: int) -> str:
     if window < FEWEST:
         return f"a window of {window} bars cannot be tested: choose {FEWEST} or more"
     both = int(np.count_nonzero(np.isfinite(history.y) & np.isfinite(history.x)))
-    return f"the two have {min(both, window - 1)} closed bars in common, of the {window} of a window"
+    return f"the two have {min(both, window - 1)} closed bars in common, of the {window:,} of a window"
 
 
 def _reasons(readings: Readings, states: IntArray, cause: int, window: int) -> list[str]:
     """What speaks against the pair at the newest reading."""
     state = CONDITIONS[states[-1]]
-    told = _WORDS[state](readings, cause)
+    told = _WORDS[state](readings, states, cause)
     if len(states) < READINGS and state is not Condition.UNKNOWN:
         told.append(f"the tape holds {len(states) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed")
     return told
 
 
-def _of_cointegrated(readings: Readings, _: int) -> list[str]:
+def _of_cointegrated(readings: Readings, states: IntArray, cause: int) -> list[str]:
     return []
 
 
-def _of_weakening(readings: Readings, _: int) -> list[str]:
-    return [f"cointegration is not seen at 5 % any more: p = {_newest_p(readings)}"]
+def _of_weakening(readings: Readings, states: IntArray, cause: int) -> list[str]:
+    return [f"cointegration is not seen at 5 % any more: {_newest_p(readings)}"]
 
 
-def _of_broken(readings: Readings, cause: int) -> list[str]:
+def _of_broken(readings: Readings, states: IntArray, cause: int) -> list[str]:
     if cause == by.LINE_MOVED:
         found = float(readings.shift[-1])
         now = f", now by {found:.1f}" if found > by.MOVED_BY else ""
@@ -129,15 +129,15 @@ def _of_broken(readings: Readings, cause: int) -> list[str]:
     return [f"the spread no longer returns: p of 0.10 or more for half a window, now {_newest_p(readings)}"]
 
 
-def _of_not_shown(readings: Readings, _: int) -> list[str]:
+def _of_not_shown(readings: Readings, states: IntArray, cause: int) -> list[str]:
     p = readings.p[-1]
     if p < by.GOOD_P:
-        good = _last_run(readings)
-        return [f"p = {_newest_p(readings)}, but for {good} of the {by.TO_ENTER} readings in a row that are wanted"]
-    return [f"cointegration is not shown: p = {_newest_p(readings)}"]
+        good = _good_in_a_row(readings, states)
+        return [f"{_newest_p(readings)}, but for {good} of the {by.TO_ENTER} readings in a row that are wanted"]
+    return [f"cointegration is not shown: {_newest_p(readings)}"]
 
 
-def _of_unrelated(readings: Readings, cause: int) -> list[str]:
+def _of_unrelated(readings: Readings, states: IntArray, cause: int) -> list[str]:
     if cause == by.LEG:
         return ["a leg is stationary: it returns by itself, and needs no other"]
     together = float(readings.correlation[-1])
@@ -145,22 +145,41 @@ def _of_unrelated(readings: Readings, cause: int) -> list[str]:
     return [f"returns hardly move together{told}"]
 
 
-def _of_unknown(readings: Readings, _: int) -> list[str]:
+def _of_unknown(readings: Readings, states: IntArray, cause: int) -> list[str]:
     reason = reason_of(int(readings.outcome[-1]))
     return [_WHY_UNKNOWN.get(reason, "cointegration could not be tested")]
 
 
 def _newest_p(readings: Readings) -> str:
     p = float(readings.p[-1])
-    return f"{p:.2g}" if math.isfinite(p) else "none, for a leg is stationary"
+    return f"p = {p:.2g}" if math.isfinite(p) else "no p, for a leg is stationary"
 
 
-def _last_run(readings: Readings) -> int:
-    weak = np.flatnonzero(~(readings.p < by.GOOD_P) & ~readings.leg)
-    return len(readings) - 1 - int(weak[-1]) if len(weak) else len(readings)
+def _good_in_a_row(readings: Readings, states: IntArray) -> int:
+    """The good readings that `conditions.replay` has counted at the newest one, towards those that are wanted.
+
+    As there, one with a stationary leg or without a test is passed over, and the count begins anew when a pair that was
+    held or broken is neither any more, and after a window without a test.
+    """
+    good = unknown = 0
+    was_more = False  # than not shown
+    for p, leg, outcome, state in zip(readings.p, readings.leg, readings.outcome, states, strict=True):
+        if outcome != 0:
+            unknown += 1
+            if unknown >= by.PER_WINDOW:
+                good, was_more = 0, False
+            continue
+        unknown = 0
+        if not leg:
+            good = good + 1 if p < by.GOOD_P else 0
+        is_more = state in (by.COINTEGRATED, by.WEAKENING, by.BROKEN)
+        if was_more and not is_more:
+            good = 0
+        was_more = is_more
+    return good
 
 
-_WORDS: Mapping[Condition, Callable[[Readings, int], list[str]]] = {
+_WORDS: Mapping[Condition, Callable[[Readings, IntArray, int], list[str]]] = {
     Condition.COINTEGRATED: _of_cointegrated,
     Condition.WEAKENING: _of_weakening,
     Condition.BROKEN: _of_broken,
