@@ -16,8 +16,10 @@ from pairscope.analytics.catalogue import (
     CATALOGUE,
     Metric,
     PairWindow,
+    Reason,
     SymbolWindow,
     Value,
+    by_scope,
     find,
     pair_metrics,
     symbol_metrics,
@@ -119,6 +121,17 @@ def test_no_metric_of_a_pair_is_ever_nan_or_infinite(rows: list[tuple[float, flo
     assert_fit_to_leave(pair_metrics(PairWindow(y, x, 3, window, 525_600.0)))
 
 
+@pytest.mark.parametrize("window", [2, 3, 30])
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_of_fewer_observations_than_a_metric_needs_nothing_else_is_said(window: int, slope: float) -> None:
+    line = 5.0 + slope * np.arange(1.0, window + 1.0)
+    apart = by_scope({name: metric for name, metric in CATALOGUE.items() if metric.about != "tape"})
+    found = pair_metrics(PairWindow(line, line[::-1].copy(), 0, window, 1.0), apart["pair"])
+    found |= symbol_metrics(symbol_window(list(line), [1.0] * window, window), apart["symbol"])
+    reasons = {name: value.reason for name, value in found.items() if value.n < CATALOGUE[name].fewest}
+    assert reasons == dict.fromkeys(reasons, Reason.TOO_FEW)
+
+
 def test_only_the_named_metrics_are_computed_in_the_order_named() -> None:
     window = symbol_window([1.0, 2.0], [1.0], 2)
     assert list(symbol_metrics(window, ["vwap", "last_price"])) == ["vwap", "last_price"]
@@ -130,9 +143,13 @@ def test_an_unknown_metric_names_the_nearest_known_one() -> None:
     assert (caught.value.code, caught.value.http_status) == ("unknown_metric", 404)
 
 
-def test_a_metric_of_a_pair_is_unknown_to_a_symbol() -> None:
-    with pytest.raises(UnknownName, match="no metric of a symbol named 'beta'"):
+def test_a_metric_of_a_pair_is_unknown_to_a_symbol_and_the_cure_says_where_it_is() -> None:
+    with pytest.raises(UnknownName, match="no metric of a symbol named 'beta'") as caught:
         symbol_metrics(symbol_window([1.0], [1.0], 2), ["beta"])
+    assert caught.value.cure == "it is one of a pair: ask /analytics/pair"
+    with pytest.raises(UnknownName, match="no metric of a pair named 'rsi'") as caught:
+        find("rsi", "pair")
+    assert caught.value.cure == "it is one of a symbol: ask /analytics/{symbol}"
 
 
 def test_an_unlike_name_is_answered_with_all_that_are_known() -> None:

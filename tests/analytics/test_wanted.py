@@ -25,7 +25,7 @@ def test_every_metric_can_be_asked_for_with_each_default_written_out(metric) -> 
     ("text", "message", "cure"),
     [
         ("rsii", "no metric of a symbol named 'rsii'", "did you mean rsi?"),
-        ("beta", "no metric of a symbol named 'beta'", "known: last_price"),
+        ("beta", "no metric of a symbol named 'beta'", "it is one of a pair"),
         ("rsi:perod=3", "rsi has no parameter 'perod=3'", "did you mean rsi:period=...?"),
         ("rsi:zzzz=3", "rsi has no parameter 'zzzz=3'", "write rsi:name=value; known: period"),
         ("rsi:period", "rsi has no parameter 'period'", "did you mean rsi:period=...?"),

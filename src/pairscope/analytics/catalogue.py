@@ -99,6 +99,9 @@ def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
         return known[name]
     guess = nearest(name, known)
     cure = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
+    if name in CATALOGUE:
+        other = CATALOGUE[name].scope
+        cure = f"it is one of a {other}: ask /analytics/{'pair' if other == 'pair' else '{symbol}'}"
     kind = f" of a {scope}" if scope else ""
     raise UnknownName(f"no metric{kind} named '{name[:40]}'", cure=cure, code="unknown_metric")
 

@@ -11,6 +11,8 @@ from pairscope.analytics.values import Reason, Value
 from pairscope.base.reading import read_choice, read_integer, read_number
 
 DEFAULT_WINDOW = 300
+# What cannot be said of too few: two points lie on a line, and one does not move.
+_OF_THE_NUMBERS = (None, Reason.NOT_FINITE, Reason.CONSTANT, Reason.EXACT_FIT, Reason.COLLINEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Metric:
         value = self.function(window, **parameters)
         if (reason := self._silence(window)) is not None:
             return Value(None, value.n, reason)
-        if value.n < self.fewest and (value.reason is None or value.reason == Reason.NOT_FINITE):
+        if value.n < self.fewest and value.reason in _OF_THE_NUMBERS:
             return Value(None, value.n, Reason.TOO_FEW)
         return value
 
