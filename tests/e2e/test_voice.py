@@ -255,7 +255,11 @@ def test_the_silence_of_a_leg_is_named_on_every_screen_and_mutes_the_signal(
             assert X in first
             assert limit_s <= silent_s(first) + 0.05
             assert silent_s(first) <= limit_s + within(TOLD_WITHIN_S), f"{page.url}: {first}"
-        pair, _, correlation, _, system = pages
+        pair, symbol, correlation, _, system = pages
+        expect(symbol).to_have_title(re.compile(f"^(late|stale) · {X}"))
+        for name in (X, "z of price", "low", "volatility"):
+            cell = symbol.locator("section[data-current] button", has_text=re.compile(f"^{name}", re.IGNORECASE))
+            expect(cell).to_contain_text(re.compile(r"(late|stale) [\d.]+ s"))
         expect(pair).to_have_title(re.compile(f"^{X} (late|stale) · ETH/BTC"))
         for name in ("beta", "spread", "z", "correlation"):
             cell = pair.locator("section[data-current] button", has_text=re.compile(f"^{name}", re.IGNORECASE))

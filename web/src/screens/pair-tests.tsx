@@ -149,7 +149,7 @@ function Instead({ health }: { health: PairHealth }) {
       >
         Show {suggestionText(health)} bars
       </button>
-      : cointegrated there, p {probability(suggestion.p)}.
+      : the test of that window finds the pair, p {probability(suggestion.p)}.
     </p>
   );
 }

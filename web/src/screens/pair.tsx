@@ -5,7 +5,7 @@ import { pairLegends, tone } from "../chart/legend";
 import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
 import { pairTable } from "../chart/table-view";
-import { age, fixed, missingShare, pairName, signed } from "../lib/format";
+import { fixed, missingShare, pairName, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { partsOf, type Terms } from "../lib/methods";
 import { quantityText, reasonText, valueText, warmUp } from "../lib/quantity";
@@ -19,7 +19,7 @@ import { WithSide } from "../ui/side";
 import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
-import { type Freshness, isCurrent, isNow } from "../wire/freshness";
+import { type Freshness, isCurrent, isNow, silence, silenceOf, wasHeard } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 import { NO_METRICS, type TopicState } from "../wire/topic";
 import { Statistics, Trades, usePairTests } from "./pair-tests";
@@ -191,37 +191,37 @@ function SignalStrip({ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh, 
   });
   const { n, window, missing } = metrics.spread_z ?? {};
   const leading = leadingOf(stepMs);
+  const beingRead = useBeingRead();
   const late = new Map(fresh.late.map((leg) => [leg.symbol, leg]));
-  const silence = (symbol: string) => {
+  const own = (symbol: string) => {
     const leg = late.get(symbol);
-    return leg && `${leg.state}${leg.ageMs === undefined ? "" : ` ${age(leg.ageMs)}`}`;
+    return leg && { detail: silence(leg), isLate: wasHeard([leg]) };
   };
   // What rests on both legs is as old as the older one.
-  const ofLegs = fresh.late.length
-    ? `${fresh.late.map(({ symbol }) => symbol).join(", ")} ${fresh.late[0]?.state}`
-    : "";
+  const ofLegs = silenceOf(fresh.late, 2);
+  const isLate = wasHeard(fresh.late);
   return (
     <Strip label="Signal" isCurrent={isCurrent}>
-      <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail={silence(y) ?? "last y"} isLate={late.has(y)} />
-      <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail={silence(x) ?? "last x"} isLate={late.has(x)} />
+      <Cell wide name={y} value={fixed(last("y"), yDecimals)} detail="last y" {...own(y)} />
+      <Cell wide name={x} value={fixed(last("x"), xDecimals)} detail="last x" {...own(x)} />
       <Cell
         name="beta"
         {...metric("beta")}
         detail={ofLegs || (terms.prices === "level" ? "x per y, units" : "y per x, logs")}
-        isLate={ofLegs !== ""}
+        isLate={isLate}
       />
       <Cell
         name="spread"
         {...metric("spread")}
         detail={ofLegs || (terms.intercept ? "y − α − β x" : "y − β x")}
-        isLate={ofLegs !== ""}
+        isLate={isLate}
       />
       <Cell
         name="z"
         {...metric("spread_z")}
         tone={!signal.isMuted && z !== undefined && Math.abs(z) >= Z_THRESHOLD ? tone(-z) : "text-fg"}
         detail={ofLegs || reasonText(metrics.spread_z) || signal.distance}
-        isLate={ofLegs !== ""}
+        isLate={isLate}
       />
       <Cell
         wide
@@ -234,8 +234,8 @@ function SignalStrip({ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh, 
       <Cell
         name="correlation"
         {...metric(leading.metric)}
-        detail={ofLegs || reasonText(metrics[leading.metric]) || leading.of}
-        isLate={ofLegs !== ""}
+        detail={ofLegs || reasonText(metrics[leading.metric]) || (leading.metric in metrics ? leading.of : beingRead)}
+        isLate={isLate}
       />
       <HealthCell topic={topic} />
       <Cell name="n" value={fixed(n, 0)} detail={window === undefined ? "" : `of ${fixed(window, 0)}`} />
@@ -250,10 +250,13 @@ function SignalStrip({ y, x, topic, terms, yDecimals, xDecimals, stepMs, fresh, 
   );
 }
 
+/** Said of what comes a few seconds after a page is opened. */
+const useBeingRead = (): string => (usePart("tests") === "preparing" ? "being prepared" : "being read");
+
 function HealthCell({ topic }: { topic: Topic | undefined }) {
   const info = useCatalogue("pair").get("health");
   const health = useTopicValue(topic, (state) => state.health);
-  const isPreparing = usePart("tests") === "preparing";
+  const beingRead = useBeingRead();
   const suggestion = health?.suggestion;
   const doubts = health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`;
   return (
@@ -261,15 +264,7 @@ function HealthCell({ topic }: { topic: Topic | undefined }) {
       name="health"
       value={health ? conditionText(health) : "—"}
       tone={health ? CONDITIONS[health.condition].tone : "text-dim"}
-      detail={
-        health
-          ? suggestion
-            ? `show ${suggestionText(health)}`
-            : doubts
-          : isPreparing
-            ? "being prepared"
-            : "being read"
-      }
+      detail={health ? (suggestion ? `show ${suggestionText(health)}` : doubts) : beingRead}
       info={info}
       more={health?.reasons.join("; ")}
       onClick={suggestion ? () => changeView({ tf: suggestion.interval, w: suggestion.window }) : undefined}

@@ -19,7 +19,7 @@ import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
 import { type Shown, useConfig, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
-import { type FreshState, isCurrent } from "../wire/freshness";
+import { type Freshness, type FreshState, isCurrent, silence, wasHeard } from "../wire/freshness";
 import type { Topic } from "../wire/hub";
 import { PREPARING, usePolled } from "../wire/polled";
 import { followSeries } from "../wire/series";
@@ -53,7 +53,7 @@ export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   return (
     <div className="flex h-full min-h-0 flex-col">
       <SymbolTab {...{ symbol, topic, price }} state={fresh.state} />
-      <PriceStrip {...{ symbol, topic, places }} isCurrent={current} />
+      <PriceStrip {...{ symbol, topic, places, fresh }} isCurrent={current} />
       <WithSide
         label="Statistics and tape"
         main={
@@ -172,7 +172,7 @@ interface TabProps {
 
 function SymbolTab({ symbol, topic, price, state }: TabProps) {
   const last = useTopicValue(topic, price);
-  const isOld = state === "down" || state === "stale";
+  const isOld = state === "down" || state === "stale" || state === "late";
   useTab(isOld ? `${state} · ${symbol}` : last === undefined ? symbol : `${last} ${symbol}`, state === "down");
   return null;
 }
@@ -191,15 +191,18 @@ interface StripProps {
   symbol: string;
   topic: Topic | undefined;
   places: number;
+  fresh: Freshness;
   isCurrent: boolean;
 }
 
-function PriceStrip({ symbol, topic, places, isCurrent }: StripProps) {
+function PriceStrip({ symbol, topic, places, fresh, isCurrent }: StripProps) {
   const state = useTopicState(topic);
   const catalogue = useCatalogue("symbol");
   const metrics = state?.metrics ?? NO_METRICS;
   const closes = state?.bars?.close ?? [];
   const change = (closes.at(-1) ?? Number.NaN) / (closes.at(-2) ?? Number.NaN) - 1;
+  const [leg] = fresh.late;
+  const silent = leg && { detail: silence(leg), isLate: wasHeard([leg]) };
   return (
     <Strip label="Price" isCurrent={isCurrent}>
       <Cell
@@ -210,6 +213,7 @@ function PriceStrip({ symbol, topic, places, isCurrent }: StripProps) {
         detail={`${basisPoints(change)} last bar`}
         info={catalogue.get("last_price")}
         quantity={metrics.last_price}
+        {...silent}
       />
       {CELLS.filter(([metric]) => metric in metrics).map(([metric, name, detail]) => (
         <Cell
@@ -219,6 +223,7 @@ function PriceStrip({ symbol, topic, places, isCurrent }: StripProps) {
           detail={reasonText(metrics[metric]) || detail}
           info={catalogue.get(metric)}
           quantity={metrics[metric]}
+          {...silent}
         />
       ))}
     </Strip>

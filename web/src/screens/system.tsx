@@ -6,7 +6,7 @@ import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
 import { useConfig, useFreshness, useHub, useLink, useNow, useStatus } from "../wire/context";
-import { ageOf } from "../wire/freshness";
+import { ageOf, type LateLeg, silence, wasHeard } from "../wire/freshness";
 
 export function SystemScreen() {
   const received = useStatus();
@@ -204,7 +204,7 @@ function RequestsCard({ status: { requests } }: { status: Status }) {
 function Symbols({ status, receivedMs }: { status: Status; receivedMs: number }) {
   const now = useNow();
   const fresh = useFreshness([], 1_000);
-  const late = new Map(fresh.late.map((leg) => [leg.symbol, leg.state]));
+  const late = new Map(fresh.late.map((leg) => [leg.symbol, leg]));
   const { symbols } = useConfig();
   const decimals = new Map(symbols.map((info) => [info.symbol, info.price_decimals]));
   return (
@@ -227,15 +227,12 @@ function Symbols({ status, receivedMs }: { status: Status; receivedMs: number })
         </thead>
         <tbody>
           {status.symbols.map((row) => (
-            <tr key={row.symbol} data-late={late.get(row.symbol)} className="border-line/60 border-t">
+            <tr key={row.symbol} data-late={late.get(row.symbol)?.state} className="border-line/60 border-t">
               <th scope="row" className="h-6 px-3 text-left font-normal">
                 {row.symbol}
               </th>
               <td className="num px-3 text-right">{fixed(row.last_price, decimals.get(row.symbol) ?? 2)}</td>
-              <td className={`num px-3 text-right ${late.has(row.symbol) ? "text-short" : ""}`}>
-                {late.has(row.symbol) ? `${late.get(row.symbol)}, ` : ""}
-                {row.received_ms === null ? DASH : `${age(ageOf(status, row, Math.max(0, now - receivedMs)))} ago`}
-              </td>
+              <LastTrade late={late.get(row.symbol)} ageMs={ageOf(status, row, Math.max(0, now - receivedMs))} />
               <td className="num px-3 text-right">{fixed(row.trades, 0)}</td>
               <td className="num px-3 text-right">{row.last_id ?? DASH}</td>
               <td className={`num px-3 text-right ${row.gaps_open ? "text-short" : ""}`}>{fixed(row.gaps_open, 0)}</td>
@@ -247,6 +244,16 @@ function Symbols({ status, receivedMs }: { status: Status; receivedMs: number })
         </tbody>
       </table>
     </section>
+  );
+}
+
+function LastTrade({ late, ageMs }: { late: LateLeg | undefined; ageMs: number | undefined }) {
+  const isLate = late !== undefined && wasHeard([late]);
+  return (
+    <td className={`num px-3 text-right ${isLate ? "text-short" : ""}`}>
+      {isLate ? `${late.state}, ` : ""}
+      {ageMs === undefined ? (late ? silence(late) : DASH) : `${age(ageMs)} ago`}
+    </td>
   );
 }
 

@@ -126,7 +126,11 @@ function FeedBanner() {
       </Banner>
     );
   }
-  return warming_up ? <Banner tone="plain">Preparing the numerical kernels; figures follow in a moment.</Banner> : null;
+  return warming_up ? (
+    <Banner tone="plain">
+      The numeric code is being compiled, once after an installation or an upgrade; figures follow.
+    </Banner>
+  ) : null;
 }
 
 function VersionBanner() {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "../api.gen";
 import type { Link } from "./connection";
-import { freshness, isCurrent, isNow, limits } from "./freshness";
+import { freshness, isCurrent, isNow, type LateLeg, limits, silence, silenceOf, wasHeard } from "./freshness";
 
 const OPEN: Link = { phase: "open", sinceMs: 0, retryAtMs: undefined, everOpen: true };
 
@@ -77,6 +77,25 @@ describe("freshness", () => {
     const lost: Link = { phase: "down", sinceMs: 0, retryAtMs: 5, everOpen: true };
     expect(freshness(lost, received({ A: 0 }), ["A"], 1_000, 4_000)).toMatchObject({ state: "down", ageMs: 4_000 });
     expect(freshness({ ...lost, everOpen: false }, undefined, ["A"], 1_000, 0).state).toBe("connecting");
+  });
+});
+
+describe("the words for silence", () => {
+  const late: LateLeg = { symbol: "A", state: "late", ageMs: 4_200 };
+  const stale: LateLeg = { symbol: "B", state: "stale", ageMs: 12_000 };
+  const unheard: LateLeg = { symbol: "C", state: "stale", ageMs: undefined };
+
+  it("tell how late a symbol is, and never call one old that has not begun", () => {
+    expect([late, stale, unheard].map(silence)).toEqual(["late 4.2 s", "stale 12 s", "no trade yet"]);
+    expect([[late], [unheard], [unheard, late], []].map(wasHeard)).toEqual([true, false, true, false]);
+  });
+
+  it("name who is silent of several, and the worst that is said of one", () => {
+    expect(silenceOf([], 2)).toBe("");
+    expect(silenceOf([late], 2)).toBe("A late");
+    expect(silenceOf([stale, late], 2)).toBe("B, A stale");
+    expect(silenceOf([unheard], 2)).toBe("C: no trade yet");
+    expect(silenceOf([unheard, { ...unheard, symbol: "D" }], 2)).toBe("no trade yet");
   });
 });
 

@@ -20,6 +20,21 @@ export interface LateLeg {
   ageMs: number | undefined; // undefined: nothing was heard of it at all
 }
 
+/** `late 4.2 s`; of a symbol that was never heard, that. */
+export const silence = ({ state, ageMs }: LateLeg): string =>
+  ageMs === undefined ? "no trade yet" : `${state} ${age(ageMs)}`;
+
+/** What is said beside a number that rests on several symbols: which are silent, and the worst of it. */
+export function silenceOf(late: readonly LateLeg[], symbols: number): string {
+  if (late.length === 0) return "";
+  const names = late.map(({ symbol }) => symbol).join(", ");
+  if (wasHeard(late)) return `${names} ${late.some(({ state }) => state === "stale") ? "stale" : "late"}`;
+  return late.length < symbols ? `${names}: no trade yet` : "no trade yet";
+}
+
+/** Whether a silence is one: before its first trade nothing of a symbol has grown old. */
+export const wasHeard = (late: readonly LateLeg[]): boolean => late.some(({ ageMs }) => ageMs !== undefined);
+
 export interface Limits {
   lateMs: number;
   staleMs: number;
