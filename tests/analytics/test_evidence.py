@@ -142,6 +142,13 @@ def test_windows_pass_as_their_truth_wants_by_more_draws(truth: Truth) -> None:
     assert share >= truth.low - paths.two_errors(truth.low, 4000)
 
 
+def test_no_test_counts_combinations_of_a_price_and_its_multiple() -> None:
+    x = 60_000.0 * np.exp(0.001 * np.cumsum(np.random.default_rng(3).normal(size=300)))
+    y = np.round(2.0 * x, 9)  # what is left is rounding, and rounding reverts
+    metrics = pair_metrics(window_of(np.log(y), np.log(x)), NAMES)
+    assert {value.reason for value in metrics.values()} == {Reason.EXACT_FIT}
+
+
 def test_johansen_is_not_deceived_by_a_stationary_leg() -> None:
     for phi in (0.0, 0.5, 0.9):
         draws = zip(*paths.windows(paths.stationary_leg(phi), 300, 300, 43, int(100 * phi)), strict=True)

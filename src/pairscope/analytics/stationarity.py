@@ -107,6 +107,8 @@ def _johansen(window: PairWindow) -> Johansen:
     closes = tested(window)
     test = johansen(np.array([closes.y, closes.x]), fewest=enough(window), constant=window.intercept)
     evidence = _evidence(window)
+    if evidence.test.reason is Reason.EXACT_FIT:  # what is left is rounding, whatever it does
+        return test._replace(reason=Reason.EXACT_FIT)
     if test.reason is not None or evidence.test.reason is not None:
         return test
     leg = evidence.leg_is_stationary or (test.rank > 0 and leg_prevails(closes.y, closes.x, evidence.test.statistic))
