@@ -289,8 +289,10 @@ def test_the_silence_of_a_leg_is_named_on_every_screen_and_mutes_the_signal(
 # Last, because it takes the server away from everybody.
 def test_a_server_that_is_gone_leaves_one_dim_value_everywhere(watched: Watched) -> None:
     page = ready(watched)
-    system = page.context.new_page()
+    system, correlation = page.context.new_page(), page.context.new_page()
     system.goto(f"{watched.server.url}/app/system")
+    correlation.goto(f"{watched.server.url}/app/correlation")
+    expect(correlation.locator("[data-matrix=ready]")).to_be_visible()
     figure = system.get_by_role("region", name="Feed").locator("dd").nth(3)
     expect(figure).to_be_visible()
     bright = figure.evaluate("element => getComputedStyle(element).color")
@@ -300,6 +302,12 @@ def test_a_server_that_is_gone_leaves_one_dim_value_everywhere(watched: Watched)
     watched.server.kill()
     expect(page.locator("[data-feed]")).to_have_attribute("data-feed", "down")
     expect(page).to_have_title("down · ETH/BTC · pairscope")
+    expect(system).to_have_title("down · System · pairscope")
+    expect(correlation).to_have_title("down · Correlation · pairscope")
+    old = correlation.locator("main [data-old=true]")
+    expect(old).to_have_count(2)  # the matrix and its clusters
+    assert old.evaluate_all("all => all.map(one => getComputedStyle(one).filter)") == ["saturate(0.25)"] * 2
+    expect(correlation.get_by_role("main")).not_to_contain_text("No trade of")  # nobody knows
     expect(page.locator("section[data-current]")).to_have_attribute("data-current", "false")
     seen = read_moments(page, 5, {name: count - (name == "z") for name, count in FEWEST.items()})
     assert all(len(values) == 1 for values in seen.values())

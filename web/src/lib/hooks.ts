@@ -24,13 +24,13 @@ const FAULT_ICON = `data:image/svg+xml,${encodeURIComponent(
 const ICONS = { good: `${BASE}/favicon.svg`, fault: FAULT_ICON };
 
 /** The title and the icon of the tab carry the state, for when the page is not in sight. */
-export function useTab(title: string, isFault: boolean): void {
+export function useTab(title: string, isDown: boolean): void {
   // With the rest of the page, so that the tab says what the page says.
   useLayoutEffect(() => {
-    document.title = `${title} · pairscope`;
-  }, [title]);
+    document.title = `${isDown ? "down · " : ""}${title} · pairscope`;
+  }, [title, isDown]);
   useEffect(() => {
     const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
-    if (icon) icon.href = isFault ? ICONS.fault : ICONS.good;
-  }, [isFault]);
+    if (icon) icon.href = isDown ? ICONS.fault : ICONS.good;
+  }, [isDown]);
 }

@@ -17,7 +17,7 @@ import { MetricHint, useCatalogue } from "../ui/metric-hint";
 import { Notice, TableSkeleton } from "../ui/notice";
 import { WithSide } from "../ui/side";
 import { request } from "../wire/client";
-import { useConfig, useFreshness } from "../wire/context";
+import { useConfig, useFreshness, useLink } from "../wire/context";
 import { isCurrent, type LateLeg } from "../wire/freshness";
 import { type Polled, usePolled } from "../wire/polled";
 
@@ -53,20 +53,26 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
     if (route) go({ route, view: carried({ ...view, tf, w: window }) });
   };
   const isOld = !isCurrent(fresh.state) || polled.failure !== undefined;
+  const isGone = useLink().phase !== "open"; // then nobody knows what was traded
   return (
     <div className="flex h-full min-h-0 flex-col">
       <MatrixBar {...{ on, leading, polled, stepMs }} />
-      <WithSide label="Clusters" main={<Matrix polled={polled} late={fresh.late} isOld={isOld} onOpen={open} />}>
+      <WithSide
+        label="Clusters"
+        main={<Matrix polled={polled} late={fresh.late} {...{ isOld, isGone }} onOpen={open} />}
+      >
         {polled.data ? (
-          <Clusters
-            clustering={polled.data}
-            cut={cut}
-            onCut={setDraft}
-            onSettle={() => {
-              changeView({ cut: cut === USUAL_CUT ? undefined : cut }, true);
-              setDraft(undefined);
-            }}
-          />
+          <div data-old={isOld} className="data-[old=true]:opacity-80 data-[old=true]:saturate-25">
+            <Clusters
+              clustering={polled.data}
+              cut={cut}
+              onCut={setDraft}
+              onSettle={() => {
+                changeView({ cut: cut === USUAL_CUT ? undefined : cut }, true);
+                setDraft(undefined);
+              }}
+            />
+          </div>
         ) : null}
       </WithSide>
     </div>
@@ -142,10 +148,11 @@ interface MatrixProps {
   polled: Polled<Clustering>;
   late: readonly LateLeg[];
   isOld: boolean;
+  isGone: boolean;
   onOpen: (cell: Cell) => void;
 }
 
-function Matrix({ polled, late, isOld, onOpen }: MatrixProps) {
+function Matrix({ polled, late, isOld, isGone, onOpen }: MatrixProps) {
   const holder = useRef<HTMLDivElement>(null);
   const size = useSize(holder);
   return (
@@ -155,9 +162,12 @@ function Matrix({ polled, late, isOld, onOpen }: MatrixProps) {
       className="relative min-h-0 min-w-0 flex-1 overflow-auto"
     >
       {polled.data && size ? (
-        <div className={`mx-auto w-max p-3 ${isOld ? "saturate-25" : ""} ${polled.isOther ? "opacity-60" : ""}`}>
+        <div
+          data-old={isOld}
+          className={`mx-auto w-max p-3 data-[old=true]:saturate-25 ${polled.isOther ? "opacity-60" : ""}`}
+        >
           <Heatmap clustering={polled.data} size={size} late={late} onOpen={onOpen} />
-          {late.length ? <Silent late={late} /> : null}
+          {late.length && !isGone ? <Silent late={late} /> : null}
         </div>
       ) : null}
       {!polled.data && polled.failure ? (
@@ -170,7 +180,7 @@ function Matrix({ polled, late, isOld, onOpen }: MatrixProps) {
 
 /** Rows that rest on prices which nobody has heard lately. */
 const Silent = ({ late }: { late: readonly LateLeg[] }) => (
-  <p className="pt-2 text-short">
+  <p className="w-0 min-w-full pt-2 text-short">
     {late
       .map(({ symbol, ageMs }) =>
         ageMs === undefined ? `No trade of ${symbol} yet` : `No trade of ${symbol} for ${age(ageMs)}`,

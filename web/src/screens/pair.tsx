@@ -145,7 +145,7 @@ export function titleOf(
   signal: PairSignal | undefined,
   { state, late }: Pick<Freshness, "state" | "late">,
 ): string {
-  if (state === "down") return `down · ${name}`;
+  if (state === "down") return name;
   if (state === "stale" || state === "late") {
     const who = late.map(({ symbol }) => symbol).join(", ");
     return `${who}${who && " "}${state} · ${name}`;

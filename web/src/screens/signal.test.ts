@@ -56,6 +56,6 @@ describe("the title", () => {
   it("names the leg that is silent instead of a z", () => {
     const late = [{ symbol: "BTCUSDT", state: "late", ageMs: 4_000 }] as const;
     expect(titleOf("ETH/BTC", 2.34, FREE, { state: "late", late })).toBe("BTCUSDT late · ETH/BTC");
-    expect(titleOf("ETH/BTC", 2.34, FREE, { state: "down", late })).toBe("down · ETH/BTC");
+    expect(titleOf("ETH/BTC", 2.34, FREE, { state: "down", late })).toBe("ETH/BTC");
   });
 });

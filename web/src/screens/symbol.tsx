@@ -172,8 +172,9 @@ interface TabProps {
 
 function SymbolTab({ symbol, topic, price, state }: TabProps) {
   const last = useTopicValue(topic, price);
-  const isOld = state === "down" || state === "stale" || state === "late";
-  useTab(isOld ? `${state} · ${symbol}` : last === undefined ? symbol : `${last} ${symbol}`, state === "down");
+  const isLate = state === "stale" || state === "late";
+  const isKnown = state !== "down" && last !== undefined;
+  useTab(isLate ? `${state} · ${symbol}` : isKnown ? `${last} ${symbol}` : symbol, state === "down");
   return null;
 }
 
