@@ -1,0 +1,199 @@
+"""A digest tells every change of what is published, by its name, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import digest
+from tools.digests.compare import BadRenames, Difference, Renames, compare
+from tools.digests.shape import Texts, column, condensed
+
+CLOSES = [100.0 + i / 7 for i in range(50)]
+
+
+def published() -> dict[str, Any]:
+    """What a small server would answer."""
+    return {
+        "asked": {
+            "GET /analytics/pair?on=returns&x=A&y=B": {
+                "status": 200,
+                "body": condensed(
+                    {
+                        "metrics": {
+                            "beta": {"value": 0.2131233, "unit": "ratio", "n": 300, "reason": None},
+                            "half_life": {"value": None, "unit": "bars", "n": 300, "reason": "not_mean_reverting"},
+                        },
+                        "series": {"close": CLOSES, "status": ["closed"] * 49 + ["open"]},
+                        "now_ms": 1,
+                    }
+                ),
+            },
+            "GET /ohlc?symbol=NOPE": {
+                "status": 404,
+                "body": {"error": {"code": "unknown_symbol", "message": "no symbol 'NOPE' here", "cure": ""}},
+            },
+        },
+        "openapi": {"paths": {"/ohlc": {"get": {}}, "/health": {"get": {}}}},
+        "rows": {
+            "gaps": {"first_id": [7, 90], "reason": ["skipped", "restart"], "obstacle": [None, "too_old_for_rest"]}
+        },
+    }
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> list[Difference]:
+    """What is told of one change."""
+    after = copy.deepcopy(published())
+    change(after)
+    found, _ = compare(published(), after)
+    return found
+
+
+def _pair(digest: dict[str, Any]) -> Any:
+    return digest["asked"]["GET /analytics/pair?on=returns&x=A&y=B"]["body"]
+
+
+def _metrics(digest: dict[str, Any]) -> Any:
+    return _pair(digest)["metrics"]
+
+
+def _error(digest: dict[str, Any]) -> Any:
+    return digest["asked"]["GET /ohlc?symbol=NOPE"]["body"]["error"]
+
+
+def last_bit(value: float) -> float:
+    return math.nextafter(value, math.inf)
+
+
+PAIR = "asked > GET /analytics/pair?on=returns&x=A&y=B > body"
+METRICS = f"{PAIR} > metrics"
+ERROR = "asked > GET /ohlc?symbol=NOPE > body > error"
+
+
+def _series_with(closes: list[float]) -> Callable[[dict[str, Any]], object]:
+    return lambda d: _pair(d)["series"].update(close=column(closes))
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "place"),
+    [
+        (lambda d: _metrics(d)["beta"].update(value=last_bit(0.2131233)), "changed", f"{METRICS} > beta > value"),
+        (lambda d: _metrics(d)["beta"].update(value=None), "changed", f"{METRICS} > beta > value"),
+        (lambda d: _metrics(d)["beta"].update(n=300.0), "changed", f"{METRICS} > beta > n"),
+        (lambda d: _metrics(d).pop("beta"), "removed", f"{METRICS} > beta"),
+        (lambda d: _metrics(d).update(gamma={}), "added", f"{METRICS} > gamma"),
+        (lambda d: _metrics(d)["half_life"].update(reason="stale"), "changed", f"{METRICS} > half_life > reason"),
+        (_series_with([*CLOSES[:20], last_bit(CLOSES[20]), *CLOSES[21:]]), "changed", f"{PAIR} > series > close"),
+        (_series_with(CLOSES[:-1]), "changed", f"{PAIR} > series > close"),
+        (_series_with([CLOSES[0], CLOSES[2], CLOSES[1], *CLOSES[3:]]), "changed", f"{PAIR} > series > close"),
+        (lambda d: _error(d).update(message="no symbol 'NOPE' there"), "changed", f"{ERROR} > message"),
+        (lambda d: _error(d).update(code="unknown_name"), "changed", f"{ERROR} > code"),
+        (lambda d: d["openapi"]["paths"].pop("/health"), "removed", "openapi > paths > /health"),
+        (lambda d: d["rows"]["gaps"].update(reason=["skipped", "start"]), "changed", "rows > gaps > reason[1]"),
+        (lambda d: d["rows"]["gaps"].update(first_id=[7]), "changed", "rows > gaps > first_id"),
+        (lambda d: d["rows"]["gaps"].pop("obstacle"), "removed", "rows > gaps > obstacle"),
+    ],
+)  # fmt: skip
+def test_one_change_is_told_by_its_name(change: Callable[[dict[str, Any]], object], kind: str, place: str) -> None:
+    found = changed(change)
+    assert [(each.kind, each.place) for each in found] == [(kind, place)]
+    assert place in str(found[0])
+
+
+def test_nothing_is_told_of_what_is_the_same() -> None:
+    assert changed(lambda _: None) == []
+
+
+def test_a_negative_zero_is_another_number() -> None:
+    found, _ = compare({"value": 0.0}, {"value": -0.0})
+    assert [each.place for each in found] == ["value"]
+
+
+def test_what_tells_of_the_moment_is_taken_out_and_whether_it_is_there_is_not() -> None:
+    kept = condensed({"now_ms": 5, "feed": {"since_ms": 6}, "health": {"since_ms": 7}, "verified_ms": None})
+    assert kept == {"now_ms": "~", "feed": {"since_ms": "~"}, "health": {"since_ms": 7}, "verified_ms": None}
+
+
+def test_records_with_a_name_are_kept_by_it() -> None:
+    kept = condensed([{"name": "b", "unit": "x"}, {"name": "a", "unit": "y"}])
+    assert kept == {"name=b": {"name": "b", "unit": "x"}, "name=a": {"name": "a", "unit": "y"}}
+
+
+def test_texts_lose_folders_ports_and_versions(tmp_path: Path) -> None:
+    texts = Texts({"folder": tmp_path}, "0.2.0")
+    told = {"cure": f"stop pairscope 0.2.0 on http://127.0.0.1:4711, or move {tmp_path}/tape.duckdb", "n": 1}
+    cure = "stop pairscope ~version on http://127.0.0.1:~port, or move ~folder/tape.duckdb"
+    assert texts.of(told) == {"cure": cure, "n": 1}
+
+
+def test_a_list_of_renames_makes_a_renamed_digest_the_same() -> None:
+    renames = Renames.read(
+        {
+            "parameters": {"on": "of"},
+            "metrics": {"beta": "hedge_ratio"},
+            "words": {"closed": "over", "skipped": "missed"},
+            "codes": {"unknown_symbol": "no_such_symbol"},
+            "fields": {"obstacle": "kept_open_by"},
+            "paths": {"/ohlc": "/bars"},
+        }
+    )
+    text = json.dumps(published()).replace("on=returns", "of=returns").replace('"beta"', '"hedge_ratio"')
+    text = (
+        text.replace('"closed"', '"over"').replace('"skipped"', '"missed"').replace("unknown_symbol", "no_such_symbol")
+    )
+    after = json.loads(text.replace('"obstacle"', '"kept_open_by"').replace("/ohlc", "/bars"))
+    assert compare(published(), after, renames) == ([], [])
+    assert len(compare(published(), after)[0]) > 6
+    after["rows"]["gaps"]["kept_open_by"][1] = None
+    assert [each.place for each in compare(published(), after, renames)[0]] == ["rows > gaps > kept_open_by[1]"]
+
+
+def test_a_rename_in_a_column_of_words_does_not_hide_another_order() -> None:
+    words = ["closed"] * 20 + ["open"] + ["closed"] * 9
+    before, after = {"status": column(words)}, {"status": column([*words[1:], words[0]])}
+    assert len(compare(before, after, Renames.read({"words": {"closed": "closed"}}))[0]) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, -0.0), (1, 1.0), (None, False)])
+def test_a_column_of_words_and_numbers_tells_numbers_apart(before: object, after: object) -> None:
+    words = ["left out"] * 9
+    assert len(compare({"missing": column([*words, before])}, {"missing": column([*words, after])})[0]) == 1
+
+
+def test_what_the_renames_list_as_wanted_is_counted_apart() -> None:
+    after = copy.deepcopy(published())
+    after["openapi"]["paths"]["/jobs"] = {"get": {}}
+    after["openapi"]["paths"]["/secret"] = {"get": {}}
+    found, wanted = compare(published(), after, Renames.read({"added": {"openapi > paths > /jobs": "long work"}}))
+    assert [each.place for each in found] == ["openapi > paths > /secret"]
+    assert [each.place for each in wanted] == ["openapi > paths > /jobs"]
+
+
+def test_a_table_of_renames_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(BadRenames, match="no table feilds"):
+        Renames.read({"feilds": {}})
+
+
+def test_the_command_prints_what_differs_and_ends_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(published()))
+    other = copy.deepcopy(published())
+    _error(other)["cure"] = "did you mean it?"
+    after.write_text(json.dumps(other))
+    assert digest.main(["--compare", str(before), str(before)]) == 0
+    assert capsys.readouterr().out == "no differences\n"
+    assert digest.main(["--compare", str(before), str(after)]) == 1
+    told = capsys.readouterr().out
+    assert f"changed  {ERROR} > cure: '' -> 'did you mean it?'" in told
+    renames = tmp_path / "renames.json"
+    renames.write_text(json.dumps({"changed": {f"{ERROR} > cure": "a cure was added"}}))
+    assert digest.main(["--compare", str(before), str(after), "--renames", str(renames)]) == 0
+    assert "0 differences, and 1 that the renames list" in capsys.readouterr().out
+    renames.write_text('{"nothing": {}}')
+    assert digest.main(["--compare", str(before), str(after), "--renames", str(renames)]) == 2

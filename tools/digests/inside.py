@@ -1,0 +1,89 @@
+"""All that the digest knows of the inside of pairscope. Whoever moves one of these changes a line here.
+
+Everything else asks from outside: the command line, HTTP, the WebSocket, the OpenAPI document, and the rows of the tape
+as DuckDB reads them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pairscope
+from pairscope.app import opened
+from pairscope.base.errors import PairscopeError
+from pairscope.base.model import TradeBatch
+from pairscope.base.settings import Settings
+from pairscope.feed.simulator.market import Market
+from pairscope.feed.simulator.wire import agg_frames
+from tests.faults.virtual import VirtualClock, run_virtually
+from tests.judged import judged
+from tests.surroundings import free_port, move_in, share_kernels
+
+__all__ = ["VERSION", "VirtualClock", "free_port", "move_in", "run_virtually", "share_kernels"]
+
+VERSION = pairscope.__version__
+SEED = 1
+
+
+def simulated_frames(symbol: str, from_ms: int, to_ms: int, rate: float) -> Iterator[tuple[int, bytes]]:
+    """What the simulated exchange sends of a symbol, and when: the text of combined frames."""
+    market = Market(SEED, rate)
+    for sent_ms, frame in agg_frames(market.listing(symbol), market.flushed(symbol, from_ms, to_ms)):
+        yield sent_ms, frame.combined()
+
+
+def open_tape(folder: Path, clock: Any, **settings: Any) -> AbstractAsyncContextManager[Any]:
+    """The whole system on a tape that is looked at, with a clock of our own."""
+    return opened(Settings(source="tape", data_dir=folder, open=False, **settings), clock)
+
+
+def feed(system: Any, trades: list[dict[str, Any]]) -> None:
+    """Hand decoded trades of the wire to the one way in, as the stream does."""
+    table = system.live.symbols
+    symbol_ids = np.array([table.index(trade["s"]) for trade in trades], np.int32)
+    batch = TradeBatch(
+        symbol_ids,
+        np.array([trade["a"] for trade in trades], np.int64),
+        np.array([trade["T"] for trade in trades], np.int64),
+        np.array([float(trade["p"]) for trade in trades]),
+        np.array([float(trade["q"]) for trade in trades]),
+        np.array([trade["m"] for trade in trades], np.bool_),
+        np.array([trade["E"] * 1_000_000 for trade in trades], np.int64),
+    )
+    system.intake.take(judged(batch))
+
+
+def play_as_live(system: Any) -> None:
+    """A tape that goes on is a market of now: signals are not muted for being of the past."""
+    system.live._is_over = False
+
+
+def error_classes() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:
+    """By class, what each of its codes says: HTTP status, cause and cure."""
+    for module in pkgutil.walk_packages(pairscope.__path__, "pairscope."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: list[type[PairscopeError]] = [PairscopeError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return {
+        kind.__name__: {
+            code: (kind.http_status, cause, cure) for code, (cause, cure) in vars(kind).get("meanings", {}).items()
+        }
+        for kind in found
+    }
+
+
+def settings() -> Mapping[str, tuple[str, str]]:
+    """Every setting: its default and its description."""
+    return {
+        name: (str(field.get_default(call_default_factory=True)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    }
