@@ -22,7 +22,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "code warming_up": "told only while kernels are compiled for the first time",
     "code error": "of no error that is raised",
     "code internal_error": "of a fault of pairscope itself",
-    "metric symbol garch_rival": "needs two fits that are as likely, which these windows have not; its reason is seen",
+    "metric symbol garch_rival*": "needs two fits that are as likely, which these windows have not; its reason is seen",
     "code bad_window": PYTHON,
     "code bad_lag": PYTHON,
     "code bad_lags": PYTHON,

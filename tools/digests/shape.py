@@ -17,6 +17,7 @@ from typing import Any
 Json = Any
 LONGEST_KEPT = 6  # of a list that is kept as it is
 MOST_WORDS = 40  # of a column that are kept beside its hash
+BY_OUR_CLOCK = {"gaps": ("symbol", "first_id")}  # lists in the order of a volatile time, and what orders them here
 KEYS = ("name", "symbol", "code")  # by which the records of a list are told apart, when each has another
 GONE = "~"
 
@@ -90,6 +91,8 @@ def condensed(answer: Json, place: tuple[str, str] = ("", ""), volatile: Collect
 
 
 def _records(records: list[dict[str, Json]], place: tuple[str, str], volatile: Collection[str]) -> Json:
+    if (order := BY_OUR_CLOCK.get(place[1])) is not None:
+        records = sorted(records, key=lambda record: [record[name] for name in order])
     for key in KEYS:
         found = [record.get(key) for record in records]
         if all(isinstance(each, str) for each in found) and len(set(found)) == len(found):
