@@ -71,7 +71,8 @@ ODD = 30 * MINUTE_MS  # from here on frames that are wrong in several ways
 def simulated_hour(folder: Path) -> World:
     """An hour of the seeded market as a recording, with what goes wrong on the wire."""
     path = folder / "simulated.txt.zst"
-    lines = sorted(line for symbol in SIMULATED for line in _frames(symbol))
+    found = [line for symbol in SIMULATED for line in _frames(symbol)]
+    lines = sorted(found, key=lambda line: line[0])  # of one moment in their order: what is odd after what is sound
     with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as out:
         for sent_ms, frame in lines:
             out.write(b"%d %b\n" % (sent_ms * 1_000_000, frame))
