@@ -19,7 +19,7 @@ run: $(VENV)/installed
 
 test: ready-to-test
 	$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE)
+	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE) --durations=25 --durations-min=1
 	$(BIN)/python tools/npm.py test
 
 test-all: test

@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import settings
 
 from pairscope.base.model import TradeBatch
-from tests import surroundings
+from tests import prepared, surroundings
 
 # For what is started before the first test: modules that look at the environment, and fixtures of many tests.
 surroundings.share_kernels(os.environ)
@@ -71,6 +71,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure() -> None:
+    prepared.end_source()
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import prepared
 from tests.loopback import get
 from tests.patience import COMMAND_S, START_S, STOP_S
 
@@ -31,15 +31,12 @@ def clean_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PAIRSCOPE_")}
 
 
-def pairscope(*arguments: str, seconds: float = COMMAND_S, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pairscope", *arguments],
-        capture_output=True,
-        encoding=encoding,
-        timeout=seconds,
-        env=clean_environment(),
-        check=False,
-    )
+def pairscope(
+    *arguments: str, seconds: float = COMMAND_S, encoding: str = "utf-8", fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """A command, to its end; a `fresh` one in a Python that has loaded nothing, as has one of another encoding."""
+    command, fresh = ("-m", "pairscope", *arguments), fresh or encoding != "utf-8"
+    return prepared.run(*command, seconds=seconds, env=clean_environment(), encoding=encoding, fresh=fresh)
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
@@ -54,15 +51,14 @@ def assert_refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
 class Running:
     """A pairscope of its own process, and its API."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, fresh: bool = False) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "pairscope", "run", "--port", str(self.port), "--data-dir", str(folder)]
+        command = ["-m", "pairscope", "run", "--port", str(self.port), "--data-dir", str(folder), *arguments]
         self.log = folder.parent / f"{folder.name}.{self.port}.log"
+        around: dict[str, Any] = {"env": clean_environment(), "start_new_session": True}
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, *arguments], stdout=log, stderr=log, env=clean_environment(), start_new_session=True
-            )
+            self.process = prepared.start(*command, stdout=log, stderr=log, **around, fresh=fresh)
 
     def get(self, path: str) -> Any:
         answer = get(self.url + path)
@@ -94,8 +90,8 @@ def run(tmp_path: Path) -> Iterator[Any]:
     """Starts pairscopes and stops what is left of them."""
     running: list[Running] = []
 
-    def start(folder: Path, *arguments: str) -> Running:
-        running.append(Running(folder, *arguments))
+    def start(folder: Path, *arguments: str, fresh: bool = False) -> Running:
+        running.append(Running(folder, *arguments, fresh=fresh))
         return running[-1]
 
     yield start
@@ -104,11 +100,27 @@ def run(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_help_names_the_commands_and_shows_examples() -> None:
-    done = pairscope("--help")
+    done = pairscope("--help", fresh=True)
     assert done.returncode == 0
     assert "run" in done.stdout
     assert "simulator" in done.stdout
     assert "--source replay" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--source", "simulator", "--data-dir", "/dev/null/x"], "/dev/null/x"),
+        (["import", "nowhere"], "no file or folder nowhere"),
+        (["backfill", "--from", "yesterday"], "is no day"),
+        (["record", "{here}", "--source", "simulator"], "exists already"),
+        (["doctor", "--data-dir", "{here}"], "no tape in"),
+        (["verify", "--data-dir", "{here}"], "no tape in"),
+        (["simulator", "{here}/missing.gz", "--port", "0", "--rest-port", "0"], "missing.gz"),
+    ],
+)
+def test_every_command_starts_in_a_python_of_its_own(tmp_path: Path, arguments: list[str], says: str) -> None:
+    assert_refused(pairscope(*(text.format(here=tmp_path) for text in arguments), fresh=True), says)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_all_that_is_asked_while_kernels_compile_is_answered_and_nothing_compile
     tmp_path: Path, run: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cold"))
-    server = run(tmp_path / "data", "--source", "simulator", "--no-open")
+    server = run(tmp_path / "data", "--source", "simulator", "--no-open", fresh=True)
     status = server.until(lambda status: status["kernels"]["preparing"])
     deadline_s, longest_s = time.monotonic() + COMPILED_S, 0.0
     early = set()

@@ -48,7 +48,7 @@ def taken(port: int) -> Iterator[None]:
 def test_a_command_that_is_told_no_port_does_not_need_the_usual_one() -> None:
     usual = int(Settings.model_fields["port"].default)
     with taken(usual):
-        assert_refused(pairscope("run", "--source", "replay", "missing.gz"), "missing.gz")
+        assert_refused(pairscope("run", "--source", "replay", "missing.gz", fresh=True), "missing.gz")
     assert load_settings().port != usual
 
 
@@ -57,7 +57,7 @@ def test_a_command_that_is_told_no_folder_keeps_its_tape_in_that_of_the_test(
 ) -> None:
     data_dir = load_settings().data_dir
     assert data_dir.is_relative_to(surroundings_of_its_own)
-    assert_refused(pairscope("doctor"), str(data_dir))
+    assert_refused(pairscope("doctor", fresh=True), str(data_dir))
 
 
 def test_a_settings_file_where_tests_were_started_is_not_read() -> None:

@@ -21,9 +21,11 @@ from pairscope.base.model import TradeKind
 from pairscope.cli.ending import Ended, run_until_told
 from pairscope.feed.recording import ReadTally, read_frames
 from pairscope.store.tape import Store
+from tests import prepared
 from tests.test_cli import clean_environment, free_port
 
 ENDS_WITHIN_S = 30
+Process = subprocess.Popen[bytes] | prepared.Program
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +43,15 @@ def _outlive(_: int, __: object) -> None:
 class Command:
     """A command in a process of its own, and what it printed."""
 
-    def __init__(self, folder: Path, *arguments: str, **popen: Any) -> None:
+    def __init__(self, folder: Path, *arguments: str, **given: Any) -> None:
         self.log = folder / "out.txt"
+        command = ("-m", "pairscope", *arguments)
         with self.log.open("wb") as log:
-            given: dict[str, Any] = {"stdout": log, "stderr": log, "env": clean_environment(), "cwd": folder} | popen
-            self.process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-m", "pairscope", *arguments], **given
-            )
+            given = {"stdout": log, "stderr": log, "env": clean_environment(), "cwd": folder, **given}
+            if "preexec_fn" in given:
+                self.process: Process = subprocess.Popen([sys.executable, *command], **given)
+            else:
+                self.process = prepared.start(*command, **given)
 
     def until(self, condition: Callable[[], object]) -> None:
         deadline_s = time.monotonic() + 60
@@ -65,8 +69,8 @@ class Command:
 def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     started: list[Command] = []
 
-    def start(*arguments: str, **popen: Any) -> Command:
-        started.append(Command(tmp_path, *arguments, **popen))
+    def start(*arguments: str, **given: Any) -> Command:
+        started.append(Command(tmp_path, *arguments, **given))
         return started[-1]
 
     yield start
@@ -115,7 +119,7 @@ def test_every_signal_ends_a_server_in_good_order(
     tmp_path: Path, start: Callable[..., Command], how: signal.Signals
 ) -> None:
     folder = tmp_path / "data"
-    running = start(*run_arguments(folder))
+    running = start(*run_arguments(folder), fresh=True)
     running.until(lambda: has_trades(folder))
     assert running.end(how) == 0, running.log.read_text()
     assert_ended_in_good_order(folder)
@@ -159,9 +163,10 @@ def test_a_closed_terminal_ends_a_server_in_good_order(tmp_path: Path, start: Ca
 
 def test_a_server_goes_on_when_nobody_reads_what_it_prints(tmp_path: Path, start: Callable[..., Command]) -> None:
     folder = tmp_path / "data"
-    running = start(*run_arguments(folder), stdout=subprocess.PIPE)
-    assert running.process.stdout is not None
-    running.process.stdout.close()
+    reads, prints = os.pipe()
+    running = start(*run_arguments(folder), stdout=prints)
+    os.close(prints)
+    os.close(reads)
     running.until(lambda: has_trades(folder))
     assert running.end(signal.SIGTERM) == 0, running.log.read_text()
     assert "Traceback" not in running.log.read_text()
@@ -193,12 +198,9 @@ def test_a_recording_started_in_the_background_of_a_script_is_whole_when_it_is_s
     tmp_path: Path, start: Callable[..., Command], how: signal.Signals
 ) -> None:
     file = tmp_path / "day.txt.zst"
-
-    def in_background() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control has it for `record &`
-
     arguments = ["record", str(file), "--source", "simulator", "--symbols", "BTCUSDT"]
-    recording = start(*arguments, preexec_fn=in_background)
+    # As a shell without job control has it for `record &`.
+    recording = start(*arguments, deaf_to=[signal.SIGINT])
     recording.until(lambda: file.exists() and file.stat().st_size > 2_000)
     assert recording.end(how) == 0, recording.log.read_text()
     tally = ReadTally()

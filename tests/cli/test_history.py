@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from pairscope.feed.simulator.exchange import SimulatedExchange
 from pairscope.feed.simulator.market import Market
 from pairscope.feed.simulator.source import Instrument, MarketSource
 from pairscope.store.tape import Store
+from tests import prepared
 from tests.archives import RAW_HEADER, START_MS, agg_lines, raw_lines, rows, write_zip
 from tests.judged import good
 from tests.patience import STOP_S
@@ -242,28 +242,24 @@ def test_official_klines_are_compared(tmp_path: Path) -> None:
 def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
     port, rest_port = free_port(), free_port()
     command = ["simulator", "--port", str(port), "--rest-port", str(rest_port), "--rate", "0.01"]
-    simulator = subprocess.Popen(
-        [sys.executable, "-u", "-m", "pairscope", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=clean_environment(),
-    )
+    log = tmp_path / "simulator.txt"
+    with log.open("wb") as out:
+        simulator = prepared.start("-m", "pairscope", *command, stdout=out, stderr=out, env=clean_environment())
     settings = tmp_path / "settings.toml"
     url = f"http://127.0.0.1:{rest_port}"
     settings.write_text(f'exchange_rest_url = "{url}"\narchive_url = "{url}"\n')
     place = ("--data-dir", str(tmp_path / "data"), "--settings", str(settings))
     today = datetime.now(UTC).date()
-    assert simulator.stdout is not None
     try:
-        assert "streams" in simulator.stdout.readline()
+        while "streams" not in log.read_text():
+            assert simulator.poll() is None, log.read_text()
+            time.sleep(0.02)  # another process: there is nothing to await
         arguments = ["backfill", "--symbols", "XRPUSDT", "--from", str(today - timedelta(days=2)), *place]
         first, second = pairscope(*arguments), pairscope(*arguments)
         misspelt = pairscope("backfill", "--symbols", "XRPUSD", "--from", str(today), *place)
     finally:
         simulator.terminate()
         simulator.wait(STOP_S)
-        simulator.stdout.close()
     assert first.returncode == 0, first.stderr
     assert f"XRPUSDT-aggTrades-{today - timedelta(days=2)}: " in first.stdout
     assert second.returncode == 0, second.stderr

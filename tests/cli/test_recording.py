@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from pairscope.feed.recording import ReadTally, read_frames
+from tests import prepared
 from tests.patience import START_S, STOP_S
 from tests.test_cli import clean_environment, pairscope, write_recording
 
 
 def test_frames_are_recorded_until_ctrl_c(tmp_path: Path) -> None:
     file = tmp_path / "day.txt.zst"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "pairscope",
-            "record",
-            str(file),
-            "--source",
-            "simulator",
-            "--symbols",
-            "BTCUSDT,ETHUSDT",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=clean_environment(),
-    )
+    flags = ("--source", "simulator", "--symbols", "BTCUSDT,ETHUSDT")
+    log = tmp_path / "out.txt"
+    with log.open("wb") as out:
+        process = prepared.start(
+            "-m", "pairscope", "record", str(file), *flags, stdout=out, stderr=out, env=clean_environment()
+        )
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and (not file.exists() or file.stat().st_size < 2_000):
         time.sleep(0.05)  # another process: there is nothing to await
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=STOP_S)
-    assert process.returncode == 0
+    assert process.wait(STOP_S) == 0
     tally = ReadTally()
     frames = list(read_frames(file, tally))
     assert (tally.other_lines, tally.bad_lines, tally.damaged_files) == (0, 0, 0)
-    assert f"{len(frames):,} frames in {file}" in out
+    assert f"{len(frames):,} frames in {file}" in log.read_text()
     streams = {json.loads(frame.payload)["stream"] for frame in frames}
     assert streams == {"btcusdt@aggTrade", "ethusdt@aggTrade"}
     times = [frame.received_ns for frame in frames]

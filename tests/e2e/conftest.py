@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
+from tests import prepared
 from tests.patience import EVENT_S, START_S
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,7 +35,7 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://localhost:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | prepared.Program | None = None
 
     def start(self) -> None:
         arguments = [
@@ -52,13 +52,8 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAIRSCOPE_")}
         environment["PYTHONPATH"] = str(ROOT / "src")
         with (self._data_dir / "server.out").open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pairscope", "run", *arguments],
-                cwd=self._data_dir,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            command = ("-m", "pairscope", "run", *arguments)
+            self._process = prepared.start(*command, cwd=self._data_dir, env=environment, stdout=output, stderr=output)
         self._wait_until_trading()
 
     def _ask(self, path: str) -> bytes:

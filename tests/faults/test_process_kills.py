@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from pairscope.base.runs import holes, run, runs_of, union
 from pairscope.feed.simulator.market import Market
 from pairscope.live.book import CLOSING_GRACE_MS
 from pairscope.store.tape import Store
+from tests import prepared
 from tests.loopback import get
 from tests.patience import STOP_S, within
 
@@ -46,11 +45,8 @@ class Program:
         environment |= {"PAIRSCOPE_SIMULATOR_SEED": str(SEED), "PAIRSCOPE_HISTORY_MINUTES": "3"}
         self._log = folder.parent / "log.txt"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pairscope", "run", "--data-dir", str(folder), *flags],
-                stdout=log,
-                stderr=log,
-                env=environment,
+            self._process = prepared.start(
+                "-m", "pairscope", "run", "--data-dir", str(folder), *flags, stdout=log, stderr=log, env=environment
             )
 
     def until(self, condition: Callable[[Any], bool], seconds: float) -> None:
@@ -132,7 +128,7 @@ def killed_often(folder: Path, kills: int, seed: int) -> None:
     for number in range(kills):
         program = Program(folder)
         if number % 5 == 1:  # while it starts, and goes on from what the last kill left
-            time.sleep(chance.uniform(0.3, 2.5))
+            time.sleep(chance.uniform(0, 1.5))
         else:
             program.until(lambda status: status["feed"]["trades"] > 0, 60)
             time.sleep(chance.uniform(0, 1.0))

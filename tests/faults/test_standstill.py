@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import prepared
 from tests.loopback import get
 from tests.test_cli import clean_environment, free_port
 
@@ -42,8 +41,9 @@ def answers(port: int) -> bool:
 def exchange() -> Iterator[dict[str, str]]:
     """The simulated exchange in a process of its own, which goes on meanwhile; where it is, as settings."""
     port, rest_port = free_port(), free_port()
-    command = [sys.executable, "-m", "pairscope", "simulator", "--port", str(port), "--rest-port", str(rest_port)]
-    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.DEVNULL)
+    command = ["-m", "pairscope", "simulator", "--port", str(port), "--rest-port", str(rest_port)]
+    with Path("simulator.txt").open("wb") as out:
+        process = prepared.start(*command, env=clean_environment(), stdout=out, stderr=out)
     try:
         until(lambda: answers(port) and answers(rest_port))
         yield {
@@ -66,11 +66,8 @@ def test_a_process_that_was_held_blames_nobody_and_lacks_nothing(tmp_path: Path,
         return get(f"http://127.0.0.1:{port}{path}").json()
 
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pairscope", "run", *flags],
-            env=clean_environment() | exchange,
-            stdout=out,
-            stderr=out,
+        process = prepared.start(
+            "-m", "pairscope", "run", *flags, env=clean_environment() | exchange, stdout=out, stderr=out
         )
     try:
         before = until(lambda: (status := ask("/status"))["feed"]["trades"] > 100 and status)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +31,13 @@ from pairscope.store.imports import ImportList
 from pairscope.store.report import report_symbols
 from pairscope.store.tape import Store
 from pairscope.store.verify import Verdict, verify_symbol
+from tests import prepared
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_zip
 from tests.judged import good
 from tests.patience import COMMAND_S
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"
 INTERVALS = [Interval.parse("1s"), Interval.parse("1m"), Interval.parse("1h")]
-PROJECT = Path(__file__).parent.parent.parent
 
 
 class Tape:
@@ -455,14 +452,7 @@ tape.store.close()
 
 
 def import_in_a_process(folder: Path, path: Path, calls: int) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORT_AND_DIE, str(folder), str(path), str(calls)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "src")])},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S,
-        check=False,
-    )
+    done = prepared.run("-c", IMPORT_AND_DIE, str(folder), str(path), str(calls), seconds=COMMAND_S)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,8 +16,9 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Origin
 from pairscope.feed.binance.archive import find_archives
 from pairscope.live.history import FileOutcome
+from tests import prepared
 from tests.archives import DAY_MS, START_MS, Row, agg_lines, rows, write_zip
-from tests.live.test_importing import INTERVALS, NAME, PROJECT, Tape, kline
+from tests.live.test_importing import INTERVALS, NAME, Tape, kline
 from tests.patience import COMMAND_S
 
 MINUTE = Interval.parse("1m")
@@ -254,14 +253,7 @@ print(int(sys.argv[3]) - calls.left, flush=True)
 
 
 def replace_in_a_process(folder: Path, path: Path, calls: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", REPLACE_AND_DIE, str(folder), str(path), str(calls)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "src")])},
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S,
-        check=False,
-    )
+    done = prepared.run("-c", REPLACE_AND_DIE, str(folder), str(path), str(calls), seconds=COMMAND_S)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done
 

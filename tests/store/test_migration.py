@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, Gap
 from pairscope.store.migration import STEPS
 from pairscope.store.tape import Store
+from tests import prepared
+from tests.patience import COMMAND_S
 
 OpenStore = Callable[..., Store]
 HourBars = Callable[..., BarArray]
@@ -167,10 +167,8 @@ def test_a_kill_in_the_middle_leaves_a_tape_that_opens(
     when: str, statements: int, open_store: OpenStore, hour_bars: HourBars, path: Path
 ) -> None:
     make_old_tape(open_store, hour_bars, path)
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(path), when, str(statements)], capture_output=True, check=False
-    )
-    assert killed.returncode == 9, killed.stderr.decode()
+    killed = prepared.run("-c", KILLED, str(path), when, str(statements), seconds=COMMAND_S)
+    assert killed.returncode == 9, killed.stderr
     with duckdb.connect(path, read_only=True) as connection:
         assert connection.execute("select format from tape_format").fetchall() == [(2,)]
         assert not set(NEW_COLUMNS) & {row[0] for row in connection.execute("describe bars").fetchall()}
