@@ -29,7 +29,7 @@ from pairscope.live import windows
 from pairscope.live.judging import history_of
 from pairscope.live.kernels import PARTS, Part
 from pairscope.live.state import Span
-from pairscope.live.study import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _window_of
+from pairscope.live.study import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _verdict, _window_of
 from pairscope.live.workers import never_abandoned
 
 NICENESS = 10
@@ -72,12 +72,13 @@ def _tests() -> None:
     for terms in ALL_TERMS:
         _rows_and_metrics(terms)
     legs = [_bars(1.0), _bars(2.0)]
-    tape = _tape()
+    span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
+    history = history_of(legs[0], legs[1], _SECOND, _LAST_MS, _FEW)
     for terms in ALL_TERMS:
-        span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
-        history = history_of(legs[0], legs[1], _SECOND, _LAST_MS, _COUNT)
-        ticks, wanted = PairTicks(tape, tape), PAIR_TESTS[terms]
-        _study_pair(span, _SECOND, _WINDOW, terms, wanted, ticks, history, True, never_abandoned)
+        _study_pair(span, _SECOND, _WINDOW, terms, PAIR_TESTS[terms], None, history, False, never_abandoned)
+        _verdict(span, _SECOND, _WINDOW, terms, None, history, never_abandoned)
+    ticks = PairTicks(_tape(), _tape())  # what trades tell is the same on all terms
+    _study_pair(span, _SECOND, _WINDOW, USUAL, PAIR_TESTS[USUAL], ticks, history, True, never_abandoned)
 
 
 def _rest() -> None:
@@ -111,6 +112,7 @@ _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
 _SECOND = Interval(1_000)
 _WINDOW = 128
 _COUNT = 600  # enough for every metric
+_FEW = 2 * _WINDOW + 8  # bars that are enough for one reading of the pair's past
 _LAST_MS = (_COUNT - 1) * 1_000
 
 
@@ -143,7 +145,8 @@ def _trades() -> TradeBatch:
 
 
 def _tape() -> Tape:
-    line = np.arange(1, _COUNT + 1)
+    """A trade each second, of blocks enough for the lag between two legs."""
+    line = np.arange(1, _WINDOW + 1)
     return tape_of(line * 1_000, 100 + np.sin(line))
 
 
