@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SymbolSeriesAnswer } from "../api.gen";
 import { Topic } from "./hub";
