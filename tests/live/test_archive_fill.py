@@ -179,7 +179,7 @@ async def test_a_hole_of_days_comes_from_files_and_rest_and_its_bars_are_told_as
     assert trades.id.tolist() == running.true_ids(begin_ms, NOW_MS - 60_000)
     assert trades.origin[trades.id == first_filled].tolist() == [Origin.ARCHIVE]
     assert set(trades.origin.tolist()) == {Origin.WS, Origin.REST, Origin.ARCHIVE}
-    assert running.fill.counters.files == running.door.downloads == 3
+    assert running.fill.counters.files == 3 <= running.door.downloads  # one that broke off is asked for again
     assert running.fill.counters.trades == int((trades.origin == Origin.ARCHIVE).sum())
     assert list((running.store.path.parent / "downloads").iterdir()) == []
     running.assert_sound()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -228,6 +229,14 @@ async def test_a_connection_is_pinged_with_the_time_and_lost_without_a_pong(venu
         received = await reader.read()  # until the exchange gives up
     writer.close()
     assert b"\x89\x0d%d" % START_MS in received
+    assert await polite.say("LIST_SUBSCRIPTIONS") == {"result": [], "id": 1}
+
+
+async def test_an_exchange_that_stood_still_loses_nobody_whom_it_has_not_asked(venue: Venue) -> None:
+    await venue.start(limits=Limits(ping_every_s=0.02, pong_within_s=0.1))
+    polite = await venue.open("/market/ws")
+    time.sleep(0.3)  # noqa: ASYNC251 - everything stands still, as on a machine that is busy with others
+    await asyncio.sleep(0.05)
     assert await polite.say("LIST_SUBSCRIPTIONS") == {"result": [], "id": 1}
 
 

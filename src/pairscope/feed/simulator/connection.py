@@ -67,7 +67,7 @@ class Connection(WSListener):
         self._streams: dict[str, None] = {}
         self._first_streams = streams
         self._received_s: deque[float] = deque(maxlen=limits.messages_per_s)
-        self._pong_s = 0.0
+        self._asked_s: float | None = None  # of the oldest ping that waits for its pong
         self._closing = False
         self._outgoing: list[bytes] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -77,7 +77,6 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        self._pong_s = self._now_s()
         self._opened(self)
         self._timer("ping", self._limits.ping_every_s, self._ping)
         self._timer("life", self._limits.life_s, lambda: self.close(WSCloseCode.GOING_AWAY, "connection expired"))
@@ -90,7 +89,7 @@ class Connection(WSListener):
                 transport.send_close(frame.get_close_code())
             transport.disconnect()
         elif frame.msg_type == WSMsgType.PONG:
-            self._pong_s = self._now_s()
+            self._asked_s = None
         elif frame.msg_type == WSMsgType.TEXT and not self._closing and self._within_limit():
             self._answer(frame.get_payload_as_bytes())
 
@@ -213,11 +212,12 @@ class Connection(WSListener):
     # Life.
 
     def _ping(self) -> None:
-        if self._now_s() - self._pong_s > self._limits.pong_within_s:
+        if self._asked_s is not None and self._now_s() - self._asked_s > self._limits.pong_within_s:
             self.abort()
             return
         if self._transport is not None and not self.frozen and not self._closing:
             self._transport.send_ping(b"%d" % now_ms(self._clock))
+            self._asked_s = self._now_s() if self._asked_s is None else self._asked_s
         self._timer("ping", self._limits.ping_every_s, self._ping)
 
     def _timer(self, name: str, delay_s: float, action: Callable[[], None]) -> None:
