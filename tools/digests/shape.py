@@ -20,6 +20,7 @@ MOST_WORDS = 40  # of a column that are kept beside its hash
 BY_OUR_CLOCK = {"gaps": ("symbol", "first_id")}  # lists in the order of a volatile time, and what orders them here
 KEYS = ("name", "symbol", "code")  # by which the records of a list are told apart, when each has another
 GONE = "~"
+NOT_KNOWN_AT_FIRST = frozenset({"used_bytes"})  # null until a first look, which is made when there is time
 
 # Fields that tell of the machine, the moment or the process. Where one name has two meanings its parent stands before
 # it. Everything else must be the same in every run.
@@ -78,7 +79,7 @@ def condensed(answer: Json, place: tuple[str, str] = ("", ""), volatile: Collect
     `place` is the name of the field it stands in, and before it that of the field around.
     """
     if place[1] in volatile or ".".join(place) in volatile:
-        return None if answer is None else GONE
+        return None if answer is None and place[1] not in NOT_KNOWN_AT_FIRST else GONE
     if isinstance(answer, dict):
         return {key: condensed(value, (place[1], key), volatile) for key, value in answer.items()}
     if not isinstance(answer, list):
