@@ -120,6 +120,15 @@ def test_what_tells_of_the_moment_is_taken_out_and_whether_it_is_there_is_not() 
     assert kept == {"now_ms": "~", "feed": {"since_ms": "~"}, "health": {"since_ms": 7}, "verified_ms": None}
 
 
+def test_what_is_known_only_after_a_while_is_taken_out_also_before_that() -> None:
+    assert condensed({"used_bytes": None}) == condensed({"used_bytes": 5}) == {"used_bytes": "~"}
+
+
+def test_gaps_are_kept_in_the_order_of_their_ids_and_not_in_that_of_our_clock() -> None:
+    gaps = [{"symbol": "B", "first_id": 9, "found_ms": 1}, {"symbol": "B", "first_id": 2, "found_ms": 2}]
+    assert condensed({"gaps": gaps}) == condensed({"gaps": gaps[::-1]}) != condensed({"gaps": gaps[:1]})
+
+
 def test_records_with_a_name_are_kept_by_it() -> None:
     kept = condensed([{"name": "b", "unit": "x"}, {"name": "a", "unit": "y"}])
     assert kept == {"name=b": {"name": "b", "unit": "x"}, "name=a": {"name": "a", "unit": "y"}}
