@@ -61,11 +61,8 @@ class Part:
         return self.path.as_posix()
 
 
-_COLUMNS = tuple(field.name for field in fields(Part))
-_STORED = tuple(name for name in _COLUMNS if name != "symbol")
-_SELECT = (
-    f"select {', '.join(_COLUMNS)} from (select parts.*, name as symbol from parts join symbols using (symbol_id))"
-)
+_STORED = tuple(field.name for field in fields(Part) if field.name != "symbol")
+_SELECT = f"select {', '.join(_STORED)} from parts"
 
 
 def day_name(day_ms: int) -> str:
@@ -98,8 +95,14 @@ def damaged_parts(cursor: Cursor) -> list[Part]:
 
 
 def _select(cursor: Cursor, condition: str, values: list[int | str] | None = None) -> list[Part]:
-    rows = cursor.execute(f"{_SELECT} where {condition} order by day_ms, symbol, number", values or []).fetchall()
-    return [Part(*row) for row in rows]
+    """Most readings find no part: for them the join with the names of symbols was most of the work."""
+    rows = cursor.execute(f"{_SELECT} where {condition}", values or []).fetchall()
+    if not rows:
+        return []
+    names = dict(cursor.execute("select symbol_id, name from symbols").fetchall())
+    stored = [dict(zip(_STORED, row, strict=True)) for row in rows]
+    parts = [Part(symbol=names[each["symbol_id"]], **each) for each in stored if each["symbol_id"] in names]
+    return sorted(parts, key=lambda part: (part.day_ms, part.symbol, part.number))
 
 
 def insert_part(connection: Cursor, part: Part) -> None:
