@@ -50,6 +50,15 @@ def test_simulating_again_gives_the_numbers_of_the_page_of_reasons() -> None:
             assert value == pytest.approx(numbers[name], rel=1e-6, abs=1e-12), name
 
 
+def test_every_file_with_a_long_test_is_in_the_table_of_tiers() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page[page.index("| file below `tests/` |") : page.index("**Types cross")]
+    tests = {str(path.relative_to(ROOT / "tests")): path for path in (ROOT / "tests").rglob("test_*.py")}
+    mark = "pytest.mark." + "slow"
+    long = {name for name, path in tests.items() if mark in path.read_text(encoding="utf-8")}
+    assert set(re.findall(r"`([\w/]+\.py)`", table)) == long
+
+
 def test_every_promise_names_a_test_that_is_there() -> None:
     page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
