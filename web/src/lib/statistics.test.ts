@@ -6,6 +6,7 @@ import {
   direction,
   healthRemarks,
   interval,
+  leadingOf,
   statisticsOf,
   suggestionText,
 } from "./statistics";
@@ -55,6 +56,13 @@ describe("a line of the statistics", () => {
     expect(interval("20", "80", " bars")).toBe("95 %: 20 to 80 bars");
     expect(interval("20", undefined, " bars")).toBe("95 %: 20 bars to no end");
     expect(interval(undefined, undefined)).toBe("");
+  });
+});
+
+describe("the correlation that leads", () => {
+  it("is that of the trades below a minute, of the returns from there on", () => {
+    expect([1_000, 59_000].map(leadingOf)).toEqual(Array(2).fill({ metric: "correlation_hy", of: "of trades" }));
+    expect([60_000, 300_000].map(leadingOf)).toEqual(Array(2).fill({ metric: "correlation", of: "of returns" }));
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PairUpdate, ServerMessage, SymbolUpdate } from "../api.gen";
+import type { PairHealth, PairUpdate, ServerMessage, SymbolUpdate } from "../api.gen";
 import { barsAt, metric, pairAt } from "./testing";
 import { applyMessage, emptyTopic, type TopicMessage, type TopicState } from "./topic";
 
@@ -101,13 +101,37 @@ describe("a moment told by what changed", () => {
 
   it("of a row that is over does not turn the metrics back", () => {
     const state = started();
+    const before = structuredClone(state.metrics);
     const row = { beta: 3, alpha: 3, spread: 3, spread_z: 3, correlation: 0.1 };
     const closed = pair({ seq: 8, status: "closed", open_time_ms: 1_000, bar: WHOLE_BAR, x: 6, carried: 0, row });
     expect(applyMessage(state, closed)).toBe("apply");
     expect(state.pair?.spread_z).toEqual([3, 0.5]);
-    expect(state.metrics.spread_z?.value).toBe(0.5);
+    expect(state.metrics).toEqual(before);
     expect(state.bars?.status[0]).toBe("closed");
     expect(state.seq).toBe(8);
+  });
+
+  it("takes counts, reasons and flags in the order of the snapshot, and lets go of those that are gone", () => {
+    const state = started();
+    const of = (last: string | null) => [null, null, null, null, null, last];
+    const flags = [["ratio_of_quantities"], [], [], [], [], []];
+    applyMessage(state, pair({ values: [1, 1, 1, 1, 1, null], n: [9, 9, 9, 9, 9, 1], reasons: of("stale"), flags }));
+    expect(state.metrics.r2).toMatchObject({ value: null, n: 1, reason: "stale", flags: [] });
+    expect(state.metrics.beta).toMatchObject({ value: 1, n: 9, reason: null, flags: ["ratio_of_quantities"] });
+    applyMessage(state, pair({ values: VALUES, reasons: of(null), flags: [[], [], [], [], [], []] }));
+    expect(state.metrics.r2).toMatchObject({ value: 0.95, n: 1, reason: null });
+    expect(state.metrics.beta?.flags).toEqual([]);
+  });
+
+  it("may say that there is no health any more", () => {
+    const state = started();
+    const health = { condition: "cointegrated", reasons: [], shares: {}, windows: 5 } as unknown as PairHealth;
+    applyMessage(state, pair({ health }));
+    expect(state.health).toBe(health);
+    applyMessage(state, pair({ values: VALUES }));
+    expect(state.health).toBe(health);
+    applyMessage(state, pair({ health: null }));
+    expect(state.health).toBeUndefined();
   });
 
   it("tells health, signal and the correlation of trades when they are others", () => {
