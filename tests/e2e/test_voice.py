@@ -215,9 +215,40 @@ def test_a_stretched_spread_is_muted_with_its_reason_unless_the_pair_is_shown_to
     expect(signal).to_contain_text("stretched")
     expect(signal).to_contain_text("but not shown to be a pair")
     expect(page).to_have_title("z +2.50, not shown to be a pair · ETH/BTC · pairscope")
+    z = page.locator("section[data-current] button", has_text=re.compile("^z ?[+−]", re.IGNORECASE)).locator(".value")
+    expect(z).not_to_have_class(re.compile("text-short"))
     told["muted"] = None
     expect(signal).to_contain_text("short spread")
+    expect(z).to_have_class(re.compile("text-short"))
     expect(page).to_have_title("z +2.50 ETH/BTC · pairscope")
+
+
+JUDGED = {
+    **{"condition": "broken", "reasons": ["the line has moved"], "as_of_ms": 1_000, "since_ms": 1_000},
+    **{"is_since_before": False, "held_until_ms": 1_000, "shares": {"broken": 1.0}, "windows": 5.0},
+    **{"visible_half_life": None, "suggestion": {"interval": "5s", "window": 240, "p": 0.001}},
+}
+
+
+def test_health_is_one_word_everywhere_and_the_window_that_shows_the_pair_is_one_click_away(watched: Watched) -> None:
+    def judge(message: dict[str, Any]) -> None:
+        if message["type"] in ("pair", "pair_snapshot"):
+            message["health"] = JUDGED
+
+    rewrite(watched.page, judge)
+    page = watched.open(PAIR)
+    cell = page.locator("section[data-current] button", has_text=re.compile("^health", re.IGNORECASE))
+    expect(cell).to_contain_text("broken")
+    expect(cell).to_contain_text("show 5s × 240")
+    page.get_by_role("tab", name="Statistics").click()
+    told = page.get_by_role("complementary").get_by_role("region", name="Health")
+    expect(told.get_by_role("heading")).to_contain_text("broken")
+    expect(told).to_contain_text("the line has moved")
+    told.get_by_role("button", name="Show 5s × 240 bars").click()
+    expect(page).to_have_url(re.compile(r"tf=5s.*w=240"))
+    watched.open(PAIR)
+    cell.click()
+    expect(page).to_have_url(re.compile(r"tf=5s.*w=240"))
 
 
 def silent_s(text: str) -> float:
