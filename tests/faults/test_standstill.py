@@ -1,4 +1,4 @@
-"""A process that is held for twenty seconds and goes on: nobody else is blamed, nothing is lost, and it is told."""
+"""A process that is held for twelve seconds and goes on: nobody else is blamed, nothing is lost, and it is told."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests import prepared
 from tests.loopback import get
 from tests.test_cli import clean_environment, free_port
 
-HELD_S = 20  # four times as long as a connection may be silent
+HELD_S = 12  # longer than `LONGEST_LIMIT_MS`
+STALE_S = HELD_S / 4  # so long a connection may be silent
 PATIENCE_S = 90
 
 
@@ -50,6 +51,7 @@ def exchange() -> Iterator[dict[str, str]]:
             "PAIRSCOPE_EXCHANGE_WS_URL": f"ws://127.0.0.1:{port}",
             "PAIRSCOPE_EXCHANGE_REST_URL": f"http://127.0.0.1:{rest_port}",
             "PAIRSCOPE_HISTORY_MINUTES": "0",
+            "PAIRSCOPE_STALE_S": str(STALE_S),
         }
     finally:
         process.kill()
