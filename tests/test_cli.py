@@ -34,8 +34,8 @@ def clean_environment() -> dict[str, str]:
 def pairscope(
     *arguments: str, seconds: float = COMMAND_S, encoding: str = "utf-8", fresh: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """A command, to its end; a `fresh` one in a Python that has loaded nothing, as has one of another encoding."""
-    command, fresh = ("-m", "pairscope", *arguments), fresh or encoding != "utf-8"
+    """A command, to its end; a `fresh` one in a Python that has loaded nothing."""
+    command = ("-m", "pairscope", *arguments)
     return prepared.run(*command, seconds=seconds, env=clean_environment(), encoding=encoding, fresh=fresh)
 
 

@@ -101,7 +101,7 @@ def test_a_symbol_the_console_cannot_show_is_imported_and_told_by_its_codes(
     files, place = [str(write_zip(tmp_path / f"{name}.zip", agg_lines(rows(10, 50))))], ("--data-dir", str(tmp_path))
     (tmp_path / "币.csv").touch()
     shown = name.encode(encoding, "backslashreplace").decode("ascii" if encoding != "utf-8" else encoding)
-    done = pairscope("import", *files, *place, encoding=encoding)
+    done = pairscope("import", *files, *place, encoding=encoding, fresh=True)  # its arguments are decoded too
     assert (done.returncode, f"{shown}: 50 trades added" in done.stdout) == (0, True), done.stderr
     assert shown.partition("-")[0] in pairscope("doctor", *place, encoding=encoding).stdout
     assert pairscope("verify", *place, encoding=encoding).returncode == 0
