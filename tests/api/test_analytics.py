@@ -283,7 +283,7 @@ async def test_clusters_stand_together_along_the_tree(market: Market, server: Se
         (f"/analytics/{X}?metrics=rsii", 404, "did you mean rsi?"),
         (f"/analytics/{X}?metrics=rsi:period=0", 422, "give a whole number from 1 to 10,000"),
         (f"/analytics/{X}/series?window=1", 422, "from 2 to 5,000"),
-        (f"{PAIR}&metrics=rsi", 404, "known: beta"),
+        (f"{PAIR}&metrics=rsi", 404, "it is one of a symbol: ask /analytics/{symbol}"),
         (f"{PAIR}&tests=maybe", 422, "choose from false, true"),
         (f"{PAIR}&prices=cents", 422, "choose from log, level"),
         (f"{PAIR}&intercept=maybe", 422, "choose from true, false"),
