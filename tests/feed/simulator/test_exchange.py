@@ -363,7 +363,11 @@ async def test_a_restart_ends_all_connections_and_keeps_the_ports_and_the_ids(ve
     assert len(await venue.rest_ids(symbol="BTCUSDT", fromId=before[0], limit=10)) == 10
 
 
-async def test_what_was_sent_arrives_when_the_exchange_is_stopped(venue: Venue) -> None:
+async def test_what_was_sent_arrives_when_the_exchange_is_stopped(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairscope.feed.simulator.exchange._GOODBYE_S", PATIENCE_S)  # a busy machine reads slowly
+    monkeypatch.setattr("pairscope.feed.simulator.connection._CLOSING_S", PATIENCE_S)
     exchange = await venue.start()
     client = await venue.open(f"/market/ws/{BTC}", max_size=None)
     await client.say("LIST_SUBSCRIPTIONS")
