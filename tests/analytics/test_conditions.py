@@ -15,7 +15,7 @@ def words(p: list[float], **columns: list[float]) -> list[Condition]:
 
 def replayed(p: list[float], **columns: list[float]) -> tuple[list[int], list[int]]:
     count = len(p)
-    states, causes = replay(
+    states, causes, _ = replay(
         np.array(p),
         np.array(columns.get("leg", [0.0] * count)) == 1.0,
         np.array(columns.get("correlation", [0.7] * count)),

@@ -49,8 +49,8 @@ TO_PART = 5
 @kernel
 def replay(
     p: FloatArray, leg: BoolArray, correlation: FloatArray, shift: FloatArray, known: BoolArray
-) -> tuple[IntArray, IntArray]:
-    """The condition at each reading and its cause, starting at `not_shown`.
+) -> tuple[IntArray, IntArray, IntArray]:
+    """The condition at each reading, its cause, and the good readings in a row that count there, from `not_shown` on.
 
     Args:
         p: of the test of the pair; not read where a leg is stationary or nothing is known.
@@ -62,6 +62,7 @@ def replay(
     """
     conditions = np.full(len(p), UNKNOWN)
     causes = np.full(len(p), NO_CAUSE)
+    goods = np.zeros(len(p), np.int64)
     state = NOT_SHOWN
     cause = NO_CAUSE
     good = doubt = bad = legs = moved = strong = age = low = high = unknown = 0
@@ -116,9 +117,10 @@ def replay(
         elif legs == 0 and high >= TO_PART:
             parted = False
         conditions[r] = state
+        goods[r] = good
         if state == BROKEN:
             causes[r] = cause
         elif state == NOT_SHOWN and parted:
             conditions[r] = UNRELATED
             causes[r] = LEG if legs > 0 else APART
-    return conditions, causes
+    return conditions, causes, goods

@@ -63,14 +63,15 @@ def judge(history: PairHistory, window: int) -> Health:
     readings = read(history, window)
     if len(readings) == 0 or window < FEWEST:
         return Health(Condition.UNKNOWN, (_too_short(history, window),))
-    states, causes = replay(readings.p, readings.leg, readings.correlation, readings.shift, readings.outcome == 0)
+    known = readings.outcome == 0
+    states, causes, goods = replay(readings.p, readings.leg, readings.correlation, readings.shift, known)
     condition = CONDITIONS[states[-1]]
     counted = states[_RUN_IN:] if len(states) > _RUN_IN else states[-1:]
     same = _run(states)
     first = max(len(states) - same, len(states) - len(counted))
     return Health(
         condition,
-        tuple(_reasons(readings, states, int(causes[-1]), window)),
+        tuple(_reasons(readings, condition, int(causes[-1]), int(goods[-1]))),
         as_of_ms=int(readings.index[-1]) * history.bar_ms,
         since_ms=int(readings.index[first]) * history.bar_ms,
         is_since_before=same >= len(counted) and len(states) == READINGS,
@@ -104,24 +105,23 @@ def _too_short(history: PairHistory, window: int) -> str:
     return f"the two have {min(both, window - 1)} closed bars in common, of the {window:,} of a window"
 
 
-def _reasons(readings: Readings, states: IntArray, cause: int, window: int) -> list[str]:
+def _reasons(readings: Readings, state: Condition, cause: int, good: int) -> list[str]:
     """What speaks against the pair at the newest reading."""
-    state = CONDITIONS[states[-1]]
-    told = _WORDS[state](readings, states, cause)
-    if len(states) < READINGS and state is not Condition.UNKNOWN:
-        told.append(f"the tape holds {len(states) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed")
+    told = _WORDS[state](readings, cause, good)
+    if len(readings) < READINGS and state is not Condition.UNKNOWN:
+        told.append(f"the tape holds {len(readings) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed")
     return told
 
 
-def _of_cointegrated(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_cointegrated(readings: Readings, cause: int, good: int) -> list[str]:
     return []
 
 
-def _of_weakening(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_weakening(readings: Readings, cause: int, good: int) -> list[str]:
     return [f"cointegration is not seen at 5 % any more: {_newest_p(readings)}"]
 
 
-def _of_broken(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_broken(readings: Readings, cause: int, good: int) -> list[str]:
     if cause == by.LINE_MOVED:
         found = float(readings.shift[-1])
         now = f", now by {found:.1f}" if found > by.MOVED_BY else ""
@@ -129,15 +129,14 @@ def _of_broken(readings: Readings, states: IntArray, cause: int) -> list[str]:
     return [f"the spread no longer returns: p of 0.10 or more for half a window, now {_newest_p(readings)}"]
 
 
-def _of_not_shown(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_not_shown(readings: Readings, cause: int, good: int) -> list[str]:
     p = readings.p[-1]
     if p < by.GOOD_P:
-        good = _good_in_a_row(readings, states)
         return [f"{_newest_p(readings)}, but for {good} of the {by.TO_ENTER} readings in a row that are wanted"]
     return [f"cointegration is not shown: {_newest_p(readings)}"]
 
 
-def _of_unrelated(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_unrelated(readings: Readings, cause: int, good: int) -> list[str]:
     if cause == by.LEG:
         return ["a leg is stationary: it returns by itself, and needs no other"]
     together = float(readings.correlation[-1])
@@ -145,7 +144,7 @@ def _of_unrelated(readings: Readings, states: IntArray, cause: int) -> list[str]
     return [f"returns hardly move together{told}"]
 
 
-def _of_unknown(readings: Readings, states: IntArray, cause: int) -> list[str]:
+def _of_unknown(readings: Readings, cause: int, good: int) -> list[str]:
     reason = reason_of(int(readings.outcome[-1]))
     return [_WHY_UNKNOWN.get(reason, "cointegration could not be tested")]
 
@@ -155,31 +154,7 @@ def _newest_p(readings: Readings) -> str:
     return f"p = {p:.2g}" if math.isfinite(p) else "no p, for a leg is stationary"
 
 
-def _good_in_a_row(readings: Readings, states: IntArray) -> int:
-    """The good readings that `conditions.replay` has counted at the newest one, towards those that are wanted.
-
-    As there, one with a stationary leg or without a test is passed over, and the count begins anew when a pair that was
-    held or broken is neither any more, and after a window without a test.
-    """
-    good = unknown = 0
-    was_more = False  # than not shown
-    for p, leg, outcome, state in zip(readings.p, readings.leg, readings.outcome, states, strict=True):
-        if outcome != 0:
-            unknown += 1
-            if unknown >= by.PER_WINDOW:
-                good, was_more = 0, False
-            continue
-        unknown = 0
-        if not leg:
-            good = good + 1 if p < by.GOOD_P else 0
-        is_more = state in (by.COINTEGRATED, by.WEAKENING, by.BROKEN)
-        if was_more and not is_more:
-            good = 0
-        was_more = is_more
-    return good
-
-
-_WORDS: Mapping[Condition, Callable[[Readings, IntArray, int], list[str]]] = {
+_WORDS: Mapping[Condition, Callable[[Readings, int, int], list[str]]] = {
     Condition.COINTEGRATED: _of_cointegrated,
     Condition.WEAKENING: _of_weakening,
     Condition.BROKEN: _of_broken,
