@@ -6,8 +6,6 @@ as DuckDB reads them.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -17,7 +15,6 @@ import numpy as np
 
 import pairscope
 from pairscope.app import opened
-from pairscope.base.errors import PairscopeError
 from pairscope.base.model import TradeBatch
 from pairscope.base.settings import Settings
 from pairscope.feed.simulator.market import Market
@@ -25,6 +22,7 @@ from pairscope.feed.simulator.wire import agg_frames
 from tests.faults.virtual import VirtualClock, run_virtually
 from tests.judged import judged
 from tests.surroundings import free_port, move_in, share_kernels
+from tools.gen_docs import error_classes as every_class_of_error
 
 __all__ = ["VERSION", "VirtualClock", "free_port", "move_in", "run_virtually", "share_kernels"]
 
@@ -67,17 +65,11 @@ def play_as_live(system: Any) -> None:
 
 def error_classes() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:
     """By class, what each of its codes says: HTTP status, cause and cure."""
-    for module in pkgutil.walk_packages(pairscope.__path__, "pairscope."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    found: list[type[PairscopeError]] = [PairscopeError]
-    for kind in found:
-        found += kind.__subclasses__()
     return {
         kind.__name__: {
             code: (kind.http_status, cause, cure) for code, (cause, cure) in vars(kind).get("meanings", {}).items()
         }
-        for kind in found
+        for kind in every_class_of_error()
     }
 
 
