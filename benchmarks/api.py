@@ -19,8 +19,8 @@ from pairscope.bars.builder import build_bars
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.feed.simulator.market import Market
-from pairscope.store.tape import Store
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.store.tape import Tape
 
 SYMBOL = "BTCUSDT"
 INTERVAL = Interval.parse("1m")
@@ -72,10 +72,10 @@ def run(*, quick: bool, progress: Callable[[str], None]) -> Section:
 def fill_tape(path: Path) -> None:
     """The market until now, put there by the product's own builder and store."""
     clock = SystemClock()
-    store = Store.open(path, kind=TradeKind.AGG, clock=clock)
+    store = Tape.open(path, kind=TradeKind.AGG, clock=clock)
     symbol_id = store.symbols.add(SYMBOL)
     now = now_ms(clock)
-    past = Market(SEED, QUIET_RATE).trades(SYMBOL, INTERVAL.floor(now) - STORED_BARS * INTERVAL.ms, now)
+    past = SimulatedMarket(SEED, QUIET_RATE).trades(SYMBOL, INTERVAL.floor(now) - STORED_BARS * INTERVAL.ms, now)
     trades = TradeBatch(
         symbol_id=np.full(len(past), symbol_id, np.int32),
         id=past.id,

@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.processes import say
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.logs import set_up_logs
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
-from pairscope.feed.simulator.wire import Frame
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.wire import Frame
 
 SEED = 1
 
@@ -27,7 +27,7 @@ SEED = 1
 def rate_for(symbols: Sequence[str], trades_per_s: float, minutes: float) -> float:
     """How many times the usual market has so many trades a second of these symbols in the minutes to come."""
     now = now_ms(SystemClock())
-    usual = Market(SEED)
+    usual = SimulatedMarket(SEED)
     span_ms = round(minutes * 60_000)
     found = sum(len(usual.trades(symbol, now, now + span_ms)) for symbol in symbols)
     return trades_per_s * span_ms / 1000 / found
@@ -61,7 +61,7 @@ class Sent:
 
 async def serve(rate: float, remember: Path | None) -> None:
     sent = Sent()
-    async with SimulatedExchange(MarketSource(Market(SEED, rate), SystemClock())) as exchange:
+    async with SimulatedExchange(MarketSource(SimulatedMarket(SEED, rate), SystemClock())) as exchange:
         if remember:
             sent.watch(exchange)
         say("ready", ws_url=exchange.ws_url, rest_url=exchange.rest_url)

@@ -40,7 +40,7 @@ NAMES = tuple(symbol[0] for symbol in SYMBOLS)
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
+class TradesToSend:
     """Trades in columns, in the order they are sent."""
 
     symbol: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Tape:
         return len(self.id)
 
 
-def make_tape(trades: int, seed: int = 1) -> Tape:
+def make_tape(trades: int, seed: int = 1) -> TradesToSend:
     draw = np.random.default_rng(seed)
     levels = draw.geometric(1 - CHANCE_OF_NEXT_LEVEL, trades)
     order = np.repeat(np.arange(trades), levels)[:trades]  # which order each trade belongs to
@@ -80,7 +80,7 @@ def make_tape(trades: int, seed: int = 1) -> Tape:
         columns["id"][own] = draw.integers(10**8, 3 * 10**9) + np.arange(len(own))
         columns["last_fill"][own] = 2 * columns["id"][own[:1]] + np.cumsum(fills)
         columns["first_fill"][own] = columns["last_fill"][own] - fills + 1
-    return Tape(
+    return TradesToSend(
         symbol=symbol,
         time_ms=START_MS + order_time[order],
         price=price,
@@ -90,7 +90,7 @@ def make_tape(trades: int, seed: int = 1) -> Tape:
     )
 
 
-def payloads(tape: Tape, wrapped: bool = True) -> list[bytes]:
+def payloads(tape: TradesToSend, wrapped: bool = True) -> list[bytes]:
     """JSON text of each trade, in the shape of 2026; wrapped as on a combined connection, or raw."""
     formats = []
     for name, _, price_decimals, size_decimals in SYMBOLS:
@@ -113,7 +113,7 @@ def framed(payload: bytes) -> bytes:
     return head + payload
 
 
-def count_closed_bars(tape: Tape, interval_ms: int, grace_ms: int) -> int:
+def count_closed_bars(tape: TradesToSend, interval_ms: int, grace_ms: int) -> int:
     """How many bars must have been closed by the end: all but those the newest trades are still in."""
     over_ms = int(tape.time_ms.max()) - grace_ms
     closed = 0

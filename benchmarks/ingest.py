@@ -14,11 +14,11 @@ import duckdb
 import trustme
 
 from benchmarks.clients.pairscope_client import INTERVALS
-from benchmarks.frames import NAMES, TRADES_PER_S, Tape, count_closed_bars, make_tape
+from benchmarks.frames import NAMES, TRADES_PER_S, TradesToSend, count_closed_bars, make_tape
 from benchmarks.processes import BenchmarkError, Child
 from benchmarks.report import Goal, Section, Spread, Table, number
+from pairscope.bars.memory import CLOSING_GRACE_MS
 from pairscope.base.interval import Interval
-from pairscope.live.book import CLOSING_GRACE_MS
 from pairscope.live.kernels import PARTS
 
 OURS = "pairscope"
@@ -82,7 +82,7 @@ def _certificates(folder: Path) -> tuple[Path, Path]:
     return folder / "authority.pem", folder / "server.pem"
 
 
-def _measure(peer: Peer, url: str, authority: Path, tape: Tape, sender: Child) -> Run:
+def _measure(peer: Peer, url: str, authority: Path, tape: TradesToSend, sender: Child) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         module = f"benchmarks.clients.{peer.module}"
         with Child(module, *peer.arguments, url, authority, len(tape), folder, peer.limit_s) as client:
@@ -105,7 +105,7 @@ def _measure(peer: Peer, url: str, authority: Path, tape: Tape, sender: Child) -
     )
 
 
-def _verify(path: Path, tape: Tape) -> None:
+def _verify(path: Path, tape: TradesToSend) -> None:
     """Everything sent must be in the file that the process, killed by now, left behind."""
     with duckdb.connect(path) as database:
         stored = _row(database, "select count(*), count(distinct (symbol_id, id)), sum(size) from trades")
@@ -125,7 +125,7 @@ def _row(database: duckdb.DuckDBPyConnection, query: str) -> tuple[float, ...]:
     return row
 
 
-def _section(tape: Tape, runs: dict[str, list[Run]], mean_bytes: float) -> Section:
+def _section(tape: TradesToSend, runs: dict[str, list[Run]], mean_bytes: float) -> Section:
     ours = runs[OURS]
     rows, goals = [], []
     for peer in PEERS:

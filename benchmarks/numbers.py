@@ -18,15 +18,15 @@ from statsmodels.tsa.statespace.mlemodel import MLEModel
 from statsmodels.tsa.stattools import adfuller, coint
 
 from benchmarks.processes import BenchmarkError, say
-from pairscope.analytics.cointegration import engle_granger, engle_granger_many
-from pairscope.analytics.garch import fit_garch
-from pairscope.analytics.kalman import kalman_rows, log_likelihood
-from pairscope.analytics.kalman_noise import fit_noise
-from pairscope.analytics.lines import huber_rows, window_sums
-from pairscope.analytics.many import pair_columns
-from pairscope.analytics.rolling import rolling_pair
-from pairscope.analytics.ticks import Tape, hayashi_yoshida
-from pairscope.analytics.unitroot import adf
+from pairscope.analytics.estimators.adf import adf
+from pairscope.analytics.estimators.engle_granger import engle_granger, engle_granger_many
+from pairscope.analytics.estimators.garch import fit_garch
+from pairscope.analytics.estimators.hayashi_yoshida import TradeSeries, hayashi_yoshida
+from pairscope.analytics.estimators.kalman import kalman_rows, log_likelihood
+from pairscope.analytics.estimators.kalman_noise import fit_noise
+from pairscope.analytics.estimators.panel import pair_columns
+from pairscope.analytics.estimators.regression import huber_rows, window_sums
+from pairscope.analytics.kernels.rolling import rolling_pair
 from pairscope.base.model import FloatArray
 
 BARS = 1_000
@@ -245,7 +245,7 @@ def _bar(panel: FloatArray, pairs: int) -> list[Way]:
 
 def _hayashi_yoshida(random: np.random.Generator) -> list[Way]:
     y, x = (
-        Tape(np.sort(random.choice(4 * TICKS, TICKS, replace=False)), np.cumsum(random.normal(0, 1e-5, TICKS)))
+        TradeSeries(np.sort(random.choice(4 * TICKS, TICKS, replace=False)), np.cumsum(random.normal(0, 1e-5, TICKS)))
         for _ in range(2)
     )
     return [Way("pairscope", lambda: hayashi_yoshida(y, x), results=2 * TICKS)]

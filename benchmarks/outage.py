@@ -21,12 +21,12 @@ from benchmarks.report import Goal, Section, Table
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import Gap, TradeKind
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.faults import Door
-from pairscope.feed.simulator.listing import crowd
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
-from pairscope.store.tape import Store
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.faults import FaultyDoor
+from pairscope.feed.binance.simulator.listing import crowd
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
+from pairscope.store.tape import Tape
 
 SYMBOLS = 50
 WEIGHT_PER_MINUTE = 2_400
@@ -71,7 +71,7 @@ def _complete(status: Message) -> bool:
 
 def _gaps(data: Path) -> list[Gap]:
     (path,) = data.rglob("tape.duckdb")
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
+    store = Tape.open(path, kind=TradeKind.AGG, clock=SystemClock())
     try:
         return store.gaps()
     finally:
@@ -139,11 +139,11 @@ class Away:
         faults, hub = self._exchange.faults, self._exchange.hub
         match command:
             case "down":
-                for door in Door:
+                for door in FaultyDoor:
                     faults.refuse(503, door=door)
                 self._exchange.drop_connections(abort=True)
             case "up":
-                for door in Door:
+                for door in FaultyDoor:
                     faults.refuse(0, door=door)
                 while not hub.wanted:
                     await hub.changed()
@@ -153,7 +153,7 @@ class Away:
 
 
 async def serve() -> None:
-    market = Market(SEED, listings=crowd(SYMBOLS))
+    market = SimulatedMarket(SEED, listings=crowd(SYMBOLS))
     source = MarketSource(market, SystemClock())
     async with SimulatedExchange(source, weight_per_minute=WEIGHT_PER_MINUTE) as exchange:
         away = Away(exchange)

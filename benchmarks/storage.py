@@ -24,11 +24,11 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import SymbolTable, TradeBatch, TradeKind
 from pairscope.feed.binance.protocol import Decoder
+from pairscope.feed.binance.simulator.archive import ArchiveDoor
+from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.recording import read_frames
-from pairscope.feed.simulator.archive import ArchiveDoor
-from pairscope.feed.simulator.market import Market
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 Progress = Callable[[str], None]
 
@@ -60,8 +60,8 @@ def run(*, quick: bool, progress: Progress) -> Section:
 
 
 def _imports(folder: Path, rate: float, rounds: int, progress: Progress) -> tuple[dict[str, list[Message]], int]:
-    file = asyncio.run(_archive(folder, Market(SEED, rate), "BTCUSDT", IMPORT_DAY))
-    warm_up = asyncio.run(_archive(folder, Market(SEED, 0.01), "LINKUSDT", IMPORT_DAY + timedelta(days=1)))
+    file = asyncio.run(_archive(folder, SimulatedMarket(SEED, rate), "BTCUSDT", IMPORT_DAY))
+    warm_up = asyncio.run(_archive(folder, SimulatedMarket(SEED, 0.01), "LINKUSDT", IMPORT_DAY + timedelta(days=1)))
     facts: dict[str, list[Message]] = {way: [] for way in WAYS}
     ways = list(WAYS)
     for turn in range(rounds):
@@ -78,7 +78,7 @@ def _imports(folder: Path, rate: float, rounds: int, progress: Progress) -> tupl
     return facts, file.stat().st_size
 
 
-async def _archive(folder: Path, market: Market, symbol: str, day: date) -> Path:
+async def _archive(folder: Path, market: SimulatedMarket, symbol: str, day: date) -> Path:
     """An official file, with its checksum, as the simulated exchange serves it."""
     later_ms = round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1_000) + 2 * DAY_MS
     site = Starlette(routes=ArchiveDoor(market, lambda: later_ms).routes)
@@ -115,7 +115,7 @@ def _tape(
 def _recorded(path: Path) -> tuple[int, int]:
     """Trades of the recorded market in a sealed day, and their bytes."""
     frames = list(read_frames(RECORDED))
-    store = Store.open(path, kind=TradeKind.RAW, clock=SystemClock())
+    store = Tape.open(path, kind=TradeKind.RAW, clock=SystemClock())
     try:
         for symbol in ("BTCUSDT", "ETHUSDT"):
             store.symbols.add(symbol)

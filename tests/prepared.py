@@ -37,7 +37,7 @@ from typing import IO, Any
 ROOT = Path(__file__).parent.parent
 LOADED = (
     *(f"pairscope.{name}" for name in ("app", "cli.history", "cli.checking", "cli.published", "cli.recording")),
-    *("pairscope.cli.running", "pairscope.feed.simulator.exchange", "pairscope.live.compiling"),
+    *("pairscope.cli.running", "pairscope.feed.binance.simulator.exchange", "pairscope.live.compiling"),
     *("anyio._backends._asyncio", "httpcore", "uvicorn.lifespan.on", "uvicorn.protocols.http.auto", "pytest"),
 )
 CAN_COPY = sys.platform == "linux"

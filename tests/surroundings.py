@@ -33,7 +33,7 @@ HOMES = {  # of data, settings and caches, on every system; below the folder of 
 }
 KERNELS = "NUMBA_CACHE_DIR"
 WARM_UP = """
-from pairscope.base.kernel import remember_compiled
+from pairscope.base.jit import remember_compiled
 from pairscope.live.compiling import PARTS, main
 main(*PARTS)
 remember_compiled("for-pytest")
@@ -79,7 +79,7 @@ def compile_kernels() -> None:
     """Compile what is not compiled yet of these sources, in a process of its own, while others with the same wait."""
     from numba.core import config
 
-    from pairscope.base.kernel import is_compiled
+    from pairscope.base.jit import is_compiled
 
     with _alone(Path(vars(config)["CACHE_DIR"]) / "tests.lock"):
         if not is_compiled("for-pytest"):

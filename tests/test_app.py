@@ -18,10 +18,10 @@ from pairscope.base.errors import DataFolderError, FeedUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.judge import Refusal
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
 from pairscope.live import kernels
 from tests.loopback import http_client
 from tests.patience import START_S, WORK_S
@@ -198,7 +198,7 @@ async def test_a_list_of_symbols_that_cannot_be_read_stops_the_start_with_its_cu
 
 async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> None:
     clock = SystemClock()
-    async with SimulatedExchange(MarketSource(Market(1), clock), weight_per_minute=600) as exchange:
+    async with SimulatedExchange(MarketSource(SimulatedMarket(1), clock), weight_per_minute=600) as exchange:
         addresses: dict[str, Any] = {"exchange_ws_url": exchange.ws_url, "exchange_rest_url": exchange.rest_url}
         settings = Settings(source="live", symbols=("BTCUSDT", "ETHUSDT"), data_dir=tmp_path, **addresses)
         async with opened(settings, clock) as system:
@@ -233,7 +233,7 @@ async def test_trades_refused_for_their_time_by_a_wrong_clock_are_fetched_once_t
     async def nobody() -> int:
         raise FeedUnavailable("no answer yet")
 
-    source = MarketSource(Market(seed=5, rate=40), SystemClock())
+    source = MarketSource(SimulatedMarket(seed=5, rate=40), SystemClock())
     async with SimulatedExchange(source) as exchange:
         settings = settings_of(
             tmp_path,

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from pairscope.analytics.catalogue import CATALOGUE
+from pairscope.analytics.registry import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,14 +13,14 @@ from pairscope.base.clock import ManualClock, SystemClock, now_ms
 from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.settings import Settings
 from pairscope.feed.binance import budget
+from pairscope.feed.binance.simulator import rest as simulated_rest
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.faults import FaultyDoor as At
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
 from pairscope.feed.clock_check import ClockCheck
-from pairscope.feed.simulator import rest as simulated_rest
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.faults import Door as At
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import Instrument, MarketSource
 from pairscope.feed.source import exchange_name
-from pairscope.live.reaching_back import HISTORY
+from pairscope.ingest.repair.reach_back import HISTORY
 from tests.test_app import Door, running
 
 
@@ -28,10 +28,10 @@ class Delisting(MarketSource):
     """A market that can take symbols off its list, or stop their trading."""
 
     def __init__(self, *, start_ms: int | None = None) -> None:
-        super().__init__(Market(1, 20), SystemClock(), start_ms=start_ms)
+        super().__init__(SimulatedMarket(1, 20), SystemClock(), start_ms=start_ms)
         self.off: set[str] = set()
 
-    def instruments(self) -> list[Instrument]:
+    def instruments(self) -> list[SimulatedInstrument]:
         return [each for each in super().instruments() if each.symbol not in self.off]
 
 
@@ -205,7 +205,7 @@ async def test_a_symbol_that_is_listed_and_not_trading_is_told_and_the_others_go
     words = {"LINKUSDT": "SETTLING"}
     listed = simulated_rest._symbol
 
-    def symbol(instrument: Instrument) -> dict[str, object]:
+    def symbol(instrument: SimulatedInstrument) -> dict[str, object]:
         return {**listed(instrument), "status": words.get(instrument.symbol, "TRADING")}
 
     monkeypatch.setattr(simulated_rest, "_symbol", symbol)

@@ -19,9 +19,9 @@ from pairscope.base.errors import DataFolderError, SettingsError, StoreUnavailab
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind, no_bars
 from pairscope.base.settings import Settings
-from pairscope.live.looking import find_tape, plan_tape
-from pairscope.store.looking import LookedAt
-from pairscope.store.tape import Store
+from pairscope.ingest.read_only import find_tape, plan_tape
+from pairscope.store.read_only import ReadOnlyTape
+from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.loopback import ask
 from tests.test_cli import Running, assert_refused, pairscope, run  # noqa: F401 - a fixture
@@ -177,8 +177,8 @@ def test_a_tape_of_the_first_version_is_studied_as_it_lies_there(first_version: 
 
 def test_the_same_rows_are_read_as_by_the_one_who_brings_the_tape_over(first_version: Path, tmp_path: Path) -> None:
     path = first_version / "live-aggTrade" / "tape.duckdb"
-    looked = LookedAt.look(path, clock=SystemClock(), memory_limit_mb=64)
-    other = Store.open(
+    looked = ReadOnlyTape.look(path, clock=SystemClock(), memory_limit_mb=64)
+    other = Tape.open(
         copied(first_version / "live-aggTrade", tmp_path) / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock()
     )
     try:
@@ -196,7 +196,7 @@ def test_the_same_rows_are_read_as_by_the_one_who_brings_the_tape_over(first_ver
 
 def test_whatever_would_change_a_tape_that_is_looked_at_is_refused(first_version: Path) -> None:
     before = contents(first_version)
-    store = LookedAt.look(first_version / "live-aggTrade" / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
+    store = ReadOnlyTape.look(first_version / "live-aggTrade" / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
     try:
         trades = good(store.trades("BTCUSDT", limit=1))
         bars = store.bars("BTCUSDT", Interval.parse("1m"), limit=1)
@@ -226,7 +226,7 @@ def test_a_damaged_day_is_left_out_and_stays_where_it_is(first_version: Path) ->
     middle = len(whole) // 2
     part.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
     before = contents(first_version)
-    store = LookedAt.look(path, clock=SystemClock(), memory_limit_mb=64)
+    store = ReadOnlyTape.look(path, clock=SystemClock(), memory_limit_mb=64)
     try:
         assert not len(store.bars("SOLUSDT", Interval.parse("1m")))
         assert len(store.bars("XRPUSDT", Interval.parse("1m")))
@@ -269,14 +269,14 @@ def test_the_tape_that_is_meant_is_found(tmp_path: Path) -> None:
 
 def test_what_is_no_tape_or_an_empty_one_is_told_with_a_cure(tmp_path: Path) -> None:
     with pytest.raises(DataFolderError, match="there is no tape"):
-        LookedAt.look(tmp_path / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
+        ReadOnlyTape.look(tmp_path / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
     assert not list(tmp_path.iterdir())
     other = tmp_path / "other.duckdb"
     other.write_bytes(b"something else" * 2_000)
     with pytest.raises(DataFolderError, match="not a tape"):
-        LookedAt.look(other, clock=SystemClock(), memory_limit_mb=64)
-    Store.open(tmp_path / "tape.duckdb", kind=TradeKind.RAW, clock=SystemClock()).close()
-    store = LookedAt.look(tmp_path / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
+        ReadOnlyTape.look(other, clock=SystemClock(), memory_limit_mb=64)
+    Tape.open(tmp_path / "tape.duckdb", kind=TradeKind.RAW, clock=SystemClock()).close()
+    store = ReadOnlyTape.look(tmp_path / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
     try:
         with pytest.raises(SettingsError, match="holds no trade and no bar") as empty:
             plan_tape(settings_of(tmp_path), store)
@@ -286,7 +286,7 @@ def test_what_is_no_tape_or_an_empty_one_is_told_with_a_cure(tmp_path: Path) -> 
 
 
 def test_symbols_are_those_of_the_tape_and_another_is_told_with_the_nearest_name(klines_tape: Path) -> None:
-    store = LookedAt.look(klines_tape / "live-aggTrade" / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
+    store = ReadOnlyTape.look(klines_tape / "live-aggTrade" / "tape.duckdb", clock=SystemClock(), memory_limit_mb=64)
     try:
         plan, settings = plan_tape(settings_of(klines_tape, window=50), store)
         assert (len(plan.symbols), settings.window, len(plan.pairs)) == (4, 50, 6)

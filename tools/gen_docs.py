@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pairscope
-from pairscope.analytics import conditions, health, readings, spikes, suggestion
-from pairscope.analytics.catalogue import CATALOGUE, Metric, Parameter, Reason
-from pairscope.analytics.terms import INTERCEPT, PRICES
+from pairscope.analytics.estimators import conditions, readings, spikes, suggestion
+from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
+from pairscope.analytics.metrics import health
+from pairscope.analytics.registry import CATALOGUE, Metric, Parameter, Reason
 from pairscope.analytics.values import Flag
 from pairscope.base.errors import PairscopeError
 from pairscope.base.settings import Settings

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pairscope.analytics.ticks import TRADES_LEAD_BELOW_MS
+from pairscope.analytics.estimators.hayashi_yoshida import TRADES_LEAD_BELOW_MS
 from pairscope.api.schema import openapi_document
+from pairscope.live.analysis import MOST_BY_TRADES
 from pairscope.live.signals import LATE_BARS, LATE_LEAST_MS, LATE_MOST_MS, THRESHOLD
-from pairscope.live.study import MOST_BY_TRADES
 
 TARGET = Path(__file__).parent.parent / "web" / "src" / "api.gen.ts"
 PRIMITIVES = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pairscope.analytics.cointegration import engle_granger_many, residual
-from pairscope.analytics.evidence import CLAIM_P, closes_to_test, weigh
-from pairscope.analytics.hedge import SERIES
-from pairscope.analytics.meanreversion import half_life
-from pairscope.analytics.rolling import rolling_moments
-from pairscope.analytics.ticks import EPPS_INTERVALS_S, Tape, epps_curve, hayashi_yoshida
-from pairscope.analytics.unitroot import adf
+from pairscope.analytics.estimators.adf import adf
+from pairscope.analytics.estimators.engle_granger import engle_granger_many, residual
+from pairscope.analytics.estimators.evidence import CLAIM_P, closes_to_test, weigh
+from pairscope.analytics.estimators.half_life import half_life
+from pairscope.analytics.estimators.hayashi_yoshida import EPPS_INTERVALS_S, TradeSeries, epps_curve, hayashi_yoshida
+from pairscope.analytics.estimators.hedge import SERIES
+from pairscope.analytics.kernels.rolling import rolling_moments
 from pairscope.base.model import FloatArray
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -61,7 +61,9 @@ def scan() -> Numbers:
     }
 
 
-def _tapes(seed: int, rates: tuple[float, float], lag_ms: int = 0, bounce: float = 0.0) -> tuple[Tape, Tape]:
+def _tapes(
+    seed: int, rates: tuple[float, float], lag_ms: int = 0, bounce: float = 0.0
+) -> tuple[TradeSeries, TradeSeries]:
     """An hour of two prices of which the returns correlate 0.8; y may follow x, both may bounce."""
     random = np.random.default_rng(seed)
     span = 360_000  # of 10 ms
@@ -70,7 +72,7 @@ def _tapes(seed: int, rates: tuple[float, float], lag_ms: int = 0, bounce: float
     for step, rate, delay in ((common, rates[0], lag_ms), (0.8 * common + 0.6 * own, rates[1], 0)):
         at = np.sort(random.choice(span, int(3_600 * rate), replace=False))
         prices = np.cumsum(step)[at] + random.choice([-bounce, bounce], len(at))
-        tapes.append(Tape(at * 10 + delay, prices))
+        tapes.append(TradeSeries(at * 10 + delay, prices))
     return tapes[0], tapes[1]
 
 

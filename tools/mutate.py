@@ -38,15 +38,15 @@ SAMPLE, SEED, GOAL = 180, 4, 0.90
 FILES = ("analytics/*.py", "bars/builder.py")
 # Tests that are meant for a module beside its own.
 BESIDE = {
-    "dickey_fuller": ("analytics/test_unitroot.py",),
-    "least_squares": ("analytics/test_dickey_fuller.py", "analytics/test_johansen.py"),
-    "lines": ("analytics/test_hedge.py",),
-    "mackinnon": ("analytics/test_unitroot.py",),
-    "moments": ("analytics/test_prices.py",),
-    "ticks": ("analytics/test_lead_lag.py",),
-    "unitroot": ("analytics/test_meanreversion.py", "analytics/test_cointegration.py"),
-    "kalman": ("analytics/test_hedge.py",),
-    "garch_search": ("analytics/test_garch.py",),
+    "dickey_fuller": ("analytics/estimators/test_adf.py",),
+    "least_squares": ("analytics/kernels/test_dickey_fuller.py", "analytics/estimators/test_johansen.py"),
+    "lines": ("analytics/estimators/test_hedge.py",),
+    "mackinnon": ("analytics/estimators/test_adf.py",),
+    "moments": ("analytics/metrics/test_price.py",),
+    "ticks": ("analytics/estimators/test_lead_lag.py",),
+    "unitroot": ("analytics/estimators/test_half_life.py", "analytics/estimators/test_engle_granger.py"),
+    "kalman": ("analytics/estimators/test_hedge.py",),
+    "garch_search": ("analytics/estimators/test_garch.py",),
 }
 # Added to the tests' configuration: one failure is enough, it need not be a small one.
 NO_SHRINKING = """
@@ -298,7 +298,7 @@ def _test(tree: Path, cache: Path, tests: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.chdir(tree)
     sys.path.insert(0, str(tree / "src"))
-    kernel = importlib.import_module("pairscope.base.kernel")
+    kernel = importlib.import_module("pairscope.base.jit")
     if not Path(kernel.__file__ or "").is_relative_to(tree):
         raise RuntimeError(f"expected the copy's package, was {kernel.__file__}")
     vars(importlib.import_module("numba.core.config"))["CACHE_DIR"] = str(cache)

@@ -17,19 +17,19 @@ from pairscope.base.model import TradeKind
 from pairscope.base.settings import load_settings
 from pairscope.cli.history import QUEUE_ROWS
 from pairscope.feed.binance.archive import find_archives
-from pairscope.live.history import FileOutcome, History
-from pairscope.live.importing import Importer
+from pairscope.ingest.history.file_import import FileImport, FileOutcome
+from pairscope.ingest.history.merge import Merge
 from pairscope.store.imports import ImportList
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 
 async def imported(path: Path, files: list[Path]) -> dict[str, float]:
     """What ``pairscope import`` does: checksum, ids, trades on the tape, gaps, bars; then the day goes to its files."""
     clock = SystemClock()
-    store = Store.open(path, kind=TradeKind.AGG, clock=clock, queue_rows=QUEUE_ROWS)
+    store = Tape.open(path, kind=TradeKind.AGG, clock=clock, queue_rows=QUEUE_ROWS)
     try:
-        importer = Importer(store, load_settings({}, environment={}).interval_list(), clock)
-        history = History(
+        importer = Merge(store, load_settings({}, environment={}).interval_list(), clock)
+        history = FileImport(
             store=store, importer=importer, done=ImportList(path), clock=clock, progress=lambda *progress: None
         )
         watch, sealing = Watch(), Watch()
@@ -54,7 +54,7 @@ async def imported(path: Path, files: list[Path]) -> dict[str, float]:
         store.close()
 
 
-async def _taken(history: History, path: Path) -> FileOutcome:
+async def _taken(history: FileImport, path: Path) -> FileOutcome:
     (file,) = find_archives([path])
     outcome = await history.take(file)
     if outcome.added != outcome.rows or outcome.notes:

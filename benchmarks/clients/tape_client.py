@@ -23,8 +23,8 @@ from pairscope.base.interval import DAY_MS
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarStatus, TradeBatch, TradeKind
 from pairscope.base.settings import load_settings
-from pairscope.feed.simulator.market import Market
-from pairscope.store.tape import Store
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.store.tape import Tape
 
 FIRST_DAY_MS = 20_600 * DAY_MS
 SEALED_DAYS = 3
@@ -37,7 +37,7 @@ NEWEST = 1_000
 SEED = 1
 
 
-def recorded(market: Market, store: Store, from_ms: int, to_ms: int) -> Iterator[TradeBatch]:
+def recorded(market: SimulatedMarket, store: Tape, from_ms: int, to_ms: int) -> Iterator[TradeBatch]:
     """Trades of each symbol, as they would have arrived: some ms after the exchange sent them, one after the other."""
     chance = np.random.default_rng(from_ms)
     for symbol in market.listings:
@@ -51,7 +51,7 @@ def recorded(market: Market, store: Store, from_ms: int, to_ms: int) -> Iterator
         )
 
 
-async def put(store: Store, trades: TradeBatch) -> None:
+async def put(store: Tape, trades: TradeBatch) -> None:
     """Trades, and the bars of their time."""
     for start in range(0, len(trades), BATCH):
         while not store.put_trades(good(trades.take(np.arange(start, min(start + BATCH, len(trades)))))):
@@ -65,8 +65,8 @@ async def put(store: Store, trades: TradeBatch) -> None:
 
 
 async def fill(path: Path, trades: int, rate: float) -> None:
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
-    market = Market(SEED, rate)
+    store = Tape.open(path, kind=TradeKind.AGG, clock=SystemClock())
+    market = SimulatedMarket(SEED, rate)
     left, from_ms = trades, FIRST_DAY_MS
     for number in range(1, SEALED_DAYS + 1):
         to_ms = FIRST_DAY_MS + number * DAY_MS + OVER_MS
@@ -101,10 +101,10 @@ async def fill(path: Path, trades: int, rate: float) -> None:
 
 
 def open_and_ask(path: Path) -> None:
-    symbols = list(Market(SEED).listings)
+    symbols = list(SimulatedMarket(SEED).listings)
     clock, watch = SystemClock(), Watch()
     with watch.running():
-        store = Store.open(path, kind=TradeKind.AGG, clock=clock)
+        store = Tape.open(path, kind=TradeKind.AGG, clock=clock)
         opened_s = watch.so_far_s()
         store.last_trades()
         newest = [store.trades(symbol, limit=NEWEST, newest=True) for symbol in symbols]
@@ -121,7 +121,7 @@ def open_and_ask(path: Path) -> None:
     store.close()
 
 
-def _read_ms(store: Store, symbol: str) -> float:
+def _read_ms(store: Tape, symbol: str) -> float:
     """To read an hour of a sealed day."""
     began_s, from_ms = time.monotonic(), FIRST_DAY_MS + DAY_MS // 2
     assert len(store.trades(symbol, from_ms=from_ms, to_ms=from_ms + 3_600_000))

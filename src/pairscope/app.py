@@ -17,38 +17,38 @@ import uvicorn
 from pairscope.api.listening import address_of, exposure, listen, open_browser, wants_browser
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import StatusBoard
+from pairscope.bars.memory import BarMemory
 from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FileNotWritten, StoreUnavailable
-from pairscope.base.kernel import watch_compiles
+from pairscope.base.jit import watch_compiles
 from pairscope.base.model import Gap, TradeKind
 from pairscope.base.pulse import Pulse
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.base.threads import apart, opened_apart
 from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.backfill import Backfill
-from pairscope.feed.binance.lane import LaneOptions
-from pairscope.feed.binance.quiet import QuietWatch
+from pairscope.feed.binance.managed_connection import ConnectionOptions
 from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge, Judged, Refusal
 from pairscope.feed.source import Source, open_source, plan_source
-from pairscope.live.archive_fill import ArchiveFill
-from pairscope.live.book import BarBook
-from pairscope.live.catching_up import CatchUp
-from pairscope.live.intake import Intake
+from pairscope.ingest.intake import Intake
+from pairscope.ingest.read_only import find_tape, plan_tape, refuse_to_watch, tape_source
+from pairscope.ingest.repair.archive_fill import ArchiveFill
+from pairscope.ingest.repair.catch_up import CatchUp
+from pairscope.ingest.repair.reach_back import ReachBack
+from pairscope.ingest.repair.rest_backfill import Backfill
+from pairscope.ingest.repair.silence_check import SilenceCheck
+from pairscope.ingest.watch import Watch
+from pairscope.ingest.watch_list import WatchList
 from pairscope.live.kernels import LIVE, Kernels
-from pairscope.live.looking import find_tape, plan_tape, refuse_to_watch, tape_source
-from pairscope.live.reaching_back import ReachBack
-from pairscope.live.state import Live
-from pairscope.live.watching import Watching
-from pairscope.live.watchlist import WatchList
-from pairscope.store.looking import LookedAt
-from pairscope.store.tape import Store
-from pairscope.store.vault import days_folder
+from pairscope.live.market import Market
+from pairscope.store.read_only import ReadOnlyTape
+from pairscope.store.sealed_files import days_folder
+from pairscope.store.tape import Tape
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ def clear_replayed(path: Path) -> None:
 class System:
     """Everything that runs for one set of settings."""
 
-    def __init__(self, settings: Settings, source: Source, store: Store, watched: WatchList, clock: Clock) -> None:
+    def __init__(self, settings: Settings, source: Source, store: Tape, watched: WatchList, clock: Clock) -> None:
         self._clock = clock
         self.settings = settings
         self.source = source
@@ -85,10 +85,10 @@ class System:
         self.judge = Judge(store.symbols, source.now_ms if is_replay else self._exchange_ms)
         if plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(source.instruments.values())
-        self.book = BarBook(settings.interval_list(), settings.history_bars)
+        self.book = BarMemory(settings.interval_list(), settings.history_bars)
         self.kernels = Kernels(ready=())
         self.pulse = Pulse(clock)
-        self.live = Live(
+        self.live = Market(
             symbols=store.symbols,
             book=self.book,
             pairs=watched.pairs,
@@ -97,7 +97,7 @@ class System:
             is_over=plan.kind == "tape",
         )
         self.intake = Intake(
-            store=store.unkept() if isinstance(store, LookedAt) else store,
+            store=store.unkept() if isinstance(store, ReadOnlyTape) else store,
             tracker=self.tracker,
             judge=self.judge,
             book=self.book,
@@ -113,7 +113,7 @@ class System:
             judge=self.judge,
             sink=self._sink,
             flush_s=settings.flush_ms / 1000,
-            options=LaneOptions(stale_s=settings.stale_s),
+            options=ConnectionOptions(stale_s=settings.stale_s),
             access=source.access,
             awake_s=self.pulse.awake_s,
             is_compiled=partial(self.kernels.has, "frames"),
@@ -137,7 +137,7 @@ class System:
         self.reach_back = ReachBack(
             rest=self.rest, tracker=self.tracker, store=store, holes=self.intake, history_ms=history_ms, clock=clock
         )
-        self.watching = Watching(
+        self.watching = Watch(
             watched=watched,
             stream=self.stream,
             rest=hasty,
@@ -153,7 +153,7 @@ class System:
         )
         self.intake.when_gaps_change(self.backfill.wake)
         self.intake.unheard = self.stream.unheard
-        self.quiet_watch = QuietWatch(
+        self.quiet_watch = SilenceCheck(
             stream=self.stream,
             rest=hasty,
             tracker=self.tracker,
@@ -375,7 +375,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
     if plan.kind == "replay":
         clear_replayed(path)
     opening = partial(
-        Store.open,
+        Tape.open,
         path,
         kind=plan.trade_kind,
         clock=clock,
@@ -387,7 +387,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
         keep_imported_days=settings.keep_imported_days,
         most_disk_bytes=None if settings.most_disk_gb is None else round(settings.most_disk_gb * 1e9),
     )
-    store = await opened_apart(opening, Store.close)
+    store = await opened_apart(opening, Tape.close)
     try:
         pairs = plan.pairs if settings.pairs else ()
         asked = settings.symbols if plan.gone else plan.symbols
@@ -404,8 +404,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[System]:
 
 @contextlib.asynccontextmanager
 async def _looked_at(settings: Settings, clock: Clock) -> AsyncIterator[System]:
-    look = partial(LookedAt.look, find_tape(settings), clock=clock, memory_limit_mb=DATABASE_MB)
-    store = await opened_apart(look, LookedAt.close)
+    look = partial(ReadOnlyTape.look, find_tape(settings), clock=clock, memory_limit_mb=DATABASE_MB)
+    store = await opened_apart(look, ReadOnlyTape.close)
     try:
         plan, settings = await asyncio.to_thread(plan_tape, settings, store)
         pairs = plan.pairs if settings.pairs else ()

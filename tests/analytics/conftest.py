@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pairscope.analytics.ticks import Tape, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import TradeSeries, tape_of
 from pairscope.base.model import FloatArray
 
 
@@ -30,12 +30,12 @@ def walks() -> Callable[..., tuple[FloatArray, FloatArray]]:
 
 
 @pytest.fixture(scope="session")
-def diffusions() -> Callable[..., tuple[Tape, Tape]]:
+def diffusions() -> Callable[..., tuple[TradeSeries, TradeSeries]]:
     """Makes the seeded tapes y and x of an hour of two prices that move together; y may follow x by a lag."""
 
     def make(
         seed: int, rates: tuple[float, float] = (2.0, 0.5), correlation: float = 0.8, lag_ms: int = 0
-    ) -> tuple[Tape, Tape]:
+    ) -> tuple[TradeSeries, TradeSeries]:
         random = np.random.default_rng(seed)
         span = 360_000  # of 10 ms
         common = random.normal(0, 1e-4, span)

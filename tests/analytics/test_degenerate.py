@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
-from pairscope.analytics.meanreversion import variance_ratio
-from pairscope.analytics.ticks import PairTicks, tape_of
+from pairscope.analytics.estimators.half_life import variance_ratio
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
+from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import DIGITS, around_mean, degenerate_series, exact
 

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pairscope.analytics.conditions import BROKEN, COINTEGRATED, NOT_SHOWN, PER_WINDOW, UNRELATED, WEAKENING, replay
-from pairscope.analytics.readings import READINGS, PairHistory, read_at, step_of
+from pairscope.analytics.estimators.conditions import (
+    BROKEN,
+    COINTEGRATED,
+    NOT_SHOWN,
+    PER_WINDOW,
+    UNRELATED,
+    WEAKENING,
+    replay,
+)
+from pairscope.analytics.estimators.readings import READINGS, PairHistory, read_at, step_of
 from pairscope.base.model import IntArray
 from tests import paths
 

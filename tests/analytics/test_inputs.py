@@ -12,24 +12,24 @@ import numpy as np
 import pytest
 
 from pairscope import analytics
-from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow
-from pairscope.analytics.clusters import cluster, correlation_matrix, distances
-from pairscope.analytics.cointegration import engle_granger, engle_granger_many, residual
-from pairscope.analytics.cusum import find_break, recursive_residuals
-from pairscope.analytics.garch import fit_garch
-from pairscope.analytics.hedge import METHODS, SERIES
-from pairscope.analytics.hurst import hurst
-from pairscope.analytics.indicators import ema_series, rsi_series, sma_series
-from pairscope.analytics.johansen import johansen
-from pairscope.analytics.kalman import kalman_rows, naive_rows
-from pairscope.analytics.lines import huber_rows, past_rows, tls_rows
-from pairscope.analytics.many import correlations_of, pair_columns
-from pairscope.analytics.meanreversion import half_life, variance_ratio
-from pairscope.analytics.moments import price_moments, volume_sums
-from pairscope.analytics.rolling import last_pair, rolling_moments, rolling_pair
-from pairscope.analytics.ticks import PairTicks, Tape, epps_curve, hayashi_yoshida, tape_of
-from pairscope.analytics.unitroot import adf
-from pairscope.base.kernel import floats
+from pairscope.analytics.estimators.adf import adf
+from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
+from pairscope.analytics.estimators.cusum import find_break, recursive_residuals
+from pairscope.analytics.estimators.engle_granger import engle_granger, engle_granger_many, residual
+from pairscope.analytics.estimators.garch import fit_garch
+from pairscope.analytics.estimators.half_life import half_life, variance_ratio
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.estimators.hedge import METHODS, SERIES
+from pairscope.analytics.estimators.hurst import hurst
+from pairscope.analytics.estimators.johansen import johansen
+from pairscope.analytics.estimators.kalman import kalman_rows, naive_rows
+from pairscope.analytics.estimators.panel import correlations_of, pair_columns
+from pairscope.analytics.estimators.regression import huber_rows, past_rows, tls_rows
+from pairscope.analytics.kernels.moments import price_moments, volume_sums
+from pairscope.analytics.kernels.rolling import last_pair, rolling_moments, rolling_pair
+from pairscope.analytics.metrics.indicators import ema_series, rsi_series, sma_series
+from pairscope.analytics.registry import CATALOGUE, PairWindow, SymbolWindow
+from pairscope.base.jit import floats
 
 COUNT = 160
 RANDOM = np.random.default_rng(3)
@@ -73,7 +73,7 @@ def test_whole_numbers_of_any_kind_give_the_bits_of_floats(name: str, kind: Any)
     assert repr(found) == repr(expected)
 
 
-def tapes(y: Any, x: Any) -> tuple[Tape, Tape]:
+def tapes(y: Any, x: Any) -> tuple[TradeSeries, TradeSeries]:
     times: Any = np.arange(COUNT, dtype=np.int32) * 1_000
     return tape_of(times, y), tape_of(times, x)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow
-from pairscope.analytics.readings import PairHistory
-from pairscope.analytics.ticks import PairTicks, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
+from pairscope.analytics.estimators.readings import PairHistory
+from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pairscope.analytics.catalogue import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
-from pairscope.analytics.readings import PairHistory
-from pairscope.analytics.ticks import PairTicks, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
+from pairscope.analytics.estimators.readings import PairHistory
+from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
 from pairscope.base.model import BoolArray, FloatArray
 
 WINDOW = 240

@@ -19,13 +19,13 @@ from pairscope.api import wire
 from pairscope.api.hub import Hub
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import NO_REQUESTS
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
-from pairscope.live.book import BarBook
-from pairscope.live.state import Live, LiveUpdate
-from pairscope.store.tape import Store
+from pairscope.live.market import BarUpdate, Market
+from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.loopback import http_client
 from tests.patience import ANSWER_S, EVENT_S
@@ -34,16 +34,18 @@ START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
-class Market:
+class MadeUpMarket:
     """Trades made up by a seed, on a real tape and in real bars; every symbol trades four times a second."""
 
     def __init__(self, folder: Path, clock: Clock, **settings: Any) -> None:
         self.settings = Settings(symbols=SYMBOLS, window=30, data_dir=folder, **settings)
-        self.store = Store.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=10)
+        self.store = Tape.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=10)
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
-        self.book = BarBook(self.settings.interval_list(), self.settings.history_bars)
-        self.live = Live(symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store)
+        self.book = BarMemory(self.settings.interval_list(), self.settings.history_bars)
+        self.live = Market(
+            symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store
+        )
         self.now_ms = START_MS
         self.changes: list[str] = []  # of the watched symbols, as they were asked for
         self._random = np.random.default_rng(7)
@@ -81,14 +83,14 @@ class Market:
         change = self.book.add(trades, np.zeros(len(ids), np.int64))
         self.store.put_trades(good(trades))
         self.store.put_bars(change.closed)
-        self.live.publish(LiveUpdate(change.touched))
+        self.live.publish(BarUpdate(change.touched))
 
     def revise(self, symbol: str, interval: Interval, back: int, close: float) -> None:
         """Change the close of a bar that was closed long ago, as a late trade would."""
         bars = self.live.bars(symbol, interval, back + 1)[:1].copy()
         bars["close"], bars["status"] = close, BarStatus.REVISED
         self.book.put(bars)
-        self.live.publish(LiveUpdate(bars))
+        self.live.publish(BarUpdate(bars))
 
     def app(self, **options: Any) -> FastAPI:
         parts: dict[str, Any] = {
@@ -299,16 +301,16 @@ def clock() -> ManualClock:
     return ManualClock(START_MS)
 
 
-Markets = Callable[..., Market]
+Markets = Callable[..., MadeUpMarket]
 
 
 @pytest.fixture
 def markets(tmp_path: Path) -> Iterator[Markets]:
     """Opens markets without a trade, with settings of their own, and closes them at the end."""
-    opened: list[Market] = []
+    opened: list[MadeUpMarket] = []
 
-    def open_(**settings: Any) -> Market:
-        opened.append(Market(tmp_path / str(len(opened)), SystemClock(), **settings))
+    def open_(**settings: Any) -> MadeUpMarket:
+        opened.append(MadeUpMarket(tmp_path / str(len(opened)), SystemClock(), **settings))
         return opened[-1]
 
     yield open_
@@ -317,13 +319,13 @@ def markets(tmp_path: Path) -> Iterator[Markets]:
 
 
 @pytest.fixture
-def new_market(markets: Markets) -> Market:
+def new_market(markets: Markets) -> MadeUpMarket:
     """A market without a trade."""
     return markets()
 
 
 @pytest.fixture
-def market(new_market: Market) -> Market:
+def market(new_market: MadeUpMarket) -> MadeUpMarket:
     """A market two minutes old."""
     new_market.trade(120_000, burst_ms=120_000)
     return new_market
@@ -354,7 +356,7 @@ def serve() -> Serve:
 
 
 @pytest.fixture
-async def server(market: Market, serve: Serve) -> AsyncIterator[Served]:
+async def server(market: MadeUpMarket, serve: Serve) -> AsyncIterator[Served]:
     """The market's application, served."""
     await market.store.flushed()
     async with serve(market.app()) as served:

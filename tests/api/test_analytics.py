@@ -9,23 +9,23 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.catalogue import CATALOGUE
-from pairscope.analytics.clusters import cluster, correlation_matrix, distances
-from pairscope.analytics.garch import BARS, fit_garch
-from pairscope.analytics.health import judge
-from pairscope.analytics.hedge import METHODS
-from pairscope.analytics.readings import history_bars
-from pairscope.analytics.terms import ALL_TERMS, USUAL, Terms
-from pairscope.analytics.ticks import PairTicks, hayashi_yoshida, tape_of
-from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, want_all
+from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, want_all
+from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
+from pairscope.analytics.estimators.garch import BARS, fit_garch
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, hayashi_yoshida, tape_of
+from pairscope.analytics.estimators.hedge import METHODS
+from pairscope.analytics.estimators.readings import history_bars
+from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
+from pairscope.analytics.metrics.health import judge
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
-from pairscope.live.judging import history_of
+from pairscope.live.health import history_of
 from pairscope.live.windows import measure_pair, measure_symbol, measure_window, pair_series, pair_window
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Served
+    from tests.api.conftest import MadeUpMarket, Served
 
 SECOND = Interval(1_000)
 Y, X = "ETHUSDT", "BTCUSDT"
@@ -43,11 +43,11 @@ async def get(server: Served, path: str) -> Any:
     return answer.json()
 
 
-def bars_of(market: Market, symbol: str) -> Any:
+def bars_of(market: MadeUpMarket, symbol: str) -> Any:
     return market.live.bars(symbol, SECOND, 10_000)
 
 
-def ticks_of(market: Market, at_ms: int) -> PairTicks:
+def ticks_of(market: MadeUpMarket, at_ms: int) -> PairTicks:
     since_ms = at_ms - (WINDOW - 1) * 1_000
     tapes = []
     for symbol in (Y, X):
@@ -64,7 +64,9 @@ def asked(terms: Terms) -> str:
 
 
 @pytest.mark.parametrize("terms", ALL_TERMS, ids=lambda terms: ":".join(terms.parts))
-async def test_a_pair_on_any_terms_is_what_the_functions_give(market: Market, server: Served, terms: Terms) -> None:
+async def test_a_pair_on_any_terms_is_what_the_functions_give(
+    market: MadeUpMarket, server: Served, terms: Terms
+) -> None:
     answer = await get(server, f"{PAIR}&{asked(terms)}&window={WINDOW}&limit=40")
     at_ms = market.book.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
@@ -81,7 +83,7 @@ async def test_a_pair_on_any_terms_is_what_the_functions_give(market: Market, se
 
 @pytest.mark.parametrize("terms", OLS, ids=lambda terms: ":".join(terms.parts))
 async def test_the_past_is_what_was_live_on_any_terms_health_and_tests_too(
-    new_market: Market, serve: Any, terms: Terms
+    new_market: MadeUpMarket, serve: Any, terms: Terms
 ) -> None:
     market = new_market
     market.trade(400_000)
@@ -102,7 +104,7 @@ async def test_the_past_is_what_was_live_on_any_terms_health_and_tests_too(
         assert list(by_name["metrics"].values()) == list(one.values())
 
 
-async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Market, server: Served) -> None:
+async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"{PAIR}&window={WINDOW}&tests=true&limit=1")
     at_ms = market.book.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
@@ -126,7 +128,7 @@ async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Mark
 
 
 async def test_health_has_the_same_bits_by_name_with_the_tests_and_from_the_past(
-    market: Market, server: Served
+    market: MadeUpMarket, server: Served
 ) -> None:
     market.trade(400_000)
     await market.store.flushed()
@@ -150,14 +152,14 @@ async def test_metrics_of_a_pair_are_chosen_by_name_with_parameters(server: Serv
     assert answer["metrics"]["beta:method=tls"]["value"] == by_method["value"]
 
 
-async def test_trades_are_read_when_a_metric_needs_them(market: Market, server: Served) -> None:
+async def test_trades_are_read_when_a_metric_needs_them(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"{PAIR}&window={WINDOW}&metrics=correlation_hy:reach_ms=0,lead_lag")
     ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
     found = answer["metrics"]["correlation_hy:reach_ms=0"]
     assert found["value"] == hayashi_yoshida(ticks.y, ticks.x, 0).correlation
 
 
-async def test_the_past_gives_what_was_told_then(market: Market, server: Served) -> None:
+async def test_the_past_gives_what_was_told_then(market: MadeUpMarket, server: Served) -> None:
     then = await get(server, f"{PAIR}&window=30&tests=true&limit=5")
     at_ms = then["series"]["open_time_ms"][-1]
     market.trade(30_000)
@@ -168,7 +170,7 @@ async def test_the_past_gives_what_was_told_then(market: Market, server: Served)
     assert again["series"] == before
 
 
-async def test_a_series_holds_at_each_bar_what_was_told_there(market: Market, server: Served) -> None:
+async def test_a_series_holds_at_each_bar_what_was_told_there(market: MadeUpMarket, server: Served) -> None:
     names = ["rsi:period=5", "sma:period=10", "volume", "trend", "adf_pvalue", "price_z"]
     answer = await get(server, f"/analytics/{X}/series?metrics={','.join(names)}&window={WINDOW}&limit=70")
     assert len(answer["open_time_ms"]) == 70
@@ -183,7 +185,7 @@ async def test_a_series_holds_at_each_bar_what_was_told_there(market: Market, se
 GARCH = "garch_forecast,garch_volatility,garch_rival,garch_alpha,garch_beta,garch_starts,garch_gain"
 
 
-async def test_garch_is_of_the_bars_that_are_closed(market: Market, server: Served) -> None:
+async def test_garch_is_of_the_bars_that_are_closed(market: MadeUpMarket, server: Served) -> None:
     market.trade(900_000)
     await market.store.flushed()
     newest_ms = market.book.newest_open_ms(SECOND)
@@ -200,7 +202,7 @@ async def test_garch_is_of_the_bars_that_are_closed(market: Market, server: Serv
     assert (found["value"], found["n"]) == (fit.forecast, fit.n)
 
 
-async def test_garch_of_the_past_is_what_was_told_then_to_the_last_bit(market: Market, server: Served) -> None:
+async def test_garch_of_the_past_is_what_was_told_then_to_the_last_bit(market: MadeUpMarket, server: Served) -> None:
     market.trade(900_000)
     told = {}
     for _ in range(4):
@@ -218,7 +220,7 @@ async def test_garch_of_the_past_is_what_was_told_then_to_the_last_bit(market: M
         assert {name: column[-1] for name, column in past["metrics"].items()} == values
 
 
-async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: Market, server: Served) -> None:
+async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: MadeUpMarket, server: Served) -> None:
     market.trade(900_000)
     now = await get(server, f"/analytics/{X}?metrics={GARCH}")
     series = await get(server, f"/analytics/{X}/series?metrics={GARCH}&limit=4")
@@ -230,7 +232,7 @@ async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: Market, 
 
 
 @pytest.mark.parametrize("on", ["returns", "levels"])
-async def test_correlations_are_those_of_the_pairs(market: Market, server: Served, on: str) -> None:
+async def test_correlations_are_those_of_the_pairs(market: MadeUpMarket, server: Served, on: str) -> None:
     answer = await get(server, f"/correlations?on={on}&window={WINDOW}")
     assert answer["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     pair = await get(server, f"{PAIR}&window={WINDOW}&limit=1")
@@ -242,14 +244,14 @@ async def test_correlations_are_those_of_the_pairs(market: Market, server: Serve
     assert {reason for row in answer["reason"] for reason in row} == {None}
 
 
-async def test_correlations_of_trades_are_those_of_hayashi_and_yoshida(market: Market, server: Served) -> None:
+async def test_correlations_of_trades_are_those_of_hayashi_and_yoshida(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"/correlations?on=hy&window={WINDOW}&symbols={Y.lower()},{X},{Y}")
     ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
     assert answer["symbols"] == [Y, X]
     assert answer["correlation"][0][1] == hayashi_yoshida(ticks.y, ticks.x).correlation
 
 
-async def test_a_cell_without_a_number_has_a_reason(market: Market, server: Served) -> None:
+async def test_a_cell_without_a_number_has_a_reason(market: MadeUpMarket, server: Served) -> None:
     market.trade(40_000, symbols=("BTCUSDT", "ETHUSDT"))
     await market.store.flushed()
     for on, reason in (("returns", "constant_series"), ("hy", "no_trades")):
@@ -259,7 +261,7 @@ async def test_a_cell_without_a_number_has_a_reason(market: Market, server: Serv
         assert answer["reason"][0][1] == (None if on == "returns" else "no_variance")
 
 
-async def test_clusters_stand_together_along_the_tree(market: Market, server: Served) -> None:
+async def test_clusters_stand_together_along_the_tree(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"/clustering?window={WINDOW}&cut=1.4")
     at_ms = market.book.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")]
@@ -305,7 +307,7 @@ async def test_bad_questions_are_refused_with_the_cure(server: Served, path: str
     assert cure in answer.json()["error"]["cure"]
 
 
-async def test_nothing_is_known_before_the_first_trade(new_market: Market, serve: Any) -> None:
+async def test_nothing_is_known_before_the_first_trade(new_market: MadeUpMarket, serve: Any) -> None:
     async with serve(new_market.app()) as server:
         matrix = await get(server, "/correlations")
         assert {cell for row in matrix["correlation"] for cell in row} == {None}
@@ -335,7 +337,7 @@ async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choic
     assert entries["lead_lag"]["needs"] == "trades"
 
 
-async def test_all_metrics_of_a_symbol_have_a_series(market: Market, server: Served) -> None:
+async def test_all_metrics_of_a_symbol_have_a_series(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"/analytics/{X}/series?metrics=all&window={WINDOW}&limit=5")
     assert list(answer["metrics"]) == [name for name, metric in CATALOGUE.items() if metric.scope == "symbol"]
     assert {len(column) for column in answer["metrics"].values()} == {5}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from pairscope.analytics import catalogue
+from pairscope.analytics import registry as catalogue
 from pairscope.api.schema import openapi_document
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve
+    from tests.api.conftest import MadeUpMarket, Serve
 
 Json = dict[str, Any]
 DIGITS = 1e-9  # beyond a bound of a number
@@ -88,7 +88,7 @@ class Asker:
 
 @pytest.mark.parametrize("case", with_parameter("minimum"))
 async def test_numbers_are_taken_up_to_the_documented_bounds_and_refused_beyond(
-    market: Market, serve: Serve, case: Case
+    market: MadeUpMarket, serve: Serve, case: Case
 ) -> None:
     step = 1 if case.schema["type"] == "integer" else DIGITS
     async with serve(market.app()) as server:
@@ -106,7 +106,7 @@ def _other_constants(parameter: Json) -> list[Any]:
 
 
 @pytest.mark.parametrize("case", with_parameter("enum"))
-async def test_each_documented_choice_is_taken_and_no_other(market: Market, serve: Serve, case: Case) -> None:
+async def test_each_documented_choice_is_taken_and_no_other(market: MadeUpMarket, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
         asker = Asker(server.http, case)
         for choice in case.schema["enum"]:
@@ -115,7 +115,7 @@ async def test_each_documented_choice_is_taken_and_no_other(market: Market, serv
 
 
 @pytest.mark.parametrize("case", [each for each in with_parameter("minLength") if "{" not in each.values[0].path])
-async def test_what_is_needed_cannot_be_empty(market: Market, serve: Serve, case: Case) -> None:
+async def test_what_is_needed_cannot_be_empty(market: MadeUpMarket, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
         asker = Asker(server.http, case)
         await asker.takes(case.parameter["example"])
@@ -123,7 +123,7 @@ async def test_what_is_needed_cannot_be_empty(market: Market, serve: Serve, case
 
 
 @pytest.mark.parametrize("case", with_parameter("format"))
-async def test_times_of_a_calendar_are_taken_from_1970_on(market: Market, serve: Serve, case: Case) -> None:
+async def test_times_of_a_calendar_are_taken_from_1970_on(market: MadeUpMarket, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
         for day, is_taken in (("1969-12-31", False), ("1970-01-01", True), ("2200-01-01", True)):
             assert bool(re.search(case.schema["pattern"], day)) is is_taken
@@ -132,13 +132,13 @@ async def test_times_of_a_calendar_are_taken_from_1970_on(market: Market, serve:
 
 
 @pytest.mark.parametrize("case", with_parameter("const"))
-async def test_documented_constants_are_taken(market: Market, serve: Serve, case: Case) -> None:
+async def test_documented_constants_are_taken(market: MadeUpMarket, serve: Serve, case: Case) -> None:
     async with serve(market.app()) as server:
         await Asker(server.http, case).takes(case.schema["const"])
 
 
 @pytest.mark.parametrize("case", with_parameter("default"))
-async def test_without_a_parameter_its_documented_default_holds(market: Market, serve: Serve, case: Case) -> None:
+async def test_without_a_parameter_its_documented_default_holds(market: MadeUpMarket, serve: Serve, case: Case) -> None:
     market.trade(3_000 * A_SECOND_MS, burst_ms=3_000 * A_SECOND_MS)  # more rows than any default of limit
     await market.store.flushed()
     default = case.schema["default"]
@@ -153,14 +153,14 @@ async def test_without_a_parameter_its_documented_default_holds(market: Market, 
 
 
 @pytest.mark.parametrize("window", ["60s", "5000s", "1m", "1h", "60S", "2", "5000"])
-async def test_durations_are_windows_up_to_the_same_bounds(market: Market, serve: Serve, window: str) -> None:
+async def test_durations_are_windows_up_to_the_same_bounds(market: MadeUpMarket, serve: Serve, window: str) -> None:
     async with serve(market.app()) as server:
         answer = await server.http.get("/analytics/BTCUSDT", params={"interval": "1s", "window": window})
         assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("window", ["1s", "5001s", "2h", "1d", "1.5m", "0s", "-60s", "s"])
-async def test_durations_beyond_the_bounds_are_refused(market: Market, serve: Serve, window: str) -> None:
+async def test_durations_beyond_the_bounds_are_refused(market: MadeUpMarket, serve: Serve, window: str) -> None:
     async with serve(market.app()) as server:
         answer = await server.http.get("/analytics/BTCUSDT", params={"interval": "1s", "window": window})
         assert answer.status_code == 422, answer.text

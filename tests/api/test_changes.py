@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.conditions import Condition
-from pairscope.analytics.health import Health
-from pairscope.analytics.hedge import METHODS
-from pairscope.analytics.terms import Terms
+from pairscope.analytics.estimators.conditions import Condition
+from pairscope.analytics.estimators.hedge import METHODS
+from pairscope.analytics.estimators.terms import Terms
+from pairscope.analytics.metrics.health import Health
 from pairscope.api import wire
 from pairscope.api.changes import ROW, USUAL, Changes, PairChanges, SymbolChanges
 from pairscope.api.columns import bar_columns, pair_columns, quantities
@@ -23,13 +23,13 @@ from pairscope.api.topics import RING
 from pairscope.base.clock import ManualClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import IntArray, TradeBatch
-from pairscope.feed.simulator.market import Market as SimulatedMarket
-from pairscope.live.state import LiveUpdate
-from pairscope.live.study import Verdict
+from pairscope.feed.binance.simulator.market import SimulatedMarket as SimulatedMarket
+from pairscope.live.analysis import PairVerdict
+from pairscope.live.market import BarUpdate
 from pairscope.live.verdicts import PairKey, Verdicts
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Markets
+    from tests.api.conftest import MadeUpMarket, Markets
 
 SECOND = Interval(1_000)
 Y, X = "ETHUSDT", "BTCUSDT"
@@ -41,7 +41,7 @@ LOGS = Terms()
 class Follower:
     """A client that keeps what it was told, by the rules of the wire types alone."""
 
-    def __init__(self, market: Market, topic: Changes, number: int = 1) -> None:
+    def __init__(self, market: MadeUpMarket, topic: Changes, number: int = 1) -> None:
         self.mailbox = Mailbox(100_000, 10**9)
         self.topic = topic
         self.number = number
@@ -56,7 +56,7 @@ class Follower:
         self.now_s = 0.0
         market.live.listen(self.on_update)
 
-    def on_update(self, update: LiveUpdate) -> None:
+    def on_update(self, update: BarUpdate) -> None:
         bars = update.bars
         self.topic.on_bars(
             {
@@ -145,25 +145,25 @@ def known(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def pair_topic(market: Market, *, terms: Terms = LOGS, verdicts: Verdicts | None = None) -> PairChanges:
+def pair_topic(market: MadeUpMarket, *, terms: Terms = LOGS, verdicts: Verdicts | None = None) -> PairChanges:
     clock = ManualClock(market.now_ms)
     return PairChanges(
         "pair", 1_000, market.live, Y, X, SECOND, WINDOW, terms, number=1, clock=clock, verdicts=verdicts
     )
 
 
-def symbol_topic(market: Market) -> SymbolChanges:
+def symbol_topic(market: MadeUpMarket) -> SymbolChanges:
     clock = ManualClock(market.now_ms)
     return SymbolChanges("symbol", 1_000, market.live, X, SECOND, WINDOW, number=1, clock=clock)
 
 
-def follow(market: Market, topic: Changes) -> Follower:
+def follow(market: MadeUpMarket, topic: Changes) -> Follower:
     follower = Follower(market, topic)
     topic.add(follower, 50, None)
     return follower
 
 
-def assert_knows_the_pair(market: Market, follower: Follower, terms: Terms = LOGS) -> None:
+def assert_knows_the_pair(market: MadeUpMarket, follower: Follower, terms: Terms = LOGS) -> None:
     newest = dict(_by_time(known(pair_columns(market.live.pair_series(Y, X, SECOND, WINDOW, 40, terms)))))
     assert {at_ms: follower.rows[at_ms] for at_ms in newest} == newest
     assert follower.metrics == known(quantities(market.live.pair_metrics(Y, X, SECOND, WINDOW, terms)))
@@ -178,7 +178,7 @@ def assert_knows_the_pair(market: Market, follower: Follower, terms: Terms = LOG
     "terms", [*(Terms(method) for method in METHODS), Terms(prices="level"), Terms("huber", "level", intercept=False)]
 )
 async def test_whoever_applies_the_changes_knows_the_pair_in_memory_at_each_moment(
-    market: Market, terms: Terms
+    market: MadeUpMarket, terms: Terms
 ) -> None:
     follower = follow(market, pair_topic(market, terms=terms))
     for step in range(60):
@@ -188,7 +188,7 @@ async def test_whoever_applies_the_changes_knows_the_pair_in_memory_at_each_mome
         assert_knows_the_pair(market, follower, terms)
 
 
-async def test_whoever_applies_the_changes_knows_the_symbol_in_memory_at_each_moment(market: Market) -> None:
+async def test_whoever_applies_the_changes_knows_the_symbol_in_memory_at_each_moment(market: MadeUpMarket) -> None:
     follower = follow(market, symbol_topic(market))
     for step in range(60):
         market.trade(250, symbols=(X, Y) if step % 3 else (Y, "SOLUSDT"))
@@ -200,7 +200,7 @@ async def test_whoever_applies_the_changes_knows_the_symbol_in_memory_at_each_mo
             assert follower.metrics == known(quantities(market.live.symbol_metrics(X, SECOND, WINDOW)))
 
 
-async def test_a_client_that_reads_seldom_joins_late_or_comes_back_knows_the_same(market: Market) -> None:
+async def test_a_client_that_reads_seldom_joins_late_or_comes_back_knows_the_same(market: MadeUpMarket) -> None:
     topic = pair_topic(market)
     prompt, seldom, late = follow(market, topic), Follower(market, topic), Follower(market, topic)
     topic.add(seldom, 50, None)
@@ -224,7 +224,7 @@ async def test_a_client_that_reads_seldom_joins_late_or_comes_back_knows_the_sam
     assert (late.seq or 0) - 1_000 < RING
 
 
-async def test_a_revised_bar_tells_its_rows_anew_and_leaves_the_metrics_to_the_newest(market: Market) -> None:
+async def test_a_revised_bar_tells_its_rows_anew_and_leaves_the_metrics_to_the_newest(market: MadeUpMarket) -> None:
     follower = follow(market, pair_topic(market))
     market.trade(2_000)
     await follower.read()
@@ -243,7 +243,7 @@ class Judged(Verdicts):
     """Verdicts that the test gives."""
 
     def __init__(self) -> None:
-        self.verdict: Verdict | None = None
+        self.verdict: PairVerdict | None = None
         self.followed: list[PairKey] = []
 
     def follow(self, key: PairKey) -> None:
@@ -252,16 +252,16 @@ class Judged(Verdicts):
     def leave(self, key: PairKey) -> None:
         self.followed.remove(key)
 
-    def of(self, key: PairKey) -> Verdict | None:
+    def of(self, key: PairKey) -> PairVerdict | None:
         return self.verdict
 
 
-def held(condition: Condition) -> Verdict:
-    return Verdict(Health(condition, ("a reason",)), None, None)
+def held(condition: Condition) -> PairVerdict:
+    return PairVerdict(Health(condition, ("a reason",)), None, None)
 
 
 async def test_a_client_whose_snapshot_is_of_another_moment_is_told_also_what_did_not_change_since(
-    market: Market,
+    market: MadeUpMarket,
 ) -> None:
     verdicts = Judged()
     verdicts.verdict = held(Condition.COINTEGRATED)
@@ -283,7 +283,7 @@ async def test_a_client_whose_snapshot_is_of_another_moment_is_told_also_what_di
 
 
 async def test_the_signal_comes_with_health_and_with_the_silence_of_a_leg_although_nothing_trades(
-    market: Market,
+    market: MadeUpMarket,
 ) -> None:
     verdicts = Judged()
     topic = pair_topic(market, verdicts=verdicts)
@@ -346,7 +346,7 @@ async def test_an_update_of_a_pair_has_at_most_400_bytes_in_a_simulated_market(m
     market = markets()
     follower: Follower | None = None
     for at_ms, trades in played(SimulatedMarket(1), 120):
-        market.live.publish(LiveUpdate(market.book.add(trades, np.zeros(len(trades.id), np.int64)).touched))
+        market.live.publish(BarUpdate(market.book.add(trades, np.zeros(len(trades.id), np.int64)).touched))
         if follower is None:
             follower = Follower(market, pair_topic(market))
             follower.topic.add(follower, 50, None)

@@ -7,18 +7,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.catalogue import CATALOGUE, PairWindow
-from pairscope.analytics.clusters import distances
-from pairscope.analytics.ticks import PairTicks, Tape, hayashi_yoshida, tape_of
+from pairscope.analytics.estimators.clustering import distances
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, hayashi_yoshida, tape_of
+from pairscope.analytics.registry import CATALOGUE, PairWindow
 from pairscope.analytics.values import Flag
 from pairscope.api.columns import bar_columns, correlation_rows, pair_columns, quantity, trade_columns
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarSource, BarStatus, Origin, TradeBatch
-from pairscope.live.study import MatrixStudy, _matrix_of_trades
+from pairscope.live.analysis import MatrixStudy, _matrix_of_trades
 from pairscope.live.windows import Measured, PairSeries, Shares
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market
+    from tests.api.conftest import MadeUpMarket
 
 
 def test_bars_carry_their_vwap_their_missing_share_and_words_for_their_codes() -> None:
@@ -33,7 +33,7 @@ def test_bars_carry_their_vwap_their_missing_share_and_words_for_their_codes() -
     assert columns["source"] == ["import", "live"]
 
 
-def test_bars_keep_every_bit_of_their_numbers(market: Market) -> None:
+def test_bars_keep_every_bit_of_their_numbers(market: MadeUpMarket) -> None:
     bars = market.live.bars("BTCUSDT", Interval(1_000), 100)
     columns = msgspec.json.decode(msgspec.json.encode(bar_columns(bars)))
     for name in ("open_time_ms", "open", "high", "low", "close", "volume", "quote_volume", "buy_volume", "trades"):
@@ -71,7 +71,7 @@ def test_each_trade_names_where_it_came_from() -> None:
     assert trade_columns(batch).origin == ["ws", "archive"]
 
 
-def trending(seed: int, changes: int) -> tuple[Tape, Tape]:
+def trending(seed: int, changes: int) -> tuple[TradeSeries, TradeSeries]:
     """One price that keeps its direction for long, seen of two symbols half a second apart."""
     step = np.random.default_rng([74, seed]).normal(0, 1e-5, 2 * changes)
     for t in range(1, len(step)):

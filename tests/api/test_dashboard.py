@@ -10,7 +10,7 @@ import pytest
 from pairscope.api.dashboard import FOR_EVER, read_assets
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve
+    from tests.api.conftest import MadeUpMarket, Serve
 
 CANARY = b"canary-outside-the-folder"
 INDEX = b"<!doctype html><title>pairscope</title>"
@@ -47,7 +47,9 @@ def test_a_missing_folder_holds_nothing(tmp_path: Path) -> None:
     assert read_assets(tmp_path / "nowhere") == {}
 
 
-async def test_the_root_and_the_bare_path_lead_to_the_dashboard(market: Market, serve: Serve, static: Path) -> None:
+async def test_the_root_and_the_bare_path_lead_to_the_dashboard(
+    market: MadeUpMarket, serve: Serve, static: Path
+) -> None:
     async with serve(market.app(static=static)) as server:
         for path in ("/", "/app"):
             answer = await server.http.get(path)
@@ -56,7 +58,7 @@ async def test_the_root_and_the_bare_path_lead_to_the_dashboard(market: Market, 
 
 @pytest.mark.parametrize("path", ["/app/", "/app/index.html", "/app/pair/BTCUSDT-ETHUSDT", "/app/symbol/BTCUSDT?tf=1s"])
 async def test_every_screen_is_the_index_and_is_always_asked_for_again(
-    market: Market, serve: Serve, static: Path, path: str
+    market: MadeUpMarket, serve: Serve, static: Path, path: str
 ) -> None:
     async with serve(market.app(static=static)) as server:
         answer = await server.http.get(path)
@@ -68,7 +70,7 @@ async def test_every_screen_is_the_index_and_is_always_asked_for_again(
 
 
 async def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_index(
-    market: Market, serve: Serve, static: Path
+    market: MadeUpMarket, serve: Serve, static: Path
 ) -> None:
     async with serve(market.app(static=static)) as server:
         found = await server.http.get("/app/assets/index-abc123.js")
@@ -81,7 +83,7 @@ async def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_index
             assert missing.headers["cache-control"] == "no-store"
 
 
-async def test_no_spelling_of_a_path_leaves_the_folder(market: Market, serve: Serve, static: Path) -> None:
+async def test_no_spelling_of_a_path_leaves_the_folder(market: MadeUpMarket, serve: Serve, static: Path) -> None:
     paths = [
         start + (step + slash) * 3 + target
         for start, step, slash, target in itertools.product(STARTS, STEPS, SLASHES, TARGETS)
@@ -100,7 +102,7 @@ async def test_no_spelling_of_a_path_leaves_the_folder(market: Market, serve: Se
 
 
 async def test_without_a_built_dashboard_the_page_says_how_to_build_it(
-    market: Market, serve: Serve, tmp_path: Path
+    market: MadeUpMarket, serve: Serve, tmp_path: Path
 ) -> None:
     async with serve(market.app(static=tmp_path / "nowhere")) as server:
         answer = await server.http.get("/app/")

@@ -14,12 +14,12 @@ from pairscope.api.endpoint import Endpoint
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import ERRORS, openapi_document
 from pairscope.base.errors import DiskFull, FeedUnavailable, FileNotWritten, PairscopeError, RequestError, UnknownName
-from pairscope.live.watchlist import WatchRefused
+from pairscope.ingest.watch_list import WatchRefused
 from tests.loopback import http_client
 from tests.patience import ANSWER_S
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve, Served
+    from tests.api.conftest import MadeUpMarket, Serve, Served
 
 DOCUMENT = openapi_document()
 STRANGE = ("NOSUCHUSDT", "7x", "", "-1", "never")
@@ -68,7 +68,7 @@ async def statuses(served: Served, endpoint: Endpoint, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
 async def test_a_route_answers_with_every_status_that_is_listed_for_it_and_with_no_other(
-    endpoint: Any, market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    endpoint: Any, market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await market.store.flushed()
     raised: list[type[PairscopeError]] = []

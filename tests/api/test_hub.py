@@ -13,19 +13,19 @@ from pairscope.base.clock import ManualClock
 from pairscope.live.kernels import Kernels, Part
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market
+    from tests.api.conftest import MadeUpMarket
 
 BTC = "symbol:BTCUSDT:1s"
 
 
-def hub_of(market: Market, clock: ManualClock, **limits: Any) -> Hub:
+def hub_of(market: MadeUpMarket, clock: ManualClock, **limits: Any) -> Hub:
     hub = Hub(live=market.live, status=market.status, clock=clock, window=30, limits=Limits(**limits))
     market.live.listen(hub.on_update)
     return hub
 
 
 @pytest.fixture
-def hub(market: Market, clock: ManualClock) -> Hub:
+def hub(market: MadeUpMarket, clock: ManualClock) -> Hub:
     return hub_of(market, clock)
 
 
@@ -129,7 +129,7 @@ async def test_a_bad_message_is_answered_with_the_cure_and_changes_nothing(
     assert hub.counters().topics == 0
 
 
-async def test_a_client_that_only_sends_nonsense_is_let_go(market: Market, clock: ManualClock) -> None:
+async def test_a_client_that_only_sends_nonsense_is_let_go(market: MadeUpMarket, clock: ManualClock) -> None:
     hub = hub_of(market, clock, bad_messages=3)
     client = hub.connect()
     assert [hub.receive(client, "?") for _ in range(3)] == [True, True, False]
@@ -141,7 +141,7 @@ async def test_leaving_a_topic_that_is_not_followed_is_no_error(hub: Hub) -> Non
     assert await read(client) == []
 
 
-async def test_bars_reach_those_who_follow_them_and_nobody_else(hub: Hub, market: Market) -> None:
+async def test_bars_reach_those_who_follow_them_and_nobody_else(hub: Hub, market: MadeUpMarket) -> None:
     follower, other = hub.connect(), hub.connect()
     ask(hub, follower, "sub", BTC)
     ask(hub, other, "sub", "symbol:ETHUSDT:1m")
@@ -156,7 +156,7 @@ async def test_bars_reach_those_who_follow_them_and_nobody_else(hub: Hub, market
 
 
 async def test_an_open_bar_that_had_to_wait_is_sent_by_the_next_tick(
-    hub: Hub, market: Market, clock: ManualClock
+    hub: Hub, market: MadeUpMarket, clock: ManualClock
 ) -> None:
     client = hub.connect()
     ask(hub, client, "sub", BTC)
@@ -182,7 +182,7 @@ async def test_every_client_is_pinged_each_second_and_only_the_newest_ping_waits
 
 
 async def test_a_topic_nobody_follows_can_be_resumed_for_a_minute_and_then_is_gone(
-    hub: Hub, market: Market, clock: ManualClock
+    hub: Hub, market: MadeUpMarket, clock: ManualClock
 ) -> None:
     first = hub.connect()
     ask(hub, first, "sub", BTC)
@@ -209,7 +209,7 @@ async def test_a_topic_nobody_follows_can_be_resumed_for_a_minute_and_then_is_go
 
 
 async def test_numbers_of_another_incarnation_are_never_taken_for_present_ones(
-    market: Market, clock: ManualClock
+    market: MadeUpMarket, clock: ManualClock
 ) -> None:
     """The same topic, made again after it was given up, or by a server started again."""
     old = hub_of(market, clock)
@@ -235,7 +235,7 @@ async def test_numbers_rise_within_a_process_even_when_the_clock_goes_back(hub: 
     assert second.seq > first.seq
 
 
-async def test_limits_hold_for_clients_and_topics(market: Market, clock: ManualClock) -> None:
+async def test_limits_hold_for_clients_and_topics(market: MadeUpMarket, clock: ManualClock) -> None:
     hub = hub_of(market, clock, clients=2, topics=3, topics_per_client=2)
     first, second = hub.connect(), hub.connect()
     with pytest.raises(Busy):
@@ -268,7 +268,7 @@ async def test_a_client_with_a_full_mailbox_may_not_ask_for_more(hub: Hub) -> No
 
 
 async def test_a_topic_that_fails_is_dropped_and_told_while_the_feed_and_others_go_on(
-    hub: Hub, market: Market, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, market: MadeUpMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = hub.connect()
     for topic in (BTC, "pair:ETHUSDT:BTCUSDT:1s:30:ols"):
@@ -291,7 +291,7 @@ async def test_a_topic_that_fails_is_dropped_and_told_while_the_feed_and_others_
     assert hub.counters().clients == 0
 
 
-async def test_a_hub_that_runs_listens_and_ticks_and_stops_listening(market: Market, clock: ManualClock) -> None:
+async def test_a_hub_that_runs_listens_and_ticks_and_stops_listening(market: MadeUpMarket, clock: ManualClock) -> None:
     hub = Hub(live=market.live, status=market.status, clock=clock, window=30)
     client = hub.connect()
     ask(hub, client, "sub", BTC)
@@ -309,7 +309,7 @@ async def test_a_hub_that_runs_listens_and_ticks_and_stops_listening(market: Mar
 
 
 async def test_a_topic_whose_code_is_being_compiled_says_so_and_begins_by_itself(
-    market: Market, clock: ManualClock
+    market: MadeUpMarket, clock: ManualClock
 ) -> None:
     market.live.kernels = Kernels(ready=["symbols"])
     hub = hub_of(market, clock)
@@ -331,7 +331,7 @@ async def test_a_topic_whose_code_is_being_compiled_says_so_and_begins_by_itself
     assert [(message.topic, type(message)) for message in await read(client)] == [(pair, wire.PairSnapshot)]
 
 
-async def test_what_waits_for_its_code_counts_as_followed(market: Market, clock: ManualClock) -> None:
+async def test_what_waits_for_its_code_counts_as_followed(market: MadeUpMarket, clock: ManualClock) -> None:
     market.live.kernels = Kernels(ready=["symbols"])
     hub = hub_of(market, clock, topics_per_client=1)
     client = hub.connect()

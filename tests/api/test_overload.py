@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pairscope.analytics import catalogue
+from pairscope.analytics import registry as catalogue
 from pairscope.api.endpoint import Context
-from pairscope.live import study
-from pairscope.live.study import STUDIES_AT_ONCE
+from pairscope.live import analysis as study
+from pairscope.live.analysis import STUDIES_AT_ONCE
 from tests.patience import within
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve, Served
+    from tests.api.conftest import MadeUpMarket, Serve, Served
 
 PAIR = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&window=60&tests=true"
 PATIENCE_S = 20.0
@@ -80,7 +80,7 @@ async def asking(server: Served, count: int, path: str = PAIR) -> AsyncIterator[
 
 
 async def test_studies_of_clients_that_left_are_not_computed(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server:
@@ -95,7 +95,7 @@ async def test_studies_of_clients_that_left_are_not_computed(
 
 
 async def test_studies_beyond_the_line_are_told_when_to_come_back_and_why(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server:
@@ -111,7 +111,9 @@ async def test_studies_beyond_the_line_are_told_when_to_come_back_and_why(
         assert gate.refused == 1
 
 
-async def test_reads_do_not_wait_for_studies(market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_do_not_wait_for_studies(
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server, asking(server, STUDIES_AT_ONCE + 32):
         await until(lambda: context_of(server).gates.study.waiting == 32)
@@ -128,7 +130,7 @@ async def test_reads_do_not_wait_for_studies(market: Market, serve: Serve, monke
         held.go_on.set()
 
 
-async def test_abandoned_pair_tests_hardly_delay_a_chart(market: Market, serve: Serve) -> None:
+async def test_abandoned_pair_tests_hardly_delay_a_chart(market: MadeUpMarket, serve: Serve) -> None:
     async with serve(market.app()) as server:
         assert (await server.http.get(PAIR)).status_code == 200  # kernels are loaded
         await server.http.get("/ohlc/BTCUSDT/1m")
@@ -143,7 +145,7 @@ async def test_abandoned_pair_tests_hardly_delay_a_chart(market: Market, serve: 
 
 
 async def test_status_counts_who_waits_was_refused_and_left(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch)
     async with serve(market.app()) as server:
@@ -167,7 +169,7 @@ async def test_status_counts_who_waits_was_refused_and_left(
 
 
 async def test_pairs_beyond_the_most_values_of_an_answer_are_left_out_and_counted(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(market.app()) as server:
         whole = (await server.http.get("/analytics")).json()

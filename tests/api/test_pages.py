@@ -10,7 +10,7 @@ from pairscope.api.pages import not_built_page, reference_page
 from pairscope.api.schema import openapi_document
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve, Served
+    from tests.api.conftest import MadeUpMarket, Serve, Served
 
 DOCUMENT = openapi_document()
 
@@ -68,7 +68,7 @@ async def test_the_page_and_its_stylesheet_are_served(server: Served) -> None:
 
 
 async def test_constant_pages_are_built_before_the_first_request_and_only_once(
-    market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve(market.app()) as server:
 

@@ -12,21 +12,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.terms import Terms
-from pairscope.analytics.wanted import PAIR_BAR
+from pairscope.analytics.entry.request import PAIR_BAR
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.hub import Client, Hub
 from pairscope.bars.builder import build_bars
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, IntArray, TradeBatch, TradeKind
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.ingest.intake import Intake
+from pairscope.live.market import Market
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import judge, judged
 from tests.patience import EVENT_S
 
@@ -97,11 +97,11 @@ class Room:
 
     def __init__(self, path: Path) -> None:
         clock = SystemClock()
-        self.store = Store.open(path, kind=TradeKind.RAW, clock=clock, commit_ms=10)
+        self.store = Tape.open(path, kind=TradeKind.RAW, clock=clock, commit_ms=10)
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
-        self.book = BarBook(INTERVALS, 6_000)
-        self.live = Live(symbols=self.store.symbols, book=self.book, pairs=[(Y, X)], reader=self.store)
+        self.book = BarMemory(INTERVALS, 6_000)
+        self.live = Market(symbols=self.store.symbols, book=self.book, pairs=[(Y, X)], reader=self.store)
         tracker = ContinuityTracker(self.store.symbols)
         own = judge(self.store.symbols)
         self.intake = Intake(store=self.store, tracker=tracker, judge=own, book=self.book, live=self.live, clock=clock)

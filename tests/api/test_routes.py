@@ -11,7 +11,7 @@ from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.base.interval import Interval
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Markets, Serve, Served
+    from tests.api.conftest import MadeUpMarket, Markets, Serve, Served
 
 SECOND, MINUTE = Interval(1_000), Interval(60_000)
 
@@ -37,7 +37,7 @@ async def refused(server: Served, path: str, status: int) -> wire.ErrorBody:
     return error
 
 
-async def test_bars_are_the_newest_in_memory_with_the_open_one_last(market: Market, server: Served) -> None:
+async def test_bars_are_the_newest_in_memory_with_the_open_one_last(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", limit=10)
     assert answer == plain(
         wire.Ohlc(symbol="BTCUSDT", interval="1s", bars=bar_columns(market.live.bars("BTCUSDT", SECOND, 10)))
@@ -45,7 +45,7 @@ async def test_bars_are_the_newest_in_memory_with_the_open_one_last(market: Mark
     assert answer["bars"]["status"] == ["closed"] * 9 + ["open"]
 
 
-async def test_bars_follow_the_market_however_often_they_were_asked_for(market: Market, server: Served) -> None:
+async def test_bars_follow_the_market_however_often_they_were_asked_for(market: MadeUpMarket, server: Served) -> None:
     before = await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", limit=10)
     assert await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", limit=10) == before
     market.trade(250)
@@ -66,7 +66,7 @@ async def test_all_spellings_of_a_request_get_the_same_bars(server: Served, path
     assert await get(server, path) == await get(server, "/ohlc?symbol=BTCUSDT&interval=1m&limit=5")
 
 
-async def test_a_time_range_is_half_open(market: Market, server: Served) -> None:
+async def test_a_time_range_is_half_open(market: MadeUpMarket, server: Served) -> None:
     times = market.live.bars("BTCUSDT", SECOND, 5)["open_time_ms"].tolist()
     answer = await get(server, "/ohlc", symbol="BTCUSDT", interval="1s", **{"from": times[1], "to": times[3]})
     assert answer["bars"]["open_time_ms"] == times[1:3]
@@ -84,7 +84,7 @@ async def test_bars_that_memory_no_longer_holds_come_from_the_tape(serve: Serve,
         assert answer["bars"]["status"][-1] == "open"
 
 
-async def test_an_interval_that_is_not_kept_is_merged(market: Market, server: Served) -> None:
+async def test_an_interval_that_is_not_kept_is_merged(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, "/ohlc", symbol="BTCUSDT", interval="30s", limit=4)
     volumes = market.live.bars("BTCUSDT", SECOND, 120)["volume"]
     assert answer["interval"] == "30s"
@@ -103,13 +103,13 @@ async def test_the_newest_trades_come_from_the_tape_oldest_first(server: Served)
     assert answer["trades"]["origin"] == ["ws"] * 3
 
 
-async def test_the_metrics_of_a_symbol_are_those_of_the_live_state(market: Market, server: Served) -> None:
+async def test_the_metrics_of_a_symbol_are_those_of_the_live_state(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, "/analytics/solusdt", window=50)
     expected = quantities(market.live.symbol_metrics("SOLUSDT", SECOND, 50))
     assert answer == plain(wire.SymbolAnswer(symbol="SOLUSDT", interval="1s", window=50, metrics=expected))
 
 
-async def test_all_metrics_are_those_of_each_symbol_and_pair(market: Market, server: Served) -> None:
+async def test_all_metrics_are_those_of_each_symbol_and_pair(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, "/analytics")
     assert (answer["interval"], answer["window"]) == ("1s", 30)
     assert list(answer["pairs"]) == ["ETHUSDT/BTCUSDT", "SOLUSDT/BTCUSDT", "SOLUSDT/ETHUSDT"]
@@ -123,7 +123,7 @@ async def test_all_metrics_are_those_of_each_symbol_and_pair(market: Market, ser
 @pytest.mark.parametrize(
     "names", ["y=ethusdt&x=btcusdt", "symbol_y=ETHUSDT&symbol_x=BTCUSDT", "symbol1=ETHUSDT&symbol2=btcusdt"]
 )
-async def test_a_pair_is_the_live_series_with_its_metrics(market: Market, server: Served, names: str) -> None:
+async def test_a_pair_is_the_live_series_with_its_metrics(market: MadeUpMarket, server: Served, names: str) -> None:
     answer = await get(server, f"/analytics/pair?{names}&limit=40&method=OLS")
     expected = wire.PairAnswer(
         y="ETHUSDT",
@@ -142,7 +142,9 @@ async def test_a_pair_is_the_live_series_with_its_metrics(market: Market, server
     assert None not in answer["series"]["spread_z"]
 
 
-async def test_the_past_of_a_pair_is_what_was_live_then_its_metrics_included(new_market: Market, serve: Serve) -> None:
+async def test_the_past_of_a_pair_is_what_was_live_then_its_metrics_included(
+    new_market: MadeUpMarket, serve: Serve
+) -> None:
     market = new_market
     market.trade(60_000)
     market.trade(1_000)  # closes the bar before
@@ -156,7 +158,7 @@ async def test_the_past_of_a_pair_is_what_was_live_then_its_metrics_included(new
         assert answer["metrics"] == metrics
 
 
-async def test_a_system_without_a_trade_answers_with_empty_columns(new_market: Market, serve: Serve) -> None:
+async def test_a_system_without_a_trade_answers_with_empty_columns(new_market: MadeUpMarket, serve: Serve) -> None:
     async with serve(new_market.app()) as server:
         assert (await get(server, "/ohlc?symbol=BTCUSDT"))["bars"]["open"] == []
         assert (await get(server, "/ticks/latest?symbol=BTCUSDT"))["trades"]["id"] == []
@@ -210,7 +212,7 @@ async def test_a_parameter_that_cannot_be_used_is_422_with_the_cure(server: Serv
     assert cure in (await refused(server, path, 422)).cure
 
 
-async def test_health_is_503_when_degraded_and_says_why(market: Market, serve: Serve) -> None:
+async def test_health_is_503_when_degraded_and_says_why(market: MadeUpMarket, serve: Serve) -> None:
     health = wire.Health(status="degraded", version="0", problems=["the tape cannot be written"])
     async with serve(market.app(health=lambda: health)) as server:
         answer = await server.http.get("/health")

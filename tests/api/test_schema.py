@@ -13,7 +13,7 @@ from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Served
+    from tests.api.conftest import MadeUpMarket, Served
 
 DOCUMENT = openapi_document()
 PAGES = {"/", "/app", "/app/{path:path}", "/docs", "/docs/style.css", "/openapi.json"}  # for people, not of the API
@@ -40,7 +40,7 @@ def test_every_reference_leads_to_something() -> None:
             node = node[step]
 
 
-def test_every_route_of_the_application_is_documented(market: Market) -> None:
+def test_every_route_of_the_application_is_documented(market: MadeUpMarket) -> None:
     served = {route.path for route in market.app().routes if isinstance(route, Route | WebSocketRoute)}
     assert served - PAGES == set(DOCUMENT["paths"])
 

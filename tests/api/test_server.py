@@ -14,7 +14,7 @@ from pairscope.api.server import make_server
 from pairscope.base.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market, Serve, Served
+    from tests.api.conftest import MadeUpMarket, Serve, Served
 
 METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
 
@@ -69,7 +69,9 @@ async def test_head_is_answered_like_get_without_the_body(server: Served) -> Non
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
-async def test_a_fault_of_ours_is_500_without_its_cause_and_the_server_goes_on(market: Market, serve: Serve) -> None:
+async def test_a_fault_of_ours_is_500_without_its_cause_and_the_server_goes_on(
+    market: MadeUpMarket, serve: Serve
+) -> None:
     def broken() -> wire.Health:
         raise ZeroDivisionError("a secret")
 
@@ -81,7 +83,9 @@ async def test_a_fault_of_ours_is_500_without_its_cause_and_the_server_goes_on(m
         assert (await server.http.get("/symbols")).status_code == 200
 
 
-async def test_a_tape_that_cannot_be_read_is_503(market: Market, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tape_that_cannot_be_read_is_503(
+    market: MadeUpMarket, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unreadable(*_: Any, **__: Any) -> Any:
         raise StoreUnavailable("the tape is closed", cure="start pairscope again")
 
@@ -103,7 +107,7 @@ async def test_a_request_line_or_header_without_end_is_cut(server: Served) -> No
     assert answer.startswith(b"HTTP/1.1 4")
 
 
-def test_short_answers_do_not_wait_for_the_peer(market: Market) -> None:
+def test_short_answers_do_not_wait_for_the_peer(market: MadeUpMarket) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         make_server(market.app(), [listening])
         assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

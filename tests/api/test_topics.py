@@ -11,7 +11,7 @@ from pairscope.api.mailbox import Mailbox
 from pairscope.api.topics import RING, Pace, StatusTopic, Topic, Touched
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Market
+    from tests.api.conftest import MadeUpMarket
 
 
 class Counting(Topic):
@@ -125,7 +125,7 @@ def test_a_pace_lets_the_first_after_a_pause_through_at_once_and_no_burst_after_
     assert [step for step in range(24) if pace.allows(64.0 + step / 64)] == [4, 12, 20]
 
 
-async def test_the_status_is_sent_each_second_and_only_the_newest_waits(new_market: Market) -> None:
+async def test_the_status_is_sent_each_second_and_only_the_newest_waits(new_market: MadeUpMarket) -> None:
     asked: list[wire.Status] = []
 
     def status() -> wire.Status:

@@ -16,10 +16,10 @@ from pairscope.base import files
 from pairscope.base.errors import DiskFull, FileNotWritten
 from pairscope.base.logs import PatientFile
 from pairscope.feed.recording import FrameWriter, read_frames
-from pairscope.live.watchlist import WatchList
-from pairscope.store import folder
+from pairscope.ingest.watch_list import WatchList
+from pairscope.store import data_folder as folder
 from pairscope.store.imports import ImportedFile, ImportList
-from pairscope.store.report import Verified, VerifiedList
+from pairscope.store.inventory import Verified, VerifiedList
 
 DISK_BYTES = 256 * 1024
 

@@ -13,7 +13,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.cli import main
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
 START_MS = 20_000 * DAY_MS
@@ -41,7 +41,7 @@ def data(tmp_path: Path) -> Path:
 
 def lay(folder: Path, trades: TradeBatch, name: str = "live-aggTrade") -> Path:
     path = folder / name / "tape.duckdb"
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
+    store = Tape.open(path, kind=TradeKind.AGG, clock=SystemClock())
     store.symbols.add("BTCUSDT")
     store.symbols.add("ETHUSDT")
     store.put_trades(good(trades))
@@ -103,6 +103,6 @@ def test_doctor_tells_of_impossible_times_and_damaged_neighbours(
 
 def test_doctor_tells_of_an_empty_tape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "live-aggTrade" / "tape.duckdb"
-    Store.open(path, kind=TradeKind.AGG, clock=SystemClock()).close()
+    Tape.open(path, kind=TradeKind.AGG, clock=SystemClock()).close()
     assert main(["doctor", "--data-dir", str(tmp_path)]) == 0
     assert "no symbol yet" in capsys.readouterr().out

@@ -20,7 +20,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeKind
 from pairscope.cli.ending import Ended, run_until_told
 from pairscope.feed.recording import ReadTally, read_frames
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests import prepared
 from tests.test_cli import clean_environment, free_port
 
@@ -97,7 +97,7 @@ def assert_ended_in_good_order(folder: Path) -> None:
     (tape,) = folder.glob("*/tape.duckdb")
     assert not announced(folder)
     assert not list(folder.glob("*/tape.duckdb.wal")), "the log was not written into the tape"
-    store = Store.open(tape, kind=TradeKind.AGG, clock=SystemClock())
+    store = Tape.open(tape, kind=TradeKind.AGG, clock=SystemClock())
     store.close()
     assert "tape_closed" in (folder / "pairscope.log").read_text()
 

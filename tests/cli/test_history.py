@@ -15,10 +15,10 @@ import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import Instrument, MarketSource
-from pairscope.store.tape import Store
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
+from pairscope.store.tape import Tape
 from tests import prepared
 from tests.archives import RAW_HEADER, START_MS, agg_lines, raw_lines, rows, write_zip
 from tests.judged import good
@@ -196,7 +196,7 @@ def test_a_tape_that_a_server_holds_is_left_to_it(tmp_path: Path, run: Any) -> N
 
 
 async def tape_without(missing: int, folder: Path) -> None:
-    store = Store.open(folder / "live-aggTrade" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock())
+    store = Tape.open(folder / "live-aggTrade" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock())
     ids = np.setdiff1d(np.arange(1, 200), [missing])
     count = len(ids)
     store.put_trades(
@@ -272,14 +272,14 @@ def test_past_days_are_fetched_from_an_exchange(tmp_path: Path) -> None:
 class Delisted(MarketSource):
     """A market whose XRPUSDT is listed no more; its files of the past are still there."""
 
-    def instruments(self) -> list[Instrument]:
+    def instruments(self) -> list[SimulatedInstrument]:
         return [each for each in super().instruments() if each.symbol != "XRPUSDT"]
 
 
 async def test_the_files_of_a_symbol_listed_no_more_are_looked_for_before_it_is_refused(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()
     first, last = today - timedelta(days=3), today - timedelta(days=2)
-    async with SimulatedExchange(Delisted(Market(3, 0.01), SystemClock())) as exchange:
+    async with SimulatedExchange(Delisted(SimulatedMarket(3, 0.01), SystemClock())) as exchange:
         assert exchange.archive is not None
         settings = tmp_path / "settings.toml"
         settings.write_text(f'exchange_rest_url = "{exchange.rest_url}"\narchive_url = "{exchange.rest_url}"\n')

@@ -15,23 +15,23 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.cli.published import MetricsVerdict, verify_published
-from tests.api.conftest import Market
+from tests.api.conftest import MadeUpMarket
 from tests.loopback import http_client
 
 VALUES_OF_A_BAR = 5_000
 
 
 @pytest.fixture
-def market(tmp_path: Path) -> Iterator[Market]:
+def market(tmp_path: Path) -> Iterator[MadeUpMarket]:
     """Three symbols, two minutes old."""
-    market = Market(tmp_path, SystemClock())
+    market = MadeUpMarket(tmp_path, SystemClock())
     market.trade(120_000, burst_ms=10_000)
     yield market
     market.store.close()
 
 
 @contextlib.asynccontextmanager
-async def serving(market: Market) -> AsyncIterator[None]:
+async def serving(market: MadeUpMarket) -> AsyncIterator[None]:
     await market.store.flushed()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = make_server(market.app(), [listening])
@@ -47,14 +47,14 @@ async def serving(market: Market) -> AsyncIterator[None]:
             await running
 
 
-async def test_what_a_server_publishes_is_what_its_stored_bars_give(market: Market) -> None:
+async def test_what_a_server_publishes_is_what_its_stored_bars_give(market: MadeUpMarket) -> None:
     async with serving(market):
         verdict = await asyncio.to_thread(verify_published, market.store.path)
     assert (verdict.differences, verdict.told) == (0, [])
     assert verdict.values > VALUES_OF_A_BAR
 
 
-async def test_a_bar_that_was_never_stored_is_found_by_name(market: Market) -> None:
+async def test_a_bar_that_was_never_stored_is_found_by_name(market: MadeUpMarket) -> None:
     market.revise("ETHUSDT", Interval(1_000), back=40, close=500.0)
     async with serving(market):
         verdict = await asyncio.to_thread(verify_published, market.store.path, ["ETHUSDT", "BTCUSDT"])

@@ -14,10 +14,10 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource, Query
-from pairscope.feed.simulator.wire import Frame
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource, Query
+from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.live.signals import late_after_ms
 from tests.patience import ANSWER_S, EVENT_S, START_S, within
 
@@ -37,7 +37,7 @@ class Muted(MarketSource):
     """A market in which some symbols can be made to trade no more."""
 
     def __init__(self) -> None:
-        super().__init__(Market(1, 3.0), SystemClock())
+        super().__init__(SimulatedMarket(1, 3.0), SystemClock())
         self.silent: set[str] = set()
 
     def due(self, streams: set[str], from_ms: int, to_ms: int) -> list[Frame]:

@@ -7,11 +7,11 @@ import sys
 
 from pairscope.base.clock import ManualClock
 from pairscope.base.logs import set_up_logs
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.hub import Hub
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
-from pairscope.feed.simulator.wire import Frame
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.hub import FrameHub
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.wire import Frame
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
 START_MS = 1_790_000_000_000
@@ -23,7 +23,7 @@ class Flood(MarketSource):
     """Waits for a line on standard input before each wave, then sends it without a pause."""
 
     def __init__(self, waves: list[int]) -> None:
-        super().__init__(Market(seed=1, rate=RATE), ManualClock(START_MS))
+        super().__init__(SimulatedMarket(seed=1, rate=RATE), ManualClock(START_MS))
         self._waves = waves
         self._frames: list[Frame] = []
 
@@ -33,7 +33,7 @@ class Flood(MarketSource):
             self._frames += self.due(streams, from_ms, from_ms + 10_000)
             from_ms += 10_000
 
-    async def play(self, hub: Hub) -> None:
+    async def play(self, hub: FrameHub) -> None:
         start = 0
         for wave in self._waves:
             await asyncio.to_thread(sys.stdin.readline)

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 import httpx
 import numpy as np
 
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import Clock
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge, Judged
-from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.ingest.intake import Intake
+from pairscope.ingest.repair.rest_backfill import Backfill
+from pairscope.live.market import Market
 from tests.faults.tape import MemoryTape
 from tests.judged import judge
 
@@ -36,8 +36,8 @@ class Process:
         self.tape = tape
         self.given = 0
         self.tracker = ContinuityTracker(symbols)
-        self.book = BarBook(INTERVALS, BARS_KEPT)
-        live = Live(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
+        self.book = BarMemory(INTERVALS, BARS_KEPT)
+        live = Market(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
         # The exchange has told its time, as `ClockCheck` asks for it: our own clock jumps by hours in some stories.
         told_ms = getattr(exchange, "now_ms", None)
         self._judge = judge(symbols, clock) if told_ms is None else Judge(symbols, told_ms)

@@ -11,23 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
+from pairscope.bars.memory import BarMemory
 from pairscope.bars.rebuild import VALUES, rebuild_bars
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeKind
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
-from pairscope.feed.binance.lane import LaneOptions
+from pairscope.feed.binance.managed_connection import ConnectionOptions
 from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
-from pairscope.feed.simulator.market import Market
-from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
-from pairscope.store.tape import Store
+from pairscope.ingest.intake import Intake
+from pairscope.ingest.repair.rest_backfill import Backfill
+from pairscope.live.market import Market
+from pairscope.store.tape import Tape
 from tests.judged import judge
 from tests.patience import within
 
@@ -52,7 +52,7 @@ class Recorder:
         self,
         ws_url: str,
         rest_url: str,
-        store: Store,
+        store: Tape,
         symbols: Sequence[str],
         *,
         never_heard_s: float = 1.0,
@@ -64,8 +64,8 @@ class Recorder:
         self.store = store
         self.given = 0
         self.tracker = ContinuityTracker(store.symbols)
-        self.book = BarBook(INTERVALS, 20_000)
-        live = Live(symbols=store.symbols, book=self.book, pairs=[], reader=store)
+        self.book = BarMemory(INTERVALS, 20_000)
+        live = Market(symbols=store.symbols, book=self.book, pairs=[], reader=store)
         own = judge(store.symbols, clock)
         self.intake = Intake(store=store, tracker=self.tracker, judge=own, book=self.book, live=live, clock=clock)
         self.stream = TradeStream(
@@ -76,7 +76,7 @@ class Recorder:
             clock=clock,
             judge=own,
             sink=self._sink,
-            options=LaneOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1),
+            options=ConnectionOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1),
             rng=random.Random(1),
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
@@ -129,7 +129,7 @@ class Recorder:
         await until(lambda: not self.backfill.waiting, seconds)
         await until(lambda: not self.store.gaps(open_only=True), seconds)
 
-    def assert_true(self, market: Market) -> None:
+    def assert_true(self, market: SimulatedMarket) -> None:
         """The tape is what the exchange traded, from the first trade to the newest; its bars are those of the tape."""
         counters = self.intake.counters
         assert counters.received == self.given
@@ -159,9 +159,9 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, commit_ms: int = 100, clock: Clock | None = None) -> Iterator[Store]:
+def opened(path: Path, commit_ms: int = 100, clock: Clock | None = None) -> Iterator[Tape]:
     """A tape in a file, closed at the end."""
-    store = Store.open(path, kind=TradeKind.AGG, clock=clock or SystemClock(), commit_ms=commit_ms)
+    store = Tape.open(path, kind=TradeKind.AGG, clock=clock or SystemClock(), commit_ms=commit_ms)
     try:
         yield store
     finally:

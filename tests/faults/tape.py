@@ -12,7 +12,7 @@ import numpy as np
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, no_bars
-from pairscope.store.tape import Store, StoreCounters
+from pairscope.store.tape import StoreCounters, Tape
 
 COMMIT_S = 0.1
 LIMIT = 400_000
@@ -20,7 +20,7 @@ Put = TradeBatch | BarArray | list[Gap]
 
 
 class MemoryTape:
-    """What the intake uses of `Store`. `failing` names what a bad disk refuses: trades, bars, gaps, reads."""
+    """What the intake uses of `Tape`. `failing` names what a bad disk refuses: trades, bars, gaps, reads."""
 
     def __init__(self, symbols: Sequence[str], journal: Sequence[Put] = ()) -> None:
         self.symbols = SymbolTable(symbols)
@@ -35,8 +35,8 @@ class MemoryTape:
             self._take(put)
         self._on_disk = len(self._journal)
 
-    def as_store(self) -> Store:
-        return cast(Store, self)
+    def as_store(self) -> Tape:
+        return cast(Tape, self)
 
     def killed(self, rng: random.Random) -> MemoryTape:
         """What is on the disk after `kill -9`: everything flushed or old enough, and some of the puts after."""

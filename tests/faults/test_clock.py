@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock
 from pairscope.base.model import BarArray, Gap
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.ingest.intake import Intake
+from pairscope.live.market import Market
 from tests.faults.process import INTERVALS
 from tests.faults.tape import MemoryTape
 from tests.faults.truth import Truth, invented
@@ -25,8 +25,8 @@ BURSTS = 1_000
 def recorded(truth: Truth, jumps: random.Random | None) -> tuple[list[BarArray], list[Gap]]:
     """Bars and gaps of one recording with holes, the clock jumping by up to an hour before each burst."""
     tape = MemoryTape([truth.symbol])
-    clock, book = ManualClock(START_MS), BarBook(INTERVALS, 5_000)
-    live = Live(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
+    clock, book = ManualClock(START_MS), BarMemory(INTERVALS, 5_000)
+    live = Market(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
     tracker = ContinuityTracker(tape.symbols)
     intake = Intake(
         store=tape.as_store(), tracker=tracker, judge=judge(tape.symbols), book=book, live=live, clock=clock

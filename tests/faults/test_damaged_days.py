@@ -12,11 +12,11 @@ import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.store.sealing import GRACE_MS
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.faults.recorder import Recorder, opened, until
 
 SYMBOL = "BTCUSDT"
@@ -47,7 +47,7 @@ def flip_a_bit(file: Path) -> None:
 
 @asynccontextmanager
 async def recording(
-    exchange: SimulatedExchange, store: Store, clock: ShiftedClock, from_id: int | None = None
+    exchange: SimulatedExchange, store: Tape, clock: ShiftedClock, from_id: int | None = None
 ) -> AsyncIterator[Recorder]:
     """A recorder that goes on from an id, and has all there is when it begins."""
     recorder = Recorder(exchange.ws_url, exchange.rest_url, store, [SYMBOL], never_heard_s=60, clock=clock)
@@ -67,13 +67,13 @@ async def complete(recorder: Recorder) -> None:
     await recorder.store.flushed()
 
 
-def last_day(store: Store) -> tuple[int, Path]:
+def last_day(store: Tape) -> tuple[int, Path]:
     """The number and the file of the sealed trades."""
     (part,) = (part for part in store.days() if part.kind == "trades")
     return part.number, store.path.with_suffix(".days") / part.path
 
 
-async def seal(store: Store) -> None:
+async def seal(store: Tape) -> None:
     """Twice, because late trades wait until no more come."""
     for _ in range(2):
         await asyncio.to_thread(store.seal, STARTS_MS + DAY_MS)
@@ -84,7 +84,7 @@ async def seal(store: Store) -> None:
 async def test_a_damaged_day_is_set_aside_and_refilled(
     tmp_path: Path, harm: Callable[[Path], None], restarted: bool
 ) -> None:
-    path, market, clock = tmp_path / "tape.duckdb", Market(seed=3, rate=0.2), ShiftedClock()
+    path, market, clock = tmp_path / "tape.duckdb", SimulatedMarket(seed=3, rate=0.2), ShiftedClock()
     from_id = market.first_id_at(SYMBOL, MIDNIGHT_MS - BEFORE_MIDNIGHT_MS)
     async with SimulatedExchange(MarketSource(market, clock), clock=clock, weight_per_minute=100_000) as exchange:
         with opened(path, commit_ms=20, clock=clock) as store:
@@ -103,7 +103,7 @@ async def test_a_damaged_day_is_set_aside_and_refilled(
                 await assert_whole(store, recorder, market)
 
 
-async def found_and_refilled(store: Store, recorder: Recorder, number: int) -> None:
+async def found_and_refilled(store: Tape, recorder: Recorder, number: int) -> None:
     """Nobody reads the file: the sweep finds what is wrong with it."""
     await asyncio.to_thread(store.sweep)
     await until(lambda: [part.number for part in store.quarantined()] == [number], 10)
@@ -113,7 +113,7 @@ async def found_and_refilled(store: Store, recorder: Recorder, number: int) -> N
     assert last_day(store)[0] > number
 
 
-async def assert_whole(store: Store, recorder: Recorder, market: Market) -> None:
+async def assert_whole(store: Tape, recorder: Recorder, market: SimulatedMarket) -> None:
     """Every trade since the first one, those of the sealed day included, and the bars they make."""
     await store.flushed()
     first = store.trades(SYMBOL, limit=1)

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.protocol import Decoder, Rejected
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
-from pairscope.live.book import BarBook
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.ingest.intake import Intake
+from pairscope.live.market import Market
 from tests.decoded import assert_same
 from tests.faults.fuzz import hostile
 from tests.faults.process import INTERVALS
@@ -33,7 +33,7 @@ BURST = 500
 
 
 def real_frames(kind: TradeKind, minutes: int = 5) -> list[bytes]:
-    source = MarketSource(Market(seed=9), ManualClock(START_MS))
+    source = MarketSource(SimulatedMarket(seed=9), ManualClock(START_MS))
     streams = {f"{symbol.lower()}@{kind.value}" for symbol in SYMBOLS}
     return [frame.combined() for frame in source.due(streams, START_MS, START_MS + 60_000 * minutes)]
 
@@ -41,8 +41,8 @@ def real_frames(kind: TradeKind, minutes: int = 5) -> list[bytes]:
 async def assert_accounted(kind: TradeKind, count: int, seed: int) -> Counter[str]:
     """Decode and take hostile frames; what became of them."""
     tape = MemoryTape(SYMBOLS)
-    book = BarBook(INTERVALS, 2_000)
-    live = Live(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
+    book = BarMemory(INTERVALS, 2_000)
+    live = Market(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
     tracker, clock = ContinuityTracker(tape.symbols), ManualClock(START_MS)
     own = judge(tape.symbols, clock)
     intake = Intake(store=tape.as_store(), tracker=tracker, judge=own, book=book, live=live, clock=clock)
@@ -87,7 +87,7 @@ async def test_a_million_hostile_frames_are_accounted_for(seed: int) -> None:
 
 
 async def test_hostile_frames_on_the_wire_neither_end_nor_renew_the_connection(tmp_path: Path) -> None:
-    source = MarketSource(Market(seed=9, rate=40), SystemClock())
+    source = MarketSource(SimulatedMarket(seed=9, rate=40), SystemClock())
     async with SimulatedExchange(source) as exchange:
         with opened(tmp_path / "tape.duckdb") as store:
             recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS)

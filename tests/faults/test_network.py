@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pairscope.base.clock import SystemClock
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.faults import Door
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.faults import FaultyDoor
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
 from tests.faults.recorder import Recorder, opened, until
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -69,7 +69,7 @@ class Chaos:
             case ["garbage"]:
                 faults.garbage(b"junk", rng.randbytes(50), b'{"e":"aggTrade"}')
             case ["ws", status]:
-                faults.refuse(int(status), door=Door.WS, times=1)
+                faults.refuse(int(status), door=FaultyDoor.WS, times=1)
                 await self.reconnected(lambda: self.exchange.drop_connections(abort=True))
             case ["rest", "lag"]:
                 faults.rest_lag_ms = rng.randint(100, 500)
@@ -78,7 +78,7 @@ class Chaos:
                 faults.rest_delay_s = 1.2 if rng.random() < 0.5 else 0.2  # the recorder waits for one second
                 faults.skip(50)
             case ["rest", status]:
-                faults.refuse(int(status), door=Door.REST, times=rng.randint(1, 4))
+                faults.refuse(int(status), door=FaultyDoor.REST, times=rng.randint(1, 4))
                 faults.skip(50)
         await self.recorder.more()
         faults.rest_lag_ms, faults.rest_delay_s = 0, 0.0
@@ -95,7 +95,7 @@ class Chaos:
 async def endured(path: Path, strikes: list[str], seed: int) -> Recorder:
     rng = random.Random(seed)
     rng.shuffle(strikes)
-    source = MarketSource(Market(seed=seed, rate=40), SystemClock())
+    source = MarketSource(SimulatedMarket(seed=seed, rate=40), SystemClock())
     async with SimulatedExchange(source, weight_per_minute=100_000) as exchange:
         with opened(path, commit_ms=20) as store:
             recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS)
@@ -117,7 +117,7 @@ async def test_every_kind_of_network_fault_leaves_the_tape_complete(tmp_path: Pa
 
 
 async def test_a_half_open_connection_of_a_quiet_symbol_is_noticed_by_its_pings(tmp_path: Path) -> None:
-    source = MarketSource(Market(seed=1, rate=0.001), SystemClock())
+    source = MarketSource(SimulatedMarket(seed=1, rate=0.001), SystemClock())
     async with SimulatedExchange(source) as exchange:
         with opened(tmp_path / "tape.duckdb") as store:
             recorder = Recorder(exchange.ws_url, exchange.rest_url, store, SYMBOLS, never_heard_s=60)

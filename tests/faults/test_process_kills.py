@@ -16,14 +16,14 @@ import httpx
 import numpy as np
 import pytest
 
+from pairscope.bars.memory import CLOSING_GRACE_MS
 from pairscope.bars.rebuild import VALUES, rebuild_bars
 from pairscope.base.clock import SystemClock
+from pairscope.base.id_ranges import holes, run, runs_of, union
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeKind
-from pairscope.base.runs import holes, run, runs_of, union
-from pairscope.feed.simulator.market import Market
-from pairscope.live.book import CLOSING_GRACE_MS
-from pairscope.store.tape import Store
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.store.tape import Tape
 from tests import prepared
 from tests.loopback import get
 from tests.patience import STOP_S, within
@@ -73,10 +73,10 @@ def ids_missing(status: Any) -> int:
 
 
 @contextmanager
-def tape(folder: Path) -> Iterator[Store]:
+def tape(folder: Path) -> Iterator[Tape]:
     (path,) = folder.rglob("tape.duckdb")
     began_s = time.monotonic()
-    store = Store.open(path, kind=TradeKind.AGG, clock=SystemClock())
+    store = Tape.open(path, kind=TradeKind.AGG, clock=SystemClock())
     try:
         assert time.monotonic() - began_s < within(OPENS_WITHIN_S)
         yield store
@@ -84,7 +84,7 @@ def tape(folder: Path) -> Iterator[Store]:
         store.close()
 
 
-def assert_nothing_is_missing_without_a_word(store: Store) -> None:
+def assert_nothing_is_missing_without_a_word(store: Tape) -> None:
     """Right after a kill a gap row may say too much, never too little."""
     for symbol in store.symbols:
         ids = store.trades(symbol).id
@@ -96,12 +96,12 @@ def assert_nothing_is_missing_without_a_word(store: Store) -> None:
 TAKEN_LAST_MS = 2_000  # of trades that a busy process took after it had closed bars for the last time
 
 
-def assert_complete(store: Store) -> None:
+def assert_complete(store: Tape) -> None:
     """Once everything was fetched: the tape is the market, and its bars are those of its trades.
 
     A bar is partial where listening began, and where it ended before anything told that the bar was over.
     """
-    market = Market(SEED)
+    market = SimulatedMarket(SEED)
     ended_ms = max(int(store.trades(symbol, limit=1, newest=True).time_ms[0]) for symbol in SYMBOLS)
     for symbol in SYMBOLS:
         stored = store.trades(symbol)

@@ -14,29 +14,29 @@ import httpx
 import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 
+from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.id_ranges import Runs, run, runs_of, size, union
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.base.runs import Runs, run, runs_of, size, union
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.replay import RecordingSource
+from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.binance.usual import UsualReader
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.feed.recording import FrameWriter
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.replay import RecordingSource
-from pairscope.live.book import BarBook
-from pairscope.live.history import History
-from pairscope.live.importing import Importer
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
+from pairscope.ingest.history.file_import import FileImport
+from pairscope.ingest.history.merge import Merge
+from pairscope.ingest.intake import Intake
+from pairscope.live.market import Market
 from pairscope.store.imports import ImportList
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 from tests.archives import AGG_HEADER, START_MS, write_csv
 from tests.judged import judge
@@ -91,11 +91,11 @@ class Way:
 
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock(CLOCK_MS)
-        self.store = Store.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=self.clock, commit_ms=5)
+        self.store = Tape.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=self.clock, commit_ms=5)
         self.store.symbols.add(SYMBOL)
         self.judge = judge(self.store.symbols, self.clock)
-        book = BarBook(INTERVALS, 2_000)
-        live = Live(symbols=self.store.symbols, book=book, pairs=[], reader=self.store)
+        book = BarMemory(INTERVALS, 2_000)
+        live = Market(symbols=self.store.symbols, book=book, pairs=[], reader=self.store)
         self.intake = Intake(
             store=self.store,
             tracker=ContinuityTracker(self.store.symbols),
@@ -221,9 +221,9 @@ async def by_rest(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
 async def by_file(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
     lines = [f"{r['a']},{r['p']},{r['q']},1,1,{r['T']},{str(r['m']).lower()}" for r in rows]
     path = write_csv(folder / "BTCUSDT-aggTrades-2024-08-08.csv", lines, AGG_HEADER)
-    importer = Importer(way.store, INTERVALS, way.clock, way.judge)
+    importer = Merge(way.store, INTERVALS, way.clock, way.judge)
     done = ImportList(way.store.path)
-    history = History(
+    history = FileImport(
         store=way.store, importer=importer, done=done, clock=way.clock, progress=lambda name, rows, total: None
     )
     file = archive_file(path)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairscope.base.id_ranges import Runs, contains
 from pairscope.base.model import FloatArray, IntArray, TradeBatch
-from pairscope.base.runs import Runs, contains
 
 _FRAME = (
     b'{"stream":"%b@aggTrade","data":{"e":"aggTrade","E":%d,"a":%d,"s":"%b","p":"%.2f","q":"%.3f","nq":"%.3f",'

@@ -9,8 +9,8 @@ import numpy as np
 
 from pairscope.bars.cuts import ends_with_the_day
 from pairscope.bars.rebuild import VALUES, rebuild_bars
+from pairscope.base.id_ranges import intersect, no_runs, run, runs_of, size, union
 from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, Gap
-from pairscope.base.runs import intersect, no_runs, run, runs_of, size, union
 from tests.faults.process import INTERVALS, Process
 from tests.faults.truth import Truth
 

@@ -22,7 +22,7 @@ def batch(ids: Sequence[int], symbols: Sequence[int] | None = None) -> TradeBatc
     )
 
 
-class Tape:
+class WrittenIds:
     """A tracker of one symbol and the ids it let through."""
 
     def __init__(self, restored: int | None = None) -> None:
@@ -44,34 +44,34 @@ class Tape:
 
 
 def test_the_first_id_opens_no_gap() -> None:
-    found = Tape().add(100, 101)
+    found = WrittenIds().add(100, 101)
     assert found.gaps == []
     assert found.fresh.all()
 
 
 def test_a_skipped_id_is_a_gap_at_once_and_is_charged_to_the_trade_after_it() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     found = tape.add(1, 2, 5)
     assert [(g.first_id, g.last_id, g.reason) for g in found.gaps] == [(3, 4, "test")]
     assert found.lost.tolist() == [0, 0, 2]
 
 
 def test_the_highest_id_decides_so_disorder_leaves_no_gap_behind() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 3, 2, 4)
     assert tape.kept == [1, 3, 2, 4]
     assert tape.missing == set()
 
 
 def test_a_repeated_id_is_a_duplicate_also_in_the_same_burst() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     assert tape.add(1, 1, 2).duplicates == 1
     assert tape.add(2, 1, 3).duplicates == 2
     assert tape.kept == [1, 2, 3]
 
 
 def test_a_late_id_in_the_middle_of_a_hole_splits_it() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 10)
     found = tape.add(5)
     assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [
@@ -82,14 +82,14 @@ def test_a_late_id_in_the_middle_of_a_hole_splits_it() -> None:
 
 
 def test_a_late_id_at_the_start_of_a_hole_closes_the_row_and_opens_the_rest() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 5)
     found = tape.add(2)
     assert [(g.first_id, g.last_id, g.closed_ms) for g in found.gaps] == [(2, 2, 1_000), (3, 4, None)]
 
 
 def test_the_last_missing_id_closes_the_gap() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 3)
     found = tape.add(2)
     assert [(g.first_id, g.closed_ms) for g in found.gaps] == [(2, 1_000)]
@@ -97,12 +97,12 @@ def test_the_last_missing_id_closes_the_gap() -> None:
 
 
 def test_a_restart_finds_the_hole_between_the_tape_and_the_first_live_trade() -> None:
-    found = Tape(restored=41).add(45)
+    found = WrittenIds(restored=41).add(45)
     assert [(g.first_id, g.last_id) for g in found.gaps] == [(42, 44)]
 
 
 def test_a_batch_the_tape_refused_never_came_and_what_follows_shows_the_hole() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 2, 5)
     refused = tape.add(3, 6, 9)
     tape.tracker.rewind(refused, batch([3, 6, 9]), "disk_queue_full")
@@ -114,7 +114,7 @@ def test_a_batch_the_tape_refused_never_came_and_what_follows_shows_the_hole() -
 
 
 def test_what_came_before_a_hole_and_was_not_written_is_a_hole_too() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     rows = [Gap("BTCUSDT", first, last, found_ms=1, reason="test", before_ms=9) for first, last in ((48, 50), (55, 60))]
     shown = tape.tracker.restore(0, 42, 420, rows)
     assert [(gap.first_id, gap.last_id) for gap in shown] == [(43, 47), (51, 54)]
@@ -124,7 +124,7 @@ def test_what_came_before_a_hole_and_was_not_written_is_a_hole_too() -> None:
 
 def test_a_restart_never_opens_a_hole_over_one_that_is_open() -> None:
     """The rows of gaps reach the disk before the trades that show them; a kill in between leaves them ahead."""
-    tape = Tape()
+    tape = WrittenIds()
     ahead = Gap("BTCUSDT", 43, 60, found_ms=1, reason="test", before_ms=610)
     tape.tracker.restore(0, 42, 420, [ahead])
     (hole,) = tape.add(70).opened
@@ -134,7 +134,7 @@ def test_a_restart_never_opens_a_hole_over_one_that_is_open() -> None:
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=120))
 def test_kept_and_missing_ids_are_exactly_the_range_whatever_the_order(ids: list[int]) -> None:
-    tape = Tape(restored=0)
+    tape = WrittenIds(restored=0)
     for start in range(0, len(ids), 7):
         tape.add(*ids[start : start + 7])
     assert sorted(tape.kept) == sorted(set(ids))
@@ -151,12 +151,12 @@ def test_many_symbols_do_not_mix() -> None:
 
 
 def test_a_hole_lies_between_the_times_of_the_trades_around_it() -> None:
-    (gap,) = Tape().add(1, 2, 9).gaps
+    (gap,) = WrittenIds().add(1, 2, 9).gaps
     assert (gap.after_ms, gap.before_ms) == (20, 90)
 
 
 def test_a_part_of_a_hole_that_is_filled_lies_between_its_own_trades() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 2, 20)
     left, middle, right = tape.add(8, 9, 10).gaps
     assert (left.first_id, left.after_ms, left.before_ms) == (3, 20, 80)
@@ -167,7 +167,7 @@ def test_a_part_of_a_hole_that_is_filled_lies_between_its_own_trades() -> None:
 
 
 def test_a_filled_hole_has_no_obstacle_any_more() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 4)
     tape.tracker.obstruct(0, 2, 3, "too_old_for_rest")
     (closed,) = tape.add(2, 3).gaps
@@ -175,7 +175,7 @@ def test_a_filled_hole_has_no_obstacle_any_more() -> None:
 
 
 def test_a_reason_told_beforehand_is_that_of_the_next_trade_only() -> None:
-    tape = Tape(restored=41)
+    tape = WrittenIds(restored=41)
     tape.tracker.expect(0, "unwatched")
     assert [hole.reason for hole in tape.add(40, 41).opened + tape.add(45).opened] == ["unwatched"]
     tape.tracker.expect(0, "unwatched")
@@ -184,7 +184,7 @@ def test_a_reason_told_beforehand_is_that_of_the_next_trade_only() -> None:
 
 
 def test_an_id_nobody_can_believe_changes_nothing() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 2)
     found = tape.add(3 + 2 * LARGEST_HOLE, 3)
     assert (found.implausible, found.duplicates) == (1, 0)
@@ -194,7 +194,7 @@ def test_an_id_nobody_can_believe_changes_nothing() -> None:
 
 def test_an_id_nobody_can_believe_is_believed_when_the_next_one_says_the_same() -> None:
     """A tape that was not continued for a month must not reject every trade from then on."""
-    tape = Tape(restored=100)
+    tape = WrittenIds(restored=100)
     far = 100 + 2 * LARGEST_HOLE
     found = tape.add(far, far + 1, far + 2)
     assert found.implausible == 1
@@ -203,13 +203,13 @@ def test_an_id_nobody_can_believe_is_believed_when_the_next_one_says_the_same() 
 
 
 def test_two_damaged_ids_that_have_nothing_to_do_with_each_other_are_not_believed() -> None:
-    tape = Tape(restored=100)
+    tape = WrittenIds(restored=100)
     assert tape.add(100 + 3 * LARGEST_HOLE, 100 + 2 * LARGEST_HOLE, 101).implausible == 2
     assert tape.kept == [101]
 
 
 def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 100)
     changed = tape.tracker.obstruct(0, 40, 60, "too_old_for_rest")
     assert [(g.first_id, g.last_id, g.obstacle) for g in changed] == [
@@ -223,7 +223,7 @@ def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:
 
 
 def test_a_page_of_late_ids_is_one_closed_row_not_a_thousand() -> None:
-    tape = Tape()
+    tape = WrittenIds()
     tape.add(1, 5_000)
     found = tape.add(*range(3_001, 4_001))
     assert found.fresh.all()

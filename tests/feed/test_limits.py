@@ -10,14 +10,14 @@ import pytest
 
 from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.feed import limits
-from pairscope.feed.limits import FILE, MOST_BYTES, MOST_CONNECTIONS, Door, Limits
+from pairscope.feed.limits import FILE, MOST_BYTES, MOST_CONNECTIONS, HostAccess, Limits
 from tests.patience import COMMAND_S
 
 URL = "wss://stream.example"
 START_MS = 1_790_000_000_000
 
 
-def door(clock: ManualClock, path: Path | None) -> Door:
+def door(clock: ManualClock, path: Path | None) -> HostAccess:
     """That of a new process."""
     return Limits(clock, path).door(URL)
 

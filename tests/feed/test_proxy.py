@@ -23,13 +23,13 @@ from pairscope.feed.binance import connection
 from pairscope.feed.binance.archive import ArchiveKind
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
+from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.judge import Judged
 from pairscope.feed.limits import Limits
 from pairscope.feed.proxy import Proxies, parse_proxy
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
 from tests.judged import judge
 from tests.proxies import ConnectProxy, SocksProxy, listening
 
@@ -51,7 +51,7 @@ async def exchange_behind(
     authority.issue_cert(STREAM, REST).configure_cert(server)
     authority.cert_pem.write_to_path(folder / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
-    source = MarketSource(Market(seed=3, rate=20), SystemClock())
+    source = MarketSource(SimulatedMarket(seed=3, rate=20), SystemClock())
     async with SimulatedExchange(source, ssl_context=server) as exchange:
         ws_port, rest_port = urlsplit(exchange.ws_url).port, urlsplit(exchange.rest_url).port
         assert ws_port is not None

@@ -24,12 +24,12 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.base.model import Gap
-from pairscope.live.watchlist import WatchList
+from pairscope.ingest.watch_list import WatchList
 from pairscope.store import schema
-from pairscope.store.folder import read_announcement
+from pairscope.store.data_folder import read_announcement
 from pairscope.store.imports import ImportList
-from pairscope.store.report import VerifiedList, stored_kind
-from pairscope.store.tape import Store
+from pairscope.store.inventory import VerifiedList, stored_kind
+from pairscope.store.tape import Tape
 from tests.test_cli import pairscope
 
 HERE = Path(__file__).parent
@@ -82,8 +82,8 @@ def tapes(folder: Path) -> list[Path]:
     return found
 
 
-def opened(path: Path) -> Store:
-    return Store.open(path, kind=stored_kind(path), clock=SystemClock())
+def opened(path: Path) -> Tape:
+    return Tape.open(path, kind=stored_kind(path), clock=SystemClock())
 
 
 def test_every_released_version_has_its_format_here() -> None:

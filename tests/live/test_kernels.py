@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.analytics.terms import USUAL, Terms
-from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.live.kernels import PARTS, Kernels, WarmingUp, part_of_pair, part_of_symbol
 
 

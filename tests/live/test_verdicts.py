@@ -6,19 +6,19 @@ from typing import cast
 
 import pytest
 
-from pairscope.analytics.conditions import Condition
-from pairscope.analytics.health import Health
-from pairscope.analytics.terms import Terms
+from pairscope.analytics.estimators.conditions import Condition
+from pairscope.analytics.estimators.terms import Terms
+from pairscope.analytics.metrics.health import Health
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import PairscopeError
 from pairscope.base.interval import Interval
+from pairscope.live.analysis import Analyses, PairVerdict
 from pairscope.live.kernels import WarmingUp
-from pairscope.live.state import Live
-from pairscope.live.study import Studies, Verdict
+from pairscope.live.market import Market
 from pairscope.live.verdicts import LEAST_S, PairKey, Verdicts
 
 ONE, OTHER = (PairKey(y, "BTCUSDT", Interval(1_000), 300, Terms()) for y in ("ETHUSDT", "SOLUSDT"))
-SHOWN, LOST = (Verdict(Health(each), None, None) for each in (Condition.COINTEGRATED, Condition.BROKEN))
+SHOWN, LOST = (PairVerdict(Health(each), None, None) for each in (Condition.COINTEGRATED, Condition.BROKEN))
 
 
 class Bars:
@@ -32,10 +32,10 @@ class Told:
     """Studies that answer what the test says, or fail."""
 
     def __init__(self) -> None:
-        self.answers: dict[PairKey, Verdict | Exception] = {ONE: SHOWN, OTHER: SHOWN}
+        self.answers: dict[PairKey, PairVerdict | Exception] = {ONE: SHOWN, OTHER: SHOWN}
         self.asked: list[PairKey] = []
 
-    async def verdict(self, *of: object) -> Verdict:
+    async def verdict(self, *of: object) -> PairVerdict:
         key = PairKey(*of)  # type: ignore[arg-type]
         self.asked.append(key)
         answer = self.answers[key]
@@ -47,7 +47,7 @@ class Told:
 class Desk:
     def __init__(self) -> None:
         self.bars, self.told, self.clock = Bars(), Told(), ManualClock(0)
-        self.verdicts = Verdicts(cast(Live, self.bars), cast(Studies, self.told), self.clock)
+        self.verdicts = Verdicts(cast(Market, self.bars), cast(Analyses, self.told), self.clock)
 
     async def closes(self, after_s: float = LEAST_S) -> None:
         self.bars.closed_ms += 1_000

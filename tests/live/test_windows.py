@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairscope.analytics.terms import Terms
-from pairscope.analytics.wanted import want_all
+from pairscope.analytics.entry.request import want_all
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series, symbol_series

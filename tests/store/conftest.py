@@ -16,9 +16,9 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, BarArray, Origin, TradeBatch, TradeKind
-from pairscope.store import folder
+from pairscope.store import data_folder as folder
 from pairscope.store.disk import Disk
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_store(path: Path) -> Iterator[Callable[..., Store]]:
+def open_store(path: Path) -> Iterator[Callable[..., Tape]]:
     """Opens the tape, with two symbols known, and closes it at the end of the test."""
-    stores: list[Store] = []
+    stores: list[Tape] = []
 
-    def open_(**options: Any) -> Store:
+    def open_(**options: Any) -> Tape:
         settings: dict[str, Any] = {"kind": TradeKind.AGG, "clock": SystemClock(), "commit_ms": 5, **options}
-        store = Store.open(path, **settings)
+        store = Tape.open(path, **settings)
         stores.append(store)
         store.symbols.add("BTCUSDT")
         store.symbols.add("ETHUSDT")

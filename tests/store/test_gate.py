@@ -16,7 +16,7 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarSource, TradeBatch
 from pairscope.store import reads
 from pairscope.store.gate import LARGE, SMALL, Gate, TapeBusy
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
 SECOND = Interval.parse("1s")
@@ -40,7 +40,7 @@ def rough_trades(first_id: int, count: int, start_ms: int, span_ms: int, symbol_
     )
 
 
-async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[..., Store]) -> None:
+async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[..., Tape]) -> None:
     store = open_store(memory_limit_mb=DATABASE_MB, commit_ms=10, queue_rows=2_000_000)
     put = 0
     for day in range(3):
@@ -89,7 +89,7 @@ async def test_many_heavy_readers_never_make_a_commit_fail(open_store: Callable[
 
 
 async def test_a_long_answer_is_the_same_in_pages(
-    open_store: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., Tape], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store()
     for day in range(2):
@@ -162,7 +162,7 @@ def test_who_waits_too_long_is_told_that_the_tape_is_busy() -> None:
         pass
 
 
-def test_the_tape_is_opened_with_one_thread_a_question(open_store: Callable[..., Store], path: Path) -> None:
+def test_the_tape_is_opened_with_one_thread_a_question(open_store: Callable[..., Tape], path: Path) -> None:
     store = open_store()
     with store._database.reading() as cursor:
         assert cursor.execute("select current_setting('threads')").fetchall() == [(1,)]

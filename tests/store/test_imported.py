@@ -16,11 +16,11 @@ from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, Origin, TradeKind
 from pairscope.feed.judge import GoodTrades
 from pairscope.store.imports import ImportedFile, ImportList
-from pairscope.store.report import report_symbols
-from pairscope.store.tape import Store
+from pairscope.store.inventory import report_symbols
+from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 DayTrades = Callable[..., GoodTrades]
 HourBars = Callable[..., BarArray]
 
@@ -35,8 +35,8 @@ def days_of(day_trades: DayTrades, hour_bars: HourBars) -> Callable[..., Any]:
     """Fills ten days with 100 trades and 24 bars each; trades of some days have an origin, their bars a source."""
 
     async def fill(
-        store: Store, days: Sequence[int], origin: Origin = Origin.IMPORT, source: BarSource = BarSource.IMPORT
-    ) -> Store:
+        store: Tape, days: Sequence[int], origin: Origin = Origin.IMPORT, source: BarSource = BarSource.IMPORT
+    ) -> Tape:
         for day in range(10):
             trades, bars = day_trades(day, 100 * day, 100), hour_bars(day)
             if day in days:
@@ -50,7 +50,7 @@ def days_of(day_trades: DayTrades, hour_bars: HourBars) -> Callable[..., Any]:
     return fill
 
 
-def days_left(store: Store) -> tuple[list[int], list[int]]:
+def days_left(store: Tape) -> tuple[list[int], list[int]]:
     """Of trades and of bars."""
     bars = store.bars("BTCUSDT", HOUR)["open_time_ms"]
     return [int(ms - ZERO_MS) // DAY_MS for ms in store.days_with("trades", "BTCUSDT")], sorted(

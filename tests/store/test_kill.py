@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from pairscope.base.interval import Interval
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 
 WRITER = """
 import asyncio, sys
@@ -141,7 +141,7 @@ def kill(chance: random.Random, path: Path, program: str = WRITER) -> int:
     return killed_after(path, chance.uniform(0.0, 0.5), program, once_it_writes=True)
 
 
-def assert_nothing_lost_or_doubled(store: Store, acknowledged: int) -> None:
+def assert_nothing_lost_or_doubled(store: Tape, acknowledged: int) -> None:
     ids = store.trades("BTCUSDT").id
     np.testing.assert_array_equal(ids, np.arange(len(ids)))
     assert len(ids) > acknowledged

@@ -14,7 +14,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store.log_file import judge, kept_logs, log_path
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
 MakeTrades = Callable[..., TradeBatch]
@@ -56,8 +56,8 @@ def killed(tmp_path: Path, trades: MakeTrades) -> Killed:
     return found
 
 
-def open_(path: Path) -> Store:
-    return Store.open(path, kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5)
+def open_(path: Path) -> Tape:
+    return Tape.open(path, kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5)
 
 
 def held(path: Path) -> tuple[list[int], bool]:

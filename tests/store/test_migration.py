@@ -14,11 +14,11 @@ import pytest
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, Gap
 from pairscope.store.migration import STEPS
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests import prepared
 from tests.patience import COMMAND_S
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 HourBars = Callable[..., BarArray]
 
 ZERO_MS = 20_000 * DAY_MS
@@ -76,7 +76,7 @@ def make_old_tape(open_store: OpenStore, hour_bars: HourBars, path: Path) -> Non
     to_format_2(path)
 
 
-def cuts(store: Store) -> dict[int, Cut]:
+def cuts(store: Tape) -> dict[int, Cut]:
     """Where bars of hours are cut, by their hour."""
     bars = store.bars("BTCUSDT", HOUR)
     cut = bars[bars["cut"] > 0]

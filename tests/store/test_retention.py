@@ -8,10 +8,10 @@ import pytest
 
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 DayTrades = Callable[..., TradeBatch]
 HourBars = Callable[..., BarArray]
 
@@ -21,7 +21,7 @@ HOUR = Interval(3_600_000)
 
 
 @pytest.fixture
-async def ten_days(open_store: OpenStore, day_trades: DayTrades, hour_bars: HourBars) -> Store:
+async def ten_days(open_store: OpenStore, day_trades: DayTrades, hour_bars: HourBars) -> Tape:
     """Ten days of 100 trades and 24 bars; nothing is sealed. Two days of trades are kept, four of bars."""
     store = open_store(commit_ms=1, keep_data_days=2, keep_bar_days=4)
     for day in range(10):
@@ -31,13 +31,13 @@ async def ten_days(open_store: OpenStore, day_trades: DayTrades, hour_bars: Hour
     return store
 
 
-def files(store: Store) -> list[str]:
+def files(store: Tape) -> list[str]:
     root = store.path.with_suffix(".days")
     return sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
 
 
 @pytest.mark.parametrize("sealed", [True, False])
-async def test_old_days_go_from_files_and_from_the_open_table(sealed: bool, ten_days: Store) -> None:
+async def test_old_days_go_from_files_and_from_the_open_table(sealed: bool, ten_days: Tape) -> None:
     store = ten_days
     if sealed:
         assert store.seal(LATER_MS) is not None
@@ -52,7 +52,7 @@ async def test_old_days_go_from_files_and_from_the_open_table(sealed: bool, ten_
         assert not (store.path.with_suffix(".days") / "trades" / "date=2024-10-04").exists()
 
 
-async def test_a_clock_that_jumps_ahead_deletes_nothing_and_one_that_lags_deletes_less(ten_days: Store) -> None:
+async def test_a_clock_that_jumps_ahead_deletes_nothing_and_one_that_lags_deletes_less(ten_days: Tape) -> None:
     store = ten_days
     assert store.retain(ZERO_MS + 2 * DAY_MS) is None
     report = store.retain(ZERO_MS + 3 * DAY_MS)
@@ -62,7 +62,7 @@ async def test_a_clock_that_jumps_ahead_deletes_nothing_and_one_that_lags_delete
     assert len(store.trades("BTCUSDT")) == 300
 
 
-async def test_gaps_go_with_their_days(ten_days: Store) -> None:
+async def test_gaps_go_with_their_days(ten_days: Tape) -> None:
     store = ten_days
     old = Gap("BTCUSDT", 50, 59, 1, "disconnect", after_ms=ZERO_MS, before_ms=ZERO_MS + 1)
     new = Gap("BTCUSDT", 950, 959, 1, "disconnect", after_ms=ZERO_MS, before_ms=ZERO_MS + 9 * DAY_MS)
@@ -75,7 +75,7 @@ async def test_gaps_go_with_their_days(ten_days: Store) -> None:
     assert store.gaps() == [timeless, new]
 
 
-async def test_the_quarantine_is_kept_as_long_as_the_days_it_comes_from(ten_days: Store) -> None:
+async def test_the_quarantine_is_kept_as_long_as_the_days_it_comes_from(ten_days: Tape) -> None:
     store = ten_days
     store.seal(LATER_MS)
     first, *_, last = [part for part in store.days() if part.kind == "trades"]
@@ -92,7 +92,7 @@ async def test_the_quarantine_is_kept_as_long_as_the_days_it_comes_from(ten_days
     ]
 
 
-async def test_the_use_of_the_disk_is_told_by_kind(ten_days: Store) -> None:
+async def test_the_use_of_the_disk_is_told_by_kind(ten_days: Tape) -> None:
     store = ten_days
     before = store.disk_use()
     assert (before.trades_bytes, before.bars_bytes, before.quarantine_bytes) == (0, 0, 0)

@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarArray, BarSource, Gap, Origin
 from pairscope.feed.judge import GoodTrades
-from pairscope.store.days import Days
+from pairscope.store.maintenance import Maintenance
 from pairscope.store.room import MOST_TOLD, LetGo
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 
 ZERO_MS = 20_000 * DAY_MS
 LATER_MS = ZERO_MS + 1_000 * DAY_MS
@@ -34,16 +34,16 @@ async def six_days(
     open_store: OpenStore,
     day_trades: Callable[..., GoodTrades],
     hour_bars: Callable[..., BarArray],
-) -> Callable[..., Store]:
+) -> Callable[..., Tape]:
     """A tape of six days, five sealed, the second imported; opened again with a bound of so many bytes more or less.
 
     What is beside the sealed days counts as a round figure: how large DuckDB makes its file differs from run to run.
     """
 
-    def used_bytes_of(days: Days) -> int:
+    def used_bytes_of(days: Maintenance) -> int:
         return OTHERS_BYTES + sum(part.byte_count for part in days.parts())
 
-    monkeypatch.setattr(Days, "used_bytes", used_bytes_of)
+    monkeypatch.setattr(Maintenance, "used_bytes", used_bytes_of)
     store = open_store(**LIMITS)
     for day in range(6):
         trades, bars = day_trades(day, 100 * day, 100), hour_bars(day)
@@ -59,20 +59,20 @@ async def six_days(
     assert used_bytes is not None
     store.close()
 
-    def again(share: float = 1.0, less_bytes: int = 0) -> Store:
+    def again(share: float = 1.0, less_bytes: int = 0) -> Tape:
         return open_store(**LIMITS, most_disk_bytes=round(used_bytes / share) - less_bytes)
 
     return again
 
 
-def days_left(store: Store) -> dict[str, list[int]]:
+def days_left(store: Tape) -> dict[str, list[int]]:
     days: dict[str, list[int]] = {"trades": [], "bars": []}
     for part in store.days():
         days[part.kind].append((part.day_ms - ZERO_MS) // DAY_MS)
     return days
 
 
-def test_nothing_goes_within_the_bound_and_coming_near_is_told_once(six_days: Callable[..., Store]) -> None:
+def test_nothing_goes_within_the_bound_and_coming_near_is_told_once(six_days: Callable[..., Tape]) -> None:
     store = six_days(share=0.5)
     with capture_logs() as lines:
         store.make_room(LATER_MS)
@@ -87,7 +87,7 @@ def test_nothing_goes_within_the_bound_and_coming_near_is_told_once(six_days: Ca
     assert days_left(store) == {"trades": [0, 1, 2, 3, 4], "bars": [0, 1, 2, 3, 4]}
 
 
-def test_the_oldest_live_days_of_trades_go_first_and_are_told(six_days: Callable[..., Store]) -> None:
+def test_the_oldest_live_days_of_trades_go_first_and_are_told(six_days: Callable[..., Tape]) -> None:
     store = six_days(less_bytes=-1_000_000)
     first = store.days()[0]
     store.close()
@@ -106,7 +106,7 @@ def test_the_oldest_live_days_of_trades_go_first_and_are_told(six_days: Callable
 
 
 def test_imported_and_open_days_never_go_and_a_bound_that_cannot_be_kept_is_told_once(
-    six_days: Callable[..., Store],
+    six_days: Callable[..., Tape],
 ) -> None:
     store = six_days(share=1_000.0)
     with capture_logs() as lines:
@@ -119,7 +119,7 @@ def test_imported_and_open_days_never_go_and_a_bound_that_cannot_be_kept_is_told
     assert [day.kind for day in store.room().let_go] == ["trades"] * 4 + ["bars"] * 4
 
 
-async def test_gap_rows_go_with_the_days_they_lie_on_and_no_others(six_days: Callable[..., Store]) -> None:
+async def test_gap_rows_go_with_the_days_they_lie_on_and_no_others(six_days: Callable[..., Tape]) -> None:
     store = six_days(less_bytes=1)  # the oldest day goes, the second is imported
     for day in (0, 1):
         store.put_gaps([Gap("BTCUSDT", 100 * day + 50, 100 * day + 59, 1, "skipped", 0, ZERO_MS + day * DAY_MS + 1)])
@@ -129,7 +129,7 @@ async def test_gap_rows_go_with_the_days_they_lie_on_and_no_others(six_days: Cal
     assert [(gap.first_id, gap.last_id) for gap in store.gaps() if gap.reason == "skipped"] == [(150, 159)]
 
 
-def test_only_the_newest_days_that_went_are_told(six_days: Callable[..., Store]) -> None:
+def test_only_the_newest_days_that_went_are_told(six_days: Callable[..., Tape]) -> None:
     store = six_days(less_bytes=1)
     file = store.path.with_name(f"{store.path.name}.let_go.json")
     store.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.patience import within
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -63,7 +63,7 @@ def fill_and_die(path: Path, *sizes: int) -> dict[str, float]:
     return dict(json.loads(child.stdout.splitlines()[-1]))
 
 
-def test_ten_million_trades_open_in_two_seconds_after_a_kill(path: Path, open_store: Callable[..., Store]) -> None:
+def test_ten_million_trades_open_in_two_seconds_after_a_kill(path: Path, open_store: Callable[..., Tape]) -> None:
     fill_and_die(path, 10_000_000, 100_000, 100_000)
     started_s = time.perf_counter()
     store = open_store()
@@ -170,7 +170,7 @@ asyncio.run(main())
 
 
 def test_ten_million_trades_in_sealed_days_open_and_answer_in_two_seconds_after_a_kill(
-    path: Path, open_store: Callable[..., Store]
+    path: Path, open_store: Callable[..., Tape]
 ) -> None:
     command = [sys.executable, "-c", DAYS, str(path), "4", "1250000"]
     child = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

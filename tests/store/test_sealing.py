@@ -16,10 +16,10 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, TradeBatch, TradeKind
 from pairscope.store.sealing import GRACE_MS
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 DayTrades = Callable[..., TradeBatch]
 HourBars = Callable[..., BarArray]
 
@@ -28,13 +28,13 @@ LATER_MS = ZERO_MS + 1_000 * DAY_MS
 HOUR = Interval(3_600_000)
 
 
-async def put(store: Store, *batches: TradeBatch) -> None:
+async def put(store: Tape, *batches: TradeBatch) -> None:
     for batch in batches:
         assert store.put_trades(good(batch))
     await store.flushed()
 
 
-def seal(store: Store, now_ms: int = LATER_MS) -> int:
+def seal(store: Tape, now_ms: int = LATER_MS) -> int:
     """Seal, twice because a day with late trades waits a call; how many files were made."""
     reports = [store.seal(now_ms), store.seal(now_ms)]
     assert all(not report.failed for report in reports if report)
@@ -263,9 +263,7 @@ async def test_late_rows_of_the_open_table_do_not_stand_for_the_newest(
 async def test_a_folder_with_the_signs_of_a_pattern_in_its_name_can_hold_days(
     tmp_path: Path, day_trades: DayTrades
 ) -> None:
-    store = Store.open(
-        tmp_path / "[my]*'s {data}" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5
-    )
+    store = Tape.open(tmp_path / "[my]*'s {data}" / "tape.duckdb", kind=TradeKind.AGG, clock=SystemClock(), commit_ms=5)
     store.symbols.add("BTCUSDT")
     await put(store, day_trades(0, 0, 10), day_trades(1, 10, 1, hours=(2, 3)))
     assert seal(store) == 1

@@ -19,11 +19,11 @@ from pairscope.base.errors import DataFolderError, StoreUnavailable
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, TradeBatch
 from pairscope.store import writer
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.patience import COMMAND_S, EVENT_S
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 DayTrades = Callable[..., TradeBatch]
 HourBars = Callable[..., BarArray]
 
@@ -68,7 +68,7 @@ def fresh_copy(prepared: Path, path: Path) -> None:
     shutil.copytree(prepared, path.parent)
 
 
-def care(store: Store) -> None:
+def care(store: Tape) -> None:
     """What the program does each minute, until there is nothing left to do; a failure leaves it for the next."""
     acts: list[Callable[[], object]] = [
         lambda: store.seal(LATER_MS),
@@ -84,7 +84,7 @@ def care(store: Store) -> None:
             continue
 
 
-def assert_every_trade_once(store: Store) -> None:
+def assert_every_trade_once(store: Tape) -> None:
     first = [store.trades(name, limit=1).id.tolist() for name in ("BTCUSDT", "ETHUSDT")]
     oldest = first[0][0]
     assert oldest in (0, FIRST_DAY_IDS)
@@ -97,7 +97,7 @@ def assert_every_trade_once(store: Store) -> None:
     assert len(bars) == 48
 
 
-def assert_done(store: Store, path: Path) -> None:
+def assert_done(store: Tape, path: Path) -> None:
     """Everything is sealed, merged and deleted as it would have been without a failure, and nothing is left over."""
     assert_every_trade_once(store)
     assert store.trades("BTCUSDT", limit=1).id.tolist() == [FIRST_DAY_IDS]
@@ -108,7 +108,7 @@ def assert_done(store: Store, path: Path) -> None:
     assert on_disk == {part.path for part in store.days()}
 
 
-def cared_for(open_store: OpenStore, stumble: Any, *, heal_after: int) -> Store | None:
+def cared_for(open_store: OpenStore, stumble: Any, *, heal_after: int) -> Tape | None:
     """Care for a copy of the tape while something fails; healed after so many failures. None when opening failed."""
     try:
         store = open_store(connect=stumble.connect, disk=stumble, keep_data_days=3, commit_ms=1)

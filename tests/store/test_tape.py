@@ -24,10 +24,10 @@ from pairscope.base.model import (
     TradeBatch,
     no_bars,
 )
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from tests.judged import good
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 MakeTrades = Callable[..., TradeBatch]
 SECOND = Interval(1_000)
 

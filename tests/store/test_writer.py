@@ -15,12 +15,13 @@ import pytest
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
-from pairscope.store import folder, transaction, writer
-from pairscope.store.tape import Store
+from pairscope.store import data_folder as folder
+from pairscope.store import transaction, writer
+from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.patience import COMMAND_S
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 MakeTrades = Callable[..., TradeBatch]
 
 
@@ -114,14 +115,14 @@ def some_bars(close: float = 1.0) -> BarArray:
     return bars
 
 
-def put_one_of_each(store: Store, batch: TradeBatch) -> None:
+def put_one_of_each(store: Tape, batch: TradeBatch) -> None:
     store.symbols.add("SOLUSDT")
     assert store.put_trades(good(batch))
     assert store.put_bars(some_bars())
     assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, "test")])
 
 
-def assert_one_of_each_once(store: Store, batch: TradeBatch) -> None:
+def assert_one_of_each_once(store: Tape, batch: TradeBatch) -> None:
     assert store.trades("BTCUSDT").id.tolist() == batch.id.tolist()
     assert store.bars("BTCUSDT", Interval(1_000))["open_time_ms"].tolist() == [0, 1_000, 2_000]
     assert store.gaps() == [Gap("BTCUSDT", 1, 2, 0, "test")]

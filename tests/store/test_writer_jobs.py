@@ -14,11 +14,11 @@ import pytest
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import TradeBatch
 from pairscope.store import writer as module
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 from pairscope.store.writer import JobRefused, JobUnsettled
 from tests.judged import good
 
-OpenStore = Callable[..., Store]
+OpenStore = Callable[..., Tape]
 MakeTrades = Callable[..., TradeBatch]
 
 
@@ -38,12 +38,12 @@ def given(connection: duckdb.DuckDBPyConnection) -> int:
     return int(number)
 
 
-def numbers_given(store: Store) -> int:
+def numbers_given(store: Tape) -> int:
     with store._database.reading() as cursor:
         return given(cursor)
 
 
-def submit(store: Store, act: Callable[[duckdb.DuckDBPyConnection], Any]) -> Future[Any]:
+def submit(store: Tape, act: Callable[[duckdb.DuckDBPyConnection], Any]) -> Future[Any]:
     return store._writer.submit(act)
 
 

@@ -17,8 +17,8 @@ import pairscope
 from pairscope.app import opened
 from pairscope.base.model import TradeBatch
 from pairscope.base.settings import Settings
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.wire import agg_frames
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.wire import agg_frames
 from tests.faults.virtual import VirtualClock, run_virtually
 from tests.judged import judged
 from tests.surroundings import free_port, move_in, share_kernels
@@ -32,7 +32,7 @@ SEED = 1
 
 def simulated_frames(symbol: str, from_ms: int, to_ms: int, rate: float) -> Iterator[tuple[int, bytes]]:
     """What the simulated exchange sends of a symbol, and when: the text of combined frames."""
-    market = Market(SEED, rate)
+    market = SimulatedMarket(SEED, rate)
     for sent_ms, frame in agg_frames(market.listing(symbol), market.flushed(symbol, from_ms, to_ms)):
         yield sent_ms, frame.combined()
 

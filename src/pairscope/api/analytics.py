@@ -10,11 +10,11 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from pairscope.analytics.catalogue import CATALOGUE
-from pairscope.analytics.clusters import cluster, distances
-from pairscope.analytics.metric import Metric
-from pairscope.analytics.terms import USUAL, Terms
-from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Scope, Wanted, want_all
+from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, MetricRequest, Scope, want_all
+from pairscope.analytics.estimators.clustering import cluster, distances
+from pairscope.analytics.estimators.terms import USUAL, Terms
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.api import wire
 from pairscope.api.columns import correlation_rows, pair_columns, pair_signal, pair_tests, quantities
 from pairscope.api.endpoint import Context, Endpoint
@@ -41,8 +41,8 @@ from pairscope.api.query import Query
 from pairscope.base.clock import now_ms
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
+from pairscope.live.analysis import CorrelationOf, MatrixStudy, PairStudy
 from pairscope.live.signals import late_legs, signal_of
-from pairscope.live.study import CorrelationOf, MatrixStudy, PairStudy
 from pairscope.live.windows import Measured
 
 MOST_VALUES = 100_000  # in one answer: encoding more would hold up everybody for tens of milliseconds
@@ -261,7 +261,9 @@ def _window(context: Context, query: Query, interval: Interval) -> int:
     return query.window("window", interval, context.settings.window)
 
 
-def _wanted(query: Query, scope: Scope, usual: Sequence[Wanted], terms: Terms | None = None) -> Sequence[Wanted]:
+def _wanted(
+    query: Query, scope: Scope, usual: Sequence[MetricRequest], terms: Terms | None = None
+) -> Sequence[MetricRequest]:
     names = query.names("metrics")
     return want_all(names, scope, terms) if names else usual
 

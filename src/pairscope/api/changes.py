@@ -13,16 +13,16 @@ from typing import Any
 
 import msgspec
 
-from pairscope.analytics.terms import Terms
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_health, pair_signal, quantities, quantity
-from pairscope.api.market import MarketTopic, PairTopic, SymbolTopic
+from pairscope.api.market_topics import MarketTopic, PairTopic, SymbolTopic
 from pairscope.api.topics import Pace, Subscriber, encode
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus
+from pairscope.live.market import Market
 from pairscope.live.signals import late_legs, signal_of
-from pairscope.live.state import Live
 from pairscope.live.verdicts import PairKey, Verdicts
 from pairscope.live.windows import Measured, PairSeries
 
@@ -132,7 +132,7 @@ class SymbolChanges(Changes, SymbolTopic):
         self,
         name: str,
         first_seq: int,
-        live: Live,
+        live: Market,
         symbol: str,
         interval: Interval,
         window: int,
@@ -179,7 +179,7 @@ class PairChanges(Changes, PairTopic):
         self,
         name: str,
         first_seq: int,
-        live: Live,
+        live: Market,
         y: str,
         x: str,
         interval: Interval,

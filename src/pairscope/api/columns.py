@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pairscope.analytics.health import Health
-from pairscope.analytics.suggestion import Suggestion
+from pairscope.analytics.estimators.suggestion import Suggestion
+from pairscope.analytics.metrics.health import Health
 from pairscope.analytics.values import Flag, is_beyond_one
 from pairscope.api import wire
 from pairscope.bars.cuts import unknown
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, IntArray, Origin, TradeBatch
+from pairscope.live.analysis import MatrixStudy, PairStudy
 from pairscope.live.signals import Signal
-from pairscope.live.study import MatrixStudy, PairStudy
 from pairscope.live.windows import Measured, PairSeries
 
 STATUS_NAMES = np.array([status.name.lower() for status in BarStatus], dtype=object)

@@ -10,16 +10,16 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from pairscope.api import wire
-from pairscope.api.bodies import EncodedBars
+from pairscope.api.bar_cache import EncodedBars
 from pairscope.api.caller import receive_of_request
 from pairscope.api.errors import ClientGone
 from pairscope.api.gates import Gates
 from pairscope.api.query import Parameter, Query
 from pairscope.base.clock import Clock
 from pairscope.base.settings import Settings
-from pairscope.live.state import Live
-from pairscope.live.study import Studies
-from pairscope.store.tape import Store
+from pairscope.live.analysis import Analyses
+from pairscope.live.market import Market
+from pairscope.store.tape import Tape
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,9 +29,9 @@ class Context:
     """What the endpoints answer from."""
 
     settings: Settings
-    live: Live
-    store: Store
-    studies: Studies
+    live: Market
+    store: Tape
+    studies: Analyses
     status: Callable[[], wire.Status]
     health: Callable[[], wire.Health]
     config: Callable[[], wire.Config]

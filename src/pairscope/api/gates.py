@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pairscope.api import wire
 from pairscope.api.caller import while_connected
 from pairscope.api.errors import Busy, ClientGone
-from pairscope.live.study import STUDIES_AT_ONCE
+from pairscope.live.analysis import STUDIES_AT_ONCE
 
 LONGEST_RETRY_S = 60
 _NEWEST_WEIGHT = 0.2  # of the newest turn in the mean of how long they take

@@ -13,12 +13,12 @@ from typing import Literal
 import msgspec
 import structlog
 
-from pairscope.analytics.terms import Terms
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
 from pairscope.api.changes import PairChanges, SymbolChanges
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
-from pairscope.api.market import PairTopic, SymbolTopic
+from pairscope.api.market_topics import PairTopic, SymbolTopic
 from pairscope.api.parameters import MOST_ROWS
 from pairscope.api.query import read_kept_interval
 from pairscope.api.topics import StatusTopic, Topic, Touched, encode
@@ -28,7 +28,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import take_bars
 from pairscope.base.reading import read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
-from pairscope.live.state import Live, LiveUpdate
+from pairscope.live.market import BarUpdate, Market
 from pairscope.live.verdicts import Verdicts
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class Hub:
     def __init__(
         self,
         *,
-        live: Live,
+        live: Market,
         status: Callable[[], wire.Status],
         clock: Clock,
         window: int,
@@ -272,7 +272,7 @@ class Hub:
 
     # --- what happens ---
 
-    def on_update(self, update: LiveUpdate) -> None:
+    def on_update(self, update: BarUpdate) -> None:
         """Tell the topics of the bars that a flush touched."""
         if not self._topics:
             return
@@ -349,7 +349,7 @@ def _decode(text: str | bytes, most: int) -> wire.Subscribe | wire.Unsubscribe:
         raise RequestError(f"the message cannot be read: {error}", cure=cure, code="bad_message") from None
 
 
-def _by_series(update: LiveUpdate, live: Live) -> Touched:
+def _by_series(update: BarUpdate, live: Market) -> Touched:
     """Touched bars by symbol and interval."""
     bars = update.bars
     rows: dict[tuple[int, int], list[int]] = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pairscope.analytics import terms
-from pairscope.analytics.clusters import DEFAULT_CUT
-from pairscope.analytics.metric import Parameter as MetricParameter
+from pairscope.analytics.entry.metric import Parameter as MetricParameter
+from pairscope.analytics.estimators import terms
+from pairscope.analytics.estimators.clustering import DEFAULT_CUT
 from pairscope.api.query import Parameter
 from pairscope.base.model import BarSource
 from pairscope.base.reading import FIRST_MS, LARGEST_WINDOW, LAST_MS, SMALLEST_WINDOW
-from pairscope.live.study import CORRELATIONS_OF
+from pairscope.live.analysis import CORRELATIONS_OF
 
 MOST_ROWS = 5000
 SOURCES = tuple(source.name.lower() for source in BarSource)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from pairscope.analytics.terms import PARAMETERS, Terms
+from pairscope.analytics.estimators.terms import PARAMETERS, Terms
 from pairscope.base.errors import RequestError, UnknownName, nearest
 from pairscope.base.interval import Interval
 from pairscope.base.model import SymbolTable

@@ -27,18 +27,18 @@ from pairscope.api.endpoint import ByMethod, Context, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
 from pairscope.api.gates import Gates
 from pairscope.api.guard import Guard, own_hosts, refuse
+from pairscope.api.http_server import Connections, SocketProtocol, http_protocol
 from pairscope.api.hub import Hub
-from pairscope.api.protocol import Connections, SocketProtocol, http_protocol
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
-from pairscope.api.stream import Socket
+from pairscope.api.websocket import Socket
 from pairscope.base.clock import Clock
 from pairscope.base.errors import Meanings, PairscopeError, RequestError
 from pairscope.base.settings import Settings
-from pairscope.live.state import Live
-from pairscope.live.study import Studies
+from pairscope.live.analysis import Analyses
+from pairscope.live.market import Market
 from pairscope.live.verdicts import Verdicts
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -59,8 +59,8 @@ class UpgradeRequired(RequestError):
 def create_app(
     *,
     settings: Settings,
-    live: Live,
-    store: Store,
+    live: Market,
+    store: Tape,
     status: Callable[[], wire.Status],
     health: Callable[[], wire.Health],
     config: Callable[[], wire.Config],
@@ -79,7 +79,7 @@ def create_app(
     def with_requests() -> wire.Status:
         return msgspec.structs.replace(status(), requests=_requests(gates, connections))
 
-    studies = Studies(live, store)
+    studies = Analyses(live, store)
     verdicts = Verdicts(live, studies, clock)
     hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window, verdicts=verdicts)
     context = Context(
@@ -140,7 +140,7 @@ def _routes(context: Context) -> list[Route]:
 
 
 def _running(
-    hub: Hub, verdicts: Verdicts, studies: Studies
+    hub: Hub, verdicts: Verdicts, studies: Analyses
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pairscope.api import wire
 from pairscope.feed.binance.budget import WeightBudget
-from pairscope.feed.binance.stream import TradeStream
+from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.limits import MOST_CONNECTIONS
 from pairscope.feed.retry_after import until_text
 from pairscope.feed.source import Source
-from pairscope.live.archive_fill import ArchiveFill
-from pairscope.live.watching import Watching
+from pairscope.ingest.repair.archive_fill import ArchiveFill
+from pairscope.ingest.watch import Watch
 
 MOST_NAMED = 8  # symbols in one notice
 
@@ -24,7 +24,7 @@ class Standing:
         stream: TradeStream,
         budget: WeightBudget,
         archive: ArchiveFill | None,
-        watching: Watching,
+        watching: Watch,
         clock_check: ClockCheck,
     ) -> None:
         self._stream = stream

@@ -15,21 +15,21 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import LET_GO, OF_IMPORTS
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
-from pairscope.feed.binance.backfill import Backfill
 from pairscope.feed.binance.budget import WeightBudget
-from pairscope.feed.binance.stream import BATCH_FRAMES, TradeStream
+from pairscope.feed.binance.trade_stream import BATCH_FRAMES, TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source
-from pairscope.live.archive_fill import ArchiveCounters, ArchiveFill
-from pairscope.live.intake import Intake
-from pairscope.live.state import Live
-from pairscope.live.watching import Watching
+from pairscope.ingest.intake import Intake
+from pairscope.ingest.repair.archive_fill import ArchiveCounters, ArchiveFill
+from pairscope.ingest.repair.rest_backfill import Backfill
+from pairscope.ingest.watch import Watch
+from pairscope.live.market import Market
+from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, report_tape
 from pairscope.store.log_file import kept_logs
-from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_tape
 from pairscope.store.retention import ImportedShare
 from pairscope.store.room import LetGo, Room
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 MOST_BARS = 5_000
 MOST_GAPS = 200  # of the open and of the closed ones each
@@ -58,13 +58,13 @@ class StatusBoard:
         stream: TradeStream,
         intake: Intake,
         tracker: ContinuityTracker,
-        store: Store,
-        live: Live,
+        store: Tape,
+        live: Market,
         clock: Clock,
         backfill: Backfill,
         budget: WeightBudget,
         archive: ArchiveFill | None,
-        watching: Watching,
+        watching: Watch,
         clock_check: ClockCheck,
         pulse: Pulse,
     ) -> None:

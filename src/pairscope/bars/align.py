@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.jit import kernel, plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.bars.cuts import settle
+from pairscope.base.exact_sum import add_exactly, decimal
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.jit import kernel, plain
 from pairscope.base.model import (
     BAR,
     BarArray,
@@ -30,7 +31,6 @@ from pairscope.base.model import (
     no_bars,
     take_bars,
 )
-from pairscope.base.sums import add_exactly, decimal
 
 _SUMS = ("volume", "quote_volume", "buy_volume")
 _NO_LOSSES = np.zeros(0, np.int64)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from pairscope.bars.cuts import merged_continuity, merged_cuts
 from pairscope.base.errors import RequestError
+from pairscope.base.exact_sum import decimal
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, IntArray, no_bars
-from pairscope.base.sums import decimal
 
 
 def merge_bars(bars: BarArray, interval: Interval) -> BarArray:

@@ -22,11 +22,11 @@ from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
 from pairscope.cli.published import verify_published
 from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
 from pairscope.feed.binance.archive_klines import read_klines
-from pairscope.store.folder import read_announcement
+from pairscope.store.data_folder import read_announcement
+from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
 from pairscope.store.log_file import kept_logs
-from pairscope.store.report import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
-from pairscope.store.tape import Store
-from pairscope.store.verify import Verdict, verify_symbol
+from pairscope.store.tape import Tape
+from pairscope.store.verify import TapeVerdict, verify_symbol
 
 _COLUMNS = (
     *("symbol", "first id", "last id", "from", "to", "trades"),
@@ -120,8 +120,8 @@ def _time(time_ms: int | None) -> str:
 
 
 @contextmanager
-def _opened(path: Path, kind: TradeKind) -> Iterator[Store]:
-    store = Store.open(path, kind=kind, clock=SystemClock())
+def _opened(path: Path, kind: TradeKind) -> Iterator[Tape]:
+    store = Tape.open(path, kind=kind, clock=SystemClock())
     try:
         yield store
     finally:
@@ -191,7 +191,7 @@ def _verify_tape(
     first: int | None,
     last: int | None,
     klines: list[Path],
-) -> list[Verdict]:
+) -> list[TapeVerdict]:
     kind = stored_kind(path)
     official = _klines(klines)
     verdicts = []
@@ -233,7 +233,7 @@ def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
     return together
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: TapeVerdict) -> None:
     ids = f"ids {verdict.first_id} to {verdict.last_id}, " if verdict.first_id is not None else ""
     parts = [
         f"{verdict.symbol}: {verdict.days:,} days, {ids}{verdict.trades:,} trades of {verdict.ids:,} ids, "

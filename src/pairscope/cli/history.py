@@ -28,11 +28,11 @@ from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.judge import Judge
 from pairscope.feed.source import cure_unlisted
-from pairscope.live.history import FileOutcome, History
-from pairscope.live.importing import Importer
-from pairscope.live.remote import RemoteHistory
+from pairscope.ingest.history.download import Download
+from pairscope.ingest.history.file_import import FileImport, FileOutcome
+from pairscope.ingest.history.merge import Merge
 from pairscope.store.imports import ImportList
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 LISTING_PATIENCE_S = 5.0
 QUEUE_ROWS = 2_000_000  # an import fills the queue faster than any market
@@ -42,9 +42,9 @@ QUEUE_ROWS = 2_000_000  # an import fills the queue faster than any market
 class _Bench:
     """A tape opened for imports."""
 
-    store: Store
-    importer: Importer
-    history: History
+    store: Tape
+    importer: Merge
+    history: FileImport
     clock: SystemClock
     line: ProgressLine
 
@@ -60,18 +60,18 @@ async def _opened(
 ) -> AsyncIterator[_Bench]:
     clock, line = SystemClock(), ProgressLine()
     opening = partial(
-        Store.open,
+        Tape.open,
         settings.tape_path(live_folder(kind)),
         kind=kind,
         clock=clock,
         commit_ms=settings.commit_ms,
         queue_rows=max(settings.queue_rows, QUEUE_ROWS),
     )
-    store = await opened_apart(opening, Store.close)
+    store = await opened_apart(opening, Tape.close)
     try:
-        importer = Importer(store, settings.interval_list(), clock)
+        importer = Merge(store, settings.interval_list(), clock)
         done = await asyncio.to_thread(ImportList(store.path).read)
-        history = History(
+        history = FileImport(
             store=store,
             importer=importer,
             done=done,
@@ -225,7 +225,7 @@ async def _fetch(settings: Settings, first: date, last: date) -> int:
         BinanceRest(settings.exchange_rest_url, bench.clock, judge=bench.importer.judge, access=access) as rest,
     ):
         listed = await _listed(rest, bench.importer.judge)
-        remote = RemoteHistory(
+        remote = Download(
             store=bench.store,
             kind=settings.trade_kind,
             history=bench.history,
@@ -246,7 +246,7 @@ async def _fetch(settings: Settings, first: date, last: date) -> int:
 
 
 async def _bring(
-    remote: RemoteHistory, line: ProgressLine, symbol: str, first: date, last: date, listed: Collection[str] | None
+    remote: Download, line: ProgressLine, symbol: str, first: date, last: date, listed: Collection[str] | None
 ) -> bool:
     """All days of a symbol; false when it is not listed and there is no official file of it either."""
     if listed is None or symbol in listed:

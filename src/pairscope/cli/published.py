@@ -11,15 +11,15 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from pairscope.analytics.terms import ALL_TERMS, Terms
-from pairscope.analytics.wanted import SYMBOL_BAR
+from pairscope.analytics.entry.request import SYMBOL_BAR
+from pairscope.analytics.estimators.terms import ALL_TERMS, Terms
 from pairscope.api import wire
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray
 from pairscope.cli.asking import ask
 from pairscope.live.windows import first_needed_ms, pair_series, symbol_series
-from pairscope.store.folder import read_announcement
+from pairscope.store.data_folder import read_announcement
 
 ROWS = 500  # of each symbol and pair, the newest
 UNSETTLED = 3  # of them, the last that may still change or lie in a queue

@@ -12,7 +12,7 @@ from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.cli.common import ProgressLine, settings_from
 from pairscope.cli.ending import run_until_told
-from pairscope.feed.binance.lane import LaneOptions
+from pairscope.feed.binance.managed_connection import ConnectionOptions
 from pairscope.feed.binance.recorder import Recorder
 from pairscope.feed.recording import FrameWriter
 from pairscope.feed.source import open_source, plan_source
@@ -46,7 +46,7 @@ async def _run(settings: Settings, writer: FrameWriter) -> None:
             watch=plan.symbols,
             clock=clock,
             writer=writer,
-            options=LaneOptions(stale_s=settings.stale_s),
+            options=ConnectionOptions(stale_s=settings.stale_s),
             access=source.access,
         )
         recording = asyncio.create_task(recorder.run(), name="record")

@@ -22,7 +22,7 @@ def run(parsed: dict[str, Any]) -> int:
 
 def simulator(parsed: dict[str, Any]) -> int:
     set_up_logs("info", None)
-    from pairscope.feed.simulator.exchange import serve
+    from pairscope.feed.binance.simulator.exchange import serve
 
     run_until_told(serve(**parsed))
     return 0

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.gaps import NOT_A_TRADE, REFUSED
-from pairscope.base.kernel import plain
+from pairscope.base.jit import plain
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 from pairscope.feed.judge import REFUSALS, Refusal, Verdicts
 from pairscope.feed.sequence import AFTER_HOLE, IMPLAUSIBLE, LARGEST_HOLE, OLD, scan

@@ -17,7 +17,7 @@ import structlog
 from numpy.typing import NDArray
 
 from pairscope.base.interval import DAY_MS
-from pairscope.base.kernel import kernel, plain
+from pairscope.base.jit import kernel, plain
 from pairscope.base.model import (
     TRADE_COLUMNS,
     BoolArray,

@@ -64,11 +64,11 @@ class Limits:
         self._inode = 0
         self._complained = False
 
-    def door(self, url: str) -> Door:
+    def door(self, url: str) -> HostAccess:
         """The limits of the host of an address."""
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme, 0)
-        return Door(self, f"{(parts.hostname or '').lower()}:{port}", self._clock)
+        return HostAccess(self, f"{(parts.hostname or '').lower()}:{port}", self._clock)
 
     def count(self, host: str) -> _Count:
         """What is known of a host, with what other processes wrote meanwhile."""
@@ -180,7 +180,7 @@ class Limits:
             draft.unlink(missing_ok=True)
 
 
-class Door:
+class HostAccess:
     """The limits of one host."""
 
     def __init__(self, limits: Limits, host: str, clock: Clock) -> None:

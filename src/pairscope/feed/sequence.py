@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.kernel import kernel
+from pairscope.base.jit import kernel
 from pairscope.base.model import IntArray
 from pairscope.feed.judge import FARTHEST_ID, Verdicts
 

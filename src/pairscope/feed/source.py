@@ -29,12 +29,12 @@ from pairscope.feed.access import Access
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import stream_name
 from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.listing import HISTORY_MINUTES, OPENING, WEIGHT_PER_MINUTE
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.replay import RecordingSource
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.recording import read_frames
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.listing import HISTORY_MINUTES, OPENING, WEIGHT_PER_MINUTE
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.replay import RecordingSource
-from pairscope.feed.simulator.source import MarketSource
 
 log = structlog.get_logger()
 
@@ -172,7 +172,7 @@ def _urls(settings: Settings) -> tuple[str, str]:
 
 
 def _plan_simulator(settings: Settings) -> SourcePlan:
-    symbols, gone = _listed(settings.symbols, Market(settings.simulator_seed).listings, "the simulated market")
+    symbols, gone = _listed(settings.symbols, SimulatedMarket(settings.simulator_seed).listings, "the simulated market")
     pairs = _pairs_of(settings, gone)
     asked = settings.model_fields_set
     return SourcePlan(
@@ -310,7 +310,7 @@ async def open_source(
             wait_for=[stream_name(symbol, plan.trade_kind) for symbol in plan.symbols],
         )
         finished = recording.finished
-    feed = recording if plan.kind == "replay" else MarketSource(Market(settings.simulator_seed), clock)
+    feed = recording if plan.kind == "replay" else MarketSource(SimulatedMarket(settings.simulator_seed), clock)
     weight = WEIGHT_PER_MINUTE if plan.kind == "simulator" else 2_400
     async with SimulatedExchange(feed, clock=clock, weight_per_minute=weight) as exchange:
         async with BinanceRest(exchange.rest_url, clock) as rest:

@@ -13,23 +13,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pairscope.analytics import catalogue
-from pairscope.analytics.clusters import cluster, distances
-from pairscope.analytics.terms import ALL_TERMS, USUAL, Terms
-from pairscope.analytics.ticks import PairTicks, Tape, tape_of
-from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.analytics import registry as catalogue
+from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.analytics.estimators.clustering import cluster, distances
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, tape_of
+from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
 from pairscope.bars import warm
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import is_compiled, remember_compiled
+from pairscope.base.jit import is_compiled, remember_compiled
 from pairscope.base.model import BAR, BarArray, BarStatus, Rows, SymbolTable, TradeBatch
 from pairscope.feed.binance import rows, usual
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge
 from pairscope.live import windows
-from pairscope.live.judging import history_of
+from pairscope.live.analysis import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _verdict, _window_of
+from pairscope.live.health import history_of
 from pairscope.live.kernels import PARTS, Part
-from pairscope.live.state import Span
-from pairscope.live.study import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _verdict, _window_of
+from pairscope.live.market import Span
 from pairscope.live.workers import never_abandoned
 
 NICENESS = 10
@@ -144,7 +144,7 @@ def _trades() -> TradeBatch:
     )
 
 
-def _tape() -> Tape:
+def _tape() -> TradeSeries:
     """A trade each second, of blocks enough for the lag between two legs."""
     line = np.arange(1, _WINDOW + 1)
     return tape_of(line * 1_000, 100 + np.sin(line))

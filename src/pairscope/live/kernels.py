@@ -13,10 +13,10 @@ from typing import ClassVar, Literal, get_args
 
 import structlog
 
-from pairscope.analytics.terms import Terms
-from pairscope.analytics.wanted import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, Wanted
+from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.base.errors import Meanings, PairscopeError
-from pairscope.base.kernel import forget_old_caches, is_compiled
+from pairscope.base.jit import forget_old_caches, is_compiled
 
 log = structlog.get_logger()
 
@@ -100,11 +100,11 @@ class Kernels:
         await asyncio.to_thread(forget_old_caches)
 
 
-def part_of_symbol(wanted: Iterable[Wanted]) -> Part:
+def part_of_symbol(wanted: Iterable[MetricRequest]) -> Part:
     return "symbols" if tuple(wanted) == SYMBOL_BAR else "rest"
 
 
-def part_of_pair(terms: Terms, wanted: Iterable[Wanted] | None = None) -> Part:
+def part_of_pair(terms: Terms, wanted: Iterable[MetricRequest] | None = None) -> Part:
     """The part that the rows of a pair on some terms need, and metrics of its window."""
     asked = PAIR_BAR[terms] if wanted is None else tuple(wanted)
     if terms.method == "ols" and terms.intercept and asked == PAIR_BAR[terms]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pairscope.analytics.conditions import HELD, Condition
+from pairscope.analytics.estimators.conditions import HELD, Condition
 from pairscope.base.interval import Interval
 
 THRESHOLD = 2.0  # |z| at which a spread counts as stretched

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import structlog
 
-from pairscope.analytics.terms import Terms
+from pairscope.analytics.estimators.terms import Terms
 from pairscope.base.clock import Clock
 from pairscope.base.errors import PairscopeError
 from pairscope.base.interval import Interval
+from pairscope.live.analysis import Analyses, PairVerdict
 from pairscope.live.kernels import WarmingUp
-from pairscope.live.state import Live
-from pairscope.live.study import Studies, Verdict
+from pairscope.live.market import Market
 
 log = structlog.get_logger()
 
@@ -46,12 +46,12 @@ class _Asked:
 class Verdicts:
     """Of the pairs that somebody follows. Lives on the event loop; `run` is its only task."""
 
-    def __init__(self, live: Live, studies: Studies, clock: Clock) -> None:
+    def __init__(self, live: Market, studies: Analyses, clock: Clock) -> None:
         self._live = live
         self._studies = studies
         self._clock = clock
         self._followers: Counter[PairKey] = Counter()
-        self._known: dict[PairKey, Verdict] = {}
+        self._known: dict[PairKey, PairVerdict] = {}
         self._asked: dict[PairKey, _Asked] = {}
 
     def follow(self, key: PairKey) -> None:
@@ -63,7 +63,7 @@ class Verdicts:
             for kept in (self._followers, self._known, self._asked):
                 kept.pop(key, None)
 
-    def of(self, key: PairKey) -> Verdict | None:
+    def of(self, key: PairKey) -> PairVerdict | None:
         """The newest verdict; None before the first, and of a pair that nobody follows."""
         return self._known.get(key)
 

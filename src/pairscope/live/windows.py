@@ -11,18 +11,18 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pairscope.analytics.catalogue import CATALOGUE, PairWindow, SymbolWindow, Value
-from pairscope.analytics.hedge import SERIES
-from pairscope.analytics.readings import PairHistory
-from pairscope.analytics.rolling import rolling_pair
-from pairscope.analytics.terms import USUAL, Terms
-from pairscope.analytics.ticks import PairTicks
+from pairscope.analytics.entry.request import PAIR_BAR, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks
+from pairscope.analytics.estimators.hedge import SERIES
+from pairscope.analytics.estimators.readings import PairHistory
+from pairscope.analytics.estimators.terms import USUAL, Terms
+from pairscope.analytics.kernels.rolling import rolling_pair
+from pairscope.analytics.registry import CATALOGUE, PairWindow, SymbolWindow, Value
 from pairscope.analytics.values import Flag
-from pairscope.analytics.wanted import PAIR_BAR, SYMBOL_BAR, Wanted
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.bars.cuts import missing_share
 from pairscope.base.interval import Interval
-from pairscope.base.kernel import plain
+from pairscope.base.jit import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
 from pairscope.live.workers import Check, never_abandoned
 
@@ -76,7 +76,7 @@ def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
     return first_ms - window * interval.ms - stale_limit_ms(interval) - interval.ms
 
 
-def bars_needed(window: int, wanted: Sequence[Wanted]) -> int:
+def bars_needed(window: int, wanted: Sequence[MetricRequest]) -> int:
     """Bars that metrics of a window need: those of closed bars may end one bar before the others."""
     return max([window, *(each.metric.window + 1 for each in wanted if each.metric.needs == "history")])
 
@@ -143,7 +143,7 @@ def measure_pair(
     interval: Interval,
     window: int,
     at_ms: int,
-    wanted: Sequence[Wanted] = PAIR_BAR[USUAL],
+    wanted: Sequence[MetricRequest] = PAIR_BAR[USUAL],
     ticks: PairTicks | None = None,
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
@@ -157,7 +157,7 @@ def measure_window(
     x: BarArray,
     interval: Interval,
     at_ms: int,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MetricRequest],
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of a window of `pair_window`, with what is missing in its bars."""
@@ -172,7 +172,7 @@ def measure_symbol(
     interval: Interval,
     window: int,
     at_ms: int,
-    wanted: Sequence[Wanted] = SYMBOL_BAR,
+    wanted: Sequence[MetricRequest] = SYMBOL_BAR,
     closed_ms: int | None = None,
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
@@ -199,7 +199,7 @@ def symbol_series(
     window: int,
     first_ms: int,
     last_ms: int,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MetricRequest],
     closed_ms: int | None = None,
     check: Check = never_abandoned,
 ) -> SymbolSeries:
@@ -241,7 +241,7 @@ def _symbol_windows(
     window: int,
     first_ms: int,
     last_ms: int,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MetricRequest],
     closed_ms: int | None,
 ) -> Iterator[SymbolWindow]:
     """The window that ends at each grid bar from `first_ms` to `last_ms`."""
@@ -267,7 +267,7 @@ def _histories(
     interval: Interval,
     first_ms: int,
     last_ms: int,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[MetricRequest],
     closed_ms: int | None,
 ) -> list[FloatArray]:
     """For each grid bar the closes up to it or to the last that is closed; empty when no metric needs them."""
@@ -282,7 +282,7 @@ def _histories(
     return [close[first : first + count] for first in firsts]
 
 
-def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted], check: Check) -> dict[str, Value]:
+def _values(window: PairWindow | SymbolWindow, wanted: Sequence[MetricRequest], check: Check) -> dict[str, Value]:
     values = {}
     for each in wanted:
         check()
@@ -291,13 +291,13 @@ def _values(window: PairWindow | SymbolWindow, wanted: Sequence[Wanted], check: 
 
 
 def _measured(
-    wanted: Sequence[Wanted], values: Mapping[str, Value], window: int, at_ms: int, shares: Shares
+    wanted: Sequence[MetricRequest], values: Mapping[str, Value], window: int, at_ms: int, shares: Shares
 ) -> Iterator[tuple[str, Measured]]:
     for each in wanted:
         yield each.name, _one_measured(each, values[each.name], window, at_ms, shares)
 
 
-def _one_measured(wanted: Wanted, value: Value, window: int, at_ms: int, shares: Shares) -> Measured:
+def _one_measured(wanted: MetricRequest, value: Value, window: int, at_ms: int, shares: Shares) -> Measured:
     return Measured(
         value=value.value,
         unit=wanted.metric.unit_of(wanted.parameters),

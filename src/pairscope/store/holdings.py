@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pairscope.store.parts import Part
+from pairscope.store.sealed_catalog import Part
 
 
 @dataclass(frozen=True, slots=True)

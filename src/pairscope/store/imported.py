@@ -20,9 +20,9 @@ from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarSource, Origin, SymbolTable
 from pairscope.store.database import Database
 from pairscope.store.imports import ImportList
-from pairscope.store.parts import Part, damaged_parts, select_parts
 from pairscope.store.reads import BARS, TRADES, Shape, quoted
-from pairscope.store.vault import Vault
+from pairscope.store.sealed_catalog import Part, damaged_parts, select_parts
+from pairscope.store.sealed_files import SealedFiles
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class Imported:
     """Counts imported rows, once in each sealed file."""
 
     def __init__(
-        self, path: Path, database: Database, vault: Vault, symbols: SymbolTable, *, keeps: bool = True
+        self, path: Path, database: Database, vault: SealedFiles, symbols: SymbolTable, *, keeps: bool = True
     ) -> None:
         """`keeps`: the counts are kept in a file beside the tape."""
         self._keeps = keeps

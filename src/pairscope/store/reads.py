@@ -29,9 +29,9 @@ from pairscope.base.model import (
     TradeBatch,
 )
 from pairscope.store.gate import LARGE, SMALL
-from pairscope.store.parts import Part, PartKind, select_parts
+from pairscope.store.sealed_catalog import Part, PartKind, select_parts
+from pairscope.store.sealed_files import SealedFiles
 from pairscope.store.transaction import same_bar
-from pairscope.store.vault import Vault
 
 Cursor = duckdb.DuckDBPyConnection
 Columns = dict[str, NDArray[Any]]
@@ -78,12 +78,12 @@ _PART_COLUMNS = {
 }
 
 
-def read_trades(cursor: Cursor, vault: Vault, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
+def read_trades(cursor: Cursor, vault: SealedFiles, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
     """Trades in rising order of id; with `newest` the last `limit` of them."""
     return TradeBatch(**_ordered(cursor, vault, TRADES, bounds, limit, newest))
 
 
-def read_bars(cursor: Cursor, vault: Vault, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
+def read_bars(cursor: Cursor, vault: SealedFiles, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
     """Bars in rising order of open time, and of source where two sources have the same bar."""
     columns = _ordered(cursor, vault, BARS, bounds, limit, newest)
     bars = np.empty(len(columns["open_time_ms"]), BAR)
@@ -97,7 +97,9 @@ def weight_of(limit: int | None) -> int:
     return SMALL if limit is not None and limit <= SMALL_ROWS else LARGE
 
 
-def _ordered(cursor: Cursor, vault: Vault, shape: Shape, bounds: Bounds, limit: int | None, newest: bool) -> Columns:
+def _ordered(
+    cursor: Cursor, vault: SealedFiles, shape: Shape, bounds: Bounds, limit: int | None, newest: bool
+) -> Columns:
     given = {comparison: value for comparison, value in bounds.items() if value is not None}
     cursor.execute("begin")
     if limit is None:
@@ -110,7 +112,9 @@ def _condition(given: dict[str, int]) -> str:
     return " and ".join(f"{comparison} {value:d}" for comparison, value in given.items())
 
 
-def _paged(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
+def _paged(
+    cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool
+) -> Columns:
     """So many rows from one end, a page at a time: DuckDB holds all rows of a sort that has a limit in memory."""
     place = shape.order[0]
     pages: list[Columns] = []
@@ -133,7 +137,7 @@ def _paged(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], li
     return {name: np.concatenate([page[name] for page in pages]) for name in page}
 
 
-def _page(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
+def _page(cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
     condition = _condition(given)
     if newest:
         return _newest(cursor, vault, shape, given, condition, limit)
@@ -142,7 +146,9 @@ def _page(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], lim
     return _fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} order by {order} limit {limit:d}", parts)
 
 
-def _newest(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], condition: str, limit: int) -> Columns:
+def _newest(
+    cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], condition: str, limit: int
+) -> Columns:
     """The last rows: from the open table alone when it has enough of them, else from the end of the parts too.
 
     DuckDB reads a file from its beginning, so it is told where the end is: so many ids, or intervals, back at first,
@@ -167,14 +173,14 @@ def _newest(cursor: Cursor, vault: Vault, shape: Shape, given: dict[str, int], c
     return _reversed(_fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} {last}", parts))
 
 
-def _highest(cursor: Cursor, vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> int:
+def _highest(cursor: Cursor, vault: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> int:
     """The highest place among the rows of parts, 0 when none fulfils the condition."""
     rows = file_rows([vault.path(part) for part in parts], shape)
     query = f"select coalesce(max({shape.order[0]}), 0) as highest from {rows} where {condition}"
     return int(_fetch(cursor, vault, query, parts)["highest"][0])
 
 
-def _fetch(cursor: Cursor, vault: Vault, query: str, parts: list[Part]) -> Columns:
+def _fetch(cursor: Cursor, vault: SealedFiles, query: str, parts: list[Part]) -> Columns:
     try:
         columns: Columns = cursor.execute(query).fetchnumpy()  # type: ignore[assignment]  # no column is categorical
         return columns
@@ -197,7 +203,7 @@ def _in_order(shape: Shape, columns: Columns) -> Columns:
     return {name: column[order] for name, column in columns.items()}
 
 
-def spanning(vault: Vault, shape: Shape, condition: str, parts: list[Part]) -> str:
+def spanning(vault: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> str:
     """The query for rows of one symbol (and interval) that fulfil a condition, in the open table and in parts.
 
     A bar of the open table hides the same one of a part: it is a revised one.
@@ -244,12 +250,12 @@ def _candidates(cursor: Cursor, shape: Shape, given: dict[str, int]) -> list[Par
     return select_parts(cursor, " and ".join(conditions))
 
 
-def _trusted(vault: Vault, parts: list[Part]) -> list[Part]:
+def _trusted(vault: SealedFiles, parts: list[Part]) -> list[Part]:
     return [part for part in parts if vault.trusts(part)]
 
 
 def _needed(
-    vault: Vault,
+    vault: SealedFiles,
     parts: list[Part],
     given: dict[str, int],
     shape: Shape,
@@ -304,7 +310,7 @@ def _enough(
     return needed
 
 
-def read_count(cursor: Cursor, vault: Vault, symbol_id: int, from_id: int, to_id: int) -> int:
+def read_count(cursor: Cursor, vault: SealedFiles, symbol_id: int, from_id: int, to_id: int) -> int:
     """How many trades there are of some ids; only files that lie across an end of the range are read."""
     given = {"symbol_id =": symbol_id, "id >=": from_id, "id <": to_id}
     cursor.execute("begin")

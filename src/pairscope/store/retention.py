@@ -12,17 +12,17 @@ import numpy as np
 import structlog
 
 from pairscope.base.gaps import LET_GO, OF_IMPORTS
+from pairscope.base.id_ranges import Runs, intersect, no_runs, run, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import Gap, SymbolTable
-from pairscope.base.runs import Runs, intersect, no_runs, run, union
-from pairscope.store.damage import ids_told_nowhere
+from pairscope.store.damage_reports import ids_told_nowhere
 from pairscope.store.database import Database
 from pairscope.store.imported import Imported, ImportedDays, OpenDay
-from pairscope.store.parts import Part, damaged_parts, day_name, delete_parts, select_parts
 from pairscope.store.reads import BARS, TRADES, Shape
+from pairscope.store.sealed_catalog import Part, damaged_parts, day_name, delete_parts, select_parts
+from pairscope.store.sealed_files import SealedFiles
 from pairscope.store.sealing import newest_ms
 from pairscope.store.transaction import replace_gaps
-from pairscope.store.vault import Vault
 from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ class Retention:
         self,
         database: Database,
         writer: Writer,
-        vault: Vault,
+        vault: SealedFiles,
         keep: KeepDays,
         imported: Imported,
         symbols: SymbolTable,

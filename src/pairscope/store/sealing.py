@@ -21,9 +21,9 @@ from pairscope.base.interval import DAY_MS
 from pairscope.base.model import SymbolTable
 from pairscope.store.database import Database
 from pairscope.store.gate import LARGE
-from pairscope.store.parts import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
 from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
-from pairscope.store.vault import DRAFT, Vault
+from pairscope.store.sealed_catalog import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
+from pairscope.store.sealed_files import DRAFT, SealedFiles
 from pairscope.store.writer import JobRefused, JobUnsettled, Writer
 
 log = structlog.get_logger()
@@ -80,7 +80,9 @@ class _Day:
 class Sealer:
     """Moves days that are over into files. One call at a time, in a thread that may wait."""
 
-    def __init__(self, database: Database, writer: Writer, vault: Vault, symbols: SymbolTable, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, writer: Writer, vault: SealedFiles, symbols: SymbolTable, clock: Clock
+    ) -> None:
         self._database = database
         self._writer = writer
         self._vault = vault
@@ -181,7 +183,7 @@ class Sealer:
         return part, opened, replaced
 
 
-def make_sure_of_space(vault: Vault, rows: int) -> None:
+def make_sure_of_space(vault: SealedFiles, rows: int) -> None:
     """Refuse to make a file that would leave nothing to the writer.
 
     Raises:

@@ -16,17 +16,18 @@ from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavaila
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
 from pairscope.feed.judge import GoodTrades
-from pairscope.store import folder, reads
-from pairscope.store.correcting import Correction
+from pairscope.store import data_folder as folder
+from pairscope.store import reads
+from pairscope.store.corrections import Correction
+from pairscope.store.data_folder import Connect
 from pairscope.store.database import Database
-from pairscope.store.days import Days, DiskUse, open_vault
 from pairscope.store.disk import Disk
-from pairscope.store.folder import Connect
 from pairscope.store.holdings import Holding, read_holdings
-from pairscope.store.parts import Part, PartKind, select_parts
+from pairscope.store.maintenance import DiskUse, Maintenance, open_vault
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
 from pairscope.store.room import Room
 from pairscope.store.schema import prepare
+from pairscope.store.sealed_catalog import Part, PartKind, select_parts
 from pairscope.store.sealing import SealReport
 from pairscope.store.writer import Writer
 
@@ -53,14 +54,14 @@ class StoreCounters:
     error: str | None  # why the last write failed, while it has not succeeded again
 
 
-class Store:
+class Tape:
     """A tape on disk, open for writing by this process and for reading by any of its threads.
 
     Puts never wait: they are for the event loop. Reads are for `asyncio.to_thread`; they see what is committed.
     """
 
     def __init__(
-        self, path: Path, database: Database, writer: Writer, days: Days, symbols: SymbolTable, queue_rows: int
+        self, path: Path, database: Database, writer: Writer, days: Maintenance, symbols: SymbolTable, queue_rows: int
     ) -> None:
         self.path = path
         self.symbols = symbols
@@ -87,7 +88,7 @@ class Store:
         most_disk_bytes: int | None = None,
         connect: Connect = folder.connect,
         disk: Disk | None = None,
-    ) -> Store:
+    ) -> Tape:
         """Open the tape at `path`, making it and its folder when they are not there, and start its writer.
 
         Raises:
@@ -111,7 +112,7 @@ class Store:
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
         keep = KeepDays(trades=keep_data_days, bars=keep_bar_days, imported=keep_imported_days)
-        days = Days(path, database, writer, vault, state.symbols, clock, keep, most_disk_bytes)
+        days = Maintenance(path, database, writer, vault, state.symbols, clock, keep, most_disk_bytes)
         writer.start()
         days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))

@@ -13,12 +13,12 @@ import numpy as np
 from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import VALUES, rebuild_bars, same_bars
 from pairscope.base.gaps import SETTLED
+from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BoolArray, Cut, Gap, TradeBatch, TradeKind, of_trades
-from pairscope.base.runs import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
-from pairscope.store.klines import KlineCheck
-from pairscope.store.stretches import absent_ids, read_stretches
-from pairscope.store.tape import Store
+from pairscope.store.iterate import absent_ids, read_stretches
+from pairscope.store.kline_check import KlineCheck
+from pairscope.store.tape import Tape
 
 APART_MS = 60_000  # trades of one moment may come in any order
 ROUNDING = 1e-5  # relative, and of the last digits of a quote volume: prices may have few digits
@@ -26,7 +26,7 @@ TOLD = 20  # differences of a symbol that are described; the others are counted
 
 
 @dataclass(slots=True)
-class Verdict:
+class TapeVerdict:
     """What was found of one symbol."""
 
     symbol: str
@@ -58,7 +58,7 @@ class Verdict:
 
 
 def verify_symbol(
-    store: Store,
+    store: Tape,
     symbol: str,
     *,
     kind: TradeKind,
@@ -66,7 +66,7 @@ def verify_symbol(
     from_ms: int | None = None,
     to_ms: int | None = None,
     klines: Sequence[BarArray] = (),
-) -> Verdict:
+) -> TapeVerdict:
     """Check a symbol between two times (whole UTC days), or all of it.
 
     Args:
@@ -75,7 +75,7 @@ def verify_symbol(
     Raises:
         StoreUnavailable: when the tape cannot be read.
     """
-    verdict = Verdict(symbol)
+    verdict = TapeVerdict(symbol)
     gaps = store.gaps(symbol)
     still_open = [gap for gap in gaps if gap.closed_ms is None]
     every = tuple(sorted({*intervals, *store.intervals(symbol)}))
@@ -109,7 +109,7 @@ def _overlaps(day_ms: int, from_ms: int | None, to_ms: int | None) -> bool:
     return (from_ms is None or day_ms + DAY_MS > from_ms) and (to_ms is None or day_ms < to_ms)
 
 
-def _ends_ms(store: Store, symbol: str) -> list[int | None]:
+def _ends_ms(store: Tape, symbol: str) -> list[int | None]:
     """Times of the first and of the last trade of a symbol."""
     ends = [store.trades(symbol, limit=1, newest=newest) for newest in (False, True)]
     return [int(end.time_ms[0]) if len(end) else None for end in ends]
@@ -118,7 +118,7 @@ def _ends_ms(store: Store, symbol: str) -> list[int | None]:
 class _IdCheck:
     """Every id once, and every hole told."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: TapeVerdict) -> None:
         self._verdict = verdict
         self._seen = no_runs()
         self._highest: tuple[int, int] | None = None  # id and time of the trade with the highest id so far
@@ -154,14 +154,14 @@ class _IdCheck:
         if self._highest is None or ids[-1] > self._highest[0]:
             self._highest = int(ids[-1]), int(times[-1])
 
-    def count(self, store: Store, symbol: str) -> None:
+    def count(self, store: Tape, symbol: str) -> None:
         """As many trades by id as were read by time."""
         symbol_id = store.symbols.index(symbol)
         held = sum(holding.trades for holding in store.holdings() if holding.symbol_id == symbol_id)
         if held != self._verdict.trades:
             self._verdict.differs(f"{held} trades are on the tape, and {self._verdict.trades} were read by their times")
 
-    def conclude(self, store: Store, symbol: str, gaps: Sequence[Gap], kind: TradeKind) -> None:
+    def conclude(self, store: Tape, symbol: str, gaps: Sequence[Gap], kind: TradeKind) -> None:
         verdict, seen = self._verdict, self._seen
         verdict.first_id, verdict.last_id = int(seen[0, 0]), int(seen[-1, 1])
         span = run(verdict.first_id, verdict.last_id)
@@ -191,7 +191,7 @@ class _BarCheck:
     """Every stored bar equal to the bit to the one its trades make."""
 
     def __init__(
-        self, store: Store, verdict: Verdict, intervals: Sequence[Interval], ends_ms: Sequence[int | None]
+        self, store: Tape, verdict: TapeVerdict, intervals: Sequence[Interval], ends_ms: Sequence[int | None]
     ) -> None:
         self._store = store
         self._verdict = verdict

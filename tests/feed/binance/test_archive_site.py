@@ -19,9 +19,9 @@ from pairscope.feed.binance import archive_site
 from pairscope.feed.binance.archive import ArchiveKind, archive_file
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.archive_trades import TradesFile
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
 from tests.judged import judge
 
 DAY, DAY_START_MS = date(2026, 11, 18), 20_775 * DAY_MS
@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
 @pytest.fixture
 async def exchange() -> AsyncIterator[SimulatedExchange]:
     clock = ManualClock(DAY_START_MS + 2 * DAY_MS)
-    async with SimulatedExchange(MarketSource(Market(seed=3, rate=0.01), clock), clock=clock) as opened:
+    async with SimulatedExchange(MarketSource(SimulatedMarket(seed=3, rate=0.01), clock), clock=clock) as opened:
         yield opened
 
 
@@ -55,7 +55,7 @@ async def test_a_day_comes_whole_and_holds_what_was_traded(site: ArchiveSite, tm
     assert file is not None
     trades = TradesFile(file, 0, judge())
     report = trades.examine()
-    truth = Market(seed=3, rate=0.01).trades("XRPUSDT", DAY_START_MS, DAY_START_MS + DAY_MS)
+    truth = SimulatedMarket(seed=3, rate=0.01).trades("XRPUSDT", DAY_START_MS, DAY_START_MS + DAY_MS)
     (batch,) = trades.batches(0, report.ids)
     assert batch.id.tolist() == truth.id.tolist()
     assert batch.price.tolist() == truth.price.tolist()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pairscope.base.errors import ArchiveError
+from pairscope.base.id_ranges import run, size
 from pairscope.base.model import Origin, TradeBatch
-from pairscope.base.runs import run, size
 from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.archive_trades import FileReport, TradesFile
 from pairscope.feed.judge import Refusal

@@ -12,18 +12,18 @@ from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import Connection, Frames, connect
-from pairscope.feed.binance.stream import TradeStream
-from pairscope.feed.simulator.exchange import SimulatedExchange
-from pairscope.feed.simulator.faults import Door
-from pairscope.feed.simulator.market import Market
-from pairscope.feed.simulator.source import MarketSource
+from pairscope.feed.binance.simulator.exchange import SimulatedExchange
+from pairscope.feed.binance.simulator.faults import FaultyDoor
+from pairscope.feed.binance.simulator.market import SimulatedMarket
+from pairscope.feed.binance.simulator.source import MarketSource
+from pairscope.feed.binance.trade_stream import TradeStream
 from tests.judged import judge
 from tests.patience import EVENT_S
 
 
 @pytest.fixture
 async def exchange() -> AsyncIterator[SimulatedExchange]:
-    async with SimulatedExchange(MarketSource(Market(seed=3, rate=1), SystemClock())) as opened:
+    async with SimulatedExchange(MarketSource(SimulatedMarket(seed=3, rate=1), SystemClock())) as opened:
         yield opened
 
 
@@ -50,12 +50,12 @@ async def test_a_handshake_is_not_tried_again_before_the_time_its_refusal_names(
 ) -> None:
     access = Access.direct(SystemClock())
     door = access.limits.door(exchange.ws_url)
-    exchange.faults.refuse(status, door=Door.WS, retry_after=retry_after)
+    exchange.faults.refuse(status, door=FaultyDoor.WS, retry_after=retry_after)
     with pytest.raises(FeedUnavailable) as refused:
         await knock(exchange, access)
     assert (refused.value.code, refused.value.retry_after_s) == (f"http_{status}", wait_s)
     assert f"HTTP {status}" in refused.value.message
-    exchange.faults.refuse(0, door=Door.WS)
+    exchange.faults.refuse(0, door=FaultyDoor.WS)
     if wait_s is None:
         (await knock(exchange, access)).close()
         return
@@ -72,13 +72,13 @@ async def test_a_handshake_is_not_tried_again_before_the_time_its_refusal_names(
 async def test_where_the_exchange_does_not_serve_a_proxy_is_named_for_the_stream_too(
     exchange: SimulatedExchange,
 ) -> None:
-    exchange.faults.refuse(451, door=Door.WS)
+    exchange.faults.refuse(451, door=FaultyDoor.WS)
     with pytest.raises(FeedUnavailable, match=r"451.*--proxy"):
         await knock(exchange, Access.direct(SystemClock()))
 
 
 async def test_a_stream_that_is_asked_to_wait_says_until_when_and_waits(exchange: SimulatedExchange) -> None:
-    exchange.faults.refuse(503, door=Door.WS, retry_after="300")
+    exchange.faults.refuse(503, door=FaultyDoor.WS, retry_after="300")
     stream = TradeStream(
         base_url=exchange.ws_url,
         kind=TradeKind.AGG,

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
+from pairscope.base.id_ranges import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
 from pairscope.base.model import BoolArray, IntArray, Origin, Rows, TradeBatch
-from pairscope.base.runs import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew
 from pairscope.feed.binance.archive_faults import (
     BAD_TRADES,
@@ -60,7 +60,7 @@ _FIRST_NS, _LAST_S = 10**17, 10**11
 
 
 @dataclass(slots=True)
-class Faults:
+class RowFaults:
     """Lines of a file that are no trades, and the first of them."""
 
     count: int = 0
@@ -104,7 +104,7 @@ class FileReport:
     doubles: int
     conflicting: int  # of these, contradict the first one
     unsorted: int  # rows that came after a higher id
-    faults: Faults  # of rows that were left out
+    faults: RowFaults  # of rows that were left out
     first_ms: int
     last_ms: int
 
@@ -288,7 +288,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.rows = self.lines = self.doubles = self.unsorted = 0
-        self.faults = Faults()
+        self.faults = RowFaults()
         self.ids, self.doubled = no_runs(), no_runs()
         self.refused: dict[Refusal, Runs] = {}
         self.first_ms, self.last_ms = int(np.iinfo(np.int64).max), -1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.runs import Runs, intersect, no_runs, union
+from pairscope.base.id_ranges import Runs, intersect, no_runs, union
 from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind
 from pairscope.feed.binance.archive_text import AGG_RANGES, read_fields
 

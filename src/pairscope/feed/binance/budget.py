@@ -19,7 +19,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
-from pairscope.feed.limits import Door, Limits
+from pairscope.feed.limits import HostAccess, Limits
 from pairscope.feed.retry_after import until_text
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class WeightBudget:
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
-        door: Door | None = None,
+        door: HostAccess | None = None,
     ) -> None:
         self.door = door or Limits(clock).door("")
         self.limit = DEFAULT_LIMIT

@@ -16,7 +16,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import IntArray
 from pairscope.feed.access import Access, certificates
-from pairscope.feed.limits import MOST_CONNECTIONS, Door
+from pairscope.feed.limits import MOST_CONNECTIONS, HostAccess
 from pairscope.feed.proxy import Proxy
 from pairscope.feed.retry_after import retry_after_s, until_text
 
@@ -170,7 +170,7 @@ async def connect(
     return Connection(transport, listener)
 
 
-def _check_limits(door: Door) -> None:
+def _check_limits(door: HostAccess) -> None:
     wait_s = door.connection_wait_s
     if wait_s <= 0:
         return
@@ -188,7 +188,7 @@ def _check_limits(door: Door) -> None:
     )
 
 
-def _refused(error: picows.WSInvalidStatusError, door: Door, clock: Clock) -> FeedUnavailable:
+def _refused(error: picows.WSInvalidStatusError, door: HostAccess, clock: Clock) -> FeedUnavailable:
     status = int(error.response.status) if error.response else 0
     headers = {str(name): str(value) for name, value in error.response.headers.items()} if error.response else {}
     wait_s = retry_after_s(headers, now_ms(clock))

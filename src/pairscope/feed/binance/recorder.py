@@ -12,7 +12,7 @@ from pairscope.base.model import TradeKind
 from pairscope.base.pulse import Pulse
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import Connection, Frames, connect
-from pairscope.feed.binance.lane import Lane, LaneOptions
+from pairscope.feed.binance.managed_connection import ConnectionOptions, ManagedConnection
 from pairscope.feed.binance.protocol import stream_name, stream_url
 from pairscope.feed.recording import FrameWriter
 
@@ -32,7 +32,7 @@ class Recorder:
         watch: Sequence[str],
         clock: Clock,
         writer: FrameWriter,
-        options: LaneOptions | None = None,
+        options: ConnectionOptions | None = None,
         tls: ssl.SSLContext | None = None,
         access: Access | None = None,
     ) -> None:
@@ -40,7 +40,7 @@ class Recorder:
         self._url = stream_url(base_url, kind)
         self._clock = clock
         self._writer = writer
-        self._options = options or LaneOptions()
+        self._options = options or ConnectionOptions()
         self._tls = tls
         self._access = access or Access.direct(clock)
         self._pulse = Pulse(clock)
@@ -83,7 +83,7 @@ class Recorder:
                 self._write(lane)
         self._writer.flush()
 
-    def _write(self, lane: Lane) -> None:
+    def _write(self, lane: ManagedConnection) -> None:
         frames, received_ns = lane.frames.take()
         trades = 0
         for frame, received in zip(frames, received_ns.tolist(), strict=True):
@@ -94,8 +94,8 @@ class Recorder:
         if trades:
             lane.heard(trades, self._pulse.awake_s())
 
-    def _lane(self, names: Sequence[str]) -> Lane:
-        return Lane(
+    def _lane(self, names: Sequence[str]) -> ManagedConnection:
+        return ManagedConnection(
             names,
             connect=self._connect,
             flush=self._write,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.kernel import kernel
+from pairscope.base.jit import kernel
 from pairscope.base.model import BoolArray, FloatArray, IntArray
 
 Text = NDArray[np.uint8]

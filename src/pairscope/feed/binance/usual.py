@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.kernel import kernel
+from pairscope.base.jit import kernel
 from pairscope.base.model import BoolArray, FloatArray, IntArray, SymbolTable, TradeKind
 
 Bytes = NDArray[np.uint8]

@@ -1,0 +1,306 @@
+"""The present state of every symbol and pair, and their past: one place to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pairscope.analytics.entry.request import PAIR_BAR, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.estimators.terms import USUAL, Terms
+from pairscope.bars.memory import BarMemory
+from pairscope.bars.merge import merge_bars
+from pairscope.base.errors import RequestError
+from pairscope.base.interval import Interval
+from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
+from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
+from pairscope.live.signals import HeardAt
+from pairscope.live.windows import (
+    Measured,
+    PairSeries,
+    bars_needed,
+    first_needed_ms,
+    measure_pair,
+    measure_symbol,
+    pair_series,
+)
+from pairscope.live.workers import Check, Workers
+
+READS_AT_ONCE = 6  # threads: four for those who ask for bars and trades, the others for studies
+
+
+class BarReader(Protocol):
+    """Where bars older than memory come from."""
+
+    def bars(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> BarArray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BarUpdate:
+    """Every bar touched by a flush: open, closed or revised, of all symbols and intervals."""
+
+    bars: BarArray
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows from `first_ms` to `last_ms`, and for each symbol the bars they need, which reach back further."""
+
+    first_ms: int
+    last_ms: int
+    legs: Sequence[BarArray]
+
+
+class Market:
+    """Answers about now from memory, about the past from memory and disk together."""
+
+    def __init__(
+        self,
+        *,
+        symbols: SymbolTable,
+        book: BarMemory,
+        pairs: Sequence[tuple[str, str]],
+        reader: BarReader,
+        kernels: Kernels | None = None,
+        is_over: bool = False,
+    ) -> None:
+        """`is_over`: nothing comes any more, and now is where the bars of the symbols in question end."""
+        self.symbols = symbols
+        self.intervals = book.intervals
+        self.pairs = list(pairs)
+        self.reads = Workers("read", READS_AT_ONCE)
+        self._book = book
+        self.kernels = kernels or Kernels()
+        self._reader = reader
+        self._is_over = is_over
+        self._listeners: list[Callable[[BarUpdate], None]] = []
+        self.heard_at: HeardAt = _never_heard
+
+    @property
+    def is_now(self) -> bool:
+        """False of a tape: nothing of it is a signal."""
+        return not self._is_over
+
+    def listen(self, callback: Callable[[BarUpdate], None]) -> Callable[[], None]:
+        """Be told of every touched bar, on the event loop; returns the way to stop it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def publish(self, update: BarUpdate) -> None:
+        for callback in list(self._listeners):
+            callback(update)
+
+    # --- now ---
+
+    def bars(self, symbol: str, interval: Interval, limit: int) -> BarArray:
+        """The newest bars in memory, oldest first, the open one last; of a kept interval."""
+        return self._book.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
+
+    def symbol_metrics(
+        self,
+        symbol: str,
+        interval: Interval,
+        window: int,
+        wanted: Sequence[MetricRequest] = SYMBOL_BAR,
+        at_ms: int | None = None,
+    ) -> dict[str, Measured]:
+        """Metrics of a symbol over the `window` bars up to `at_ms`; without it the newest, the open one included."""
+        check_window(window)
+        self.kernels.need(part_of_symbol(wanted))
+        if at_ms is None:
+            at_ms = self._newest_ms([symbol], self._kept(interval))
+        closed_ms = self.newest_closed_ms([symbol], interval)
+        bars = self._tail(symbol, interval, bars_needed(window, wanted), at_ms)
+        return measure_symbol(bars, interval, window, at_ms, wanted, closed_ms)
+
+    def pair_metrics(
+        self, y: str, x: str, interval: Interval, window: int, terms: Terms = USUAL, at_ms: int | None = None
+    ) -> dict[str, Measured]:
+        """Every pair metric of each bar over the `window` bars of the common grid up to `at_ms`.
+
+        Without it they are the newest, the open one included.
+        """
+        self.check_pair(y, x, window)
+        self.kernels.need(part_of_pair(terms))
+        if at_ms is None:
+            at_ms = self._newest_ms([y, x], self._kept(interval))
+        legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
+        return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[terms])
+
+    def pair_series(
+        self, y: str, x: str, interval: Interval, window: int, limit: int, terms: Terms = USUAL
+    ) -> PairSeries:
+        """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
+        self.check_pair(y, x, window)
+        self.kernels.need(part_of_pair(terms))
+        span = self.newest([y, x], interval, window, limit)
+        return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, terms)
+
+    def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
+        """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""
+        last_ms = self._newest_ms(symbols, self._kept(interval))
+        series = [self._book.series(self.symbols.index(symbol), interval) for symbol in symbols]
+        begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
+        first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
+        legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
+        return Span(first_ms, last_ms, legs)
+
+    def newest_closed_ms(self, symbols: Sequence[str], interval: Interval) -> int:
+        """Open time of the newest bar that is over and closed, by the exchange's clock; of any interval."""
+        return self._newest_ms(symbols, interval) if self._is_over else self._book.newest_closed_ms(interval)
+
+    def _newest_ms(self, symbols: Sequence[str], interval: Interval) -> int:
+        """Open time of the newest bar, by the exchange's clock.
+
+        Where nothing comes any more it is the last one that a pair has in common, and of more symbols that of any.
+        """
+        if not self._is_over:
+            return self._book.newest_open_ms(interval)
+        base = interval if interval in self.intervals else self._base(interval)
+        lasts = [self._book.series(self.symbols.index(symbol), base).last() for symbol in symbols]
+        opens = [interval.floor(int(last["open_time_ms"])) for last in lasts if last is not None]
+        choose = min if len(symbols) <= 2 else max
+        return choose(opens, default=self._book.newest_open_ms(interval))
+
+    def last_closed_ms(self, symbols: Sequence[str], interval: Interval, at_ms: int) -> int:
+        """Open time of a bar, or of the one before it while it is open."""
+        if self._is_over or at_ms < self._newest_ms(symbols, interval):
+            return at_ms
+        return at_ms - interval.ms
+
+    # --- the past ---
+
+    async def history(
+        self, symbol: str, interval: Interval, from_ms: int | None, to_ms: int | None, limit: int
+    ) -> BarArray:
+        """Bars of [from_ms, to_ms), at most the newest `limit`; any interval, coarser ones are merged.
+
+        The newest come from memory, so that a bar is never missing because it is not committed yet.
+        """
+        _check_range(from_ms, to_ms)
+        index = self.symbols.index(symbol)
+        base = self._base(interval)
+        finer = limit * (interval.ms // base.ms) + interval.ms // base.ms
+        held = self._book.series(index, base)
+        recent = held.tail(len(held))
+        if to_ms is not None:
+            recent = recent[: int(np.searchsorted(recent["open_time_ms"], to_ms))]
+        if from_ms is not None:
+            recent = recent[int(np.searchsorted(recent["open_time_ms"], from_ms)) :]
+        if len(recent) < finer:
+            return (await self._with_disk(symbol, base, interval, recent, from_ms, to_ms, finer))[-limit:]
+        return (merge_bars(recent, interval) if interval != base else recent)[-limit:]
+
+    async def span(
+        self,
+        symbols: Sequence[str],
+        interval: Interval,
+        window: int,
+        from_ms: int | None,
+        to_ms: int | None,
+        limit: int,
+    ) -> Span:
+        """The bars that rows in [from_ms, to_ms) need, at most the newest `limit` rows; of any interval."""
+        if from_ms is None and to_ms is None and interval in self.intervals:
+            return self.newest(symbols, interval, window, limit)
+        _check_range(from_ms, to_ms)
+        newest_ms = self._newest_ms(symbols, interval)
+        if from_ms is not None and from_ms > newest_ms + interval.ms:
+            raise RequestError(
+                f"there is nothing yet of {utc_text(from_ms)} and later",
+                cure=f"the newest bars are of {utc_text(newest_ms)}" if newest_ms else "there is no bar at all yet",
+                code="bad_range",
+            )
+        last_ms = newest_ms if to_ms is None else min(newest_ms, interval.floor(to_ms - 1))
+        first_ms = last_ms - (limit - 1) * interval.ms
+        if from_ms is not None:
+            first_ms = max(first_ms, -(-from_ms // interval.ms) * interval.ms)
+        needed_ms = first_needed_ms(first_ms, interval, window)
+        count = (last_ms - needed_ms) // interval.ms + 1
+        legs = [await self.history(s, interval, needed_ms, last_ms + interval.ms, count) for s in symbols]
+        begins = [int(bars["open_time_ms"][0]) for bars in legs if len(bars)]
+        first_ms = max(first_ms, max(begins, default=first_ms))
+        return Span(min(first_ms, last_ms), last_ms, legs)
+
+    async def _with_disk(
+        self,
+        symbol: str,
+        base: Interval,
+        interval: Interval,
+        recent: BarArray,
+        from_ms: int | None,
+        to_ms: int | None,
+        limit: int,
+    ) -> BarArray:
+        """Read and merged in a thread: a year of days is half a million minutes."""
+        until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
+        most = limit - len(recent)
+        recent = take_bars(recent, slice(None))
+
+        def read(_: Check) -> BarArray:
+            older = self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
+            bars = join_bars([older, recent])
+            return merge_bars(bars, interval) if interval != base else bars
+
+        return await self.reads.run(read)
+
+    def _tail(self, symbol: str, interval: Interval, window: int, at_ms: int) -> BarArray:
+        since_ms = first_needed_ms(at_ms, interval, window)
+        return self._book.series(self.symbols.index(symbol), interval).since(since_ms)
+
+    def _kept(self, interval: Interval) -> Interval:
+        if interval in self.intervals:
+            return interval
+        kept = ", ".join(map(str, self.intervals))
+        raise RequestError(f"no live bars of {interval}", cure=f"kept intervals: {kept}", code="unknown_interval")
+
+    def _base(self, interval: Interval) -> Interval:
+        """The coarsest kept interval that an interval can be merged from."""
+        fitting = [kept for kept in self.intervals if interval.ms % kept.ms == 0]
+        if not fitting:
+            raise RequestError(
+                f"bars of {interval} cannot be made from {', '.join(map(str, self.intervals))}",
+                cure="ask for a multiple of a kept interval",
+                code="unknown_interval",
+            )
+        return max(fitting)
+
+    def check_pair(self, y: str, x: str, window: int) -> None:
+        """Refuse a pair of a symbol with itself, and a window out of range."""
+        if self.symbols.index(y) == self.symbols.index(x):
+            raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
+        check_window(window)
+
+
+def _never_heard(_: str) -> int | None:
+    return None
+
+
+def check_window(window: int) -> None:
+    if not SMALLEST_WINDOW <= window <= LARGEST_WINDOW:
+        raise RequestError(
+            f"a window of {window} bars is out of range",
+            cure=f"choose {SMALLEST_WINDOW} to {LARGEST_WINDOW:,}",
+            code="bad_window",
+        )
+
+
+def _check_range(from_ms: int | None, to_ms: int | None) -> None:
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise RequestError(
+            f"from ({utc_text(from_ms)}) is not before to ({utc_text(to_ms)})",
+            cure="swap them, or leave one out",
+            code="bad_range",
+        )
