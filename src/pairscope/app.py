@@ -85,24 +85,24 @@ class System:
         self.judge = Judge(store.symbols, source.now_ms if is_replay else self._exchange_ms)
         if plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(source.instruments.values())
-        self.book = BarMemory(settings.interval_list(), settings.history_bars)
+        self.memory = BarMemory(settings.interval_list(), settings.history_bars)
         self.kernels = Kernels(ready=())
         self.pulse = Pulse(clock)
-        self.live = Market(
-            symbols=store.symbols,
-            book=self.book,
-            pairs=watched.pairs,
-            reader=store,
-            kernels=self.kernels,
-            is_over=plan.kind == "tape",
-        )
         self.intake = Intake(
             store=store.unkept() if isinstance(store, ReadOnlyTape) else store,
             tracker=self.tracker,
             judge=self.judge,
-            book=self.book,
-            live=self.live,
+            memory=self.memory,
             clock=clock,
+        )
+        self.live = Market(
+            symbols=store.symbols,
+            memory=self.memory,
+            pairs=watched.pairs,
+            reader=store,
+            kernels=self.kernels,
+            heard_at=self.intake.heard_at,
+            is_over=plan.kind == "tape",
         )
         self.stream = TradeStream(
             base_url=source.ws_url,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pairscope.analytics.registry import PairWindow, pair_metrics
+from pairscope.analytics.entry.window import PairWindow
+from pairscope.analytics.registry import pair_metrics
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.bars.builder import build_bars
 from pairscope.base.interval import Interval

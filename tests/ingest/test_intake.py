@@ -26,7 +26,7 @@ from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.ingest.intake import Intake
-from pairscope.live.market import BarUpdate, Market
+from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 from tests.judged import judge, judged
@@ -42,10 +42,10 @@ class Room:
 
     store: Tape
     tracker: ContinuityTracker
-    book: BarMemory
+    memory: BarMemory
     live: Market
     intake: Intake
-    published: list[BarUpdate]
+    published: list[BarArray]
 
     def take(self, trades: TradeBatch) -> None:
         self.intake.take(judged(trades))
@@ -71,17 +71,17 @@ async def room(path: Path, symbols: Sequence[str], kind: TradeKind = TradeKind.A
     store = Tape.open(path, kind=kind, clock=clock, commit_ms=20)
     for symbol in symbols:
         store.symbols.add(symbol)
-    book = BarMemory(INTERVALS, 6000)
-    live = Market(symbols=store.symbols, book=book, pairs=[], reader=store)
+    memory = BarMemory(INTERVALS, 6000)
+    live = Market(symbols=store.symbols, memory=memory, pairs=[], reader=store)
     tracker = ContinuityTracker(store.symbols)
     own = judge(store.symbols)
-    intake = Intake(store=store, tracker=tracker, judge=own, book=book, live=live, clock=clock)
-    published: list[BarUpdate] = []
+    intake = Intake(store=store, tracker=tracker, judge=own, memory=memory, clock=clock)
+    published: list[BarArray] = []
     live.listen(published.append)
     intake.restore()
     revising = asyncio.create_task(intake.revise_for_ever())
     try:
-        yield Room(store, tracker, book, live, intake, published)
+        yield Room(store, tracker, memory, live, intake, published)
     finally:
         revising.cancel()
         await asyncio.gather(revising, return_exceptions=True)
@@ -273,11 +273,10 @@ async def test_what_a_full_queue_refuses_is_a_gap_not_a_silence(tmp_path: Path) 
     clock = SystemClock()
     store = Tape.open(tmp_path / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=5_000, queue_rows=1_000)
     store.symbols.add("BTCUSDT")
-    book = BarMemory(INTERVALS, 6000)
-    live = Market(symbols=store.symbols, book=book, pairs=[], reader=store)
+    memory = BarMemory(INTERVALS, 6000)
     tracker = ContinuityTracker(store.symbols)
     own = judge(store.symbols)
-    intake = Intake(store=store, tracker=tracker, judge=own, book=book, live=live, clock=clock)
+    intake = Intake(store=store, tracker=tracker, judge=own, memory=memory, clock=clock)
     try:
         big = trades(range(1, 901), range(1, 901))
         more = trades(range(901, 1_101), range(901, 1_101))
@@ -406,13 +405,13 @@ async def test_now_is_the_newest_bar_where_a_tape_has_no_trade(tmp_path: Path) -
             here.store.put_bars(official(here.store, symbol, first_ms, closes.tolist()))
         await here.store.flushed()
     async with room(path, ["BTCUSDT", "ETHUSDT"]) as here:
-        assert here.book.newest_open_ms(MINUTE) == first_ms + 599 * MINUTE.ms
+        assert here.memory.newest_open_ms(MINUTE) == first_ms + 599 * MINUTE.ms
         assert here.live.symbol_metrics("BTCUSDT", MINUTE, 60)["sma"].value is not None
         fives = here.shown("ETHUSDT", Interval.parse("5m"))
         assert len(fives) == 120  # made of the minutes, as nothing else is there
         assert fives["close"][-1] == closes[-1]
         here.take(trades([1], [first_ms + 700 * MINUTE.ms]))
-        assert here.book.newest_open_ms(MINUTE) == first_ms + 700 * MINUTE.ms
+        assert here.memory.newest_open_ms(MINUTE) == first_ms + 700 * MINUTE.ms
 
 
 async def test_bars_after_the_newest_trade_are_shown_and_a_time_to_come_is_never_now(tmp_path: Path) -> None:
@@ -423,7 +422,7 @@ async def test_bars_after_the_newest_trade_are_shown_and_a_time_to_come_is_never
         await here.store.flushed()
     async with room(path, ["BTCUSDT"]) as here:
         assert len(here.shown("BTCUSDT", MINUTE)) == 91
-        assert here.book.exchange_ms <= now_ms(SystemClock())
+        assert here.memory.exchange_ms <= now_ms(SystemClock())
 
 
 async def test_errors_name_times_as_people_write_them(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ _YES = np.ones(1, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
-class BookChange:
+class BarChanges:
     """What a batch of trades did to the bars."""
 
     closed: BarArray  # to be stored
@@ -36,11 +36,22 @@ class BarMemory:
         self.capacity = capacity
         self._series: dict[tuple[int, int], BarSeries] = {}  # by symbol and milliseconds
         self._exchange_ms = 0
+        self._listeners: list[Callable[[BarArray], None]] = []
 
     @property
     def exchange_ms(self) -> int:
         """The newest trade time seen; the only clock bars know."""
         return self._exchange_ms
+
+    def listen(self, callback: Callable[[BarArray], None]) -> Callable[[], None]:
+        """Be told of bars that a flush touched, open, closed or revised; returns the way to stop it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def publish(self, bars: BarArray) -> None:
+        """Tell those who listen; on the event loop, when all the bars are in memory."""
+        for callback in list(self._listeners):
+            callback(bars)
 
     def series(self, symbol_id: int, interval: Interval) -> BarSeries:
         """Closed bars of a symbol, and the open one where trades have begun it."""
@@ -58,10 +69,10 @@ class BarMemory:
             self.series(symbol_id, interval).put(bars)
             self._builders[interval].skip_before(symbol_id, int(bars["open_time_ms"][-1]) + interval.ms)
 
-    def add(self, trades: TradeBatch, lost: IntArray) -> BookChange:
+    def add(self, trades: TradeBatch, lost: IntArray) -> BarChanges:
         """Count trades; close what is over, by the exchange's time."""
         if not len(trades):
-            return BookChange(no_bars(), no_bars(), [])
+            return BarChanges(no_bars(), no_bars(), [])
         self._exchange_ms = max(self._exchange_ms, int(trades.time_ms.max()))
         symbols = np.flatnonzero(np.bincount(trades.symbol_id))
         closed: list[BarArray] = []
@@ -73,7 +84,7 @@ class BarMemory:
             opened.append(builder.unfinished(symbols))
             late += [(symbol_id, interval, open_ms) for symbol_id, open_ms in too_late]
         over = finished(join_bars(closed), BarStatus.CLOSED)
-        change = BookChange(over, join_bars([over, finished(join_bars(opened), BarStatus.OPEN)]), late)
+        change = BarChanges(over, join_bars([over, finished(join_bars(opened), BarStatus.OPEN)]), late)
         self.put(change.touched)
         return change
 

@@ -42,7 +42,6 @@ from pairscope.base.model import (
 )
 from pairscope.feed.continuity import Continuity, ContinuityTracker
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
-from pairscope.live.market import BarUpdate, Market
 from pairscope.store.tape import Tape
 
 log = structlog.get_logger()
@@ -80,7 +79,7 @@ class Intake:
     """Judges ids, keeps trades, builds bars, publishes changes. Lives on the event loop."""
 
     def __init__(
-        self, *, store: Tape, tracker: ContinuityTracker, judge: Judge, book: BarMemory, live: Market, clock: Clock
+        self, *, store: Tape, tracker: ContinuityTracker, judge: Judge, memory: BarMemory, clock: Clock
     ) -> None:
         self.counters = IntakeCounters()
         self.hole_reason = "start"
@@ -89,9 +88,7 @@ class Intake:
         self._judge = judge
         self._recent: deque[TradeBatch] = deque()  # what repeated rows are compared with
         self._recent_rows = 0
-        self._book = book
-        self._live = live
-        live.heard_at = self.heard_at
+        self._memory = memory
         self._clock = clock
         self._newest: dict[int, Newest] = {}
         self._late: set[tuple[int, Interval, int]] = set()
@@ -185,11 +182,11 @@ class Intake:
         """Tell the bar after a hole how many ids it misses now; those that are closed, and have to be made again."""
         if gap.before_ms is None:
             return []
-        symbol_id = self._live.symbols.index(gap.symbol)
+        symbol_id = self._store.symbols.index(gap.symbol)
         closed = []
-        for interval in self._book.intervals:
+        for interval in self._memory.intervals:
             open_ms = interval.floor(gap.before_ms)
-            if not self._book.set_lost(symbol_id, interval, open_ms, *self._state_of(symbol_id, interval, open_ms)):
+            if not self._memory.set_lost(symbol_id, interval, open_ms, *self._state_of(symbol_id, interval, open_ms)):
                 closed.append((symbol_id, interval, open_ms))
             if gap.after_ms is not None and interval.floor(gap.after_ms) != open_ms:
                 closed.append((symbol_id, interval, interval.floor(gap.after_ms)))
@@ -211,14 +208,14 @@ class Intake:
         marks: set[tuple[int, Interval, int]] = set()
         for gap in opened:
             if gap.after_ms is not None:
-                symbol_id = self._live.symbols.index(gap.symbol)
-                marks.update((symbol_id, interval, interval.floor(gap.after_ms)) for interval in self._book.intervals)
+                symbol_id = self._store.symbols.index(gap.symbol)
+                marks.update((symbol_id, interval, interval.floor(gap.after_ms)) for interval in self._memory.intervals)
         firsts = trades.id[present.first].tolist()
         for symbol_id, place, trade_id in zip(present.symbols.tolist(), present.first.tolist(), firsts, strict=True):
             if symbol_id not in self._first_ms or trade_id < self._first_ms[symbol_id][0]:
                 time_ms = int(trades.time_ms[place])
                 self._first_ms[symbol_id] = trade_id, time_ms
-                marks.update((symbol_id, interval, interval.floor(time_ms)) for interval in self._book.intervals)
+                marks.update((symbol_id, interval, interval.floor(time_ms)) for interval in self._memory.intervals)
             marks.update((symbol_id, *bar) for bar in self._ends.pop(symbol_id, ()))
         for mark in marks:
             self._mark(*mark)
@@ -226,30 +223,30 @@ class Intake:
     def _mark(self, symbol_id: int, interval: Interval, open_ms: int) -> None:
         """Have a bar say what is known of its missing trades now."""
         lost, cut = self._state_of(symbol_id, interval, open_ms)
-        if self._book.set_lost(symbol_id, interval, open_ms, lost, cut):
+        if self._memory.set_lost(symbol_id, interval, open_ms, lost, cut):
             return
-        bar = self._book.series(symbol_id, interval).since(open_ms)[:1].copy()
+        bar = self._memory.series(symbol_id, interval).since(open_ms)[:1].copy()
         if not len(bar) or bar["open_time_ms"][0] != open_ms or (bar["lost"][0], bar["cut"][0]) == (lost, cut):
             return
         bar["lost"], bar["cut"] = lost, cut
         bar["status"] = BarStatus.REVISED
-        self._book.put(settle(bar))
+        self._memory.put(settle(bar))
         self._put_bars(bar)
-        self._live.publish(BarUpdate(bar))
+        self._memory.publish(bar)
 
     def cut(self, symbol_id: int) -> None:
         """A symbol is not heard from here on: its open bars will not be whole, unless it turns out that they are."""
         if symbol_id in self._ends:
             return
-        self._ends[symbol_id] = self._open_ones(self._book.open_bars([symbol_id]))
+        self._ends[symbol_id] = self._open_ones(self._memory.open_bars([symbol_id]))
         for interval, open_ms in self._ends[symbol_id]:
             self._mark(symbol_id, interval, open_ms)
 
     def end(self) -> None:
         """Nothing more will be heard of any symbol: what is open is over, and not whole."""
-        bars = self._book.cut_open()
+        bars = self._memory.cut_open()
         self._put_bars(bars)
-        self._live.publish(BarUpdate(bars))
+        self._memory.publish(bars)
 
     @staticmethod
     def _open_ones(bars: BarArray) -> set[tuple[Interval, int]]:
@@ -288,7 +285,7 @@ class Intake:
 
     def heard_at(self, symbol: str) -> int | None:
         """When the last trade of a symbol reached us; None when there was none since the start."""
-        seen = self._newest.get(self._live.symbols.index(symbol))
+        seen = self._newest.get(self._store.symbols.index(symbol))
         return seen.received_ns // 1_000_000 if seen else None
 
     def _remember(self, trades: TradeBatch, present: Present) -> None:
@@ -305,12 +302,12 @@ class Intake:
             )
 
     def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
-        change = self._book.add(trades, lost)
+        change = self._memory.add(trades, lost)
         self._put_bars(change.closed)
         if change.late:
             self._late.update(change.late)
             self._unsettled.set()
-        self._live.publish(BarUpdate(change.touched))
+        self._memory.publish(change.touched)
 
     def _put_bars(self, bars: BarArray) -> None:
         """Bars that the tape cannot take now are made again from their trades when it can."""
@@ -357,14 +354,14 @@ class Intake:
 
     def _rebuild(self, symbol_id: int, wanted: set[tuple[Interval, int]]) -> BarArray:
         """Bars of one symbol from its stored trades, each stretch of the tape read once for all intervals."""
-        symbol = self._live.symbols.name(symbol_id)
+        symbol = self._store.symbols.name(symbol_id)
         # No bar of any interval lies across an edge of a stretch: all of them divide a day.
-        stretch = Interval(math.lcm(*(interval.ms for interval in self._book.intervals)))
+        stretch = Interval(math.lcm(*(interval.ms for interval in self._memory.intervals)))
         starts = sorted({stretch.floor(open_ms) for _, open_ms in wanted})
         found: list[BarArray] = []
         for run in runs(np.array(starts, np.int64), stretch.ms, LONGEST_STRETCH):
             trades = self._store.trades(symbol, from_ms=int(run[0]), to_ms=int(run[-1]) + stretch.ms)
-            for interval in self._book.intervals:
+            for interval in self._memory.intervals:
                 bars = build_bars(trades, interval)
                 times = [open_ms for kept, open_ms in wanted if kept == interval]
                 found.append(take_bars(bars, np.isin(bars["open_time_ms"], times)))
@@ -376,20 +373,20 @@ class Intake:
         for bar in bars:
             interval, open_ms = Interval(int(bar["interval_ms"])), int(bar["open_time_ms"])
             bar["lost"], bar["cut"] = self._state_of(symbol_id, interval, open_ms)
-            known = self._book.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
+            known = self._memory.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
             bar["status"] = BarStatus.REVISED if open_ms in known else BarStatus.CLOSED
         settle(bars)
         if not self._store.put_bars(bars):
             raise StoreUnavailable("the queue of bars is full")
         self.counters.revised_bars += len(bars)
-        self._book.put(bars)
-        self._live.publish(BarUpdate(bars))
+        self._memory.put(bars)
+        self._memory.publish(bars)
 
     def restore(self) -> None:
         """Warm start: stored bars into memory, and bars again from the trades after them."""
         heads = self._store.last_trades()
         gaps = self._store.gaps(open_only=True)
-        for symbol_id, symbol in enumerate(self._live.symbols):
+        for symbol_id, symbol in enumerate(self._store.symbols):
             holes = [gap for gap in gaps if gap.symbol == symbol]
             if symbol_id in heads or holes:
                 head = heads.get(symbol_id, (-1, 0))
@@ -400,7 +397,7 @@ class Intake:
                 filled_ms = self._close_filled(symbol, holes)
                 self._restore_bars(symbol_id, symbol, head[1], filled_ms)
             self._restore_official(symbol_id, symbol, heads.get(symbol_id, (-1, 0))[1])
-        for symbol_id in range(len(self._live.symbols)):  # a stop came before the end of what is open
+        for symbol_id in range(len(self._store.symbols)):  # a stop came before the end of what is open
             self.cut(symbol_id)
         log.info("warm_start", symbols=len(heads), open_gaps=len(gaps))
 
@@ -417,28 +414,28 @@ class Intake:
         return times_ms
 
     def _restore_bars(self, symbol_id: int, symbol: str, time_ms: int, filled_ms: set[int]) -> None:
-        self._book.resume(time_ms)
+        self._memory.resume(time_ms)
         starts: dict[Interval, int] = {}
-        for interval in self._book.intervals:
-            stored = self._store.bars(symbol, interval, limit=self._book.capacity, newest=True)
+        for interval in self._memory.intervals:
+            stored = self._store.bars(symbol, interval, limit=self._memory.capacity, newest=True)
             stored = stored[stored["open_time_ms"] < interval.floor(time_ms - LATE_MS)]
-            self._book.warm(symbol_id, interval, stored)
+            self._memory.warm(symbol_id, interval, stored)
             self._late.update((symbol_id, interval, open_ms) for open_ms in self._stale(symbol_id, stored))
             starts[interval] = int(stored["open_time_ms"][-1]) + interval.ms if len(stored) else 0
         from_ms = min(starts.values())
         trades = self._store.trades(symbol, from_ms=from_ms, limit=LARGEST_REBUILD, newest=True)
         # By time, so that no trade is late for its bar: what is put here may replace a bar that was revised already.
         order = np.lexsort((trades.id, trades.time_ms))
-        change = self._book.add(trades.take(order), np.zeros(len(trades), np.int64))
+        change = self._memory.add(trades.take(order), np.zeros(len(trades), np.int64))
         gaps = self._tracker.open_gaps(symbol_id)
         own = change.closed["symbol_id"] == symbol_id  # the bars of others may be over by now
         first = self._first_ms.get(symbol_id)
         change.closed[own] = charged(change.closed[own], gaps, first and first[1:])
-        self._book.put(change.closed)
+        self._memory.put(change.closed)
         self._put_bars(change.closed)
         for gap in gaps:
             self._charge(gap)
-        filled = {(symbol_id, i, i.floor(at_ms)) for i in self._book.intervals for at_ms in filled_ms}
+        filled = {(symbol_id, i, i.floor(at_ms)) for i in self._memory.intervals for at_ms in filled_ms}
         self._late.update(item for item in filled if item[2] < starts[item[1]])
         if self._late:
             self._unsettled.set()
@@ -455,18 +452,18 @@ class Intake:
     def _restore_official(self, symbol_id: int, symbol: str, time_ms: int) -> None:
         """Bars that came as bars, and reach beyond the newest trade: where there is no trade, they tell what is now."""
         held = self._store.intervals(symbol)
-        for interval in self._book.intervals:
+        for interval in self._memory.intervals:
             base = max((each for each in held if interval.ms % each.ms == 0), key=lambda each: each.ms, default=None)
             if base is None:
                 continue
-            most = min(self._book.capacity * (interval.ms // base.ms), MOST_MERGED)
+            most = min(self._memory.capacity * (interval.ms // base.ms), MOST_MERGED)
             stored = self._store.bars(symbol, base, from_ms=time_ms + 1, limit=most, newest=True)
             stored = stored[~of_trades(stored)]  # a kill may have left bars whose trades never reached the disk
             later = stored if base == interval else merge_bars(stored, interval)
             if len(later):
-                self._book.put(later)
+                self._memory.put(later)
                 end_ms = int(later["open_time_ms"][-1]) + interval.ms
-                self._book.resume(min(end_ms - 1, now_ms(self._clock)))
+                self._memory.resume(min(end_ms - 1, now_ms(self._clock)))
 
 
 def runs(times: IntArray, step: int, longest: int) -> list[IntArray]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from pairscope.analytics.entry.request import PAIR_BAR, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.entry.request import MetricRequest
 from pairscope.analytics.estimators.terms import USUAL, Terms
+from pairscope.analytics.registry import PAIR_BAR, SYMBOL_BAR
 from pairscope.bars.memory import BarMemory
 from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
@@ -48,19 +49,16 @@ class BarReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BarUpdate:
-    """Every bar touched by a flush: open, closed or revised, of all symbols and intervals."""
-
-    bars: BarArray
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """Rows from `first_ms` to `last_ms`, and for each symbol the bars they need, which reach back further."""
 
     first_ms: int
     last_ms: int
     legs: Sequence[BarArray]
+
+
+def _never_heard(_: str) -> int | None:
+    return None
 
 
 class Market:
@@ -70,43 +68,35 @@ class Market:
         self,
         *,
         symbols: SymbolTable,
-        book: BarMemory,
+        memory: BarMemory,
         pairs: Sequence[tuple[str, str]],
         reader: BarReader,
         kernels: Kernels | None = None,
+        heard_at: HeardAt = _never_heard,
         is_over: bool = False,
     ) -> None:
         """`is_over`: nothing comes any more, and now is where the bars of the symbols in question end."""
         self.symbols = symbols
-        self.intervals = book.intervals
+        self.intervals = memory.intervals
         self.pairs = list(pairs)
         self.reads = Workers("read", READS_AT_ONCE)
-        self._book = book
+        self._memory = memory
         self.kernels = kernels or Kernels()
         self._reader = reader
         self._is_over = is_over
-        self._listeners: list[Callable[[BarUpdate], None]] = []
-        self.heard_at: HeardAt = _never_heard
+        self.heard_at = heard_at
+        self.listen = memory.listen  # to every touched bar
 
     @property
     def is_now(self) -> bool:
         """False of a tape: nothing of it is a signal."""
         return not self._is_over
 
-    def listen(self, callback: Callable[[BarUpdate], None]) -> Callable[[], None]:
-        """Be told of every touched bar, on the event loop; returns the way to stop it."""
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
-
-    def publish(self, update: BarUpdate) -> None:
-        for callback in list(self._listeners):
-            callback(update)
-
     # --- now ---
 
     def bars(self, symbol: str, interval: Interval, limit: int) -> BarArray:
         """The newest bars in memory, oldest first, the open one last; of a kept interval."""
-        return self._book.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
+        return self._memory.series(self.symbols.index(symbol), self._kept(interval)).tail(limit)
 
     def symbol_metrics(
         self,
@@ -151,7 +141,7 @@ class Market:
     def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
         """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""
         last_ms = self._newest_ms(symbols, self._kept(interval))
-        series = [self._book.series(self.symbols.index(symbol), interval) for symbol in symbols]
+        series = [self._memory.series(self.symbols.index(symbol), interval) for symbol in symbols]
         begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
         first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
         legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
@@ -159,7 +149,7 @@ class Market:
 
     def newest_closed_ms(self, symbols: Sequence[str], interval: Interval) -> int:
         """Open time of the newest bar that is over and closed, by the exchange's clock; of any interval."""
-        return self._newest_ms(symbols, interval) if self._is_over else self._book.newest_closed_ms(interval)
+        return self._newest_ms(symbols, interval) if self._is_over else self._memory.newest_closed_ms(interval)
 
     def _newest_ms(self, symbols: Sequence[str], interval: Interval) -> int:
         """Open time of the newest bar, by the exchange's clock.
@@ -167,12 +157,12 @@ class Market:
         Where nothing comes any more it is the last one that a pair has in common, and of more symbols that of any.
         """
         if not self._is_over:
-            return self._book.newest_open_ms(interval)
+            return self._memory.newest_open_ms(interval)
         base = interval if interval in self.intervals else self._base(interval)
-        lasts = [self._book.series(self.symbols.index(symbol), base).last() for symbol in symbols]
+        lasts = [self._memory.series(self.symbols.index(symbol), base).last() for symbol in symbols]
         opens = [interval.floor(int(last["open_time_ms"])) for last in lasts if last is not None]
         choose = min if len(symbols) <= 2 else max
-        return choose(opens, default=self._book.newest_open_ms(interval))
+        return choose(opens, default=self._memory.newest_open_ms(interval))
 
     def last_closed_ms(self, symbols: Sequence[str], interval: Interval, at_ms: int) -> int:
         """Open time of a bar, or of the one before it while it is open."""
@@ -193,7 +183,7 @@ class Market:
         index = self.symbols.index(symbol)
         base = self._base(interval)
         finer = limit * (interval.ms // base.ms) + interval.ms // base.ms
-        held = self._book.series(index, base)
+        held = self._memory.series(index, base)
         recent = held.tail(len(held))
         if to_ms is not None:
             recent = recent[: int(np.searchsorted(recent["open_time_ms"], to_ms))]
@@ -258,7 +248,7 @@ class Market:
 
     def _tail(self, symbol: str, interval: Interval, window: int, at_ms: int) -> BarArray:
         since_ms = first_needed_ms(at_ms, interval, window)
-        return self._book.series(self.symbols.index(symbol), interval).since(since_ms)
+        return self._memory.series(self.symbols.index(symbol), interval).since(since_ms)
 
     def _kept(self, interval: Interval) -> Interval:
         if interval in self.intervals:
@@ -282,10 +272,6 @@ class Market:
         if self.symbols.index(y) == self.symbols.index(x):
             raise RequestError("a pair needs two different symbols", cure="name another y or x", code="same_symbol")
         check_window(window)
-
-
-def _never_heard(_: str) -> int | None:
-    return None
 
 
 def check_window(window: int) -> None:

@@ -23,7 +23,7 @@ from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.judge import Judged
-from pairscope.ingest.history import known_ids as coverage
+from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.download import Download
 from pairscope.ingest.history.file_import import FileImport, FileOutcome, Progress
 from pairscope.ingest.history.merge import Merge
@@ -158,7 +158,7 @@ async def test_older_days_without_a_file_stay_a_gap_that_says_so(world: World) -
         world.market.first_id_at(SYMBOL, TODAY_MS - 4 * DAY_MS),
         world.market.first_id_at(SYMBOL, TODAY_MS - 3 * DAY_MS) - 1,
     ]
-    assert (gap.reason, gap.obstacle) == (reasons.NEVER_RECORDED, coverage.NOT_IMPORTED)
+    assert (gap.reason, gap.obstacle) == (reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED)
     world.assert_sound()
 
 
@@ -183,7 +183,7 @@ async def test_an_exchange_that_bans_in_the_middle_loses_nothing_and_the_next_tr
         await world.bring(day(20), day(20), progress=ban)
     (gap,) = world.store.gaps(SYMBOL, open_only=True)
     assert len(world.ids()) == 1_000
-    assert (gap.first_id, gap.obstacle) == (world.ids()[-1] + 1, coverage.NOT_IMPORTED)
+    assert (gap.first_id, gap.obstacle) == (world.ids()[-1] + 1, known_ids.NOT_IMPORTED)
     world.assert_sound()
 
     world.exchange.faults.refuse(0, door=FaultyDoor.REST)

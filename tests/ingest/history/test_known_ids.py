@@ -10,7 +10,7 @@ from pairscope.base import gaps as reasons
 from pairscope.base.id_ranges import Runs, no_runs, run, runs_of, subtract
 from pairscope.base.model import Gap
 from pairscope.feed.judge import Refusal
-from pairscope.ingest.history import known_ids as coverage
+from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.known_ids import KnownIds, announce, conclude
 
 IDS = st.sets(st.integers(0, 60), max_size=40)
@@ -31,7 +31,7 @@ def gap(first_id: int, last_id: int) -> Gap:
     return Gap("BTCUSDT", first_id, last_id, found_ms=1, reason="start")
 
 
-def tape_of(ids: set[int]) -> KnownIds:
+def series_of(ids: set[int]) -> KnownIds:
     """A tape as the feed leaves it: what is between its first and its last trade and not there is an open gap."""
     span = run(min(ids), max(ids)) if ids else no_runs()
     return KnownIds("BTCUSDT", span, [gap(a, b) for a, b in subtract(span, runs(ids)).tolist()])
@@ -51,7 +51,7 @@ def test_every_id_is_on_the_tape_or_in_an_open_gap_at_any_moment(
     has: set[int], brings: set[int], blank: set[int], arrives: int
 ) -> None:
     blank = blank - has - brings
-    tape = tape_of(has)
+    tape = series_of(has)
     announced = announce(tape, runs(brings | blank), now_ms=5)
     during = written({each.first_id: each for each in tape.gaps}, announced)
     reach = has | brings | blank
@@ -64,18 +64,18 @@ def test_every_id_is_on_the_tape_or_in_an_open_gap_at_any_moment(
         conclude(still_open(during), runs(came), {Refusal.NOT_POSITIVE: runs(blank)}, runs(brings | blank), now_ms=6),
     )
     assert ids_of(still_open(after)) == whole - has - came - blank
-    assert coverage.IMPORTING not in {row.obstacle for row in after.values()}
+    assert known_ids.IMPORTING not in {row.obstacle for row in after.values()}
     no_trades = [row for row in after.values() if row.reason == reasons.NOT_A_TRADE]
     assert ids_of(no_trades) == blank - has
 
 
 def test_what_lies_between_an_import_and_the_tape_is_a_gap_with_its_reason() -> None:
-    rows = announce(tape_of({50, 51}), runs({1, 2, 5}), now_ms=9)
+    rows = announce(series_of({50, 51}), runs({1, 2, 5}), now_ms=9)
     assert {(row.first_id, row.last_id, row.reason, row.obstacle) for row in rows} == {
-        (1, 2, reasons.IMPORTED, coverage.IMPORTING),
-        (3, 4, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE),
-        (5, 5, reasons.IMPORTED, coverage.IMPORTING),
-        (6, 49, reasons.NEVER_RECORDED, coverage.NOT_IMPORTED),
+        (1, 2, reasons.IMPORTED, known_ids.IMPORTING),
+        (3, 4, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE),
+        (5, 5, reasons.IMPORTED, known_ids.IMPORTING),
+        (6, 49, reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED),
     }
 
 
@@ -90,5 +90,5 @@ def test_a_gap_of_the_feed_keeps_its_story_when_part_of_it_is_imported() -> None
 
 
 def test_rows_learn_between_which_times_they_lie() -> None:
-    rows = coverage.with_times([gap(10, 14)], {9: 900, 15: 1_500})
+    rows = known_ids.with_times([gap(10, 14)], {9: 900, 15: 1_500})
     assert [(row.after_ms, row.before_ms) for row in rows] == [(900, 1_500)]

@@ -24,7 +24,7 @@ from pairscope.feed.binance.archive import ArchiveFile, archive_file
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import GoodTrades
-from pairscope.ingest.history import known_ids as coverage
+from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.file_import import FileImport, FileOutcome
 from pairscope.ingest.history.merge import Merge
 from pairscope.store.imports import ImportList
@@ -186,7 +186,7 @@ async def test_bars_that_change_are_revised_and_the_others_left_alone(tape: Impo
 async def test_older_days_leave_a_gap_with_its_reason_between_them_and_the_tape(tape: ImportedTape, day: Any) -> None:
     await tape.bring(rows(5_000, 50, START_MS + DAY_MS))
     await tape.take(day(rows(10, 500)))
-    assert tape.open_gaps() == [(510, 4_999, reasons.NEVER_RECORDED, coverage.NOT_IMPORTED)]
+    assert tape.open_gaps() == [(510, 4_999, reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED)]
     (gap,) = tape.store.gaps("BTCUSDT", open_only=True)
     assert (gap.after_ms, gap.before_ms) == (START_MS + 499_000, START_MS + DAY_MS)
     lost = tape.store.bars("BTCUSDT", INTERVALS[0], from_ms=START_MS + DAY_MS)["lost"]
@@ -221,7 +221,7 @@ async def test_rows_of_a_symbol_that_is_on_no_tape_yet_are_judged_and_named_like
 
 async def test_holes_of_a_file_are_gaps_and_are_told(tape: ImportedTape, day: Any) -> None:
     outcome = await tape.take(day(rows(10, 40) + rows(60, 40, START_MS + 60_000)))
-    assert tape.open_gaps() == [(50, 59, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [(50, 59, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
     assert outcome.notes == ("10 ids are missing in it",)
     assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["lost"].tolist() == [0, 10]
     tape.assert_sound()
@@ -358,8 +358,8 @@ async def test_absent_raw_ids_are_missing_unless_the_aggregated_trades_prove_oth
         tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(trades[:50] + trades[60:90] + trades[95:]), None
     )
     assert (await tape.take(path)).notes == ("15 ids are missing in it",)
-    holes = [(60, 69, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
-    assert tape.open_gaps() == [*holes, (100, 104, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    holes = [(60, 69, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [*holes, (100, 104, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
     assert tape.verdict().ids_missing == 15
     # 60 to 64 lie between neighbours, 65 to 69 within one; between 99 and 105 an aggregated trade is absent itself.
     proof = archive_file(aggregated(tmp_path, (1, 10, 59), (2, 65, 99), (4, 105, 209)))
@@ -405,7 +405,7 @@ async def test_raw_ids_that_came_as_no_trade_of_the_market_are_missing_nowhere(t
     told = [row for row in trades if row[0] not in {*no_trades, 150}]
     outcome = await tape.take(write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(told), None))
     assert "1 ids are missing in it" in outcome.notes
-    assert tape.open_gaps() == [(150, 150, reasons.ARCHIVE_HOLE, coverage.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [(150, 150, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
     assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (1, 3)
     tape.assert_sound()
     tape.store.close()
@@ -438,14 +438,14 @@ async def test_klines_become_imported_bars_where_there_are_no_trades(tape: Impor
 IMPORT_AND_DIE = """
 import asyncio, sys
 from pathlib import Path
-from tests.live.dying import DiesAfter
-from tests.ingest.history.test_merge import Tape
+from tests.ingest.history.dying import DiesAfter
+from tests.ingest.history.test_merge import ImportedTape
 from pairscope.feed.binance import archive_text
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 archive_text._CHUNK = 10_000  # several batches
-DiesAfter(int(sys.argv[3])).within(Store, "put_trades", "put_gaps", "put_bars", "gaps", "bars")
-tape = Tape(Path(sys.argv[1]))
+DiesAfter(int(sys.argv[3])).within(Tape, "put_trades", "put_gaps", "put_bars", "gaps", "bars")
+tape = ImportedTape(Path(sys.argv[1]))
 asyncio.run(tape.take(Path(sys.argv[2])))
 tape.store.close()
 """

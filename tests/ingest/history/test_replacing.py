@@ -235,19 +235,19 @@ async def test_klines_never_replace_bars_that_are_made_of_trades(tape: ImportedT
 REPLACE_AND_DIE = """
 import asyncio, sys
 from pathlib import Path
-from pairscope.store import folder
+from pairscope.store import data_folder
 from pairscope.store.disk import Disk
-from tests.live.dying import DiesAfter
-from tests.ingest.history.test_merge import Tape
+from tests.ingest.history.dying import DiesAfter
+from tests.ingest.history.test_merge import ImportedTape
 from tests.ingest.history.test_replacing import take
 
 calls = DiesAfter(int(sys.argv[3]))
-from pairscope.store import correcting
-from pairscope.store.tape import Store
+from pairscope.store import corrections
+from pairscope.store.tape import Tape
 calls.within(Disk, "make_folder", "sync", "rename", "remove", "sha256")
-calls.within(Store, "correct_trades", "remove_bars", "put_bars", "put_gaps", "bars")
-calls.within(correcting, "delete_parts", "insert_part", "replace_gaps", "digest_of", "described")
-tape = Tape(Path(sys.argv[1]))
+calls.within(Tape, "correct_trades", "remove_bars", "put_bars", "put_gaps", "bars")
+calls.within(corrections, "delete_parts", "insert_part", "replace_gaps", "digest_of", "described")
+tape = ImportedTape(Path(sys.argv[1]))
 asyncio.run(take(tape, Path(sys.argv[2])))
 tape.store.close()
 print(int(sys.argv[3]) - calls.left, flush=True)

@@ -13,7 +13,7 @@ import pytest
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock
 from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import BarStatus, Gap, Origin, TradeBatch, TradeKind
+from pairscope.base.model import BarArray, BarStatus, Gap, Origin, TradeBatch, TradeKind
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.simulator.archive import ArchiveDoor
@@ -25,7 +25,7 @@ from pairscope.ingest.history.known_ids import NOT_IN_ARCHIVE
 from pairscope.ingest.intake import Intake
 from pairscope.ingest.repair.archive_fill import NO_FILE, ArchiveFill, MissingDay
 from pairscope.ingest.repair.rest_backfill import TOO_OLD, Backfill
-from pairscope.live.market import BarUpdate, Market
+from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 from tests.judged import judge, judged
@@ -53,12 +53,12 @@ class Running:
         self.market, self.store, self.clock = market, store, clock
         self.revised: list[int] = []  # times of bars told as revised
         store.symbols.add(SYMBOL)
-        book = BarMemory(INTERVALS, 6_000)
-        live = Market(symbols=store.symbols, book=book, pairs=[], reader=store)
+        memory = BarMemory(INTERVALS, 6_000)
+        live = Market(symbols=store.symbols, memory=memory, pairs=[], reader=store)
         live.listen(self._note)
         self.tracker = ContinuityTracker(store.symbols)
         own = judge(store.symbols, clock)
-        self.intake = Intake(store=store, tracker=self.tracker, judge=own, book=book, live=live, clock=clock)
+        self.intake = Intake(store=store, tracker=self.tracker, judge=own, memory=memory, clock=clock)
         self.rest = BinanceRest(exchange.rest_url, clock, judge=own)
         self.site = ArchiveSite(url)
         self.fill = ArchiveFill(
@@ -84,8 +84,8 @@ class Running:
         )
         self.intake.when_gaps_change(self.backfill.wake)
 
-    def _note(self, update: BarUpdate) -> None:
-        self.revised += update.bars["open_time_ms"][update.bars["status"] == BarStatus.REVISED].tolist()
+    def _note(self, bars: BarArray) -> None:
+        self.revised += bars["open_time_ms"][bars["status"] == BarStatus.REVISED].tolist()
 
     def _keep(self, gap: Gap) -> None:
         self.intake.keep_gaps([gap])

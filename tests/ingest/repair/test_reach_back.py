@@ -18,7 +18,7 @@ from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.ingest.repair import reach_back as reaching_back
+from pairscope.ingest.repair import reach_back
 from pairscope.ingest.repair.reach_back import HISTORY, HOUR_MS, ReachBack
 from pairscope.store.tape import Tape
 from tests.judged import good
@@ -108,7 +108,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         rest=exchange.within(0),
         tracker=tracker,
         store=store,
-        holes=cast(reaching_back.Holes, None),
+        holes=cast(reach_back.Holes, None),
         history_ms=HISTORY_MS,
         clock=clock,
         backoff=Backoff(first_s=0.01, cap_s=0.02),
@@ -162,7 +162,7 @@ async def test_a_hole_known_before_is_not_opened_twice(world: World) -> None:
 
 
 async def test_an_answer_that_does_not_come_holds_no_start_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaching_back, "AT_ONCE_S", 0.05)
+    monkeypatch.setattr(reach_back, "AT_ONCE_S", 0.05)
     world.exchange.silent = True
     await world.reach.at_once([BTC])
     assert list(world.reach.owed) == [BTC]

@@ -10,7 +10,7 @@ import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import SymbolTable, TradeKind
-from pairscope.feed.binance import managed_connection as lane
+from pairscope.feed.binance import managed_connection
 from pairscope.feed.binance.managed_connection import ConnectionOptions
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
@@ -20,7 +20,7 @@ from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
-from pairscope.ingest.repair import silence_check as quiet
+from pairscope.ingest.repair import silence_check
 from pairscope.ingest.repair.silence_check import SilenceCheck
 from tests.judged import judge
 
@@ -51,9 +51,9 @@ class Watched:
 
 @pytest.fixture
 async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedExchange]:
-    monkeypatch.setattr(quiet, "CHECK_S", 0.1)
-    monkeypatch.setattr(quiet, "ASK_AGAIN_S", 0.2)
-    monkeypatch.setattr(quiet, "SLACK_MS", 1_000)
+    monkeypatch.setattr(silence_check, "CHECK_S", 0.1)
+    monkeypatch.setattr(silence_check, "ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr(silence_check, "SLACK_MS", 1_000)
     async with SimulatedExchange(MarketSource(SimulatedMarket(seed=3, rate=200), SystemClock())) as running:
         yield running
 
@@ -122,9 +122,9 @@ class DeadMarket(MarketSource):
 async def test_a_symbol_quiet_for_longer_than_any_history_costs_no_connection(
     symbols: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quiet, "CHECK_S", 0.1)
-    monkeypatch.setattr(quiet, "ASK_AGAIN_S", 0.2)
-    monkeypatch.setattr(lane, "QUIET_S", 0.2)
+    monkeypatch.setattr(silence_check, "CHECK_S", 0.1)
+    monkeypatch.setattr(silence_check, "ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr(managed_connection, "QUIET_S", 0.2)
     async with SimulatedExchange(DeadMarket(SimulatedMarket(seed=3, rate=20), SystemClock())) as exchange:
         watched = Watched(exchange, symbols)
         async with running(watched):

@@ -22,7 +22,7 @@ from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, ru
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, TradeBatch, of_trades
 from pairscope.feed.judge import GoodTrades, Judge, conflicting
-from pairscope.ingest.history import known_ids as coverage
+from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.known_ids import KnownIds, RefusedIds
 from pairscope.ingest.history.replace import THE_TAPE_STANDS, Corrections, Differences, Rule
 from pairscope.store.iterate import read_stretches
@@ -114,11 +114,11 @@ class Merge:
             everything = subtract(everything, before.no_trades)
         intervals = await asyncio.to_thread(self._all_intervals, symbol) if rule.replaces else self._intervals
         corrections = Corrections(self._store, before, intervals, rule, self._clock)
-        announced = coverage.announce(before, everything, now_ms(self._clock))
+        announced = known_ids.announce(before, everything, now_ms(self._clock))
         await self._put_gaps(announced)
         brought, landed, days = Brought(found=corrections.found), no_runs(), np.empty(0, np.int64)
         times: dict[int, int] = {}
-        wanted_times = coverage.edges([*announced, *before.gaps])
+        wanted_times = known_ids.edges([*announced, *before.gaps])
         try:
             async with aclosing(batches):
                 async for batch in batches:
@@ -168,12 +168,12 @@ class Merge:
         """Write what is missing now; the days of bars whose count of missing ids this changes."""
         await self._store.flushed()
         gaps = await asyncio.to_thread(self._store.gaps, symbol, open_only=True)
-        parts = coverage.conclude(gaps, landed, refused, announced, now_ms(self._clock))
-        unknown = subtract(coverage.edges(parts), runs_of(np.array(list(times), np.int64)))
+        parts = known_ids.conclude(gaps, landed, refused, announced, now_ms(self._clock))
+        unknown = subtract(known_ids.edges(parts), runs_of(np.array(list(times), np.int64)))
         for first_id, last_id in unknown.tolist():
             found = await asyncio.to_thread(self._store.trades, symbol, from_id=first_id, to_id=last_id + 1)
             times.update(zip(found.id.tolist(), found.time_ms.tolist(), strict=True))
-        stand = set(coverage.with_times(parts, times))
+        stand = set(known_ids.with_times(parts, times))
         changed, gone = stand.difference(gaps), set(gaps) - stand
         await self._put_gaps(sorted(changed, key=lambda row: row.first_id))
         await self._store.flushed()
