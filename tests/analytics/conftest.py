@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pairscope.analytics.estimators.hayashi_yoshida import TradeSeries, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import TradeSeries, series_of
 from pairscope.base.model import FloatArray
 
 
@@ -44,7 +44,7 @@ def diffusions() -> Callable[..., tuple[TradeSeries, TradeSeries]]:
         tapes = []
         for step, rate, delay in zip(steps, rates, (lag_ms, 0), strict=True):
             at = np.sort(random.choice(span, int(3_600 * rate), replace=False))
-            tapes.append(tape_of(at * 10 + delay, np.exp(np.cumsum(step)[at])))
+            tapes.append(series_of(at * 10 + delay, np.exp(np.cumsum(step)[at])))
         return tapes[0], tapes[1]
 
     return make

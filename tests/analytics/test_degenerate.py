@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.half_life import variance_ratio
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
-from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, series_of
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import DIGITS, around_mean, degenerate_series, exact
 
@@ -76,10 +79,10 @@ CORPUS = _corpus()
 def window_of(scope: str, y: FloatArray, x: FloatArray, window: int) -> SymbolWindow | PairWindow:
     if scope == "pair":
         with np.errstate(over="ignore"):
-            tapes = [tape_of(np.arange(len(logs)) * 10_000, np.exp(logs)) for logs in (y, x)]
+            tapes = [series_of(np.arange(len(logs)) * 10_000, np.exp(logs)) for logs in (y, x)]
         return PairWindow(y, x, 7, window, 525_600.0, PairTicks(*tapes))
     volume, trades = np.abs(x), np.arange(len(y))
-    return SymbolWindow(y, volume, volume, volume, trades, 525_600.0, 7, window, np.tile(y, 8)[-1_000:])
+    return SymbolWindow(y, volume, volume, volume, trades, 525_600.0, 7, window, np.tile(y, 8)[-1_000:], y, y)
 
 
 def choices_of(metric: Metric) -> list[dict[str, Any]]:
@@ -125,7 +128,7 @@ def test_one_bad_price_at_any_place_is_no_harm(value: float) -> None:
 
 
 def _without_fit(y: FloatArray, x: FloatArray) -> SymbolWindow:
-    return SymbolWindow(y, np.abs(x), np.abs(y), np.abs(x), np.arange(len(y)), 525_600.0, 7, max(2, len(y)))
+    return SymbolWindow(y, np.abs(x), np.abs(y), np.abs(x), np.arange(len(y)), 525_600.0, 7, max(2, len(y)), None, y, y)
 
 
 @settings(deadline=None, max_examples=60)

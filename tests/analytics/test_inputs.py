@@ -12,13 +12,20 @@ import numpy as np
 import pytest
 
 from pairscope import analytics
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.adf import adf
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
 from pairscope.analytics.estimators.cusum import find_break, recursive_residuals
 from pairscope.analytics.estimators.engle_granger import engle_granger, engle_granger_many, residual
 from pairscope.analytics.estimators.garch import fit_garch
 from pairscope.analytics.estimators.half_life import half_life, variance_ratio
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, epps_curve, hayashi_yoshida, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import (
+    PairTicks,
+    TradeSeries,
+    epps_curve,
+    hayashi_yoshida,
+    series_of,
+)
 from pairscope.analytics.estimators.hedge import METHODS, SERIES
 from pairscope.analytics.estimators.hurst import hurst
 from pairscope.analytics.estimators.johansen import johansen
@@ -28,7 +35,7 @@ from pairscope.analytics.estimators.regression import huber_rows, past_rows, tls
 from pairscope.analytics.kernels.moments import price_moments, volume_sums
 from pairscope.analytics.kernels.rolling import last_pair, rolling_moments, rolling_pair
 from pairscope.analytics.metrics.indicators import ema_series, rsi_series, sma_series
-from pairscope.analytics.registry import CATALOGUE, PairWindow, SymbolWindow
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.base.jit import floats
 
 COUNT = 160
@@ -75,7 +82,7 @@ def test_whole_numbers_of_any_kind_give_the_bits_of_floats(name: str, kind: Any)
 
 def tapes(y: Any, x: Any) -> tuple[TradeSeries, TradeSeries]:
     times: Any = np.arange(COUNT, dtype=np.int32) * 1_000
-    return tape_of(times, y), tape_of(times, x)
+    return series_of(times, y), series_of(times, x)
 
 
 def _as(kind: Any, leg: Any) -> Any:
@@ -95,7 +102,7 @@ def test_metrics_of_windows_of_whole_numbers_are_those_of_floats(kind: Any) -> N
     def window(scope: str, y: Any, x: Any) -> SymbolWindow | PairWindow:
         if scope == "pair":
             return PairWindow(y, x, 7, COUNT, 525_600.0, PairTicks(*tapes(y, x)))
-        return SymbolWindow(y, x, x, x, np.ones(COUNT, np.int64), 525_600.0, 7, COUNT, np.tile(y, 5))
+        return SymbolWindow(y, x, x, x, np.ones(COUNT, np.int64), 525_600.0, 7, COUNT, np.tile(y, 5), y, y)
 
     differ = []
     for name, metric in CATALOGUE.items():

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
+from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, series_of
 from pairscope.analytics.estimators.readings import PairHistory
-from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]
@@ -22,12 +25,12 @@ def window_of(scope: str, y: FloatArray, x: FloatArray, window: int, first_index
     last = y[-window:], x[-window:]
     if scope == "pair":
         times_ms = (first_index + len(y) - len(last[0]) + np.arange(len(last[0]))) * 1_000
-        ticks = PairTicks(*(tape_of(times_ms, leg) for leg in last))
+        ticks = PairTicks(*(series_of(times_ms, leg) for leg in last))
         history = PairHistory(*last, first_index + len(y) - 1, 60_000)
         return PairWindow(y, x, first_index, window, 525_600.0, ticks, history)
     traded = np.abs(last[0])
     counts = np.ones(len(traded), np.int64)
-    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window, np.tile(traded, 8))
+    return SymbolWindow(y, traded, traded, traded, counts, 525_600.0, first_index, window, np.tile(traded, 8), y, y)
 
 
 @pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda metric: str(metric.name))

@@ -4,28 +4,20 @@ import inspect
 import math
 import subprocess
 import sys
-from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairscope.analytics import registry as catalogue
-from pairscope.analytics.entry.metric import collect
+from pairscope.analytics import registry, warm
+from pairscope.analytics.entry.metric import Metric, collect
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
-from pairscope.analytics.registry import (
-    CATALOGUE,
-    Metric,
-    PairWindow,
-    Reason,
-    SymbolWindow,
-    Value,
-    by_scope,
-    find,
-    pair_metrics,
-    symbol_metrics,
-)
+from pairscope.analytics.registry import CATALOGUE, by_scope, find, pair_metrics, symbol_metrics
+from pairscope.analytics.values import Reason, Value
 from pairscope.analytics.values import given as given_value
 from pairscope.base.errors import UnknownName
 
@@ -38,8 +30,17 @@ DEGENERATE = st.one_of(
 COLUMNS = st.lists(DEGENERATE, max_size=40)
 
 
+@Metric(scope="symbol", title="Half range", formula="(max - min) / 2", unit="price", fewest=2)
 def half_range(window: SymbolWindow) -> Value:
     return given_value((window.prices.maximum - window.prices.minimum) / 2, window.prices.n)
+
+
+def module_with(*functions: Any) -> ModuleType:
+    """A module as those of `metrics` are."""
+    module = ModuleType(functions[0].__module__)
+    for i, function in enumerate(functions):
+        setattr(module, f"function_{i}", function)
+    return module
 
 
 def symbol_window(close: list[float], volume: list[float], window: int) -> SymbolWindow:
@@ -58,27 +59,24 @@ def assert_fit_to_leave(values: dict[str, Value]) -> None:
 
 
 def test_a_metric_is_one_function_and_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = Metric(
-        name="half_range",
-        scope="symbol",
-        title="Half range",
-        formula="(max - min) / 2",
-        unit="price",
-        function=half_range,
-        fewest=2,
-    )
-    extended = collect(CATALOGUE.values(), [entry])
-    monkeypatch.setattr(catalogue, "CATALOGUE", extended)
-    monkeypatch.setattr(catalogue, "_BY_SCOPE", catalogue.by_scope(extended))
+    extended = {**CATALOGUE, **collect(module_with(half_range))}
+    monkeypatch.setattr(registry, "CATALOGUE", extended)
+    monkeypatch.setattr(registry, "BY_SCOPE", registry.by_scope(extended))
     metrics = symbol_metrics(symbol_window([1.0, 5.0], [1.0], 3))
     assert metrics["half_range"] == Value(2.0, 2)
     assert symbol_metrics(symbol_window([1.0], [1.0], 2), ["half_range"])["half_range"].value is None
 
 
 def test_two_metrics_of_one_name_are_refused() -> None:
-    beta = CATALOGUE["beta"]
-    with pytest.raises(ValueError, match="'beta' twice"):
-        collect([beta], [replace(beta, title="another")])
+    another = Metric(scope="symbol", title="Another", formula="-", unit="1", name="half_range")(lambda _: Value(1.0, 1))
+    with pytest.raises(ValueError, match="'half_range' twice"):
+        collect(module_with(half_range, another))
+
+
+def test_a_module_that_only_borrows_a_metric_does_not_declare_it() -> None:
+    borrower = ModuleType("borrower")
+    borrower.half_range = half_range  # type: ignore[attr-defined]
+    assert not collect(borrower)
 
 
 def test_the_catalogue_cannot_be_changed() -> None:
@@ -160,10 +158,10 @@ def test_an_unlike_name_is_answered_with_all_that_are_known() -> None:
 def test_every_metric_is_computed_without_the_libraries_of_the_tests() -> None:
     program = "import sys\n"
     program += "sys.modules |= dict.fromkeys(('scipy', 'pandas', 'statsmodels', 'arch', 'mpmath', 'pyarrow'))\n"
-    program += "from pairscope.analytics import catalogue\ncatalogue.warm_up()\nprint('done')"
+    program += "from pairscope.analytics import warm\nwarm.warm_up()\nprint('done')"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "done"
 
 
 def test_warming_up_compiles_every_kernel() -> None:
-    catalogue.warm_up()
+    warm.warm_up()

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
+from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, series_of
 from pairscope.analytics.estimators.readings import PairHistory
-from pairscope.analytics.registry import CATALOGUE, Metric, PairWindow, Reason, SymbolWindow, Value
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import BoolArray, FloatArray
 
 WINDOW = 240
@@ -41,8 +44,10 @@ def window_of(metric: Metric, there: BoolArray, leg: str = "y", seed: int = 1) -
         traded = np.where(there, 1.0, 0.0)[there]
         counts = np.ones(len(traded), np.int64)
         close = np.exp(gone)
-        return SymbolWindow(close, traded, traded, traded, counts, 525_600.0, 7, WINDOW, np.tile(close, 3))
-    tape = tape_of(np.arange(WINDOW) * 60_000, np.exp(x))
+        return SymbolWindow(
+            close, traded, traded, traded, counts, 525_600.0, 7, WINDOW, np.tile(close, 3), close, close
+        )
+    tape = series_of(np.arange(WINDOW) * 60_000, np.exp(x))
     legs = (gone, x) if leg == "y" else (x, gone)
     past = np.tile(legs, 8)
     history = PairHistory(past[0], past[1], 8 * WINDOW - 1, 60_000)
@@ -64,9 +69,9 @@ def test_every_metric_is_under_the_rule_or_reads_something_else() -> None:
     assert {each.name for each in OF_BAR} == {"last_price", "last_return", "price_spread"}
     of_volumes = {"volume", "quote_volume", "buy_volume", "trades", "vwap", "order_flow"}
     others = {each.name for each in ON_TAPE} - of_volumes
-    assert {CATALOGUE[name].needs for name in others} == {"trades", "history"}
+    assert {CATALOGUE[name].needs for name in others} == {("trades",), ("history",)}
     assert {each.name for each in NEWEST} == {
-        *("price_z", "sma", "ema", "rsi", "trend", "signal", "spread", "spread_z"),
+        *("price_z", "sma", "ema", "rsi", "atr", "trend", "signal", "spread", "spread_z"),
     }
 
 
@@ -140,7 +145,7 @@ def test_metrics_that_remember_say_how_many_bars_they_want_and_are_settled_then(
     wants = {
         metric.name: one.wants_each for metric in CATALOGUE.values() for one in metric.parameters if one.wants_each
     }
-    assert wants == {"ema": 5, "rsi": 10}
+    assert wants == {"ema": 5, "rsi": 10, "atr": 10}
     random = np.random.default_rng(73)
     for name, each in wants.items():
         for period in (5, 14, 50, 200):
@@ -148,9 +153,12 @@ def test_metrics_that_remember_say_how_many_bars_they_want_and_are_settled_then(
             nothing, none = np.zeros(0), np.zeros(0, np.int64)
             found = []
             for bars in (each * period, len(close)):
-                window = SymbolWindow(close[-bars:], nothing, nothing, nothing, none, 1.0, 0, bars)
+                newest = close[-bars:]
+                window = SymbolWindow(
+                    newest, nothing, nothing, nothing, none, 1.0, 0, bars, high=newest * 1.001, low=newest * 0.999
+                )
                 value = CATALOGUE[name].compute(window, period=period).value
                 assert isinstance(value, float)
                 found.append(value)
-            size = found[1] if name == "ema" else 100.0
+            size = 100.0 if name == "rsi" else found[1]
             assert math.isclose(found[0], found[1], abs_tol=1e-4 * size), (name, period)

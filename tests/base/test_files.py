@@ -17,7 +17,7 @@ from pairscope.base.errors import DiskFull, FileNotWritten
 from pairscope.base.logs import PatientFile
 from pairscope.feed.recording import FrameWriter, read_frames
 from pairscope.ingest.watch_list import WatchList
-from pairscope.store import data_folder as folder
+from pairscope.store import data_folder
 from pairscope.store.imports import ImportedFile, ImportList
 from pairscope.store.inventory import Verified, VerifiedList
 
@@ -63,7 +63,7 @@ def test_side_files_of_a_full_disk_stay_as_they_were_and_are_written_when_there_
     watched.add("ETHUSDT")
     done.add(imported("a.zip"))
     verified.add({"BTCUSDT": Verified(1, 0)})
-    folder.announce(tape, "http://localhost:1")
+    data_folder.announce(tape, "http://localhost:1")
     names = sorted(path.name for path in small_disk.iterdir())
     before = {path.name: path.read_bytes() for path in small_disk.iterdir()}
     ballast = fill(small_disk)
@@ -76,7 +76,7 @@ def test_side_files_of_a_full_disk_stay_as_they_were_and_are_written_when_there_
         lambda: watched.add("X" * 30),
         import_many,
         lambda: verified.add({"Y" * 30: Verified(2, 0)}),
-        lambda: folder.announce(tape, "http://localhost:2"),
+        lambda: data_folder.announce(tape, "http://localhost:2"),
     ]
     for change in changes:
         with pytest.raises(DiskFull) as caught:

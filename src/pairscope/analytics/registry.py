@@ -1,59 +1,53 @@
 """Every metric by its name: the one list that API, alerts, exports, dashboard and documentation are made from.
 
-To add a metric, write one function that takes a window and returns a `Value`, and one `Metric` entry in the ``METRICS``
-of its module.
+To add a metric, write one function that takes a window and returns a `Value` into a module of `metrics`, and declare it
+with `Metric`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-import numpy as np
-
-from pairscope.analytics.entry.metric import Metric, Parameter, collect
+from pairscope.analytics.entry.metric import Metric, collect
+from pairscope.analytics.entry.request import MetricRequest, Scope, request_of
 from pairscope.analytics.entry.window import PairWindow, SymbolWindow
-from pairscope.analytics.estimators import cusum
-from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, tape_of
-from pairscope.analytics.estimators.hedge import METHODS
-from pairscope.analytics.estimators.panel import pair_columns
-from pairscope.analytics.estimators.terms import Terms
-from pairscope.analytics.metrics import asynchronous as trade_pairs
-from pairscope.analytics.metrics import cointegration as stationarity
-from pairscope.analytics.metrics import health, indicators, significance, volatility
-from pairscope.analytics.metrics import hedge as pairs
-from pairscope.analytics.metrics import mean_reversion as reversion
-from pairscope.analytics.metrics import price as prices
-from pairscope.analytics.values import Reason, Value
-from pairscope.base.errors import UnknownName, nearest
+from pairscope.analytics.estimators.terms import ALL_TERMS, Terms
+from pairscope.analytics.metrics import (
+    asynchronous,
+    cointegration,
+    health,
+    hedge,
+    indicators,
+    johansen,
+    mean_reversion,
+    price,
+    ranges,
+    significance,
+    stability,
+    stationarity,
+    volatility,
+)
+from pairscope.analytics.values import Value
+from pairscope.base.errors import RequestError, UnknownName, nearest
+from pairscope.base.reading import ascii_lower
 
-__all__ = [
-    "CATALOGUE",
-    "Metric",
-    "PairWindow",
-    "Parameter",
-    "Reason",
-    "SymbolWindow",
-    "Value",
-    "find",
-    "pair_metrics",
-    "symbol_metrics",
-    "warm_up",
-    "warm_up_live",
-]
+MOST_REQUESTS = 200
 
 CATALOGUE: Mapping[str, Metric] = collect(
-    prices.METRICS,
-    indicators.METRICS,
-    volatility.METRICS,
-    pairs.METRICS,
-    significance.METRICS,
-    stationarity.METRICS,
-    reversion.METRICS,
-    cusum.METRICS,
-    trade_pairs.METRICS,
-    health.METRICS,
+    price,
+    indicators,
+    ranges,
+    volatility,
+    hedge,
+    significance,
+    stationarity,
+    cointegration,
+    johansen,
+    mean_reversion,
+    stability,
+    asynchronous,
+    health,
 )
 
 
@@ -89,7 +83,7 @@ def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
     Raises:
         UnknownName: with the nearest known metric as the cure.
     """
-    known = CATALOGUE if scope is None else _BY_SCOPE[scope]
+    known = CATALOGUE if scope is None else BY_SCOPE[scope]
     if name in known:
         return known[name]
     guess = nearest(name, known)
@@ -101,31 +95,6 @@ def find(name: str, scope: Literal["symbol", "pair"] | None = None) -> Metric:
     raise UnknownName(f"no metric{kind} named '{name[:40]}'", cure=cure, code="unknown_metric")
 
 
-def warm_up_live() -> None:
-    """Compile the kernels of what is computed for every bar, or load them from disk."""
-    line = np.arange(1.0, 129.0)
-    symbol_metrics(SymbolWindow(line, line, line, line, line.astype(np.int64), 1.0, 0, 128))
-    pair_metrics(PairWindow(line, np.sin(line), 0, 128, 1.0))
-
-
-def warm_up() -> None:
-    """Compile every kernel, or load it from disk: seconds the first time, so call it in a background thread."""
-    count = 128
-    line = np.arange(1.0, count + 1.0)
-    wave = np.sin(line)
-    trades, history = line.astype(np.int64), 2.0 + np.sin(np.arange(600.0))
-    symbol_metrics(SymbolWindow(line, line, line, line, trades, 1.0, 0, count, history), _BY_SCOPE["symbol"])
-    tape = tape_of(line.astype(np.int64) * 10_000, line)
-    window = PairWindow(line, wave, 0, count, 1.0, PairTicks(tape, tape))
-    pair_metrics(window, _BY_SCOPE["pair"])
-    for method in METHODS:
-        for view in (window, window.on("log", False)):
-            view.hedge(method)
-    rows = np.array([line, wave])
-    pair_columns(rows, np.array([0]), np.array([1]), count, 0)
-    cluster(distances(correlation_matrix(rows, count, 0).matrix))
-
-
 def by_scope(metrics: Mapping[str, Metric]) -> Mapping[str, Mapping[str, Metric]]:
     """The metrics of symbols and those of pairs apart."""
     return {
@@ -134,10 +103,64 @@ def by_scope(metrics: Mapping[str, Metric]) -> Mapping[str, Mapping[str, Metric]
     }
 
 
-_BY_SCOPE = by_scope(CATALOGUE)
+BY_SCOPE = by_scope(CATALOGUE)
+
+
+def metric_request(text: str, scope: Scope, terms: Terms | None = None) -> MetricRequest:
+    """Read a metric's name with its parameters.
+
+    Args:
+        terms: of a pair, for metrics that name none of their own.
+
+    Raises:
+        UnknownName: for a metric or a parameter nobody knows, with the nearest one as the cure.
+        RequestError: for a value outside of what the catalogue allows.
+
+    >>> metric_request("RSI:period=21", "symbol").name
+    'rsi:period=21'
+    >>> metric_request("beta:intercept=false", "pair", Terms(method="huber")).parameters
+    {'method': 'huber', 'prices': 'log', 'intercept': 'false'}
+    """
+    name, *given = (part.strip() for part in ascii_lower(text).split(":"))
+    return request_of(find(name, scope), given, terms)
+
+
+def metric_requests(names: Iterable[str], scope: Scope, terms: Terms | None = None) -> list[MetricRequest]:
+    """Several metrics; ``bar`` stands for those of every bar and ``all`` for the whole catalogue of the scope.
+
+    Raises:
+        UnknownName, RequestError: as `metric_request`.
+    """
+    requests: dict[str, MetricRequest] = {}
+    for name in names:
+        for text in _spelled_out(ascii_lower(name.strip()), scope):
+            one = metric_request(text, scope, terms)
+            requests[one.name] = one
+    if len(requests) > MOST_REQUESTS:
+        raise RequestError(f"{len(requests)} metrics at once", cure=f"ask for at most {MOST_REQUESTS}")
+    return list(requests.values())
+
+
+def _spelled_out(name: str, scope: Scope) -> Sequence[str]:
+    if name == "bar":
+        return [metric.name for metric in CATALOGUE.values() if metric.scope == scope and metric.cadence == "bar"]
+    if name == "all":
+        return [metric.name for metric in CATALOGUE.values() if metric.scope == scope]
+    return [name]
 
 
 def _chosen(scope: Literal["symbol", "pair"], names: Iterable[str] | None) -> Iterable[Metric]:
     if names is None:
-        return [metric for metric in _BY_SCOPE[scope].values() if metric.cadence == "bar"]
+        return [metric for metric in BY_SCOPE[scope].values() if metric.cadence == "bar"]
     return [find(name, scope) for name in names]
+
+
+# What is computed with every bar, and everything else that is said of a pair.
+SYMBOL_BAR = tuple(metric_requests(["bar"], "symbol"))
+PAIR_BAR: Mapping[Terms, tuple[MetricRequest, ...]] = {
+    terms: tuple(metric_requests(["bar"], "pair", terms)) for terms in ALL_TERMS
+}
+_CRITICAL = [f"{name}:level={level}" for name in ("coint_crit", "spread_adf_crit") for level in ("1", "5", "10")]
+PAIR_TESTS: Mapping[Terms, tuple[MetricRequest, ...]] = {
+    terms: tuple(metric_requests(["all", *_CRITICAL], "pair", terms)) for terms in ALL_TERMS
+}

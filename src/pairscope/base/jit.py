@@ -40,7 +40,7 @@ def _sources_hash() -> str:
     digest = hashlib.sha256(f"{numba.__version__} {_PACKAGE}".encode())
     for path in sorted(_PACKAGE.rglob("*.py")):
         source = path.read_bytes()
-        if b"base.kernel import" in source:
+        if b"base.jit import" in source:
             written_ns = path.stat().st_mtime_ns
             digest.update(f"{path.relative_to(_PACKAGE).as_posix()} {written_ns}\0".encode() + source)
     return digest.hexdigest()[:16]

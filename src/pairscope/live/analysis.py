@@ -14,7 +14,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
-from pairscope.analytics.entry.request import MetricRequest, want_all
+from pairscope.analytics.entry.request import MetricRequest
 from pairscope.analytics.estimators.clustering import correlation_matrix
 from pairscope.analytics.estimators.conditions import Condition
 from pairscope.analytics.estimators.hayashi_yoshida import (
@@ -25,7 +25,7 @@ from pairscope.analytics.estimators.hayashi_yoshida import (
     TradeSeries,
     epps_curve,
     hayashi_yoshida,
-    tape_of,
+    series_of,
 )
 from pairscope.analytics.estimators.lead_lag import LeadLag, lead_lag
 from pairscope.analytics.estimators.readings import PairHistory
@@ -33,6 +33,7 @@ from pairscope.analytics.estimators.suggestion import Suggestion
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.analytics.metrics.cointegration import tested
 from pairscope.analytics.metrics.health import Health, health_of
+from pairscope.analytics.registry import metric_requests
 from pairscope.analytics.values import Reason
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.errors import RequestError
@@ -58,7 +59,7 @@ from pairscope.live.workers import Check, Workers, never_abandoned
 
 STUDIES_AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))  # a processor is left to the rest of the program
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
-OF_TRADES = tuple(want_all(["correlation_hy"], "pair"))
+OF_TRADES = tuple(metric_requests(["correlation_hy"], "pair"))
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
 CorrelationOf = Literal["returns", "levels", "hy"]
 CORRELATIONS_OF: tuple[CorrelationOf, ...] = get_args(CorrelationOf)
@@ -146,10 +147,10 @@ class Analyses:
         )
         span = await self._live.span([y, x], interval, window, from_ms, to_ms, limit)
         ticks = None
-        if tests or any(each.metric.needs == "trades" for each in wanted):
+        if tests or any("trades" in each.metric.needs for each in wanted):
             ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
         history = None
-        if tests or any(each.metric.needs == "history" for each in wanted):
+        if tests or any("history" in each.metric.needs for each in wanted):
             history = await self._judging.history(y, x, interval, window, span.last_ms)
         held = HeldSpan(span)
         study = await self.workers.run(
@@ -248,7 +249,7 @@ class Analyses:
         def read(_: Check) -> TradeSeries:
             trades = self._trades.trades(symbol, from_ms=first_ms, to_ms=end_ms, limit=MOST_TRADES, newest=True)
             in_time = trades.take(np.argsort(trades.time_ms, kind="stable"))
-            return tape_of(in_time.time_ms, in_time.price)
+            return series_of(in_time.time_ms, in_time.price)
 
         return await self._live.reads.run(read)
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pairscope.analytics import registry as catalogue
-from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
+from pairscope.analytics import warm as analytics_warm
 from pairscope.analytics.estimators.clustering import cluster, distances
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, series_of
 from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
+from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.bars import warm
 from pairscope.base.interval import Interval
 from pairscope.base.jit import is_compiled, remember_compiled
@@ -83,7 +83,7 @@ def _tests() -> None:
 
 def _rest() -> None:
     legs = [_bars(1.0), _bars(2.0), _bars(3.0)]
-    usual = want_all(["all"], "symbol")
+    usual = metric_requests(["all"], "symbol")
     windows.measure_symbol(legs[0], _SECOND, _WINDOW, _LAST_MS, usual)
     windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, usual)
     held = HeldSpan(Span(_LAST_MS, _LAST_MS, legs))
@@ -91,7 +91,7 @@ def _rest() -> None:
     _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "levels")
     cluster(distances(_matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "returns")[0]))
     _matrix_of_trades([_tape(), _tape()])
-    catalogue.warm_up()
+    analytics_warm.warm_up()
 
 
 def _rows_and_metrics(terms: Terms) -> None:
@@ -147,7 +147,7 @@ def _trades() -> TradeBatch:
 def _tape() -> TradeSeries:
     """A trade each second, of blocks enough for the lag between two legs."""
     line = np.arange(1, _WINDOW + 1)
-    return tape_of(line * 1_000, 100 + np.sin(line))
+    return series_of(line * 1_000, 100 + np.sin(line))
 
 
 def warm_up_all() -> None:

@@ -13,8 +13,9 @@ from typing import ClassVar, Literal, get_args
 
 import structlog
 
-from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.entry.request import MetricRequest
 from pairscope.analytics.estimators.terms import Terms
+from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR
 from pairscope.base.errors import Meanings, PairscopeError
 from pairscope.base.jit import forget_old_caches, is_compiled
 

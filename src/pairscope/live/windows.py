@@ -11,14 +11,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pairscope.analytics.entry.request import PAIR_BAR, SYMBOL_BAR, MetricRequest
+from pairscope.analytics.entry.request import MetricRequest
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks
 from pairscope.analytics.estimators.hedge import SERIES
 from pairscope.analytics.estimators.readings import PairHistory
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.kernels.rolling import rolling_pair
-from pairscope.analytics.registry import CATALOGUE, PairWindow, SymbolWindow, Value
-from pairscope.analytics.values import Flag
+from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, SYMBOL_BAR
+from pairscope.analytics.values import Flag, Value
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.bars.cuts import missing_share
 from pairscope.base.interval import Interval
@@ -78,7 +79,7 @@ def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
 
 def bars_needed(window: int, wanted: Sequence[MetricRequest]) -> int:
     """Bars that metrics of a window need: those of closed bars may end one bar before the others."""
-    return max([window, *(each.metric.window + 1 for each in wanted if each.metric.needs == "history")])
+    return max([window, *(each.metric.window + 1 for each in wanted if "history" in each.metric.needs)])
 
 
 def pair_series(
@@ -186,7 +187,7 @@ def measure_symbol(
     found = {}
     for each in wanted:
         width, end_ms = window, at_ms
-        if each.metric.needs == "history":
+        if "history" in each.metric.needs:
             width, end_ms = each.metric.window, at_ms if closed_ms is None else min(at_ms, closed_ms)
         shares = share_of_ids(bars, end_ms - (width - 1) * interval.ms, end_ms)
         found[each.name] = _one_measured(each, values[each.name], width, end_ms, shares)
@@ -249,6 +250,8 @@ def _symbol_windows(
     grid, (close,) = align_closes([bars], interval, start_ms, last_ms, stale_limit_ms(interval))
     histories = _histories(bars, interval, first_ms, last_ms, wanted, closed_ms)
     columns = {name: plain(bars[name]) for name in ("volume", "quote_volume", "buy_volume", "trades")}
+    needs = {name for each in wanted for name in each.metric.needs}
+    high, low = (_on_grid(bars, name, grid, close) if name in needs else None for name in ("high", "low"))
     begins = np.searchsorted(bars["open_time_ms"], grid[: len(grid) - window + 1]).tolist()
     ends = np.searchsorted(bars["open_time_ms"], grid[window - 1 :], side="right").tolist()
     for row, (begin, end) in enumerate(zip(begins, ends, strict=True)):
@@ -259,7 +262,19 @@ def _symbol_windows(
             first_index=start_ms // interval.ms + row,
             window=window,
             history=histories[row] if histories else None,
+            high=None if high is None else high[row : row + window],
+            low=None if low is None else low[row : row + window],
         )
+
+
+def _on_grid(bars: BarArray, name: str, grid: IntArray, close: FloatArray) -> FloatArray:
+    """A price of bars on the grid; where none was traded it is the close, which is carried."""
+    found = close.copy()
+    places = np.searchsorted(grid, bars["open_time_ms"])
+    inside = (places < len(grid)) & (bars["open_time_ms"] >= grid[0])
+    found[places[inside]] = bars[name][inside]
+    found[~np.isfinite(close)] = np.nan
+    return found
 
 
 def _histories(
@@ -271,7 +286,7 @@ def _histories(
     closed_ms: int | None,
 ) -> list[FloatArray]:
     """For each grid bar the closes up to it or to the last that is closed; empty when no metric needs them."""
-    count = max((each.metric.window for each in wanted if each.metric.needs == "history"), default=0)
+    count = max((each.metric.window for each in wanted if "history" in each.metric.needs), default=0)
     if not count:
         return []
     newest_ms = last_ms if closed_ms is None else closed_ms

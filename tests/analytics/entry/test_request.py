@@ -5,20 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pairscope.analytics.entry.request import MOST_WANTED, PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want, want_all
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
-from pairscope.analytics.registry import CATALOGUE, PairWindow
+from pairscope.analytics.registry import (
+    CATALOGUE,
+    MOST_REQUESTS,
+    PAIR_BAR,
+    PAIR_TESTS,
+    SYMBOL_BAR,
+    metric_request,
+    metric_requests,
+)
 from pairscope.base.errors import PairscopeError
 
 
 @pytest.mark.parametrize("metric", CATALOGUE.values(), ids=lambda metric: metric.name)
 def test_every_metric_can_be_asked_for_with_each_default_written_out(metric) -> None:  # type: ignore[no-untyped-def]
     given = "".join(f":{one.name}={one.default}" for one in metric.parameters)
-    wanted = want(f" {metric.name.upper()}{given} ", metric.scope)
+    wanted = metric_request(f" {metric.name.upper()}{given} ", metric.scope)
     assert wanted.metric is metric
     assert wanted.parameters == {one.name: one.default for one in metric.parameters}
-    assert want(wanted.name, metric.scope) == wanted
+    assert metric_request(wanted.name, metric.scope) == wanted
 
 
 @pytest.mark.parametrize(
@@ -41,35 +49,35 @@ def test_every_metric_can_be_asked_for_with_each_default_written_out(metric) -> 
 )
 def test_what_cannot_be_asked_for_is_refused_with_the_cure(text: str, message: str, cure: str) -> None:
     with pytest.raises(PairscopeError) as caught:
-        want(text, "symbol")
+        metric_request(text, "symbol")
     assert caught.value.message == message
     assert caught.value.cure.startswith(cure)
 
 
 def test_a_choice_outside_of_the_catalogue_is_refused() -> None:
     with pytest.raises(PairscopeError, match="choose from ols, huber"):
-        want("beta:method=ransac", "pair")
+        metric_request("beta:method=ransac", "pair")
 
 
 def test_the_method_of_a_request_is_that_of_every_metric_that_names_none() -> None:
-    wanted = want_all(["beta", "spread:method=tls", "correlation"], "pair", Terms("huber"))
+    wanted = metric_requests(["beta", "spread:method=tls", "correlation"], "pair", Terms("huber"))
     usual = {"prices": "log", "intercept": "true"}
     assert [one.parameters for one in wanted] == [{"method": "huber"} | usual, {"method": "tls"} | usual, {}]
     assert [one.name for one in wanted] == ["beta", "spread:method=tls", "correlation"]
 
 
 def test_groups_stand_for_their_metrics_and_nothing_is_computed_twice() -> None:
-    names = [one.name for one in want_all(["bar", "all", "RSI", "rsi:period=3"], "symbol")]
+    names = [one.name for one in metric_requests(["bar", "all", "RSI", "rsi:period=3"], "symbol")]
     assert names == [*(name for name, metric in CATALOGUE.items() if metric.scope == "symbol"), "rsi:period=3"]
 
 
 def test_too_many_metrics_at_once_are_refused() -> None:
-    with pytest.raises(PairscopeError, match=f"at most {MOST_WANTED}"):
-        want_all([f"rsi:period={period}" for period in range(1, MOST_WANTED + 2)], "symbol")
+    with pytest.raises(PairscopeError, match=f"at most {MOST_REQUESTS}"):
+        metric_requests([f"rsi:period={period}" for period in range(1, MOST_REQUESTS + 2)], "symbol")
 
 
 def test_what_is_computed_with_each_bar_needs_bars_alone() -> None:
-    assert {one.metric.needs for one in (*SYMBOL_BAR, *PAIR_BAR[USUAL])} == {"bars"}
+    assert not any({"trades", "history"} & set(one.metric.needs) for one in (*SYMBOL_BAR, *PAIR_BAR[USUAL]))
     assert {one.metric.cadence for one in (*SYMBOL_BAR, *PAIR_BAR[USUAL])} == {"bar"}
 
 
@@ -84,14 +92,16 @@ def test_parameters_reach_the_function() -> None:
     rng = np.random.default_rng(1)
     x = np.cumsum(rng.normal(size=100))
     window = PairWindow(0.5 * x + rng.standard_t(2, size=100), x, 0, 100, 1.0)
-    found = {method: want(f"beta:method={method}", "pair").compute(window).value for method in METHODS}
+    found = {method: metric_request(f"beta:method={method}", "pair").compute(window).value for method in METHODS}
     assert found["huber"] == window.hedge("huber").beta
     assert len(set(found.values())) == len(METHODS)
 
 
 def test_a_parameter_without_a_value_counts_as_not_given() -> None:
-    assert want("rsi:period=", "symbol") == want("rsi:", "symbol") == want("rsi", "symbol")
+    assert (
+        metric_request("rsi:period=", "symbol") == metric_request("rsi:", "symbol") == metric_request("rsi", "symbol")
+    )
 
 
 def test_a_method_is_known_by_the_name_others_give_it() -> None:
-    assert want("beta:method=Robust", "pair").parameters == {"method": "huber"}
+    assert metric_request("beta:method=Robust", "pair").parameters == {"method": "huber"}

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
-from pairscope.analytics.registry import PairWindow, pair_metrics
+from pairscope.analytics.registry import pair_metrics
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray, IntArray
 

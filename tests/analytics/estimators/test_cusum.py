@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.cusum import FEWEST_RESIDUALS, find_break, recursive_residuals
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, Value
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from statsmodels.tsa.stattools import adfuller, coint
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.engle_granger import engle_granger, engle_granger_many
 from pairscope.analytics.estimators.evidence import closes_to_test, weigh
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, pair_metrics
+from pairscope.analytics.registry import CATALOGUE, pair_metrics
+from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
 from tests import paths
 

@@ -17,6 +17,7 @@ from arch import arch_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import SymbolWindow
 from pairscope.analytics.estimators.garch import (
     BARS,
     FEWEST_RETURNS,
@@ -30,8 +31,8 @@ from pairscope.analytics.estimators.garch import (
 )
 from pairscope.analytics.estimators.garch_search import climb
 from pairscope.analytics.metrics import volatility
-from pairscope.analytics.registry import CATALOGUE, Reason, SymbolWindow, Value
-from pairscope.analytics.values import Flag
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Flag, Reason, Value
 from pairscope.base.model import FloatArray
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hayashi_yoshida import (
     REACH_MS,
     PairTicks,
@@ -18,11 +19,11 @@ from pairscope.analytics.estimators.hayashi_yoshida import (
     common_span,
     epps_curve,
     hayashi_yoshida,
-    tape_of,
+    series_of,
 )
 from pairscope.analytics.estimators.lead_lag import lead_lag
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, Value
-from pairscope.analytics.values import Flag
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Flag, Reason, Value
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 
@@ -42,7 +43,7 @@ def by_all_pairs(y: TradeSeries, x: TradeSeries, reach_ms: int = 0) -> float:
 
 
 def tape(times: list[int], logs: FloatArray) -> TradeSeries:
-    return tape_of(np.array(times), np.exp(logs))
+    return series_of(np.array(times), np.exp(logs))
 
 
 @settings(deadline=None, max_examples=60)
@@ -103,7 +104,7 @@ def test_recorded_trades_show_what_longer_bars_show(data_dir: Path) -> None:
                 if "@trade" in line:
                     trade = json.loads(line.split(" ", 1)[1])["data"]
                     rows.append((trade["T"], float(trade["p"])))
-        tapes.append(tape_of(np.array([row[0] for row in rows]), np.array([row[1] for row in rows])))
+        tapes.append(series_of(np.array([row[0] for row in rows]), np.array([row[1] for row in rows])))
     curve = epps_curve(tapes[0], tapes[1], (1, 30))
     assert curve.correlation[0] == pytest.approx(0.6375, abs=0.002)
     assert hayashi_yoshida(tapes[0], tapes[1], 0).correlation < 0.2
@@ -126,16 +127,16 @@ def test_the_curve_is_pearsons_correlation_of_last_prices() -> None:
 
 
 def test_a_tape_keeps_the_last_trade_of_a_millisecond_and_no_trade_without_a_price() -> None:
-    found = tape_of(np.array([1, 1, 1, 2, 3, 3]), np.array([5.0, 6.0, 7.0, 0.0, 8.0, math.nan]))
+    found = series_of(np.array([1, 1, 1, 2, 3, 3]), np.array([5.0, 6.0, 7.0, 0.0, 8.0, math.nan]))
     assert found.time_ms.tolist() == [1, 3]
     assert found.log_price.tolist() == [math.log(7.0), math.log(8.0)]
 
 
 def test_time_that_goes_backwards_is_refused() -> None:
     with pytest.raises(RequestError, match="sort them by id"):
-        tape_of(np.array([2, 1]), np.ones(2))
+        series_of(np.array([2, 1]), np.ones(2))
     with pytest.raises(RequestError, match="as many"):
-        tape_of(np.array([2, 1]), np.ones(3))
+        series_of(np.array([2, 1]), np.ones(3))
     with pytest.raises(RequestError, match="0 ms or more"):
         hayashi_yoshida(tape([], np.zeros(0)), tape([], np.zeros(0)), -1)
     with pytest.raises(RequestError, match="whole seconds"):

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hedge import METHODS, REMARKS, SERIES, HedgeSeries
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hurst import _WALKS, _fluctuation, hurst
-from pairscope.analytics.registry import CATALOGUE, PairWindow
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, hayashi_yoshida
 from pairscope.analytics.estimators.lead_lag import lag_grid, lead_lag
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
 
 Tapes = Callable[..., tuple[TradeSeries, TradeSeries]]

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.panel import PairColumns, correlations_of, pair_columns
 from pairscope.analytics.estimators.terms import ALL_TERMS, Terms
-from pairscope.analytics.registry import PairWindow, pair_metrics
+from pairscope.analytics.registry import pair_metrics
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 

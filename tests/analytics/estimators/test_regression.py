@@ -9,10 +9,12 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.regression import Rows, huber_rows, past_rows, pearson, tls_rows, window_sums
 from pairscope.analytics.kernels.rolling import last_pair
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import line_exactly

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.evidence import closes_to_test
 from pairscope.analytics.estimators.spikes import without_spikes
-from pairscope.analytics.registry import CATALOGUE, PairWindow
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.base.model import FloatArray
 from tests import paths
 

@@ -16,6 +16,7 @@ from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.cusum import find_break, recursive_residuals
 from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.kalman import log_likelihood
@@ -25,8 +26,8 @@ from pairscope.analytics.estimators.readings import PairHistory, history_bars
 from pairscope.analytics.estimators.regression import huber_rows
 from pairscope.analytics.estimators.terms import ALL_TERMS, OF_QUANTITIES, USUAL, Prices, Terms
 from pairscope.analytics.kernels.mackinnon import NO_CONSTANT_PAIR, critical_values, p_value
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, pair_metrics
-from pairscope.analytics.values import Flag
+from pairscope.analytics.registry import CATALOGUE, pair_metrics
+from pairscope.analytics.values import Flag, Reason
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import DIGITS, exact

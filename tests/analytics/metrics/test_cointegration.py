@@ -11,23 +11,17 @@ from hypothesis import strategies as st
 from statsmodels.tsa.stattools import adfuller, coint
 from statsmodels.tsa.vector_ar.vecm import coint_johansen
 
+from pairscope.analytics.entry.metric import entries_of
+from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.engle_granger import engle_granger_many
 from pairscope.analytics.estimators.evidence import Evidence, weigh
-from pairscope.analytics.metrics import cointegration as stationarity
-from pairscope.analytics.metrics import mean_reversion as reversion
-from pairscope.analytics.registry import (
-    CATALOGUE,
-    PairWindow,
-    Reason,
-    SymbolWindow,
-    Value,
-    pair_metrics,
-    symbol_metrics,
-)
+from pairscope.analytics.metrics import cointegration, johansen, mean_reversion, stationarity
+from pairscope.analytics.registry import CATALOGUE, pair_metrics, symbol_metrics
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray
 
-OF_SYMBOLS = [metric.name for metric in stationarity.METRICS if metric.scope == "symbol"]
-OF_PAIRS = [metric.name for metric in (*stationarity.METRICS, *reversion.METRICS) if metric.scope == "pair"]
+OF_SYMBOLS = [metric.name for metric in entries_of(stationarity)]
+OF_PAIRS = [metric.name for module in (cointegration, johansen, mean_reversion) for metric in entries_of(module)]
 
 # Stretches of a series: its kind, its length.
 STRETCHES = st.lists(
@@ -147,7 +141,7 @@ def test_a_test_is_done_once_for_all_metrics_of_a_window(monkeypatch: pytest.Mon
         calls.append(fewest)
         return weigh(y, x, fewest, intercept)
 
-    monkeypatch.setattr(stationarity, "weigh", counted)
+    monkeypatch.setattr(cointegration, "weigh", counted)
     pair_metrics(window_of(*pair_of(7, 100)), OF_PAIRS)
     assert calls == [50]
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.conditions import HELD, PER_WINDOW, Condition
 from pairscope.analytics.estimators.readings import READINGS, PairHistory, Readings, history_bars, read, step_of
-from pairscope.analytics.metrics.cointegration import METRICS
 from pairscope.analytics.metrics.health import Health, judge
-from pairscope.analytics.registry import CATALOGUE, PairWindow
+from pairscope.analytics.registry import CATALOGUE
 from tests import paths
 
 WINDOW = 120
@@ -225,7 +225,7 @@ def test_the_p_of_a_reading_has_the_bits_of_coint_p() -> None:
         end = int(readings.index[row]) - first + 1
         stretch = slice(end - WINDOW - 1, end)
         window = PairWindow(whole.y[stretch], whole.x[stretch], 0, WINDOW, 1.0)
-        (coint_p,) = (metric for metric in METRICS if metric.name == "coint_p")
+        coint_p = CATALOGUE["coint_p"]
         value = coint_p.compute(window).value
         assert value == readings.p[row] or (value is None and math.isnan(readings.p[row]))
 

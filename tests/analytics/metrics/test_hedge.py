@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.kernels.rolling import rolling_pair
-from pairscope.analytics.registry import PairWindow, Reason, Value, pair_metrics
+from pairscope.analytics.registry import pair_metrics
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import line_exactly
 

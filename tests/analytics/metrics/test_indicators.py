@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairscope.analytics.entry.window import SymbolWindow
 from pairscope.analytics.metrics.indicators import ema_series, rsi_series, sma_series
-from pairscope.analytics.registry import CATALOGUE, Reason, SymbolWindow, Value
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.errors import RequestError
 from pairscope.base.model import FloatArray
 

@@ -3,15 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pairscope.analytics.entry.metric import entries_of
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.engle_granger import residual
 from pairscope.analytics.estimators.half_life import half_life, variance_ratio
 from pairscope.analytics.estimators.hurst import hurst
-from pairscope.analytics.metrics.mean_reversion import METRICS
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, pair_metrics
-from pairscope.analytics.values import Flag
+from pairscope.analytics.metrics import mean_reversion
+from pairscope.analytics.registry import CATALOGUE, pair_metrics
+from pairscope.analytics.values import Flag, Reason
 from pairscope.base.model import FloatArray
 
-NAMES = [metric.name for metric in METRICS]
+NAMES = [metric.name for metric in entries_of(mean_reversion)]
 
 
 def window_of(spread: FloatArray, per_year: float = 525_600.0) -> PairWindow:

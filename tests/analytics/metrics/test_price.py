@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pairscope.analytics.entry.window import SymbolWindow
 from pairscope.analytics.kernels.rolling import rolling_moments
-from pairscope.analytics.registry import CATALOGUE, Reason, SymbolWindow, Value, symbol_metrics
+from pairscope.analytics.registry import CATALOGUE, symbol_metrics
+from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray
 
 Walks = Callable[..., tuple[FloatArray, FloatArray]]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from pairscope.analytics.registry import CATALOGUE, PairWindow, Reason, pair_metrics
+from pairscope.analytics.entry.window import PairWindow
+from pairscope.analytics.registry import CATALOGUE, pair_metrics
+from pairscope.analytics.values import Reason
 from pairscope.base.model import FloatArray
 from tests.fifty_digits import line_exactly
 

@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal, TypeVar
 
 from pairscope.analytics.values import Reason, Value
-from pairscope.base.reading import read_choice, read_integer, read_number
+from pairscope.base.parameter import Parameter
 
 DEFAULT_WINDOW = 300
+Input = Literal["high", "low", "trades", "history"]
+_ENTRY = "metric"  # under which a function keeps its own
 # What cannot be said of too few: two points lie on a line, and one does not move.
 _OF_THE_NUMBERS = (None, Reason.NOT_FINITE, Reason.CONSTANT, Reason.EXACT_FIT, Reason.COLLINEAR)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A named argument of a metric's function, and what it may be."""
-
-    name: str
-    kind: Literal["int", "float", "choice"]
-    default: float | str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    others: Mapping[str, str] = field(default_factory=dict)  # further names of choices
-    remarks: Mapping[str, str] = field(default_factory=dict)  # what is to be known of a choice
-    wants: Mapping[str, int] = field(default_factory=dict)  # bars of the window below which a choice is of little use
-    wants_each: int = 0  # bars of the window that each unit of a number wants, until what was before is forgotten
-
-    def read(self, text: str) -> float | int | str:
-        """The value a text stands for.
-
-        Raises:
-            RequestError: when it is no value of this parameter; the cure tells what is.
-
-        >>> Parameter("period", "int", 14, low=1, high=100).read("21")
-        21
-        """
-        if self.kind == "choice":
-            return read_choice(self.name, text.strip(), self.choices, self.others)
-        read = read_integer if self.kind == "int" else read_number
-        return read(self.name, text.strip(), self.low, self.high)
+Function = TypeVar("Function", bound=Callable[..., Value])
 
 
-@dataclass(frozen=True, slots=True)
+def _nothing(_: Any) -> Value:
+    return Value(None, 0, Reason.TOO_FEW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A named number of a symbol or a pair.
+    """A named number of a symbol or a pair: the decorator of the function that computes it.
 
     The API, alerts, exports, the dashboard's labels and the reference page are made from these fields.
+
+    >>> @Metric(scope="symbol", title="One", formula="1", unit="1")
+    ... def one(window):
+    ...     return Value(1.0, 1)
+    >>> entry_of(one).name
+    'one'
     """
 
-    name: str
     scope: Literal["symbol", "pair"]
     title: str
     formula: str
     unit: str
-    function: Callable[..., Value]  # (SymbolWindow or PairWindow, **parameters) -> Value
+    name: str = ""  # of the function, unless told
+    function: Callable[..., Value] = _nothing  # (SymbolWindow or PairWindow, **parameters) -> Value
     window: int = DEFAULT_WINDOW  # bars, when nothing else is asked for
     fewest: int = 1  # observations, below which there is no number
     reference: str = ""
@@ -65,11 +50,16 @@ class Metric:
     parameters: tuple[Parameter, ...] = ()
     # Computed with each bar, the open one included; when a bar has closed; or only when asked for by name.
     cadence: Literal["bar", "close", "scan"] = "bar"
-    needs: Literal["bars", "trades", "history"] = "bars"  # what its window must carry beside bars
+    needs: tuple[Input, ...] = ()  # what its window must carry beside closes and volumes
     # What it is told of, which decides when it is not told: the newest close in the light of its window; the closes of
     # the window; the newest bar alone; or trades and closed bars, which have rules of their own.
     about: Literal["newest", "window", "bar", "tape"] = "window"
     unit_on_levels: str = ""  # of prices themselves instead of their logarithms, where it is another
+
+    def __call__(self, function: Function) -> Function:
+        """Declare a function; it stays what it is."""
+        function.__dict__[_ENTRY] = replace(self, name=self.name or function.__name__, function=function)
+        return function
 
     def compute(self, window: Any, **parameters: Any) -> Value:
         """The metric of a window; null below the fewest observations, and where its closes are missing or too old.
@@ -110,14 +100,27 @@ def _is_true(value: object) -> bool:
     return value in (True, "true")
 
 
-def collect(*lists: Iterable[Metric]) -> Mapping[str, Metric]:
-    """Metrics by name, in order.
+def entry_of(function: Callable[..., Value]) -> Metric:
+    """What a function was declared to be."""
+    entry = function.__dict__[_ENTRY]
+    assert isinstance(entry, Metric)
+    return entry
+
+
+def entries_of(module: ModuleType) -> list[Metric]:
+    """The metrics whose functions a module has, in their order."""
+    own = (each for each in vars(module).values() if getattr(each, "__module__", None) == module.__name__)
+    return [entry_of(each) for each in own if _ENTRY in getattr(each, "__dict__", ())]
+
+
+def collect(*modules: ModuleType) -> Mapping[str, Metric]:
+    """The metrics of modules by name, in order.
 
     Raises:
         ValueError: when two have one name.
     """
     metrics: dict[str, Metric] = {}
-    for entry in (metric for one in lists for metric in one):
+    for entry in (entry for module in modules for entry in entries_of(module)):
         if entry.name in metrics:
             raise ValueError(f"expected each metric once, was '{entry.name}' twice")
         metrics[entry.name] = entry

@@ -6,8 +6,10 @@ so these two records have no slots.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,6 +41,8 @@ class SymbolWindow:
     first_index: int
     window: int
     history: FloatArray | None = None
+    high: FloatArray | None = None  # on the grid as closes are; for metrics that need them
+    low: FloatArray | None = None
 
     @cached_property
     def present(self) -> tuple[int, bool]:
@@ -146,3 +150,22 @@ class PairWindow:
 
 def _present(there: BoolArray) -> tuple[int, bool]:
     return int(np.count_nonzero(there)), bool(len(there) and there[-1])
+
+
+_W = TypeVar("_W", SymbolWindow, PairWindow)
+_T = TypeVar("_T")
+
+
+def once(function: Callable[[_W], _T]) -> Callable[[_W], _T]:
+    """Keep what a function says of a window with the window, as a cached property of it would be."""
+    name = f"_{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def kept(window: _W) -> _T:
+        known = vars(window)
+        if name not in known:
+            known[name] = function(window)
+        answer: _T = known[name]
+        return answer
+
+    return kept

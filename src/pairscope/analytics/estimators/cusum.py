@@ -7,12 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pairscope.analytics.entry.metric import Metric
-from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.regression import squares_left, sums_of_line, window_sums
-from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
 from pairscope.analytics.kernels.rolling import is_exact
-from pairscope.analytics.values import Reason, Value, null
+from pairscope.analytics.values import Reason
 from pairscope.base.jit import floats, kernel
 from pairscope.base.model import FloatArray
 
@@ -88,20 +85,6 @@ def find_break(y: FloatArray, x: FloatArray, *, whiten: bool = True, intercept: 
     return Break(float(np.max(np.abs(np.cumsum(residuals)) / line)) / deviation, count, None)
 
 
-def cusum(window: PairWindow) -> Value:
-    return _value(window, True)
-
-
-def cusum_naive(window: PairWindow) -> Value:
-    return _value(window, False)
-
-
-def _value(window: PairWindow, whiten: bool) -> Value:
-    first = max(0, len(window.y) - window.window)
-    found = find_break(window.y[first:], window.x[first:], whiten=whiten, intercept=window.intercept)
-    return Value(found.ratio, found.n) if found.reason is None else null(found.reason, found.n)
-
-
 def _autoregression(spread: FloatArray) -> float:
     """phi of an AR(1) process around 0, from neighbours that are both present."""
     before, after = spread[:-1], spread[1:]
@@ -138,35 +121,3 @@ def _recursive_residuals(y: FloatArray, x: FloatArray, intercept: bool) -> Float
         sxx += q * (x[t] - mean_x)
         sxy += q * (y[t] - mean_y)
     return residuals[:count]
-
-
-_REFERENCE = "R. L. Brown, J. Durbin and J. M. Evans, Journal of the Royal Statistical Society B 37, 1975"
-
-METRICS = (
-    Metric(
-        name="cusum",
-        scope="pair",
-        title="Break of the line",
-        formula="largest |Σ recursive residuals| / its 5 % line, on series whitened by the spread's AR(1)",
-        unit="1",
-        function=cusum,
-        fewest=FEWEST_RESIDUALS,
-        reference=_REFERENCE,
-        remark="Above 1 the hedge ratio or intercept has probably moved inside the window.",
-        cadence="scan",
-        parameters=(PRICES, INTERCEPT),
-    ),
-    Metric(
-        name="cusum_naive",
-        scope="pair",
-        title="Break of the line (naive)",
-        formula="largest |Σ recursive residuals| / its 5 % line",
-        unit="1",
-        function=cusum_naive,
-        fewest=FEWEST_RESIDUALS,
-        reference=_REFERENCE,
-        remark="Takes residuals for independent: above 1 in 94 % of windows of a sound pair with phi = 0.9.",
-        cadence="scan",
-        parameters=(PRICES, INTERCEPT),
-    ),
-)

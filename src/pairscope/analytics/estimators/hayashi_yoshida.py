@@ -61,7 +61,7 @@ class EppsCurve:
     hayashi_yoshida: float
 
 
-def tape_of(time_ms: IntArray, price: FloatArray) -> TradeSeries:
+def series_of(time_ms: IntArray, price: FloatArray) -> TradeSeries:
     """A tape from trades in the order of their ids; of the trades of one millisecond the last counts.
 
     Trades without a positive price are left out.
@@ -69,7 +69,7 @@ def tape_of(time_ms: IntArray, price: FloatArray) -> TradeSeries:
     Raises:
         RequestError: for columns of different lengths, or times that go backwards.
 
-    >>> tape = tape_of(np.array([5, 5, 9]), np.array([1.0, 2.0, 4.0]))
+    >>> tape = series_of(np.array([5, 5, 9]), np.array([1.0, 2.0, 4.0]))
     >>> tape.time_ms.tolist(), tape.log_price.round(4).tolist()
     ([5, 9], [0.6931, 1.3863])
     """

@@ -11,15 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from pairscope.analytics.estimators.regression import ROWS, origin_line
+from pairscope.analytics.estimators.regression import FEWEST_OF_LINE, ROWS, origin_line
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.kernels.rolling import inverses_up_to, sides_of, write_last_pair
-from pairscope.analytics.metrics.hedge import METRICS
 from pairscope.base.errors import RequestError
 from pairscope.base.jit import floats, integers, kernel
 from pairscope.base.model import FloatArray, IntArray
-
-_FEWEST = {metric.name: metric.fewest for metric in METRICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +73,10 @@ def pair_columns(
         values, y, x, _ = _checked(np.exp(log_close) if closes is None else closes, y, x, window, first_index)
     n, out = _many(values, y, x, window, from_index)
     n_returns, out_returns = _many(returns, y, x, window - 1, from_index + 1)
-    beta, alpha, spread, spread_std, spread_z, correlation_levels = _from_enough(out, n, "beta")
+    beta, alpha, spread, spread_std, spread_z, correlation_levels = _from_enough(out, n)
     spread_mean, correlation = np.where(np.isfinite(beta), 0.0, np.nan), correlation_levels
     if not terms.intercept:
-        rows = _from_enough(_many_through_zero(values, y, x, window), n, "beta")
+        rows = _from_enough(_many_through_zero(values, y, x, window), n)
         beta, alpha, correlation, spread, spread_mean, spread_std, spread_z = rows
     price = _newest_prices(logs)
     return PairColumns(
@@ -92,7 +89,7 @@ def pair_columns(
         spread_std=spread_std,
         spread_z=spread_z,
         price_spread=price[y] - price[x],
-        correlation=_from_enough(out_returns, n_returns, "correlation")[5],
+        correlation=_from_enough(out_returns, n_returns)[5],
         correlation_levels=correlation_levels,
     )
 
@@ -105,7 +102,7 @@ def correlations_of(
     if on == "returns":
         values, window, first_index = floats(values[:, 1:] - values[:, :-1]), window - 1, first_index + 1
     n, out = _many(values, y, x, window, first_index)
-    return n, _from_enough(out, n, "correlation")[5]
+    return n, _from_enough(out, n)[5]
 
 
 def _checked(
@@ -151,8 +148,8 @@ def _many_through_zero(values: FloatArray, y: IntArray, x: IntArray, window: int
     return out
 
 
-def _from_enough(out: FloatArray, n: IntArray, name: str) -> FloatArray:
-    out[:, n < _FEWEST[name]] = np.nan
+def _from_enough(out: FloatArray, n: IntArray) -> FloatArray:
+    out[:, n < FEWEST_OF_LINE] = np.nan
     return out
 
 

@@ -18,6 +18,7 @@ from pairscope.base.model import FloatArray, IntArray
 
 # beta, alpha, correlation, spread, its mean and deviation over the window, z: the rows of every series of lines.
 ROWS = 7
+FEWEST_OF_LINE = 3  # observations, below which nothing is said of a line
 
 HUBER_K = 1.345  # 95 % as efficient as least squares when the noise is normal
 _MAD_OF_NORMAL = 0.6744897501960817

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
-from pairscope.analytics.entry.metric import Parameter
 from pairscope.analytics.estimators.hedge import METHODS, OTHER_NAMES, REMARKS, WANTS
 from pairscope.base.errors import RequestError, UnknownName, nearest
+from pairscope.base.parameter import Parameter
 from pairscope.base.reading import ascii_lower
 
 Prices: TypeAlias = Literal["log", "level"]

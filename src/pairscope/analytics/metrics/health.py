@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairscope.analytics.entry.metric import Metric
-from pairscope.analytics.entry.window import PairWindow
+from pairscope.analytics.entry.window import PairWindow, once
 from pairscope.analytics.estimators import conditions as by
 from pairscope.analytics.estimators.adf import reason_of
 from pairscope.analytics.estimators.conditions import CONDITIONS, HELD, PER_WINDOW, Condition, replay
 from pairscope.analytics.estimators.readings import FEWEST, READINGS, WINDOWS, PairHistory, Readings, read
 from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
-from pairscope.analytics.metrics.cointegration import once
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.base.model import IntArray
 
@@ -180,10 +179,32 @@ def health_of(window: PairWindow) -> Health | None:
     return judge(window.history, window.window) if window.history is not None else None
 
 
+@Metric(
+    scope="pair",
+    title="Health",
+    formula="cointegrated, weakening, broken, not_shown, unrelated or unknown, read every window / 20 bars",
+    unit="word",
+    fewest=0,  # without a reading it is unknown, and that is the word
+    remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
+    cadence="scan",
+    needs=("history",),
+    parameters=(PRICES, INTERCEPT),
+    about="tape",
+)
 def health(window: PairWindow) -> Value:
     return _value(window, lambda found: found.condition.value)
 
 
+@Metric(
+    scope="pair",
+    title="Share of this health",
+    formula="readings with the present health / all readings of the last four windows",
+    unit="1",
+    cadence="scan",
+    needs=("history",),
+    parameters=(PRICES, INTERCEPT),
+    about="tape",
+)
 def health_share(window: PairWindow) -> Value:
     return _value(window, lambda found: found.shares.get(found.condition, 0.0))
 
@@ -197,33 +218,3 @@ def _value(window: PairWindow, part: Callable[[Health], str | float]) -> Value:
     if isinstance(value, str):
         return Value(value, read)
     return given(value, read) if read else null(Reason.TOO_FEW, 0)
-
-
-METRICS = (
-    Metric(
-        name="health",
-        scope="pair",
-        title="Health",
-        formula="cointegrated, weakening, broken, not_shown, unrelated or unknown, read every window / 20 bars",
-        unit="word",
-        function=health,
-        fewest=0,  # without a reading it is unknown, and that is the word
-        remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
-        cadence="scan",
-        needs="history",
-        parameters=(PRICES, INTERCEPT),
-        about="tape",
-    ),
-    Metric(
-        name="health_share",
-        scope="pair",
-        title="Share of this health",
-        formula="readings with the present health / all readings of the last four windows",
-        unit="1",
-        function=health_share,
-        cadence="scan",
-        needs="history",
-        parameters=(PRICES, INTERCEPT),
-        about="tape",
-    ),
-)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pairscope.analytics.entry.metric import Metric, Parameter
+from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.window import SymbolWindow
 from pairscope.analytics.kernels.rolling import rolling_moments
 from pairscope.analytics.metrics.price import price_z
@@ -20,10 +20,14 @@ from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.base.errors import RequestError
 from pairscope.base.jit import floats, kernel
 from pairscope.base.model import FloatArray, IntArray
+from pairscope.base.parameter import Parameter
 
 Series: TypeAlias = tuple[FloatArray, IntArray]
-
 _RISE_BARS = 5  # over which a trend's average must have moved
+
+
+def _period(default: int, wants: int = 0) -> Parameter:
+    return Parameter("period", "int", default, low=1, high=10_000, wants_each=wants)
 
 
 def sma_series(close: FloatArray, period: int, first_index: int) -> Series:
@@ -76,6 +80,15 @@ def rsi_series(close: FloatArray, period: int, window: int) -> Series:
     return out, n
 
 
+@Metric(
+    scope="symbol",
+    title="Moving average",
+    formula="mean of the last `period` closes",
+    unit="price",
+    remark="Needs half of the period.",
+    parameters=(_period(20),),
+    about="newest",
+)
 def sma(window: SymbolWindow, period: int = 20) -> Value:
     closes, first_index = _newest(window, period)
     if len(closes) < period:
@@ -84,12 +97,31 @@ def sma(window: SymbolWindow, period: int = 20) -> Value:
     return _enough(float(mean[-1]), int(n[-1]))
 
 
+@Metric(
+    scope="symbol",
+    title="Exponential average",
+    formula="ema + 2 / (period + 1) · (close - ema), begun with the first close of the window",
+    unit="price",
+    remark="Wants a window of five periods or more, else its first close still weighs.",
+    parameters=(_period(20, wants=5),),
+    about="newest",
+)
 def ema(window: SymbolWindow, period: int = 20) -> Value:
     _check(period)
     closes, _ = _newest(window, window.window)
     return _enough(*_ema(floats(closes), period))
 
 
+@Metric(
+    scope="symbol",
+    title="RSI",
+    formula="100 · mean gain / (mean gain + mean loss), Wilder's averages, seeded with plain means",
+    unit="1",
+    reference="J. W. Wilder, New Concepts in Technical Trading Systems, 1978",
+    remark="From 0 to 100. Wants a window of ten periods or more, else its first changes still weigh.",
+    parameters=(_period(14, wants=10),),
+    about="newest",
+)
 def rsi(window: SymbolWindow, period: int = 14) -> Value:
     _check(period)
     closes, _ = _newest(window, window.window)
@@ -97,6 +129,14 @@ def rsi(window: SymbolWindow, period: int = 14) -> Value:
     return null(Reason.CONSTANT, n) if math.isnan(value) and n > period else _enough(value, n)
 
 
+@Metric(
+    scope="symbol",
+    title="Trend",
+    formula="uptrend when close > sma and sma rose over 5 bars; downtrend when both are reversed; else sideways",
+    unit="word",
+    parameters=(_period(20),),
+    about="newest",
+)
 def trend(window: SymbolWindow, period: int = 20) -> Value:
     closes, first_index = _newest(window, period + _RISE_BARS)
     if len(closes) < period + _RISE_BARS:
@@ -112,6 +152,16 @@ def trend(window: SymbolWindow, period: int = 20) -> Value:
     return Value("downtrend" if close < now < before else "sideways", count)
 
 
+@Metric(
+    scope="symbol",
+    title="Signal",
+    formula="SHORT when price_z > threshold, LONG when price_z < -threshold, else NEUTRAL",
+    unit="word",
+    fewest=2,
+    remark="A z beyond 2 in a short window is common in a price that returns nowhere; test the pair instead.",
+    parameters=(Parameter("threshold", "float", 2.0, low=0.0, high=100.0),),
+    about="newest",
+)
 def signal(window: SymbolWindow, threshold: float = 2.0) -> Value:
     z = price_z(window)
     if not isinstance(z.value, float):
@@ -181,67 +231,3 @@ def _rsi(closes: FloatArray, period: int) -> tuple[float, int]:
     if n <= period or gain + loss == 0.0:
         return np.nan, n
     return 100.0 * gain / (gain + loss), n
-
-
-def _period(default: int, wants: int = 0) -> Parameter:
-    return Parameter("period", "int", default, low=1, high=10_000, wants_each=wants)
-
-
-METRICS = (
-    Metric(
-        name="sma",
-        scope="symbol",
-        title="Moving average",
-        formula="mean of the last `period` closes",
-        unit="price",
-        function=sma,
-        remark="Needs half of the period.",
-        parameters=(_period(20),),
-        about="newest",
-    ),
-    Metric(
-        name="ema",
-        scope="symbol",
-        title="Exponential average",
-        formula="ema + 2 / (period + 1) · (close - ema), begun with the first close of the window",
-        unit="price",
-        function=ema,
-        remark="Wants a window of five periods or more, else its first close still weighs.",
-        parameters=(_period(20, wants=5),),
-        about="newest",
-    ),
-    Metric(
-        name="rsi",
-        scope="symbol",
-        title="RSI",
-        formula="100 · mean gain / (mean gain + mean loss), Wilder's averages, seeded with plain means",
-        unit="1",
-        function=rsi,
-        reference="J. W. Wilder, New Concepts in Technical Trading Systems, 1978",
-        remark="From 0 to 100. Wants a window of ten periods or more, else its first changes still weigh.",
-        parameters=(_period(14, wants=10),),
-        about="newest",
-    ),
-    Metric(
-        name="trend",
-        scope="symbol",
-        title="Trend",
-        formula="uptrend when close > sma and sma rose over 5 bars; downtrend when both are reversed; else sideways",
-        unit="word",
-        function=trend,
-        parameters=(_period(20),),
-        about="newest",
-    ),
-    Metric(
-        name="signal",
-        scope="symbol",
-        title="Signal",
-        formula="SHORT when price_z > threshold, LONG when price_z < -threshold, else NEUTRAL",
-        unit="word",
-        function=signal,
-        fewest=2,
-        remark="A z beyond 2 in a short window is common in a price that returns nowhere; test the pair instead.",
-        parameters=(Parameter("threshold", "float", 2.0, low=0.0, high=100.0),),
-        about="newest",
-    ),
-)

@@ -13,12 +13,27 @@ from pairscope.analytics.metrics.hedge import of_quantities
 from pairscope.analytics.values import Reason, Value, given, null
 from pairscope.base.jit import floats
 
+_REFERENCE = "W. H. Greene, Econometric Analysis, chapter 4"
+_WARNING = "Assumes independent, stationary residuals. Prices have neither, so it promises far too much."
+
 
 def _estimated(window: PairWindow) -> int:
     """Parameters that least squares has estimated."""
     return 2 if window.intercept else 1
 
 
+@Metric(
+    scope="pair",
+    title="Standard error of the hedge ratio",
+    formula="sqrt(Σ spread² / (n - 2) / Sxx) of least squares; n - 1 and Σ x² without an intercept",
+    unit="y per x",
+    fewest=3,
+    reference=_REFERENCE,
+    remark=_WARNING,
+    cadence="scan",
+    parameters=(PRICES, INTERCEPT),
+    unit_on_levels="units of x per y",
+)
 def beta_stderr(window: PairWindow) -> Value:
     hedge = window.hedge("ols")
     if not math.isfinite(hedge.beta):
@@ -36,6 +51,17 @@ def beta_stderr(window: PairWindow) -> Value:
     return of_quantities(window, given(error, hedge.n))
 
 
+@Metric(
+    scope="pair",
+    title="t of the hedge ratio",
+    formula="beta / beta_stderr of least squares",
+    unit="1",
+    fewest=3,
+    reference=_REFERENCE,
+    remark=_WARNING,
+    cadence="scan",
+    parameters=(PRICES, INTERCEPT),
+)
 def beta_t(window: PairWindow) -> Value:
     error = beta_stderr(window)
     if not isinstance(error.value, float):
@@ -45,53 +71,17 @@ def beta_t(window: PairWindow) -> Value:
     return given(window.hedge("ols").beta / error.value, error.n)
 
 
+@Metric(
+    scope="pair",
+    title="p of the hedge ratio",
+    formula="two-sided p of beta_t by Student's distribution, n - 2 degrees of freedom (n - 1 without intercept)",
+    unit="probability",
+    fewest=3,
+    reference=_REFERENCE,
+    remark=_WARNING,
+    cadence="scan",
+    parameters=(PRICES, INTERCEPT),
+)
 def beta_p(window: PairWindow) -> Value:
     t = beta_t(window)
     return given(two_sided(t.value, t.n - _estimated(window)), t.n) if isinstance(t.value, float) else t
-
-
-_REFERENCE = "W. H. Greene, Econometric Analysis, chapter 4"
-_WARNING = "Assumes independent, stationary residuals. Prices have neither, so it promises far too much."
-
-METRICS = (
-    Metric(
-        name="beta_stderr",
-        scope="pair",
-        title="Standard error of the hedge ratio",
-        formula="sqrt(Σ spread² / (n - 2) / Sxx) of least squares; n - 1 and Σ x² without an intercept",
-        unit="y per x",
-        function=beta_stderr,
-        fewest=3,
-        reference=_REFERENCE,
-        remark=_WARNING,
-        cadence="scan",
-        parameters=(PRICES, INTERCEPT),
-        unit_on_levels="units of x per y",
-    ),
-    Metric(
-        name="beta_t",
-        scope="pair",
-        title="t of the hedge ratio",
-        formula="beta / beta_stderr of least squares",
-        unit="1",
-        function=beta_t,
-        fewest=3,
-        reference=_REFERENCE,
-        remark=_WARNING,
-        cadence="scan",
-        parameters=(PRICES, INTERCEPT),
-    ),
-    Metric(
-        name="beta_p",
-        scope="pair",
-        title="p of the hedge ratio",
-        formula="two-sided p of beta_t by Student's distribution, n - 2 degrees of freedom (n - 1 without intercept)",
-        unit="probability",
-        function=beta_p,
-        fewest=3,
-        reference=_REFERENCE,
-        remark=_WARNING,
-        cadence="scan",
-        parameters=(PRICES, INTERCEPT),
-    ),
-)

@@ -7,11 +7,29 @@ from collections.abc import Callable
 import numpy as np
 
 from pairscope.analytics.entry.metric import Metric
-from pairscope.analytics.entry.window import SymbolWindow
+from pairscope.analytics.entry.window import SymbolWindow, once
 from pairscope.analytics.estimators.garch import BARS, FEWEST_RETURNS, STARTS, GarchFit, fit_garch
-from pairscope.analytics.metrics.cointegration import once
 from pairscope.analytics.values import Flag, Reason, Value, given, null
 from pairscope.base.jit import floats
+
+_REFERENCE = "T. Bollerslev, Journal of Econometrics 31, 1986"
+_WINDOW = "Of the newest closed bars, at each close, whatever window is asked for."
+
+
+def _garch(title: str, formula: str, unit: str, remark: str) -> Metric:
+    return Metric(
+        scope="symbol",
+        title=title,
+        formula=formula,
+        unit=unit,
+        window=BARS,
+        fewest=FEWEST_RETURNS,
+        reference=_REFERENCE,
+        remark=f"{remark} {_WINDOW}".strip(),
+        cadence="close",
+        needs=("history",),
+        about="tape",
+    )
 
 
 @once
@@ -25,14 +43,33 @@ def _fit(window: SymbolWindow) -> GarchFit | None:
         return fit_garch(np.diff(log_close))
 
 
+@_garch(
+    "GARCH forecast",
+    "deviation of the next return by GARCH(1,1), sqrt(omega + alpha e² + beta sigma²)",
+    "ln per bar",
+    "The best of three maximum-likelihood fits. The plain deviation where that is as good (flag no_arch); "
+    "with another fit nearly as likely the next value may jump (flag rival).",
+)
 def garch_forecast(window: SymbolWindow) -> Value:
     return _deviation(window, lambda fit: fit.forecast)
 
 
+@_garch(
+    "GARCH volatility",
+    "deviation of the last return of the fit by GARCH(1,1), given those before it",
+    "ln per bar",
+    "As garch_forecast.",
+)
 def garch_volatility(window: SymbolWindow) -> Value:
     return _deviation(window, lambda fit: fit.volatility)
 
 
+@_garch(
+    "GARCH forecast of a rival",
+    "garch_forecast at another maximum of the likelihood, within 2 below the highest",
+    "ln per bar",
+    "Null with the reason no_rival when there is none.",
+)
 def garch_rival(window: SymbolWindow) -> Value:
     def forecast(fit: GarchFit) -> Value:
         return null(Reason.NO_RIVAL, fit.n) if fit.rival is None else given(fit.rival.forecast, fit.n)
@@ -40,18 +77,43 @@ def garch_rival(window: SymbolWindow) -> Value:
     return _of_parameters(window, forecast)
 
 
+@_garch(
+    "GARCH alpha",
+    "weight of the last squared return in the next variance",
+    "1",
+    "Null where a constant variance is as good.",
+)
 def garch_alpha(window: SymbolWindow) -> Value:
     return _of_parameters(window, lambda fit: given(fit.alpha, fit.n))
 
 
+@_garch(
+    "GARCH beta",
+    "weight of the last variance in the next variance",
+    "1",
+    "Null where a constant variance is as good. With alpha + beta = 1 (flag integrated of the forecast) a "
+    "long-run variance does not exist.",
+)
 def garch_beta(window: SymbolWindow) -> Value:
     return _of_parameters(window, lambda fit: given(fit.beta, fit.n))
 
 
+@_garch(
+    "GARCH starts agreeing",
+    f"of the {len(STARTS)} fits those that have ended at the highest likelihood",
+    "1",
+    "One is enough: most windows reached by one alone were right.",
+)
 def garch_starts(window: SymbolWindow) -> Value:
     return _of_parameters(window, lambda fit: given(float(fit.starts_agreeing), fit.n))
 
 
+@_garch(
+    "GARCH gain",
+    "log-likelihood of the fit less that of a constant variance",
+    "1",
+    "Independent returns gain 3 or more in 1 of 100 windows; below, the flag no_arch.",
+)
 def garch_gain(window: SymbolWindow) -> Value:
     return _of_fit(window, lambda fit: given(fit.gain, fit.n))
 
@@ -88,89 +150,3 @@ def _of_fit(window: SymbolWindow, told: Callable[[GarchFit], Value]) -> Value:
         is_there = window.history is not None and len(window.history) > 0
         return null(Reason.STALE if is_there else Reason.TOO_FEW, 0)
     return told(fit) if fit.reason is None else null(fit.reason, fit.n)
-
-
-_REFERENCE = "T. Bollerslev, Journal of Econometrics 31, 1986"
-_WINDOW = "Of the newest closed bars, at each close, whatever window is asked for."
-
-
-def _metric(
-    name: str, title: str, formula: str, unit: str, function: Callable[[SymbolWindow], Value], remark: str
-) -> Metric:
-    return Metric(
-        name=name,
-        scope="symbol",
-        title=title,
-        formula=formula,
-        unit=unit,
-        function=function,
-        window=BARS,
-        fewest=FEWEST_RETURNS,
-        reference=_REFERENCE,
-        remark=f"{remark} {_WINDOW}".strip(),
-        cadence="close",
-        needs="history",
-        about="tape",
-    )
-
-
-METRICS = (
-    _metric(
-        "garch_forecast",
-        "GARCH forecast",
-        "deviation of the next return by GARCH(1,1), sqrt(omega + alpha e² + beta sigma²)",
-        "ln per bar",
-        garch_forecast,
-        "The best of three maximum-likelihood fits. The plain deviation where that is as good (flag no_arch); "
-        "with another fit nearly as likely the next value may jump (flag rival).",
-    ),
-    _metric(
-        "garch_volatility",
-        "GARCH volatility",
-        "deviation of the last return of the fit by GARCH(1,1), given those before it",
-        "ln per bar",
-        garch_volatility,
-        "As garch_forecast.",
-    ),
-    _metric(
-        "garch_rival",
-        "GARCH forecast of a rival",
-        "garch_forecast at another maximum of the likelihood, within 2 below the highest",
-        "ln per bar",
-        garch_rival,
-        "Null with the reason no_rival when there is none.",
-    ),
-    _metric(
-        "garch_alpha",
-        "GARCH alpha",
-        "weight of the last squared return in the next variance",
-        "1",
-        garch_alpha,
-        "Null where a constant variance is as good.",
-    ),
-    _metric(
-        "garch_beta",
-        "GARCH beta",
-        "weight of the last variance in the next variance",
-        "1",
-        garch_beta,
-        "Null where a constant variance is as good. With alpha + beta = 1 (flag integrated of the forecast) a "
-        "long-run variance does not exist.",
-    ),
-    _metric(
-        "garch_starts",
-        "GARCH starts agreeing",
-        f"of the {len(STARTS)} fits those that have ended at the highest likelihood",
-        "1",
-        garch_starts,
-        "One is enough: most windows reached by one alone were right.",
-    ),
-    _metric(
-        "garch_gain",
-        "GARCH gain",
-        "log-likelihood of the fit less that of a constant variance",
-        "1",
-        garch_gain,
-        "Independent returns gain 3 or more in 1 of 100 windows; below, the flag no_arch.",
-    ),
-)
