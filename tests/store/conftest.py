@@ -16,7 +16,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, BarArray, Origin, TradeBatch, TradeKind
-from pairscope.store import data_folder as folder
+from pairscope.store import data_folder
 from pairscope.store.disk import Disk
 from pairscope.store.tape import Tape
 
@@ -145,8 +145,8 @@ class Stumble(Disk):
             raise error
         return result
 
-    def connect(self, path: Path, config: folder.Config) -> duckdb.DuckDBPyConnection:
-        opened = folder.connect(path, config)
+    def connect(self, path: Path, config: data_folder.Config) -> duckdb.DuckDBPyConnection:
+        opened = data_folder.connect(path, config)
         try:
             self.statement("connect", lambda: None)
         except duckdb.IOException:

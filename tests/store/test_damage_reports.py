@@ -146,16 +146,16 @@ async def test_every_bit_of_a_file_counts(sealed: Tape) -> None:
     """Two hundred places of the file, its footer among them: none can be changed unnoticed."""
     part = sealed.days()[1]
     good = file_of(sealed, part).read_bytes()
-    vault = sealed._days.vault
-    vault.when_damaged(lambda part, damage: None)
+    sealed_files = sealed._days.sealed_files
+    sealed_files.when_damaged(lambda part, damage: None)
     for place in np.linspace(0, len(good) - 1, 200).astype(int).tolist():
         content = bytearray(good)
         content[place] ^= 1 << place % 8
         file_of(sealed, part).write_bytes(content)
-        assert not vault.trusts_after_hashing(part)
-        vault._damaged.clear()
+        assert not sealed_files.trusts_after_hashing(part)
+        sealed_files._damaged.clear()
     file_of(sealed, part).write_bytes(good)
-    assert vault.trusts_after_hashing(part)
+    assert sealed_files.trusts_after_hashing(part)
 
 
 async def test_who_asked_is_told_of_the_gaps_when_they_are_in_the_table(sealed: Tape) -> None:

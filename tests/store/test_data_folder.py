@@ -13,7 +13,7 @@ import pytest
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.store import data_folder as folder
+from pairscope.store import data_folder
 from pairscope.store.tape import Tape
 
 OpenStore = Callable[..., Tape]
@@ -24,9 +24,9 @@ import sys
 from pathlib import Path
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeKind
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
-store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock())
+store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock())
 if len(sys.argv) > 2:
     store.announce(sys.argv[2])
 print("open", flush=True)
@@ -114,15 +114,15 @@ def test_an_unreadable_announcement_is_no_announcement(path: Path) -> None:
     path.parent.mkdir()
     for text in ("", "{", "[]", '{"url": "x"}', '{"url": "x", "pid": "y"}'):
         path.with_name("tape.duckdb.server.json").write_text(text)
-        assert folder.read_announcement(path) is None
+        assert data_folder.read_announcement(path) is None
 
 
 def test_an_announcement_is_there_until_the_tape_is_closed(open_store: OpenStore, path: Path) -> None:
     store = open_store()
     store.announce("http://localhost:9000")
-    assert folder.read_announcement(path) == folder.Announcement("http://localhost:9000", os.getpid())
+    assert data_folder.read_announcement(path) == data_folder.Announcement("http://localhost:9000", os.getpid())
     store.close()
-    assert folder.read_announcement(path) is None
+    assert data_folder.read_announcement(path) is None
 
 
 def test_a_file_of_something_else_is_refused_and_left_alone(open_store: OpenStore, path: Path) -> None:
@@ -194,11 +194,11 @@ def test_a_sound_file_may_be_shorter_than_it_says(open_store: OpenStore, path: P
 def test_a_file_without_its_last_block_in_use_is_damaged(open_store: OpenStore, path: Path) -> None:
     grown_and_shrunk(path, open_store)
     with duckdb.connect(str(path)) as connection:
-        used = folder._blocks_in_use(connection, "tape")
+        used = data_folder._blocks_in_use(connection, "tape")
     os.truncate(path, 3 * 4_096 + used * 262_144)
     open_store().close()
     with duckdb.connect(str(path)) as connection:
-        used = folder._blocks_in_use(connection, "tape")
+        used = data_folder._blocks_in_use(connection, "tape")
     os.truncate(path, 3 * 4_096 + used * 262_144 - 1)
     assert "is damaged" in refusal(open_store).message
 
@@ -256,11 +256,11 @@ async def test_a_refused_tape_is_let_go(open_store: OpenStore, trades: MakeTrade
 def test_an_address_is_believed_only_while_its_process_holds_the_tape(open_store: OpenStore, path: Path) -> None:
     store = open_store()
     store.announce("http://localhost:9000")
-    assert folder.read_announcement(path) is not None
+    assert data_folder.read_announcement(path) is not None
     other = path.with_name("other.duckdb")
     other.write_bytes(b"")
-    folder.announce(other, "http://localhost:9000")  # this process lives, and has another file open
-    assert folder.read_announcement(other) is None
+    data_folder.announce(other, "http://localhost:9000")  # this process lives, and has another file open
+    assert data_folder.read_announcement(other) is None
     left = path.with_name(f"{path.name}.server.json")
     left.write_text('{"url": "http://localhost:9000", "pid": 99999999999}')
-    assert folder.read_announcement(path) is None
+    assert data_folder.read_announcement(path) is None

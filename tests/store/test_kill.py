@@ -25,13 +25,13 @@ import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import BAR, TradeBatch, TradeKind
 from pairscope.feed.judge import Judged
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def good(trades):
     return Judged(trades, np.zeros(len(trades), np.uint8)).good()
 
 async def main():
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     symbol = store.symbols.add("BTCUSDT")
     last = store.last_trades()
     first = last[symbol][0] + 1 if last else 0
@@ -62,7 +62,7 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, TradeBatch, TradeKind
 from pairscope.feed.judge import Judged
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def good(trades):
     return Judged(trades, np.zeros(len(trades), np.uint8)).good()
@@ -81,7 +81,7 @@ def batch(symbol, ids):
     return TradeBatch(np.full(len(ids), symbol, np.int32), ids, times, prices, prices, ids % 2 == 0, ids)
 
 async def main():
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     symbol = store.symbols.add("BTCUSDT")
     last = store.last_trades()
     first = last[symbol][0] + 1 if last else 0

@@ -139,7 +139,7 @@ from pathlib import Path
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeKind
 from pairscope.store import migration
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 real, after = migration.STEPS[2], sys.argv[2] == "after"
 
@@ -158,7 +158,7 @@ def dying(connection, path, tables):
         os._exit(9)
 
 migration.STEPS[2] = dying
-Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock())
+Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock())
 """
 
 

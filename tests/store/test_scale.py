@@ -23,7 +23,7 @@ import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.feed.judge import Judged
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def good(trades):
     return Judged(trades, np.zeros(len(trades), np.uint8)).good()
@@ -44,7 +44,7 @@ def batch(first, count):
 
 async def main():
     start_mb = rss_mb()
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     store.symbols.add("BTCUSDT"), store.symbols.add("ETHUSDT")
     for first in range(0, rows, batch_rows):
         assert store.put_trades(good(batch(first, batch_rows)))
@@ -90,7 +90,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.feed.judge import Judged
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def good(trades):
     return Judged(trades, np.zeros(len(trades), np.uint8)).good()
@@ -145,7 +145,7 @@ async def measured(store, seal):
     return report, max(waits), max(lags)
 
 async def main():
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=10)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=10)
     store.symbols.add("BTCUSDT"), store.symbols.add("ETHUSDT")
     before_mb = rss_mb()
     for number in range(days):

@@ -223,7 +223,7 @@ import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def batch(first, count, times):
     ids = np.arange(first, first + count)
@@ -234,7 +234,7 @@ def good(rows):
     return Judged(rows, np.zeros(len(rows), np.uint8)).good()
 
 async def main():
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     store.symbols.add("BTCUSDT")
     store.put_trades(good(batch(0, 200_000, np.arange(200_000))))
     store.put_trades(good(batch(200_000, 10, np.full(10, DAY_MS + 2 * 3_600_000))))

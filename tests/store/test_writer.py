@@ -15,8 +15,7 @@ import pytest
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
-from pairscope.store import data_folder as folder
-from pairscope.store import transaction, writer
+from pairscope.store import data_folder, transaction, writer
 from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.patience import COMMAND_S
@@ -57,8 +56,8 @@ class Fault:
         self.struck.set()
         raise duckdb.IOException("IO Error: No space left on device")
 
-    def __call__(self, path: Path, config: folder.Config) -> duckdb.DuckDBPyConnection:
-        opened = self.around("connect", lambda: folder.connect(path, config))
+    def __call__(self, path: Path, config: data_folder.Config) -> duckdb.DuckDBPyConnection:
+        opened = self.around("connect", lambda: data_folder.connect(path, config))
         return cast(duckdb.DuckDBPyConnection, _Wired(opened, self))
 
 
@@ -325,7 +324,7 @@ from pathlib import Path
 import numpy as np
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
-from pairscope.store.tape import Store
+from pairscope.store.tape import Tape
 
 def batch(first, count):
     ids = np.arange(first, first + count)
@@ -336,7 +335,7 @@ def good(rows):
     return Judged(rows, np.zeros(len(rows), np.uint8)).good()
 
 async def main():
-    store = Store.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
+    store = Tape.open(Path(sys.argv[1]), kind=TradeKind.AGG, clock=SystemClock(), commit_ms=1)
     store.symbols.add("BTCUSDT")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

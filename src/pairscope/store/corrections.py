@@ -68,10 +68,10 @@ class Correction:
 class Corrector:
     """Carries out corrections; one call at a time, none beside a sealing."""
 
-    def __init__(self, database: Database, writer: Writer, vault: SealedFiles) -> None:
+    def __init__(self, database: Database, writer: Writer, sealed_files: SealedFiles) -> None:
         self._database = database
         self._writer = writer
-        self._vault = vault
+        self._sealed_files = sealed_files
 
     def correct(self, correction: Correction) -> None:
         """Make a correction; it is on the disk when this returns.
@@ -95,14 +95,14 @@ class Corrector:
             raise  # the files may be parts of the tape: the next opening will know
         except (OSError, StoreUnavailable, JobRefused) as error:
             for part in made:
-                path = self._vault.path(part)
-                self._vault.remove(path.with_name(path.name + DRAFT))
-                self._vault.remove(path)
+                path = self._sealed_files.path(part)
+                self._sealed_files.remove(path.with_name(path.name + DRAFT))
+                self._sealed_files.remove(path)
             if isinstance(error, StoreUnavailable):
                 raise
             raise StoreUnavailable(f"sealed rows could not be corrected: {error}", cure="try again") from error
         for part in old:
-            self._vault.retire(self._vault.path(part), self._database.reads_begun())
+            self._sealed_files.retire(self._sealed_files.path(part), self._database.reads_begun())
         log.info("tape_corrected", kind=correction.shape.kind, rows=len(correction.gone), files=len(old))
 
     def _parts_with(self, cursor: Cursor, correction: Correction) -> list[Part]:
@@ -119,8 +119,8 @@ class Corrector:
         _register(cursor, correction)
         found = []
         for part in parts:
-            if self._vault.trusts(part):
-                taken = correction.taken_from(file_rows([self._vault.path(part)], correction.shape))
+            if self._sealed_files.trusts(part):
+                taken = correction.taken_from(file_rows([self._sealed_files.path(part)], correction.shape))
                 if cursor.execute(f"select 1 from ({taken}) limit 1").fetchall():
                     found.append(part)
         cursor.unregister("gone")
@@ -128,13 +128,13 @@ class Corrector:
 
     def _written(self, correction: Correction, old: Part, rest: Part) -> Part:
         """Make the file of what stays of a part; a part of no rows when nothing does."""
-        path, disk = self._vault.path(rest), self._vault.disk
+        path, disk = self._sealed_files.path(rest), self._sealed_files.disk
         draft = path.with_name(path.name + DRAFT)
-        make_sure_of_space(self._vault, old.row_count)
+        make_sure_of_space(self._sealed_files, old.row_count)
         shape = correction.shape
         with self._database.reading(LARGE) as cursor:
             _register(cursor, correction)
-            source = correction.left_of(file_rows([self._vault.path(old)], shape))
+            source = correction.left_of(file_rows([self._sealed_files.path(old)], shape))
             expected = digest_of(cursor, shape, f"({source})")
             if not expected.row_count:
                 cursor.unregister("gone")

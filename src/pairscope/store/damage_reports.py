@@ -29,9 +29,9 @@ Cursor = duckdb.DuckDBPyConnection
 class DamageReports:
     """Takes reports of damaged files from any thread and has them written down by the writer."""
 
-    def __init__(self, writer: Writer, vault: SealedFiles, clock: Clock) -> None:
+    def __init__(self, writer: Writer, sealed_files: SealedFiles, clock: Clock) -> None:
         self._writer = writer
-        self._vault = vault
+        self._sealed_files = sealed_files
         self._clock = clock
         self._unwritten: dict[int, tuple[Part, str, Future[None]]] = {}
         self._on_gaps: Callable[[Sequence[Gap]], object] = lambda gaps: None
@@ -54,7 +54,7 @@ class DamageReports:
     def _finish(self, part: Part, written: Future[list[Gap]], over: Future[None]) -> None:
         if written.exception() is None:
             self._unwritten.pop(part.number, None)
-            self._vault.quarantine(self._vault.path(part))
+            self._sealed_files.quarantine(self._sealed_files.path(part))
             gaps = written.result()
             if gaps:
                 log.warning("ids_lost", file=str(part), gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
@@ -82,19 +82,23 @@ class DamageReports:
 
     def _gaps_left_by(self, connection: Cursor, part: Part, now: int) -> list[Gap]:
         """The ids of a file that are neither elsewhere on the tape nor known to be missing."""
-        left = ids_told_nowhere(connection, self._vault, part.symbol_id, part.first_id, part.last_id)
+        left = ids_told_nowhere(connection, self._sealed_files, part.symbol_id, part.first_id, part.last_id)
         return [
             Gap(part.symbol, first, last, now, REASON, after_ms=part.first_ms, before_ms=part.last_ms)
             for first, last in left.tolist()
         ]
 
 
-def ids_told_nowhere(connection: Cursor, vault: SealedFiles, symbol_id: int, first_id: int, last_id: int) -> Runs:
+def ids_told_nowhere(
+    connection: Cursor, sealed_files: SealedFiles, symbol_id: int, first_id: int, last_id: int
+) -> Runs:
     """The ids of a range that are neither on the tape nor in an open gap."""
     tables = ["trades"]
     overlap = "kind = 'trades' and symbol_id = ? and first_id <= ? and last_id >= ?"
     values: list[int | str] = [symbol_id, last_id, first_id]
-    others = [vault.path(part) for part in select_parts(connection, overlap, values) if vault.trusts(part)]
+    others = [
+        sealed_files.path(part) for part in select_parts(connection, overlap, values) if sealed_files.trusts(part)
+    ]
     if others:
         tables.append(file_rows(others))
     here = f"symbol_id = {symbol_id:d} and id between {first_id:d} and {last_id:d}"

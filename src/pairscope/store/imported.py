@@ -73,13 +73,13 @@ class Imported:
     """Counts imported rows, once in each sealed file."""
 
     def __init__(
-        self, path: Path, database: Database, vault: SealedFiles, symbols: SymbolTable, *, keeps: bool = True
+        self, path: Path, database: Database, sealed_files: SealedFiles, symbols: SymbolTable, *, keeps: bool = True
     ) -> None:
         """`keeps`: the counts are kept in a file beside the tape."""
         self._keeps = keeps
         self._path = path.with_name(f"{path.name}.imported.json")
         self._database = database
-        self._vault = vault
+        self._sealed_files = sealed_files
         self._symbols = symbols
         self._counted = self._read()  # by the beginning of a checksum
         self._ranges: dict[str, list[tuple[int, int]]] = {}
@@ -134,7 +134,7 @@ class Imported:
                 except duckdb.Error:
                     doubtful += self._count_singly(cursor, shape, own)
         for part in doubtful:
-            self._vault.trusts_after_hashing(part)
+            self._sealed_files.trusts_after_hashing(part)
 
     def _count_singly(self, cursor: Cursor, shape: Shape, parts: list[Part]) -> list[Part]:
         """Those that could not be read."""
@@ -149,7 +149,7 @@ class Imported:
     def _count(self, cursor: Cursor, shape: Shape, parts: list[Part]) -> None:
         if not parts:
             return
-        names = {str(self._vault.path(part)): part for part in parts}
+        names = {str(self._sealed_files.path(part)): part for part in parts}
         listed = ", ".join(map(quoted, names))
         rows = cursor.execute(
             f"""

@@ -14,7 +14,7 @@ from pairscope.base.errors import DataFolderError
 from pairscope.base.gaps import LET_GO, OF_IMPORTS, SETTLED
 from pairscope.base.id_ranges import intersect, no_runs, run, size, subtract, union
 from pairscope.base.model import Gap, TradeKind
-from pairscope.store import data_folder as folder
+from pairscope.store import data_folder
 from pairscope.store.holdings import Holding
 from pairscope.store.tape import Tape
 
@@ -128,7 +128,7 @@ def stored_kind(path: Path) -> TradeKind:
     """
     if not path.is_file():
         raise DataFolderError(f"there is no tape {path}", cure="check --data-dir, or record one: pairscope run")
-    connection = folder.open_file(path, folder.connect, folder.database_config(path, 64)).connection
+    connection = data_folder.open_file(path, data_folder.connect, data_folder.database_config(path, 64)).connection
     try:
         ((kind,),) = connection.execute("select trade_kind from tape_format").fetchall()
         return TradeKind(kind)

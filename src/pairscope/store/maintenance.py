@@ -13,7 +13,7 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import Gap, SymbolTable
-from pairscope.store import data_folder as folder
+from pairscope.store import data_folder
 from pairscope.store.corrections import Correction, Corrector
 from pairscope.store.damage_reports import DamageReports
 from pairscope.store.database import Database
@@ -52,22 +52,22 @@ def open_vault(connection: Cursor, path: Path, disk: Disk) -> tuple[SealedFiles,
     Raises:
         DataFolderError: when days were sealed and their folder is missing.
     """
-    vault = SealedFiles(days_folder(path), disk, damaged_parts(connection))
+    sealed_files = SealedFiles(days_folder(path), disk, damaged_parts(connection))
     ((files,),) = connection.execute("select count(*) from parts where damage is null").fetchall()
     if files:
-        vault.make_sure_of_root(files)
-    return vault, select_parts(connection, "kind = 'trades'")
+        sealed_files.make_sure_of_root(files)
+    return sealed_files, select_parts(connection, "kind = 'trades'")
 
 
 class Maintenance:
-    """All care for sealed days. `Store` shows its methods to the other rooms."""
+    """All care for sealed days. `Tape` shows its methods to the other rooms."""
 
     def __init__(
         self,
         path: Path,
         database: Database,
         writer: Writer,
-        vault: SealedFiles,
+        sealed_files: SealedFiles,
         symbols: SymbolTable,
         clock: Clock,
         keep: KeepDays,
@@ -76,26 +76,28 @@ class Maintenance:
         writes: bool = True,
     ) -> None:
         """Without `writes` nothing is made, moved or written down; a damaged file is only left out."""
-        self.vault = vault
+        self.sealed_files = sealed_files
         self._path = path
         self._database = database
-        self._desk = DamageReports(writer, vault, clock)
-        self._sealer = Sealer(database, writer, vault, symbols, clock)
-        self._corrector = Corrector(database, writer, vault)
-        self._imported = Imported(path, database, vault, symbols, keeps=writes)
-        self._retention = Retention(database, writer, vault, keep, self._imported, symbols, lambda: now_ms(clock))
+        self._desk = DamageReports(writer, sealed_files, clock)
+        self._sealer = Sealer(database, writer, sealed_files, symbols, clock)
+        self._corrector = Corrector(database, writer, sealed_files)
+        self._imported = Imported(path, database, sealed_files, symbols, keeps=writes)
+        self._retention = Retention(
+            database, writer, sealed_files, keep, self._imported, symbols, lambda: now_ms(clock)
+        )
         self._room = RoomKeeper(path, database, self._retention, most_bytes)
         self._one_at_a_time = threading.Lock()
         self._tidy = False
         self._swept = 0
         if writes:
-            vault.when_damaged(self._desk.report)
+            sealed_files.when_damaged(self._desk.report)
 
     def look_for_missing(self, parts: list[Part]) -> None:
         """Notice files that are missing or of another length, before anything is asked of them."""
         for part in parts:
             try:
-                self.vault.is_there(part)
+                self.sealed_files.is_there(part)
             except StoreUnavailable as error:
                 log.warning("sealed_file_not_checked", file=str(part), cause=error.message)
         self._desk.wait(LONGEST_WAIT_S)
@@ -105,7 +107,7 @@ class Maintenance:
         with self._database.reading() as cursor:
             cursor.execute("begin")
             listed, damaged, highest = select_parts(cursor), damaged_parts(cursor), given_numbers(cursor)
-        self.vault.tidy(listed, damaged, highest)
+        self.sealed_files.tidy(listed, damaged, highest)
         self.look_for_missing(listed)
         self._tidy = True
 
@@ -132,7 +134,7 @@ class Maintenance:
 
     def used_bytes(self) -> int:
         """All that a tape takes on the disk, its small files and logs that were set aside included."""
-        return self.disk_use().total_bytes + folder.beside_bytes(self._path)
+        return self.disk_use().total_bytes + data_folder.beside_bytes(self._path)
 
     def imported(self) -> list[ImportedShare] | None:
         return self._retention.shares()
@@ -149,7 +151,7 @@ class Maintenance:
             for part in parts:
                 if read_bytes >= limit_bytes:
                     break
-                self.vault.trusts_after_hashing(part)
+                self.sealed_files.trusts_after_hashing(part)
                 read_bytes += part.byte_count
                 self._swept = part.number
             return read_bytes
@@ -163,7 +165,7 @@ class Maintenance:
             try:
                 yield
             finally:
-                self.vault.remove_retired(self._database.reads_ended())
+                self.sealed_files.remove_retired(self._database.reads_ended())
                 self._desk.wait(LONGEST_WAIT_S)
 
     def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
@@ -182,9 +184,9 @@ class Maintenance:
         with self._database.reading() as cursor:
             sealed = {kind: int(size) for kind, size in cursor.execute(query).fetchall()}
         return DiskUse(
-            open_bytes=folder.size_bytes(self._path),
+            open_bytes=data_folder.size_bytes(self._path),
             trades_bytes=sealed.get("trades", 0),
             bars_bytes=sealed.get("bars", 0),
-            quarantine_bytes=sum(self.vault.quarantined_files().values()),
-            free_bytes=self.vault.disk.free_bytes(self._path.parent),
+            quarantine_bytes=sum(self.sealed_files.quarantined_files().values()),
+            free_bytes=self.sealed_files.disk.free_bytes(self._path.parent),
         )

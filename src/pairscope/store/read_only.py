@@ -20,8 +20,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import DataFolderError, StoreUnavailable
 from pairscope.base.model import BarArray, Gap, TradeKind
 from pairscope.feed.judge import GoodTrades
-from pairscope.store import data_folder as folder
-from pairscope.store import log_file
+from pairscope.store import data_folder, log_file
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.maintenance import Maintenance, open_vault
@@ -87,27 +86,27 @@ class ReadOnlyTape(Tape):
                 that is not read, or when its sealed days are missing.
         """
         _check_files(path)
-        config = folder.database_config(path, memory_limit_mb)
+        config = data_folder.database_config(path, memory_limit_mb)
         config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"pairscope-look-{id(config)}")
         try:
             connection = _attached(path, config)
         except duckdb.Error as error:
-            raise folder.explained(path, error) from error
+            raise data_folder.explained(path, error) from error
         try:
-            folder.refuse_cut_file(path, connection, ALIAS)
+            data_folder.refuse_cut_file(path, connection, ALIAS)
             kind = _lay_views(connection, path)
             state = prepare(connection, path, kind)
-            vault, sealed = open_vault(connection, path, Disk())
+            sealed_files, sealed = open_vault(connection, path, Disk())
         except duckdb.Error as error:
             connection.close()
-            raise folder.explained(path, error) from error
+            raise data_folder.explained(path, error) from error
         except DataFolderError:
             connection.close()
             raise
         database = Database(connection, lambda: _attached(path, config))
         writer = NoWriter(database, state, clock=clock, commit_ms=100, queue_rows=1)
         keep = KeepDays(trades=KEPT_FOR_EVER, bars=KEPT_FOR_EVER)
-        days = Maintenance(path, database, writer, vault, state.symbols, clock, keep, None, writes=False)
+        days = Maintenance(path, database, writer, sealed_files, state.symbols, clock, keep, None, writes=False)
         days.look_for_missing(sealed)
         log.info("tape_looked_at", path=str(path), kind=str(kind), symbols=len(state.symbols))
         looked = cls(path, database, writer, days, state.symbols, queue_rows=1)
@@ -155,14 +154,14 @@ class Unkept(ReadOnlyTape):
 
 def _check_files(path: Path) -> None:
     state = log_file.read_log(path)
-    folder.refuse_log_without_file(path, state)
+    data_folder.refuse_log_without_file(path, state)
     if not path.is_file():
         raise DataFolderError(f"there is no tape {path}", cure="name its folder or its file: --source tape PATH")
     if state is not None and state.lost_commits:
         log.warning("log_damaged", path=str(path), commits=state.commits, commits_lost=state.lost_commits)
 
 
-def _attached(path: Path, config: folder.Config) -> duckdb.DuckDBPyConnection:
+def _attached(path: Path, config: data_folder.Config) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute(f"attach {quoted(str(path))} as {ALIAS} (read_only)")

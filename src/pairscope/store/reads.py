@@ -78,14 +78,16 @@ _PART_COLUMNS = {
 }
 
 
-def read_trades(cursor: Cursor, vault: SealedFiles, bounds: Bounds, limit: int | None, newest: bool) -> TradeBatch:
+def read_trades(
+    cursor: Cursor, sealed_files: SealedFiles, bounds: Bounds, limit: int | None, newest: bool
+) -> TradeBatch:
     """Trades in rising order of id; with `newest` the last `limit` of them."""
-    return TradeBatch(**_ordered(cursor, vault, TRADES, bounds, limit, newest))
+    return TradeBatch(**_ordered(cursor, sealed_files, TRADES, bounds, limit, newest))
 
 
-def read_bars(cursor: Cursor, vault: SealedFiles, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
+def read_bars(cursor: Cursor, sealed_files: SealedFiles, bounds: Bounds, limit: int | None, newest: bool) -> BarArray:
     """Bars in rising order of open time, and of source where two sources have the same bar."""
-    columns = _ordered(cursor, vault, BARS, bounds, limit, newest)
+    columns = _ordered(cursor, sealed_files, BARS, bounds, limit, newest)
     bars = np.empty(len(columns["open_time_ms"]), BAR)
     for name, values in columns.items():
         bars[name] = values
@@ -98,14 +100,16 @@ def weight_of(limit: int | None) -> int:
 
 
 def _ordered(
-    cursor: Cursor, vault: SealedFiles, shape: Shape, bounds: Bounds, limit: int | None, newest: bool
+    cursor: Cursor, sealed_files: SealedFiles, shape: Shape, bounds: Bounds, limit: int | None, newest: bool
 ) -> Columns:
     given = {comparison: value for comparison, value in bounds.items() if value is not None}
     cursor.execute("begin")
     if limit is None:
-        parts = _trusted(vault, _candidates(cursor, shape, given))
-        return _in_order(shape, _fetch(cursor, vault, spanning(vault, shape, _condition(given), parts), parts))
-    return _paged(cursor, vault, shape, given, limit, newest)
+        parts = _trusted(sealed_files, _candidates(cursor, shape, given))
+        return _in_order(
+            shape, _fetch(cursor, sealed_files, spanning(sealed_files, shape, _condition(given), parts), parts)
+        )
+    return _paged(cursor, sealed_files, shape, given, limit, newest)
 
 
 def _condition(given: dict[str, int]) -> str:
@@ -113,13 +117,13 @@ def _condition(given: dict[str, int]) -> str:
 
 
 def _paged(
-    cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool
+    cursor: Cursor, sealed_files: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool
 ) -> Columns:
     """So many rows from one end, a page at a time: DuckDB holds all rows of a sort that has a limit in memory."""
     place = shape.order[0]
     pages: list[Columns] = []
     while True:
-        page = _page(cursor, vault, shape, given, min(limit, PAGE_ROWS), newest)
+        page = _page(cursor, sealed_files, shape, given, min(limit, PAGE_ROWS), newest)
         if limit <= PAGE_ROWS or len(page[place]) < PAGE_ROWS:
             break
         border = int(page[place][0 if newest else -1])
@@ -137,17 +141,24 @@ def _paged(
     return {name: np.concatenate([page[name] for page in pages]) for name in page}
 
 
-def _page(cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool) -> Columns:
+def _page(
+    cursor: Cursor, sealed_files: SealedFiles, shape: Shape, given: dict[str, int], limit: int, newest: bool
+) -> Columns:
     condition = _condition(given)
     if newest:
-        return _newest(cursor, vault, shape, given, condition, limit)
-    parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit)
+        return _newest(cursor, sealed_files, shape, given, condition, limit)
+    parts = _needed(sealed_files, _candidates(cursor, shape, given), given, shape, limit)
     order = ", ".join(shape.order)
-    return _fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} order by {order} limit {limit:d}", parts)
+    return _fetch(
+        cursor,
+        sealed_files,
+        f"{spanning(sealed_files, shape, condition, parts)} order by {order} limit {limit:d}",
+        parts,
+    )
 
 
 def _newest(
-    cursor: Cursor, vault: SealedFiles, shape: Shape, given: dict[str, int], condition: str, limit: int
+    cursor: Cursor, sealed_files: SealedFiles, shape: Shape, given: dict[str, int], condition: str, limit: int
 ) -> Columns:
     """The last rows: from the open table alone when it has enough of them, else from the end of the parts too.
 
@@ -156,36 +167,36 @@ def _newest(
     """
     order = ", ".join(f"{name} desc" for name in shape.order)
     last = f"order by {order} limit {limit:d}"
-    opened = _fetch(cursor, vault, f"select {shape.columns} from {shape.kind} where {condition} {last}", [])
+    opened = _fetch(cursor, sealed_files, f"select {shape.columns} from {shape.kind} where {condition} {last}", [])
     place = shape.order[0]
-    parts = _needed(vault, _candidates(cursor, shape, given), given, shape, limit, opened[place])
+    parts = _needed(sealed_files, _candidates(cursor, shape, given), given, shape, limit, opened[place])
     if not parts:
         return _reversed(opened)
-    highest = _highest(cursor, vault, shape, condition, parts)
+    highest = _highest(cursor, sealed_files, shape, condition, parts)
     if len(opened[place]):
         highest = max(highest, int(opened[place][0]))
     step = given.get("interval_ms =", 1)
     for reach in (2, 32, 512):
         near = f"{condition} and {place} > {highest - reach * limit * step}"
-        found = _fetch(cursor, vault, f"{spanning(vault, shape, near, parts)} {last}", parts)
+        found = _fetch(cursor, sealed_files, f"{spanning(sealed_files, shape, near, parts)} {last}", parts)
         if len(found[place]) == limit:
             return _reversed(found)
-    return _reversed(_fetch(cursor, vault, f"{spanning(vault, shape, condition, parts)} {last}", parts))
+    return _reversed(_fetch(cursor, sealed_files, f"{spanning(sealed_files, shape, condition, parts)} {last}", parts))
 
 
-def _highest(cursor: Cursor, vault: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> int:
+def _highest(cursor: Cursor, sealed_files: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> int:
     """The highest place among the rows of parts, 0 when none fulfils the condition."""
-    rows = file_rows([vault.path(part) for part in parts], shape)
+    rows = file_rows([sealed_files.path(part) for part in parts], shape)
     query = f"select coalesce(max({shape.order[0]}), 0) as highest from {rows} where {condition}"
-    return int(_fetch(cursor, vault, query, parts)["highest"][0])
+    return int(_fetch(cursor, sealed_files, query, parts)["highest"][0])
 
 
-def _fetch(cursor: Cursor, vault: SealedFiles, query: str, parts: list[Part]) -> Columns:
+def _fetch(cursor: Cursor, sealed_files: SealedFiles, query: str, parts: list[Part]) -> Columns:
     try:
         columns: Columns = cursor.execute(query).fetchnumpy()  # type: ignore[assignment]  # no column is categorical
         return columns
     except duckdb.Error:
-        vault.doubt(parts)
+        sealed_files.doubt(parts)
         raise
 
 
@@ -203,7 +214,7 @@ def _in_order(shape: Shape, columns: Columns) -> Columns:
     return {name: column[order] for name, column in columns.items()}
 
 
-def spanning(vault: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> str:
+def spanning(sealed_files: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> str:
     """The query for rows of one symbol (and interval) that fulfil a condition, in the open table and in parts.
 
     A bar of the open table hides the same one of a part: it is a revised one.
@@ -211,9 +222,8 @@ def spanning(vault: SealedFiles, shape: Shape, condition: str, parts: list[Part]
     opened = f"select {shape.columns} from {shape.kind} where {condition}"
     if not parts:
         return opened
-    sealed = (
-        f"select {shape.columns} from {file_rows([vault.path(part) for part in parts], shape)} sealed where {condition}"
-    )
+    rows = file_rows([sealed_files.path(part) for part in parts], shape)
+    sealed = f"select {shape.columns} from {rows} sealed where {condition}"
     if shape is BARS:
         last_ms = max(part.last_ms for part in parts)
         sealed += f"""
@@ -250,12 +260,12 @@ def _candidates(cursor: Cursor, shape: Shape, given: dict[str, int]) -> list[Par
     return select_parts(cursor, " and ".join(conditions))
 
 
-def _trusted(vault: SealedFiles, parts: list[Part]) -> list[Part]:
-    return [part for part in parts if vault.trusts(part)]
+def _trusted(sealed_files: SealedFiles, parts: list[Part]) -> list[Part]:
+    return [part for part in parts if sealed_files.trusts(part)]
 
 
 def _needed(
-    vault: SealedFiles,
+    sealed_files: SealedFiles,
     parts: list[Part],
     given: dict[str, int],
     shape: Shape,
@@ -265,7 +275,7 @@ def _needed(
     """The trusted parts among which the first `limit` rows are; the last ones when rows of the open table are given."""
     while True:
         needed = _enough(parts, _whole(given), shape, limit, opened)
-        damaged = [part for part in needed if not vault.trusts(part)]
+        damaged = [part for part in needed if not sealed_files.trusts(part)]
         if not damaged:
             return needed
         parts = [part for part in parts if part not in damaged]
@@ -310,15 +320,15 @@ def _enough(
     return needed
 
 
-def read_count(cursor: Cursor, vault: SealedFiles, symbol_id: int, from_id: int, to_id: int) -> int:
+def read_count(cursor: Cursor, sealed_files: SealedFiles, symbol_id: int, from_id: int, to_id: int) -> int:
     """How many trades there are of some ids; only files that lie across an end of the range are read."""
     given = {"symbol_id =": symbol_id, "id >=": from_id, "id <": to_id}
     cursor.execute("begin")
-    parts = [part for part in _candidates(cursor, TRADES, given) if vault.is_there(part)]
+    parts = [part for part in _candidates(cursor, TRADES, given) if sealed_files.is_there(part)]
     whole = _whole(given)
-    across = _trusted(vault, [part for part in parts if not whole(part)])
-    rows = spanning(vault, TRADES, _condition(given), across)
-    counted = _fetch(cursor, vault, f"select count(*) as rows from ({rows})", across)
+    across = _trusted(sealed_files, [part for part in parts if not whole(part)])
+    rows = spanning(sealed_files, TRADES, _condition(given), across)
+    counted = _fetch(cursor, sealed_files, f"select count(*) as rows from ({rows})", across)
     return int(counted["rows"][0]) + sum(part.row_count for part in parts if whole(part))
 
 

@@ -81,7 +81,7 @@ class Retention:
         self,
         database: Database,
         writer: Writer,
-        vault: SealedFiles,
+        sealed_files: SealedFiles,
         keep: KeepDays,
         imported: Imported,
         symbols: SymbolTable,
@@ -89,7 +89,7 @@ class Retention:
     ) -> None:
         self._database = database
         self._writer = writer
-        self._vault = vault
+        self._sealed_files = sealed_files
         self._keep = keep
         self._imported = imported
         self._symbols = symbols
@@ -127,7 +127,7 @@ class Retention:
         going, counts = self._writer.submit(lambda connection: self._delete(connection, choose(connection))).result()
         files = [part for part in going.parts if part.damage is None]
         for part in files:
-            self._vault.retire(self._vault.path(part), self._database.reads_begun())
+            self._sealed_files.retire(self._sealed_files.path(part), self._database.reads_begun())
         return RetainReport(len(files), sum(part.byte_count for part in files), *counts)
 
     def shares(self) -> list[ImportedShare] | None:
@@ -195,14 +195,14 @@ class Retention:
         )
 
     def _clear_quarantine(self, today_ms: int, kept: set[int]) -> None:
-        for file in self._vault.quarantined_files():
+        for file in self._sealed_files.quarantined_files():
             for shape, days in ((TRADES, self._keep.trades), (BARS, self._keep.bars)):
                 prefix = f"{shape.kind}_date="
                 is_old = file.name.startswith(prefix) and file.name[len(prefix) :][:10] < day_name(
                     today_ms - days * DAY_MS
                 )
                 if is_old and _quarantined_number(file) not in kept:
-                    self._vault.remove(file)
+                    self._sealed_files.remove(file)
 
     def _delete(self, connection: Cursor, going: Going) -> tuple[Going, list[int]]:
         """Returns, besides what was chosen, how many trades, bars and gaps went from their tables."""
@@ -230,7 +230,7 @@ class Retention:
             )
             left = no_runs()
             for first_id, last_id in intersect(ids, run(low, _HIGHEST_ID)).tolist():
-                left = union(left, ids_told_nowhere(connection, self._vault, symbol_id, first_id, last_id))
+                left = union(left, ids_told_nowhere(connection, self._sealed_files, symbol_id, first_id, last_id))
             if len(left):
                 self._write_let_go(connection, symbol_id, left)
 

@@ -81,11 +81,11 @@ class Sealer:
     """Moves days that are over into files. One call at a time, in a thread that may wait."""
 
     def __init__(
-        self, database: Database, writer: Writer, vault: SealedFiles, symbols: SymbolTable, clock: Clock
+        self, database: Database, writer: Writer, sealed_files: SealedFiles, symbols: SymbolTable, clock: Clock
     ) -> None:
         self._database = database
         self._writer = writer
-        self._vault = vault
+        self._sealed_files = sealed_files
         self._symbols = symbols
         self._clock = clock
         self._late: dict[tuple[str, int, int, int], int] = {}  # rows for days with a file, at the call before
@@ -139,36 +139,36 @@ class Sealer:
 
     def _seal(self, day: _Day, number: int) -> Part:
         part = _blank(day, number, self._symbols.name(day.symbol_id))
-        path = self._vault.path(part)
+        path = self._sealed_files.path(part)
         try:
             part, opened, replaced = self._written(day, part)
         except (OSError, StoreUnavailable):
-            self._vault.remove(path.with_name(path.name + DRAFT))
-            self._vault.remove(path)
+            self._sealed_files.remove(path.with_name(path.name + DRAFT))
+            self._sealed_files.remove(path)
             raise
         try:
             self._writer.submit(lambda connection: _swap(connection, day, part, opened, replaced)).result()
         except JobUnsettled:
             raise  # the file may be a part of the tape: the next opening will know
         except (StoreUnavailable, JobRefused):
-            self._vault.remove(path)
+            self._sealed_files.remove(path)
             raise
         for old in replaced:
-            self._vault.retire(self._vault.path(old), self._database.reads_begun())
+            self._sealed_files.retire(self._sealed_files.path(old), self._database.reads_begun())
         log.info("day_sealed", file=str(part), rows=part.row_count, file_bytes=part.byte_count)
         return part
 
     def _written(self, day: _Day, part: Part) -> tuple[Part, Digest, list[Part]]:
         """Make the file of a part; returns it with the digest of the open rows in it and the parts merged into it."""
-        path = self._vault.path(part)
+        path = self._sealed_files.path(part)
         draft = path.with_name(path.name + DRAFT)
-        disk = self._vault.disk
-        make_sure_of_space(self._vault, day.row_count)
+        disk = self._sealed_files.disk
+        make_sure_of_space(self._sealed_files, day.row_count)
         disk.make_folder(path.parent)
         with self._database.reading(LARGE) as cursor:
             cursor.execute("begin")
-            replaced = [old for old in _parts_of(cursor, day) if self._vault.trusts(old)]
-            source = spanning(self._vault, day.shape, day.condition, replaced)
+            replaced = [old for old in _parts_of(cursor, day) if self._sealed_files.trusts(old)]
+            source = spanning(self._sealed_files, day.shape, day.condition, replaced)
             opened = digest_of(cursor, day.shape, f"{day.shape.kind} where {day.condition}")
             expected = digest_of(cursor, day.shape, f"({source})") if replaced else opened
             order = ", ".join(day.shape.order)
@@ -183,13 +183,13 @@ class Sealer:
         return part, opened, replaced
 
 
-def make_sure_of_space(vault: SealedFiles, rows: int) -> None:
+def make_sure_of_space(sealed_files: SealedFiles, rows: int) -> None:
     """Refuse to make a file that would leave nothing to the writer.
 
     Raises:
         StoreUnavailable: when too little is free.
     """
-    free = vault.disk.free_bytes(vault.root.parent)
+    free = sealed_files.disk.free_bytes(sealed_files.root.parent)
     if free < SPARE_BYTES + rows * _LARGEST_ROW_BYTES:
         raise StoreUnavailable(f"only {free:,} bytes are free", cure="make room on the disk of the tape")
 

@@ -16,8 +16,7 @@ from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavaila
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
 from pairscope.feed.judge import GoodTrades
-from pairscope.store import data_folder as folder
-from pairscope.store import reads
+from pairscope.store import data_folder, reads
 from pairscope.store.corrections import Correction
 from pairscope.store.data_folder import Connect
 from pairscope.store.database import Database
@@ -86,7 +85,7 @@ class Tape:
         keep_bar_days: int = 365,
         keep_imported_days: int | None = None,
         most_disk_bytes: int | None = None,
-        connect: Connect = folder.connect,
+        connect: Connect = data_folder.connect,
         disk: Disk | None = None,
     ) -> Tape:
         """Open the tape at `path`, making it and its folder when they are not there, and start its writer.
@@ -95,24 +94,24 @@ class Tape:
             DataFolderError: when the folder cannot be written, the file is held by another process, damaged, not a
                 tape, of another format, or holds the other kind of trade, or when its sealed days are missing.
         """
-        config = folder.database_config(path, memory_limit_mb)
-        opened = folder.open_file(path, connect, config)
+        config = data_folder.database_config(path, memory_limit_mb)
+        opened = data_folder.open_file(path, connect, config)
         connection = opened.connection
         try:
             state = prepare(connection, path, kind)
-            vault, sealed = open_vault(connection, path, disk or Disk())
-            vault.keeps_unlisted = opened.kept_log is not None
+            sealed_files, sealed = open_vault(connection, path, disk or Disk())
+            sealed_files.keeps_unlisted = opened.kept_log is not None
         except duckdb.Error as error:
             connection.close()
-            raise folder.explained(path, error) from error
+            raise data_folder.explained(path, error) from error
         except DataFolderError:
             connection.close()
             raise
-        folder.withdraw(path)  # of a process that was killed: this one holds the tape now
+        data_folder.withdraw(path)  # of a process that was killed: this one holds the tape now
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
         keep = KeepDays(trades=keep_data_days, bars=keep_bar_days, imported=keep_imported_days)
-        days = Maintenance(path, database, writer, vault, state.symbols, clock, keep, most_disk_bytes)
+        days = Maintenance(path, database, writer, sealed_files, state.symbols, clock, keep, most_disk_bytes)
         writer.start()
         days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))
@@ -123,7 +122,7 @@ class Tape:
     def announce(self, url: str) -> None:
         """Leave the address of the running server beside the tape until it closes, for a second process to show."""
         try:
-            folder.announce(self.path, url)
+            data_folder.announce(self.path, url)
         except FileNotWritten as error:
             log.warning("announcement_failed", cause=error.message)
 
@@ -174,8 +173,8 @@ class Tape:
 
     def count_trades(self, symbol: str, from_id: int, to_id: int) -> int:
         """How many trades there are of a half-open range of ids; most of it is known without reading sealed files."""
-        symbol_id, vault = self.symbols.index(symbol), self._days.vault
-        return self._database.read(lambda cursor: reads.read_count(cursor, vault, symbol_id, from_id, to_id))
+        symbol_id, sealed_files = self.symbols.index(symbol), self._days.sealed_files
+        return self._database.read(lambda cursor: reads.read_count(cursor, sealed_files, symbol_id, from_id, to_id))
 
     async def flushed(self) -> None:
         """Return when everything put before is on the disk.
@@ -196,7 +195,7 @@ class Tape:
         self._closed = True
         rows_lost = self._writer.stop()
         self._database.close()
-        folder.withdraw(self.path)
+        data_folder.withdraw(self.path)
         log.info("tape_closed", path=str(self.path), rows_lost=rows_lost)
         if rows_lost:
             raise StoreUnavailable(
@@ -230,9 +229,9 @@ class Tape:
             "id >=": from_id,
             "id <": to_id,
         }
-        vault = self._days.vault
+        sealed_files = self._days.sealed_files
         return self._database.read(
-            lambda cursor: reads.read_trades(cursor, vault, bounds, limit, newest), reads.weight_of(limit)
+            lambda cursor: reads.read_trades(cursor, sealed_files, bounds, limit, newest), reads.weight_of(limit)
         )
 
     def bars(
@@ -257,9 +256,9 @@ class Tape:
             "open_time_ms >=": from_ms,
             "open_time_ms <": to_ms,
         }
-        vault = self._days.vault
+        sealed_files = self._days.sealed_files
         return self._database.read(
-            lambda cursor: reads.read_bars(cursor, vault, bounds, limit, newest), reads.weight_of(limit)
+            lambda cursor: reads.read_bars(cursor, sealed_files, bounds, limit, newest), reads.weight_of(limit)
         )
 
     def days_with(self, kind: PartKind, symbol: str) -> list[int]:
@@ -404,7 +403,7 @@ class Tape:
             commits_retried=writer.commits_retried,
             reads_waiting=self._database.gate.waiting,
             reads_repeated=self._database.reads_repeated,
-            database_bytes=folder.size_bytes(self.path),
+            database_bytes=data_folder.size_bytes(self.path),
             error=writer.error,
         )
 
