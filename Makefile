@@ -12,21 +12,27 @@ export PIP_ROOT_USER_ACTION := ignore
 # Packages are installed without bytecode; where none may be written each of the many processes compiles all of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-all check bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
+.PHONY: help run dev test test-all check format bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
 
-run: $(VENV)/installed
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/installed ## set everything up and start pairscope; ARGS="--port 9000" are handed on
 	@$(BIN)/python -m pairscope run $(ARGS)
 
-test: ready-to-test
+dev: $(VENV)/developing ## server and page for working on them: both are loaded again when a source changes
+	@$(BIN)/python tools/dev.py $(ARGS)
+
+test: ready-to-test ## set everything up and run the tests, those in a browser too
 	$(BIN)/python tools/browser.py
 	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE) --durations=25 --durations-min=1
 	$(BIN)/python tools/npm.py test
 
-test-all: test
+test-all: test ## the slow tests too, and planted faults (up to 2 h)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python tools/mutate.py
 
-check: $(VENV)/developing
+check: $(VENV)/developing ## formats, types, rooms, lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,7 +40,12 @@ check: $(VENV)/developing
 	$(BIN)/python tools/npm.py run typecheck
 	$(BIN)/python tools/npm.py run lint
 
-bench: $(VENV)/benchmarking
+format: $(VENV)/developing ## put all sources into their form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/npm.py run format
+
+bench: $(VENV)/benchmarking ## benchmarks beside what people use today, into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 $(VENV)/bin/python:
@@ -82,12 +93,12 @@ $(VENV)/benchmarking: requirements/bench.txt $(VENV)/developing
 	@touch $@
 
 # Needs uv. Hashes are kept, addresses are not: any index serves the same files.
-lock:
+lock: ## the lock files anew
 	cd requirements && for f in dev runtime bench uv; do uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header $$f.in -o $$f.txt $$([ $$f = dev ] || [ $$f = uv ] || echo -c dev.txt); done
 
-types: $(VENV)/installed
+types: $(VENV)/installed ## the page's types from the server's schema
 	$(BIN)/python tools/gen_ts.py
 
-clean:
+clean: ## remove what was set up and built
 	rm -rf $(VENV) web/node_modules src/pairscope/static dist

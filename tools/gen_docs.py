@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pairscope
+from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.estimators import conditions, readings, spikes, suggestion
 from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
 from pairscope.analytics.metrics import health
-from pairscope.analytics.registry import CATALOGUE, Metric, Parameter, Reason
-from pairscope.analytics.values import Flag
+from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.values import Flag, Reason
 from pairscope.base.errors import PairscopeError
+from pairscope.base.parameter import Parameter
 from pairscope.base.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -191,9 +193,9 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
     if metric.window != 300:
         remarks.append(f"Window {metric.window:,} bars.")
     if metric.cadence == "scan":
-        remarks.append("Only when asked for." if metric.needs == "bars" else "")
-    remarks.append("Needs the trades." if metric.needs == "trades" else "")
-    remarks.append("Needs the bars of seven windows." if metric.needs == "history" and metric.scope == "pair" else "")
+        remarks.append("Only when asked for." if not {"trades", "history"} & set(metric.needs) else "")
+    remarks.append("Needs the trades." if "trades" in metric.needs else "")
+    remarks.append("Needs the bars of seven windows." if "history" in metric.needs and metric.scope == "pair" else "")
     if metric.reference:
         remarks.append(f"[{sources.index(metric.reference) + 1}]")
     told = " ".join(filter(None, remarks))

@@ -98,10 +98,16 @@ def routes(paths: Mapping[str, Mapping[str, Schema]]) -> Iterable[str]:
     yield "}"
 
 
+def served(paths: Iterable[str]) -> Iterable[str]:
+    """The first parts of all addresses: what a development server hands on to a running pairscope."""
+    firsts = sorted({path.split("/")[1] for path in paths})
+    yield f"export const SERVED = {json.dumps(firsts)} as const;"
+
+
 def typescript(document: Schema) -> str:
     """The whole file for an OpenAPI document."""
     numbers = [f"export const {name} = {value:g};" for name, value in NUMBERS.items()]
-    parts = (numbers, models(document["components"]["schemas"]), routes(document["paths"]))
+    parts = (numbers, models(document["components"]["schemas"]), routes(document["paths"]), served(document["paths"]))
     return HEADER + "\n".join(line for part in parts for line in part) + "\n"
 
 

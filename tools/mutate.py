@@ -35,16 +35,16 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path("src") / "pairscope"
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.toml"
 SAMPLE, SEED, GOAL = 180, 4, 0.90
-FILES = ("analytics/*.py", "bars/builder.py")
+FILES = ("analytics/**/*.py", "bars/builder.py")
 # Tests that are meant for a module beside its own.
 BESIDE = {
     "dickey_fuller": ("analytics/estimators/test_adf.py",),
     "least_squares": ("analytics/kernels/test_dickey_fuller.py", "analytics/estimators/test_johansen.py"),
-    "lines": ("analytics/estimators/test_hedge.py",),
+    "regression": ("analytics/estimators/test_hedge.py",),
     "mackinnon": ("analytics/estimators/test_adf.py",),
     "moments": ("analytics/metrics/test_price.py",),
-    "ticks": ("analytics/estimators/test_lead_lag.py",),
-    "unitroot": ("analytics/estimators/test_half_life.py", "analytics/estimators/test_engle_granger.py"),
+    "hayashi_yoshida": ("analytics/estimators/test_lead_lag.py",),
+    "adf": ("analytics/estimators/test_half_life.py", "analytics/estimators/test_engle_granger.py"),
     "kalman": ("analytics/estimators/test_hedge.py",),
     "garch_search": ("analytics/estimators/test_garch.py",),
 }
@@ -128,7 +128,7 @@ class Job:
             path.write_bytes(task.mutant.applied(source))
             cache = _cache_without(self.tree, task.file)
         stem = Path(task.file).stem
-        tests = [f"{task.file.partition('/')[0]}/test_{stem}.py", *BESIDE.get(stem, ())]
+        tests = [f"{task.file.rpartition('/')[0]}/test_{stem}.py", *BESIDE.get(stem, ())]
         self._began_s = time.monotonic()
         self._limit_s = limit_s
         sys.stdout.flush()
@@ -272,9 +272,11 @@ def _cache_without(tree: Path, file: str) -> Path:
     """A copy of the tree's cache without the kernels of a file and of all that import it, directly or not."""
     stale = {Path(file).stem}
     imports = {
-        path.stem: set(re.findall(r"^from pairscope\.\w+\.(\w+) import|^from pairscope\.\w+ import (\w+)", text, re.M))
-        for path in (tree / PACKAGE).glob("*/*.py")
-        if "base.kernel import" in (text := path.read_text(encoding="utf-8"))
+        path.stem: set(
+            re.findall(r"^from pairscope\.[\w.]+\.(\w+) import|^from pairscope\.[\w.]+ import (\w+)", text, re.M)
+        )
+        for path in (tree / PACKAGE).glob("*/**/*.py")
+        if "base.jit import" in (text := path.read_text(encoding="utf-8"))
     }
     names = {stem: {name for pair in pairs for name in pair if name} for stem, pairs in imports.items()}
     while more := {stem for stem, used in names.items() if used & stale} - stale:

@@ -2,8 +2,9 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { SERVED } from "./src/api.gen";
 
-const server = { target: "http://127.0.0.1:8000" };
+const server = { target: process.env.PAIRSCOPE_URL ?? "http://127.0.0.1:8000" };
 
 export default defineConfig({
   base: "/app/",
@@ -16,7 +17,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 800, // kB before compression; the budget is 260 kB after it
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/ws": { ...server, ws: true }, "^/(config|status|metrics)": server } },
+  server: { proxy: { [`^/(${SERVED.join("|")})([/?]|$)`]: { ...server, ws: true } } },
   // A DOM takes a second to make: the files that need one say so in their first line.
   test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
 });

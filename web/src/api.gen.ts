@@ -632,3 +632,4 @@ export interface Routes {
   "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
   "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };
 }
+export const SERVED = ["analytics", "clustering", "config", "correlations", "health", "metrics", "ohlc", "status", "symbols", "ticks", "ws"] as const;
