@@ -44,7 +44,7 @@ BAR_GOALS = {"bar_50": (50, 0.005), "bar_1000": (1_000, 0.05)}
 CPU_GOAL, COLD_GOAL, WARM_GOAL = 25.0, 500.0, 38.0
 STARTS = {
     "cold": "from pairscope.live.compiling import warm_up_all; warm_up_all()",
-    "warm": "from pairscope.analytics.registry import warm_up_live; warm_up_live()",
+    "warm": "from pairscope.analytics.warm import warm_up_live; warm_up_live()",
     "warm, all": "from pairscope.live.compiling import warm_up_all; warm_up_all()",
 }
 STARTED = {

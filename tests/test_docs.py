@@ -69,3 +69,10 @@ def test_every_promise_names_a_test_that_is_there() -> None:
         for file, test in named:
             source = (ROOT / "tests" / file).read_text(encoding="utf-8")
             assert re.search(rf"def {test or 'test_'}", source), f"{file}::{test}"
+
+
+def test_every_file_on_the_way_of_a_trade_and_of_a_metric_is_there() -> None:
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|web)/[\w./-]+)`", page)
+    assert len(named) > 25
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -15,7 +15,7 @@ from pairscope.base.settings import Settings
 from pairscope.feed.binance import budget
 from pairscope.feed.binance.simulator import rest as simulated_rest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
-from pairscope.feed.binance.simulator.faults import FaultyDoor as At
+from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
 from pairscope.feed.clock_check import ClockCheck
@@ -104,7 +104,7 @@ async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_al
 ) -> None:
     async with SimulatedExchange(Delisting()) as exchange:
         settings = live(exchange, tmp_path, ("BTCUSDT",)).model_copy(update={"source": "auto"})
-        exchange.faults.refuse(429, door=At.REST, retry_after="300")
+        exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="300")
         async with running(settings) as door:
             assert door.system.source.plan.kind == "live"
             standing, notices = await told(door)
@@ -247,7 +247,7 @@ async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
     monkeypatch.setattr(budget, "MINUTE_S", 2.0)  # of the exchange: after a 429 nothing is asked before its next one
     async with SimulatedExchange(Delisting()) as exchange:
         settings = live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT")).model_copy(update={"history_minutes": 1})
-        exchange.faults.refuse(429, door=At.REST, retry_after="4")
+        exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="4")
         async with running(settings) as door:
             await door.trading("BTCUSDT")
             await door.trading("ETHUSDT")
@@ -255,10 +255,10 @@ async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
             _, notices = await told(door)
             assert "still to be fetched for BTCUSDT, ETHUSDT" in notices[-1]
             if not restarted:
-                exchange.faults.refuse(0, door=At.REST)
+                exchange.faults.refuse(0, door=FaultyDoor.REST)
                 await whole_history(door, "BTCUSDT")
                 assert "still to be fetched" not in str((await told(door))[1])
-        exchange.faults.refuse(0, door=At.REST)
+        exchange.faults.refuse(0, door=FaultyDoor.REST)
         if restarted:
             async with running(settings) as door:
                 await whole_history(door, "ETHUSDT")

@@ -12,9 +12,9 @@ from benchmarks.frames import NAMES
 from pairscope.app import opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
+from pairscope.base.model import BarArray
 from pairscope.base.settings import load_settings
 from pairscope.live.kernels import LATER
-from pairscope.live.market import BarUpdate
 
 INTERVALS = ("1s", "5s", "1m", "5m")
 
@@ -33,7 +33,7 @@ async def follow(task: Task, watch: Stopwatch, loaded: threading.Event) -> None:
         everything_came = asyncio.Event()
         counters = system.intake.counters
 
-        def look(update: BarUpdate) -> None:
+        def look(bars: BarArray) -> None:
             if counters.received >= task.trades:
                 everything_came.set()
 

@@ -24,7 +24,7 @@ from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
-from pairscope.live.market import BarUpdate, Market
+from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.loopback import http_client
@@ -42,9 +42,9 @@ class MadeUpMarket:
         self.store = Tape.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=10)
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
-        self.book = BarMemory(self.settings.interval_list(), self.settings.history_bars)
+        self.memory = BarMemory(self.settings.interval_list(), self.settings.history_bars)
         self.live = Market(
-            symbols=self.store.symbols, book=self.book, pairs=self.settings.pair_list(), reader=self.store
+            symbols=self.store.symbols, memory=self.memory, pairs=self.settings.pair_list(), reader=self.store
         )
         self.now_ms = START_MS
         self.changes: list[str] = []  # of the watched symbols, as they were asked for
@@ -80,17 +80,17 @@ class MadeUpMarket:
             buyer_is_maker=np.zeros(len(ids), np.bool_),
             received_ns=(times_ms + 20) * 1_000_000,
         )
-        change = self.book.add(trades, np.zeros(len(ids), np.int64))
+        change = self.memory.add(trades, np.zeros(len(ids), np.int64))
         self.store.put_trades(good(trades))
         self.store.put_bars(change.closed)
-        self.live.publish(BarUpdate(change.touched))
+        self.memory.publish(change.touched)
 
     def revise(self, symbol: str, interval: Interval, back: int, close: float) -> None:
         """Change the close of a bar that was closed long ago, as a late trade would."""
         bars = self.live.bars(symbol, interval, back + 1)[:1].copy()
         bars["close"], bars["status"] = close, BarStatus.REVISED
-        self.book.put(bars)
-        self.live.publish(BarUpdate(bars))
+        self.memory.put(bars)
+        self.memory.publish(bars)
 
     def app(self, **options: Any) -> FastAPI:
         parts: dict[str, Any] = {

@@ -9,15 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, want_all
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
 from pairscope.analytics.estimators.garch import BARS, fit_garch
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, hayashi_yoshida, tape_of
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, hayashi_yoshida, series_of
 from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.readings import history_bars
 from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
 from pairscope.analytics.metrics.health import judge
-from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, PAIR_TESTS, metric_requests
 from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
@@ -52,7 +51,7 @@ def ticks_of(market: MadeUpMarket, at_ms: int) -> PairTicks:
     tapes = []
     for symbol in (Y, X):
         trades = market.store.trades(symbol, from_ms=since_ms, to_ms=at_ms + 1_000)
-        tapes.append(tape_of(trades.time_ms, trades.price))
+        tapes.append(series_of(trades.time_ms, trades.price))
     return PairTicks(*tapes)
 
 
@@ -68,7 +67,7 @@ async def test_a_pair_on_any_terms_is_what_the_functions_give(
     market: MadeUpMarket, server: Served, terms: Terms
 ) -> None:
     answer = await get(server, f"{PAIR}&{asked(terms)}&window={WINDOW}&limit=40")
-    at_ms = market.book.newest_open_ms(SECOND)
+    at_ms = market.memory.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
     series = pair_series(legs[0], legs[1], SECOND, WINDOW, at_ms - 39_000, at_ms, terms)
     assert answer["series"] == plain(pair_columns(series))
@@ -90,7 +89,7 @@ async def test_the_past_is_what_was_live_on_any_terms_health_and_tests_too(
     await market.store.flushed()
     async with serve(market.app()) as server:
         path = f"{PAIR}&{asked(terms)}&window=40&limit=3"
-        at_ms = market.book.newest_open_ms(SECOND) - 1_000  # of the last closed bar
+        at_ms = market.memory.newest_open_ms(SECOND) - 1_000  # of the last closed bar
         live = await get(server, f"{path}&tests=true&to={at_ms + 1_000}")
         market.trade(60_000)
         await market.store.flushed()
@@ -106,7 +105,7 @@ async def test_the_past_is_what_was_live_on_any_terms_health_and_tests_too(
 
 async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"{PAIR}&window={WINDOW}&tests=true&limit=1")
-    at_ms = market.book.newest_open_ms(SECOND)
+    at_ms = market.memory.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
     ticks = ticks_of(market, at_ms)
     history = history_of(legs[0], legs[1], SECOND, at_ms - 1_000, history_bars(WINDOW))
@@ -137,7 +136,7 @@ async def test_health_has_the_same_bits_by_name_with_the_tests_and_from_the_past
     assert by_name["health"]["value"] == tests["condition"]
     assert by_name["health"]["n"] == round(20 * tests["windows"]) == 100
     assert by_name["health_share"]["value"] == tests["shares"][tests["condition"]]
-    at_ms = market.book.newest_open_ms(SECOND)
+    at_ms = market.memory.newest_open_ms(SECOND)
     market.trade(30_000)
     await market.store.flushed()
     past = (await get(server, f"{PAIR}&window=40&tests=true&limit=1&to={at_ms}"))["tests"]["health"]
@@ -154,7 +153,7 @@ async def test_metrics_of_a_pair_are_chosen_by_name_with_parameters(server: Serv
 
 async def test_trades_are_read_when_a_metric_needs_them(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"{PAIR}&window={WINDOW}&metrics=correlation_hy:reach_ms=0,lead_lag")
-    ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
+    ticks = ticks_of(market, market.memory.newest_open_ms(SECOND))
     found = answer["metrics"]["correlation_hy:reach_ms=0"]
     assert found["value"] == hayashi_yoshida(ticks.y, ticks.x, 0).correlation
 
@@ -178,7 +177,7 @@ async def test_a_series_holds_at_each_bar_what_was_told_there(market: MadeUpMark
     bars = bars_of(market, X)
     for row, at_ms in enumerate(answer["open_time_ms"]):
         known = bars[bars["open_time_ms"] <= at_ms]
-        then = measure_symbol(known, SECOND, WINDOW, at_ms, want_all(names, "symbol"))
+        then = measure_symbol(known, SECOND, WINDOW, at_ms, metric_requests(names, "symbol"))
         assert {name: answer["metrics"][name][row] for name in names} == {name: then[name].value for name in names}
 
 
@@ -188,8 +187,8 @@ GARCH = "garch_forecast,garch_volatility,garch_rival,garch_alpha,garch_beta,garc
 async def test_garch_is_of_the_bars_that_are_closed(market: MadeUpMarket, server: Served) -> None:
     market.trade(900_000)
     await market.store.flushed()
-    newest_ms = market.book.newest_open_ms(SECOND)
-    closed_ms = market.book.newest_closed_ms(SECOND)
+    newest_ms = market.memory.newest_open_ms(SECOND)
+    closed_ms = market.memory.newest_closed_ms(SECOND)
     assert newest_ms - 2_000 <= closed_ms < newest_ms
     answer = await get(server, f"/analytics/{X}?metrics=garch_forecast,last_price")
     found = answer["metrics"]["garch_forecast"]
@@ -224,7 +223,7 @@ async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: MadeUpMa
     market.trade(900_000)
     now = await get(server, f"/analytics/{X}?metrics={GARCH}")
     series = await get(server, f"/analytics/{X}/series?metrics={GARCH}&limit=4")
-    assert series["open_time_ms"][-1] == market.book.newest_open_ms(SECOND)
+    assert series["open_time_ms"][-1] == market.memory.newest_open_ms(SECOND)
     place = series["open_time_ms"].index(now["metrics"]["garch_gain"]["as_of_ms"])
     for name, column in series["metrics"].items():
         assert {*column[place:]} == {now["metrics"][name]["value"]}, name
@@ -239,14 +238,14 @@ async def test_correlations_are_those_of_the_pairs(market: MadeUpMarket, server:
     name = "correlation" if on == "returns" else "correlation_levels"
     assert answer["correlation"][1][0] == answer["correlation"][0][1] == pair["metrics"][name]["value"]
     assert answer["n"][0][1] == pair["metrics"][name]["n"]
-    assert answer["as_of_ms"] == market.book.newest_open_ms(SECOND)
+    assert answer["as_of_ms"] == market.memory.newest_open_ms(SECOND)
     assert [row[i] for i, row in enumerate(answer["correlation"])] == [1.0] * 3
     assert {reason for row in answer["reason"] for reason in row} == {None}
 
 
 async def test_correlations_of_trades_are_those_of_hayashi_and_yoshida(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"/correlations?on=hy&window={WINDOW}&symbols={Y.lower()},{X},{Y}")
-    ticks = ticks_of(market, market.book.newest_open_ms(SECOND))
+    ticks = ticks_of(market, market.memory.newest_open_ms(SECOND))
     assert answer["symbols"] == [Y, X]
     assert answer["correlation"][0][1] == hayashi_yoshida(ticks.y, ticks.x).correlation
 
@@ -263,7 +262,7 @@ async def test_a_cell_without_a_number_has_a_reason(market: MadeUpMarket, server
 
 async def test_clusters_stand_together_along_the_tree(market: MadeUpMarket, server: Served) -> None:
     answer = await get(server, f"/clustering?window={WINDOW}&cut=1.4")
-    at_ms = market.book.newest_open_ms(SECOND)
+    at_ms = market.memory.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")]
     start_ms = at_ms - (WINDOW - 1) * 1_000
     _, closes = align_closes(legs, SECOND, start_ms, at_ms, stale_limit_ms(SECOND))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from pairscope.analytics import registry as catalogue
+from pairscope.analytics import warm as analytics_warm
 from pairscope.api.schema import openapi_document
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ A_SECOND_MS = 1_000
 
 @pytest.fixture(autouse=True, scope="module")
 def kernels() -> None:
-    catalogue.warm_up()
+    analytics_warm.warm_up()
 
 
 @dataclass(frozen=True, slots=True)

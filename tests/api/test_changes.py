@@ -22,10 +22,9 @@ from pairscope.api.mailbox import Mailbox
 from pairscope.api.topics import RING
 from pairscope.base.clock import ManualClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import IntArray, TradeBatch
-from pairscope.feed.binance.simulator.market import SimulatedMarket as SimulatedMarket
+from pairscope.base.model import BarArray, IntArray, TradeBatch
+from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.live.analysis import PairVerdict
-from pairscope.live.market import BarUpdate
 from pairscope.live.verdicts import PairKey, Verdicts
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ class Follower:
         self.now_s = 0.0
         market.live.listen(self.on_update)
 
-    def on_update(self, update: BarUpdate) -> None:
-        bars = update.bars
+    def on_update(self, bars: BarArray) -> None:
         self.topic.on_bars(
             {
                 (symbol, SECOND): bars[(bars["symbol_id"] == i) & (bars["interval_ms"] == SECOND.ms)]
@@ -346,7 +344,7 @@ async def test_an_update_of_a_pair_has_at_most_400_bytes_in_a_simulated_market(m
     market = markets()
     follower: Follower | None = None
     for at_ms, trades in played(SimulatedMarket(1), 120):
-        market.live.publish(BarUpdate(market.book.add(trades, np.zeros(len(trades.id), np.int64)).touched))
+        market.memory.publish(market.memory.add(trades, np.zeros(len(trades.id), np.int64)).touched)
         if follower is None:
             follower = Follower(market, pair_topic(market))
             follower.topic.add(follower, 50, None)

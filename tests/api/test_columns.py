@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.clustering import distances
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, hayashi_yoshida, tape_of
-from pairscope.analytics.registry import CATALOGUE, PairWindow
+from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, hayashi_yoshida, series_of
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Flag
 from pairscope.api.columns import bar_columns, correlation_rows, pair_columns, quantity, trade_columns
 from pairscope.base.interval import Interval
@@ -77,7 +78,7 @@ def trending(seed: int, changes: int) -> tuple[TradeSeries, TradeSeries]:
     for t in range(1, len(step)):
         step[t] += 0.99 * step[t - 1]
     price, time_ms = np.exp(np.cumsum(step)), np.arange(2 * changes) * 450
-    return tape_of(time_ms[::2], price[::2]), tape_of(time_ms[1::2], price[1::2])
+    return series_of(time_ms[::2], price[::2]), series_of(time_ms[1::2], price[1::2])
 
 
 @pytest.mark.parametrize("changes", [40, 20_000])

@@ -15,8 +15,7 @@ from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.market_topics import MOST_DELTAS, MOST_REVISED_ROWS, MarketTopic, PairTopic, SymbolTopic
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarStatus
-from pairscope.live.market import BarUpdate
+from pairscope.base.model import BarArray, BarStatus
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket
@@ -41,8 +40,7 @@ class Watcher:
         self._now = itertools.count(step=0.04)
         market.live.listen(self.on_update)
 
-    def on_update(self, update: BarUpdate) -> None:
-        bars = update.bars
+    def on_update(self, bars: BarArray) -> None:
         touched = {
             (symbol, SECOND): bars[(bars["symbol_id"] == i) & (bars["interval_ms"] == SECOND.ms)]
             for i, symbol in enumerate(("BTCUSDT", "ETHUSDT", "SOLUSDT"))
@@ -184,7 +182,7 @@ async def test_metrics_that_did_not_change_are_not_told_again(market: MadeUpMark
     market.trade(250)
     symbol_watch.topic.pump(1e8)
     await symbol_watch.read()
-    market.live.publish(BarUpdate(market.live.bars("BTCUSDT", SECOND, 1).copy()))
+    market.memory.publish(market.live.bars("BTCUSDT", SECOND, 1).copy())
     symbol_watch.topic.pump(1e9)
     assert [type(one) for one in await symbol_watch.read()] == [wire.SymbolBar]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pairscope.analytics import registry as catalogue
+from pairscope.analytics import warm as analytics_warm
 from pairscope.api.endpoint import Context
-from pairscope.live import analysis as study
+from pairscope.live import analysis
 from pairscope.live.analysis import STUDIES_AT_ONCE
 from tests.patience import within
 
@@ -37,7 +37,7 @@ def context_of(server: Served) -> Context:
 @pytest.fixture(autouse=True, scope="module")
 def kernels() -> None:
     """Loaded, or compiled, before anybody waits for them."""
-    catalogue.warm_up()
+    analytics_warm.warm_up()
 
 
 class Held:
@@ -47,7 +47,7 @@ class Held:
         self.begun = 0
         self.finished = 0
         self.go_on = threading.Event()
-        whole = study._study_pair
+        whole = analysis._study_pair
 
         def held(*arguments: Any) -> Any:
             self.begun += 1
@@ -56,7 +56,7 @@ class Held:
             self.finished += 1
             return found
 
-        monkeypatch.setattr(study, "_study_pair", held)
+        monkeypatch.setattr(analysis, "_study_pair", held)
 
 
 async def until(true: Any) -> None:

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from pairscope.analytics.entry.request import PAIR_BAR
 from pairscope.analytics.estimators.terms import Terms
+from pairscope.analytics.registry import PAIR_BAR
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.hub import Client, Hub
@@ -100,11 +100,11 @@ class Room:
         self.store = Tape.open(path, kind=TradeKind.RAW, clock=clock, commit_ms=10)
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
-        self.book = BarMemory(INTERVALS, 6_000)
-        self.live = Market(symbols=self.store.symbols, book=self.book, pairs=[(Y, X)], reader=self.store)
+        self.memory = BarMemory(INTERVALS, 6_000)
+        self.live = Market(symbols=self.store.symbols, memory=self.memory, pairs=[(Y, X)], reader=self.store)
         tracker = ContinuityTracker(self.store.symbols)
         own = judge(self.store.symbols)
-        self.intake = Intake(store=self.store, tracker=tracker, judge=own, book=self.book, live=self.live, clock=clock)
+        self.intake = Intake(store=self.store, tracker=tracker, judge=own, memory=self.memory, clock=clock)
         self.hub = Hub(live=self.live, status=lambda: pytest.fail("nobody asks"), clock=clock, window=WINDOW)
         self.live.listen(self.hub.on_update)
         self.client: Client = self.hub.connect()
@@ -205,7 +205,7 @@ async def test_present_metrics_are_computed_again_from_the_stored_trades(
                 continue
             await room.settled()
             for interval in INTERVALS:
-                at_ms = room.book.newest_open_ms(interval)
+                at_ms = room.memory.newest_open_ms(interval)
                 bars = {symbol: build_bars(room.store.trades(symbol), interval) for symbol in SYMBOLS}
                 for symbol in SYMBOLS:
                     live = room.live.symbol_metrics(symbol, interval, WINDOW)

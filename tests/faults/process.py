@@ -20,7 +20,6 @@ from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge, Judged
 from pairscope.ingest.intake import Intake
 from pairscope.ingest.repair.rest_backfill import Backfill
-from pairscope.live.market import Market
 from tests.faults.tape import MemoryTape
 from tests.judged import judge
 
@@ -36,13 +35,12 @@ class Process:
         self.tape = tape
         self.given = 0
         self.tracker = ContinuityTracker(symbols)
-        self.book = BarMemory(INTERVALS, BARS_KEPT)
-        live = Market(symbols=symbols, book=self.book, pairs=[], reader=tape.as_store())
+        self.memory = BarMemory(INTERVALS, BARS_KEPT)
         # The exchange has told its time, as `ClockCheck` asks for it: our own clock jumps by hours in some stories.
         told_ms = getattr(exchange, "now_ms", None)
         self._judge = judge(symbols, clock) if told_ms is None else Judge(symbols, told_ms)
         self.intake = Intake(
-            store=tape.as_store(), tracker=self.tracker, judge=self._judge, book=self.book, live=live, clock=clock
+            store=tape.as_store(), tracker=self.tracker, judge=self._judge, memory=self.memory, clock=clock
         )
         self.rest = BinanceRest("http://exchange", clock, judge=self._judge, transport=exchange)
         self.backfill = Backfill(

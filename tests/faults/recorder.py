@@ -26,7 +26,6 @@ from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.ingest.intake import Intake
 from pairscope.ingest.repair.rest_backfill import Backfill
-from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from tests.judged import judge
 from tests.patience import within
@@ -64,10 +63,9 @@ class Recorder:
         self.store = store
         self.given = 0
         self.tracker = ContinuityTracker(store.symbols)
-        self.book = BarMemory(INTERVALS, 20_000)
-        live = Market(symbols=store.symbols, book=self.book, pairs=[], reader=store)
+        self.memory = BarMemory(INTERVALS, 20_000)
         own = judge(store.symbols, clock)
-        self.intake = Intake(store=store, tracker=self.tracker, judge=own, book=self.book, live=live, clock=clock)
+        self.intake = Intake(store=store, tracker=self.tracker, judge=own, memory=self.memory, clock=clock)
         self.stream = TradeStream(
             base_url=ws_url,
             kind=TradeKind.AGG,
@@ -143,7 +141,7 @@ class Recorder:
             expected = rebuild_bars([stored], INTERVALS, [], stored.time_ms[:1].tolist())
             for interval in INTERVALS:
                 wanted = expected[expected["interval_ms"] == interval.ms]
-                shown = self.book.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)
+                shown = self.memory.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)
                 for name in VALUES:
                     np.testing.assert_array_equal(shown[name], wanted[name], f"{symbol} {interval} {name}")
                 closed = shown["status"] != BarStatus.OPEN

@@ -12,7 +12,6 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.model import BarArray, Gap
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.ingest.intake import Intake
-from pairscope.live.market import Market
 from tests.faults.process import INTERVALS
 from tests.faults.tape import MemoryTape
 from tests.faults.truth import Truth, invented
@@ -25,12 +24,9 @@ BURSTS = 1_000
 def recorded(truth: Truth, jumps: random.Random | None) -> tuple[list[BarArray], list[Gap]]:
     """Bars and gaps of one recording with holes, the clock jumping by up to an hour before each burst."""
     tape = MemoryTape([truth.symbol])
-    clock, book = ManualClock(START_MS), BarMemory(INTERVALS, 5_000)
-    live = Market(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
+    clock, memory = ManualClock(START_MS), BarMemory(INTERVALS, 5_000)
     tracker = ContinuityTracker(tape.symbols)
-    intake = Intake(
-        store=tape.as_store(), tracker=tracker, judge=judge(tape.symbols), book=book, live=live, clock=clock
-    )
+    intake = Intake(store=tape.as_store(), tracker=tracker, judge=judge(tape.symbols), memory=memory, clock=clock)
     ids = np.arange(truth.first_id, truth.last_id + 1)
     for number, part in enumerate(np.array_split(ids, BURSTS)):
         clock.advance(3.6)
@@ -39,7 +35,7 @@ def recorded(truth: Truth, jumps: random.Random | None) -> tuple[list[BarArray],
         if number % 50 != 7:  # these are lost
             batch = truth.without(np.empty((0, 2), np.int64), 0, int(part[0]), int(part[-1]) + 1)
             assert intake.take(judged(batch))
-    return [book.series(0, interval).tail(5_000).copy() for interval in INTERVALS], tape.gaps()
+    return [memory.series(0, interval).tail(5_000).copy() for interval in INTERVALS], tape.gaps()
 
 
 async def test_a_thousand_jumps_of_the_wall_clock_change_no_bar_and_no_gap() -> None:

@@ -19,7 +19,6 @@ from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.ingest.intake import Intake
-from pairscope.live.market import Market
 from tests.decoded import assert_same
 from tests.faults.fuzz import hostile
 from tests.faults.process import INTERVALS
@@ -41,11 +40,10 @@ def real_frames(kind: TradeKind, minutes: int = 5) -> list[bytes]:
 async def assert_accounted(kind: TradeKind, count: int, seed: int) -> Counter[str]:
     """Decode and take hostile frames; what became of them."""
     tape = MemoryTape(SYMBOLS)
-    book = BarMemory(INTERVALS, 2_000)
-    live = Market(symbols=tape.symbols, book=book, pairs=[], reader=tape.as_store())
+    memory = BarMemory(INTERVALS, 2_000)
     tracker, clock = ContinuityTracker(tape.symbols), ManualClock(START_MS)
     own = judge(tape.symbols, clock)
-    intake = Intake(store=tape.as_store(), tracker=tracker, judge=own, book=book, live=live, clock=clock)
+    intake = Intake(store=tape.as_store(), tracker=tracker, judge=own, memory=memory, clock=clock)
     decoder, every = BurstDecoder(kind, SymbolTable(SYMBOLS)), Decoder(kind, SymbolTable(SYMBOLS))
     frames = hostile(real_frames(kind), count, seed)
     fates: Counter[str] = Counter()

@@ -34,7 +34,6 @@ from pairscope.feed.recording import FrameWriter
 from pairscope.ingest.history.file_import import FileImport
 from pairscope.ingest.history.merge import Merge
 from pairscope.ingest.intake import Intake
-from pairscope.live.market import Market
 from pairscope.store.imports import ImportList
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
@@ -94,14 +93,12 @@ class Way:
         self.store = Tape.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=self.clock, commit_ms=5)
         self.store.symbols.add(SYMBOL)
         self.judge = judge(self.store.symbols, self.clock)
-        book = BarMemory(INTERVALS, 2_000)
-        live = Market(symbols=self.store.symbols, book=book, pairs=[], reader=self.store)
+        memory = BarMemory(INTERVALS, 2_000)
         self.intake = Intake(
             store=self.store,
             tracker=ContinuityTracker(self.store.symbols),
             judge=self.judge,
-            book=book,
-            live=live,
+            memory=memory,
             clock=self.clock,
         )
 

@@ -46,7 +46,7 @@ def assert_bars_are(process: Process, symbol: str, expected: BarArray) -> None:
     for interval in INTERVALS:
         wanted = expected[expected["interval_ms"] == interval.ms]
         _cut_where_listening_began(wanted)
-        shown = process.book.series(process.tape.symbols.index(symbol), interval).tail(len(wanted) + 10)
+        shown = process.memory.series(process.tape.symbols.index(symbol), interval).tail(len(wanted) + 10)
         assert_same(shown, wanted, f"{symbol} {interval} in memory")
         closed = wanted[: int((shown["status"] != BarStatus.OPEN).sum())]
         kept = process.tape.bars(symbol, interval)

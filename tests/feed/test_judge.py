@@ -98,13 +98,13 @@ def test_only_the_judge_makes_what_a_tape_takes() -> None:
     assert makers == {"judge.py"}
     sources = {path.relative_to(SOURCE).as_posix(): calls(path, "judge") for path in (SOURCE / "feed").rglob("*.py")}
     assert {name for name, lines in sources.items() if lines} == {
-        "feed/binance/stream.py",
+        "feed/binance/trade_stream.py",
         "feed/binance/rest.py",
         "feed/binance/archive_trades.py",
     }
     assert {path.name for path in SOURCE.rglob("*.py") if calls(path, "put_trades")} == {
         "intake.py",
-        "importing.py",
+        "merge.py",
         "tape.py",
     }
     assert {path.name for path in SOURCE.rglob("*.py") if calls(path, "Judged")} == {"judge.py", "archive_trades.py"}

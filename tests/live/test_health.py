@@ -8,7 +8,7 @@ import pytest
 from pairscope.analytics.estimators.conditions import Condition
 from pairscope.analytics.estimators.readings import history_bars, step_of
 from pairscope.analytics.estimators.terms import USUAL
-from pairscope.analytics.metrics import cointegration as stationarity
+from pairscope.analytics.metrics import cointegration
 from pairscope.analytics.metrics.health import Health, judge
 from pairscope.bars.memory import BarMemory
 from pairscope.bars.merge import merge_bars
@@ -70,12 +70,12 @@ def live_of(legs: dict[str, BarArray], capacity: int, end: int | None = None, is
     """A server that has seen the bars up to a place: the newest in memory, all on disk; the last one is open."""
     seen = {symbol: bars[:end] for symbol, bars in legs.items()}
     symbols = SymbolTable([Y, X])
-    book = BarMemory([SECOND, MINUTE], capacity)
+    memory = BarMemory([SECOND, MINUTE], capacity)
     for symbol, bars in seen.items():
-        book.warm(symbols.index(symbol), SECOND, bars[-capacity:])
-        book.warm(symbols.index(symbol), MINUTE, merge_bars(bars, MINUTE)[-capacity:])
-    book.resume(int(seen[Y]["open_time_ms"][-1]))
-    return Market(symbols=symbols, book=book, pairs=[], reader=BarsOnDisk(seen), is_over=is_over)
+        memory.warm(symbols.index(symbol), SECOND, bars[-capacity:])
+        memory.warm(symbols.index(symbol), MINUTE, merge_bars(bars, MINUTE)[-capacity:])
+    memory.resume(int(seen[Y]["open_time_ms"][-1]))
+    return Market(symbols=symbols, memory=memory, pairs=[], reader=BarsOnDisk(seen), is_over=is_over)
 
 
 async def health(live: Market, at_ms: int) -> Health:
@@ -122,8 +122,8 @@ def test_a_window_has_the_bar_before_so_that_a_spike_at_its_beginning_is_found()
     legs = legs_of(paths.walks(0.7))
     legs[Y]["close"][COUNT - WINDOW] *= 0.7
     window = pair_window(legs[Y], legs[X], SECOND, WINDOW, (COUNT - 1) * 1_000)
-    assert stationarity.tested(window).y_spikes.tolist() == [0]
-    assert len(stationarity.tested(window).y) == WINDOW
+    assert cointegration.tested(window).y_spikes.tolist() == [0]
+    assert len(cointegration.tested(window).y) == WINDOW
 
 
 async def test_what_a_window_does_not_show_is_suggested_where_the_tape_shows_it() -> None:

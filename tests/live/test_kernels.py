@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, want_all
 from pairscope.analytics.estimators.terms import USUAL, Terms
+from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.live.kernels import PARTS, Kernels, WarmingUp, part_of_pair, part_of_symbol
 
 
@@ -28,11 +28,11 @@ def test_what_needs_a_part_that_is_not_there_is_told_when_to_ask_again() -> None
 
 def test_each_question_needs_the_part_that_holds_its_code() -> None:
     assert part_of_symbol(SYMBOL_BAR) == "symbols"
-    assert part_of_symbol(want_all(["rsi:period=5"], "symbol")) == "rest"
+    assert part_of_symbol(metric_requests(["rsi:period=5"], "symbol")) == "rest"
     assert part_of_pair(USUAL) == part_of_pair(USUAL, PAIR_BAR[USUAL]) == part_of_pair(Terms(prices="level")) == "pairs"
     assert part_of_pair(Terms("kalman")) == part_of_pair(USUAL, PAIR_TESTS[USUAL]) == "tests"
     assert part_of_pair(Terms(intercept=False)) == "tests"
-    assert part_of_pair(USUAL, want_all(["hurst"], "pair")) == "rest"
+    assert part_of_pair(USUAL, metric_requests(["hurst"], "pair")) == "rest"
 
 
 def test_a_process_that_compiles_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:

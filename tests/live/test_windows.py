@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairscope.analytics.entry.request import want_all
 from pairscope.analytics.estimators.terms import Terms
+from pairscope.analytics.registry import metric_requests
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series, symbol_series
@@ -33,7 +33,7 @@ def halted(cases_dir: Path) -> BarArray:
 def test_one_rule_says_what_is_left_of_a_halt(halted: BarArray, window: int) -> None:
     begin_ms = int(halted["open_time_ms"][0])
     first_ms, last_ms = (begin_ms + minute * MINUTE.ms for minute in (590, 700))
-    wanted = want_all(INDICATORS, "symbol")
+    wanted = metric_requests(INDICATORS, "symbol")
     series = symbol_series(halted, MINUTE, window, first_ms, last_ms, wanted)
     reasons = {}
     for at_ms in series.open_time_ms.tolist():
@@ -66,7 +66,7 @@ def test_rows_of_a_pair_are_its_metrics_on_prices_and_without_an_intercept(halte
     names = ("beta", "alpha", "spread", "spread_z", "correlation")
     for terms in (Terms(prices="level"), Terms(intercept=False), Terms("huber", "level", False)):
         series = pair_series(halted, other, MINUTE, 100, first_ms, last_ms, terms)
-        wanted = want_all(names, "pair", terms)
+        wanted = metric_requests(names, "pair", terms)
         for row, at_ms in enumerate(series.open_time_ms.tolist()):
             found = measure_pair(halted, other, MINUTE, 100, at_ms, wanted)
             for name in names:

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from pairscope.analytics.entry.metric import Metric
-from pairscope.analytics.entry.request import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, MetricRequest, Scope, want_all
+from pairscope.analytics.entry.request import MetricRequest, Scope
 from pairscope.analytics.estimators.clustering import cluster, distances
 from pairscope.analytics.estimators.terms import USUAL, Terms
-from pairscope.analytics.registry import CATALOGUE
+from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.api import wire
 from pairscope.api.columns import correlation_rows, pair_columns, pair_signal, pair_tests, quantities
 from pairscope.api.endpoint import Context, Endpoint
@@ -242,7 +242,7 @@ def _info(metric: Metric) -> wire.MetricInfo:
         remark=metric.remark,
         parameters=parameters,
         cadence=metric.cadence,
-        needs=metric.needs,
+        needs="trades" if "trades" in metric.needs else "history" if "history" in metric.needs else "bars",
     )
 
 
@@ -265,7 +265,7 @@ def _wanted(
     query: Query, scope: Scope, usual: Sequence[MetricRequest], terms: Terms | None = None
 ) -> Sequence[MetricRequest]:
     names = query.names("metrics")
-    return want_all(names, scope, terms) if names else usual
+    return metric_requests(names, scope, terms) if names else usual
 
 
 def _check_size(metrics: int, rows: int) -> None:

@@ -25,10 +25,10 @@ from pairscope.api.topics import StatusTopic, Topic, Touched, encode
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
-from pairscope.base.model import take_bars
+from pairscope.base.model import BarArray, take_bars
 from pairscope.base.reading import read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
-from pairscope.live.market import BarUpdate, Market
+from pairscope.live.market import Market
 from pairscope.live.verdicts import Verdicts
 
 log = structlog.get_logger()
@@ -272,11 +272,11 @@ class Hub:
 
     # --- what happens ---
 
-    def on_update(self, update: BarUpdate) -> None:
+    def on_update(self, bars: BarArray) -> None:
         """Tell the topics of the bars that a flush touched."""
         if not self._topics:
             return
-        touched = _by_series(update, self._live)
+        touched = _by_series(bars, self._live)
         now_s = self._clock.monotonic_s()
         for topic in list(self._topics.values()):
             self._guarded(topic, partial(topic.on_bars, touched))
@@ -349,9 +349,8 @@ def _decode(text: str | bytes, most: int) -> wire.Subscribe | wire.Unsubscribe:
         raise RequestError(f"the message cannot be read: {error}", cure=cure, code="bad_message") from None
 
 
-def _by_series(update: BarUpdate, live: Market) -> Touched:
+def _by_series(bars: BarArray, live: Market) -> Touched:
     """Touched bars by symbol and interval."""
-    bars = update.bars
     rows: dict[tuple[int, int], list[int]] = {}
     for row, key in enumerate(zip(bars["symbol_id"].tolist(), bars["interval_ms"].tolist(), strict=True)):
         rows.setdefault(key, []).append(row)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pairscope.analytics.entry.metric import Parameter as MetricParameter
 from pairscope.analytics.estimators import terms
 from pairscope.analytics.estimators.clustering import DEFAULT_CUT
 from pairscope.api.query import Parameter
 from pairscope.base.model import BarSource
+from pairscope.base.parameter import Parameter as MetricParameter
 from pairscope.base.reading import FIRST_MS, LARGEST_WINDOW, LAST_MS, SMALLEST_WINDOW
 from pairscope.live.analysis import CORRELATIONS_OF
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from pairscope.analytics.entry.request import SYMBOL_BAR
 from pairscope.analytics.estimators.terms import ALL_TERMS, Terms
+from pairscope.analytics.registry import SYMBOL_BAR
 from pairscope.api import wire
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval

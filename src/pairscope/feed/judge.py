@@ -1,7 +1,7 @@
 """The one judge of every row of every origin: socket frames, REST pages, replays, daily files, uploads.
 
 A row is a trade, or it is refused for one named reason. A refused row still proves that its id exists, unless it is
-the id that cannot be believed. What is odd but may be true is kept and noted. `Store.put_trades` takes `GoodTrades`
+the id that cannot be believed. What is odd but may be true is kept and noted. `Tape.put_trades` takes `GoodTrades`
 only, and only this module makes them: nothing reaches a tape past the judge.
 """
 

@@ -71,14 +71,14 @@ async def test_combined_frames_arrive_byte_for_byte_and_raw_ones_without_their_e
 
 
 async def test_each_stream_goes_to_those_who_want_it_on_its_route(tmp_path: Path) -> None:
-    book = b'{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"1","a":"2"}}'
+    memory = b'{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"1","a":"2"}}'
     depth = b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","b":[],"a":[["1","2"]]}}'
     kline = b'{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":1}}}'
-    source = RecordingSource(recorded(tmp_path, [book, kline, TEN[0], depth]), SystemClock(), speed=0)
+    source = RecordingSource(recorded(tmp_path, [memory, kline, TEN[0], depth]), SystemClock(), speed=0)
     names = "btcusdt@bookTicker/btcusdt@kline_1m/btcusdt@aggTrade/btcusdt@depth@0ms"
     market, public = await play(source, [f"/market/stream?streams={names}", f"/public/stream?streams={names}"])
     assert market == [kline, TEN[0]]
-    assert public == [book, depth]
+    assert public == [memory, depth]
 
 
 async def test_raw_recordings_are_played_too(tmp_path: Path) -> None:
