@@ -95,6 +95,8 @@ async def test_a_symbol_is_added_with_its_history_and_its_pairs_and_the_others_l
         config = door.system.board.config()
         assert door.system.board.config() is config  # built once
         assert (config.opening.pair, config.opening.interval, config.opening.window) == ("ETHUSDT/BTCUSDT", "1s", 20)
+        told = [(each.symbol, each.base, each.quote, each.kind) for each in config.symbols]
+        assert ("ETHUSDT", "ETH", "USDT", "perpetual") in told  # the page needs no list of currencies
         assert (await door.ask("PUT", "/symbols/SOLUSDT")) == (200, answer)
         assert await door.watched() == answer["symbols"]
         await door.system.watching.look()

@@ -504,6 +504,11 @@ export interface SymbolInfo {
   tick_size: number;
   price_decimals: number;
   step_size: number;
+  base?: string | null;
+  quote?: string | null;
+  kind?: "future" | "other" | "perpetual" | "spot" | null;
+  contract_size?: number | null;
+  native?: string | null;
 }
 export interface SymbolMetrics {
   type: "symbol_metrics";

@@ -324,6 +324,11 @@ class StatusBoard:
             tick_size=tick_size,
             price_decimals=decimals(tick_size),
             step_size=instrument.step_size if instrument else 0.001,
+            base=instrument.base if instrument else None,
+            quote=instrument.quote if instrument else None,
+            kind=instrument.kind.value if instrument else None,
+            contract_size=instrument.contract_size if instrument else None,
+            native=instrument.native if instrument else None,
         )
 
 

@@ -30,14 +30,14 @@ def nearest_symbol(symbol: str, listed: Iterable[str]) -> str | None:
     >>> [nearest_symbol(text, ["SOLUSDC", "SOLUSDT"]) for text in ("SOL-USDC", "SOL_USDT-SWAP", "SOLPERP")]
     ['SOLUSDC', 'SOLUSDT', 'SOLUSDT']
     """
-    base, quote = _parts(symbol)
+    base, quote = assets_of(symbol)
     found = [(rank, *_order(name, quote), name) for name in listed if (rank := _rank(symbol, base, name)) is not None]
     return min(found)[-1] if found else None
 
 
 def _rank(symbol: str, base: str, name: str) -> int | None:
     """How sure one is that a listed name is meant, 0 being sure; None where it is not alike."""
-    other, quote = _parts(name)
+    other, quote = assets_of(name)
     if not base or not other:
         return None
     if base == other:
@@ -52,12 +52,16 @@ def _rank(symbol: str, base: str, name: str) -> int | None:
 
 def _order(name: str, quote: str) -> tuple[bool, bool, int]:
     """Of equally sure ones the same quote asset first, then the most usual one, then the shortest name."""
-    own = _parts(name)[1]
+    own = assets_of(name)[1]
     return own != quote, own != "USDT", len(name)
 
 
-def _parts(symbol: str) -> tuple[str, str]:
-    """Base and quote asset; what kind of contract it is belongs to neither."""
+def assets_of(symbol: str) -> tuple[str, str]:
+    """Base and quote asset as a name tells them; what kind of contract it is belongs to neither. A venue knows better.
+
+    >>> assets_of("ETHUSDT"), assets_of("SOL_USDT_SWAP"), assets_of("TREE")
+    (('ETH', 'USDT'), ('SOL', 'USDT'), ('TREE', ''))
+    """
     name = _BETWEEN.sub("", _KIND.sub("", symbol))
     for quote in QUOTES:
         if name.endswith(quote) and name != quote:

@@ -14,6 +14,7 @@ import numpy as np
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
 from pairscope.base.model import Instrument
+from pairscope.base.naming import assets_of
 from pairscope.base.reading import utc_text
 from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.access import Access
@@ -111,12 +112,14 @@ def _intervals(settings: Settings, extents: Sequence[Extent]) -> dict[str, Any]:
 
 
 def _instrument(store: ReadOnlyTape, symbol: str, extent: Extent) -> Instrument:
-    """Steps as the newest prices show them: a tape does not say what the exchange lists."""
+    """Steps as the newest prices show them, assets as the name does: a tape does not say what the exchange lists."""
     if extent.intervals:
         prices = store.bars(symbol, extent.intervals[0], limit=CLOSES_LOOKED_AT, newest=True)["close"]
     else:
         prices = store.trades(symbol, limit=CLOSES_LOOKED_AT, newest=True).price
-    return Instrument(symbol, tick_size=tick_of(prices.tolist()), step_size=0.001)
+    base, quote = assets_of(symbol)
+    tick_size = tick_of(prices.tolist())
+    return Instrument(symbol, tick_size, step_size=0.001, base=base if quote else None, quote=quote or None)
 
 
 def tick_of(prices: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.base.model import Origin, SymbolTable, TradeKind
+from pairscope.base.model import ContractKind, Origin, SymbolTable, TradeKind
 from pairscope.feed.binance.protocol import (
     Acknowledged,
     Decoded,
@@ -215,6 +215,25 @@ def test_a_page_of_rest_trades_has_the_symbol_it_was_asked_for() -> None:
     assert (page.symbol_id[0], page.id[0], page.price[0], page.origin[0]) == (3, 5, 2.5, Origin.REST)
     with pytest.raises(msgspec.DecodeError):
         decode_agg_trades(b'{"code":-1121,"msg":"Invalid symbol."}', 3, 9)
+
+
+def test_assets_and_kind_of_an_instrument_are_told_and_unknown_where_they_are_not() -> None:
+    filters = [
+        {"filterType": "PRICE_FILTER", "tickSize": "0.10"},
+        {"filterType": "LOT_SIZE", "stepSize": "0.001"},
+    ]
+    rows = [
+        {"symbol": "ETHBTC", "contractType": "PERPETUAL", "baseAsset": "ETH", "quoteAsset": "BTC", "filters": filters},
+        {"symbol": "BTCUSDT_250328", "contractType": "CURRENT_QUARTER", "baseAsset": "BTC", "filters": filters},
+        {"symbol": "NEW", "contractType": "A_NEW_WORD", "baseAsset": "", "filters": filters},
+    ]
+    found = decode_instruments(json.dumps({"symbols": rows}).encode())
+    told = [(each.base, each.quote, each.kind, each.contract_size, each.native) for each in found.values()]
+    assert told == [
+        ("ETH", "BTC", ContractKind.PERPETUAL, 1.0, "ETHBTC"),
+        ("BTC", None, ContractKind.FUTURE, 1.0, "BTCUSDT_250328"),
+        (None, None, ContractKind.OTHER, 1.0, "NEW"),
+    ]
 
 
 def test_steps_come_from_the_filters_not_from_the_precision() -> None:

@@ -21,6 +21,11 @@ class SymbolInfo(Wire, frozen=True, kw_only=True):
     tick_size: float
     price_decimals: int
     step_size: float
+    base: str | None = None  # the two assets as the venue names them; null where it has not told them
+    quote: str | None = None  # the one that prices are in
+    kind: Literal["perpetual", "future", "spot", "other"] | None = None
+    contract_size: float | None = None  # of the base asset, in one unit of a size
+    native: str | None = None  # the venue's own spelling
 
 
 class Opening(Wire, frozen=True, kw_only=True):

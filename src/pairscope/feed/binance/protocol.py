@@ -15,7 +15,17 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from pairscope.base.model import BoolArray, Instrument, IntArray, Origin, Rows, SymbolTable, TradeBatch, TradeKind
+from pairscope.base.model import (
+    BoolArray,
+    ContractKind,
+    Instrument,
+    IntArray,
+    Origin,
+    Rows,
+    SymbolTable,
+    TradeBatch,
+    TradeKind,
+)
 from pairscope.base.reading import ascii_lower
 from pairscope.feed.loose import LooseRow, loose_row
 
@@ -362,8 +372,22 @@ def _loose_page(body: bytes) -> list[LooseRow]:
     return found
 
 
+# Sizes of all of them are in the base asset: a contract is one unit of it.
+_KINDS = {
+    "PERPETUAL": ContractKind.PERPETUAL,
+    "TRADIFI_PERPETUAL": ContractKind.PERPETUAL,
+    "CURRENT_QUARTER": ContractKind.FUTURE,
+    "NEXT_QUARTER": ContractKind.FUTURE,
+    "CURRENT_MONTH": ContractKind.FUTURE,
+    "NEXT_MONTH": ContractKind.FUTURE,
+}
+
+
 def decode_instruments(body: bytes) -> dict[str, Instrument]:
-    """Tick and step sizes from ``exchangeInfo``; its filters are right, its ``pricePrecision`` is not."""
+    """Assets and steps from ``exchangeInfo``; its filters are right, its ``pricePrecision`` is not.
+
+    ``{"symbol":"BTCUSDT","contractType":"PERPETUAL","baseAsset":"BTC","quoteAsset":"USDT","onboardDate":1569398400000,...}``
+    """
     instruments = {}
     for row in msgspec.json.decode(body).get("symbols", ()):
         filters = {f["filterType"]: f for f in row.get("filters", ())}
@@ -374,7 +398,9 @@ def decode_instruments(body: bytes) -> dict[str, Instrument]:
             tick_size=float(filters["PRICE_FILTER"]["tickSize"]),
             step_size=float(filters["LOT_SIZE"]["stepSize"]),
             status=row.get("status", ""),
-            contract=row.get("contractType", ""),
             listed_ms=_integer(row.get("onboardDate")),
+            base=row.get("baseAsset") or None,
+            quote=row.get("quoteAsset") or None,
+            kind=_KINDS.get(row.get("contractType", ""), ContractKind.OTHER),
         )
     return instruments

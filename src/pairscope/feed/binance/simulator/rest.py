@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.naming import assets_of
 from pairscope.feed.binance.simulator.faults import Faults, FaultyDoor
 from pairscope.feed.binance.simulator.source import FrameSource, Query, SimulatedInstrument, TooOld
 
@@ -171,7 +172,7 @@ def _json(body: bytes, status: int, headers: dict[str, str] | None = None) -> Re
 
 def _symbol(instrument: SimulatedInstrument) -> dict[str, object]:
     symbol = instrument.symbol
-    base = symbol.removesuffix("USDT")
+    base, quote = assets_of(symbol)  # of a recording nothing but the name tells
     step = {"minQty": instrument.step_size, "maxQty": "10000000", "stepSize": instrument.step_size}
     return {
         "symbol": symbol,
@@ -181,8 +182,8 @@ def _symbol(instrument: SimulatedInstrument) -> dict[str, object]:
         "onboardDate": 1_577_836_800_000,
         "status": "TRADING",
         "baseAsset": base,
-        "quoteAsset": "USDT",
-        "marginAsset": "USDT",
+        "quoteAsset": quote,
+        "marginAsset": quote,
         "pricePrecision": instrument.price_decimals,
         "quantityPrecision": instrument.size_decimals,
         "underlyingType": "COIN",
