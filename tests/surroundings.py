@@ -17,7 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
-from pairscope.base.settings import ALIASES, PREFIX
+from pairscope.base.settings_sources import ALIASES, PREFIX
 
 ROOT = Path(__file__).parent.parent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")

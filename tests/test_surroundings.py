@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.base.settings import Settings, load_settings
+from pairscope.base.settings import Settings
+from pairscope.base.settings_sources import load_settings
 from tests.patience import COMMAND_S
 from tests.surroundings import KERNELS, ROOT, is_the_users
 from tests.test_cli import assert_refused, pairscope

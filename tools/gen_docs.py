@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pairscope
@@ -17,6 +17,7 @@ from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Flag, Reason
 from pairscope.base.errors import PairscopeError
 from pairscope.base.parameter import Parameter
+from pairscope.base.setting import Topic, as_text, topic_of, what_it_may_be
 from pairscope.base.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -112,16 +113,19 @@ The half-life is that of deviations from the mean of the spread on any terms.
 
 
 def settings_page(page: str) -> str:
-    """The page with its table as the code has it now."""
-    head, mark, _ = page.partition("|---|---|---|\n")
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = "the user's data folder" if name == "data_dir" else field.get_default()
-        if isinstance(default, tuple):
-            default = ", ".join(map(str, default)) or "—"
-        shown = "—" if default is None else str(default)
-        rows.append(f"| `{name}` | {shown} | {field.description} |\n")
-    return head + mark + "".join(rows)
+    """The page with its tables as the code has them now, one for each topic."""
+    parts = [page.partition("\n## ")[0]]
+    for topic in Topic:
+        names = [name for name, field in Settings.model_fields.items() if topic_of(field) is topic]
+        rows = [_setting(name) for name in names]
+        parts.append(f"\n## {topic}\n\n{_table(('setting', 'default', 'may be', 'what it is'), rows)}")
+    return "".join(parts)
+
+
+def _setting(name: str) -> tuple[str, ...]:
+    field = Settings.model_fields[name]
+    default = "the user's data folder" if name == "data_dir" else as_text(field.get_default()).replace(",", ", ")
+    return f"`{name}`", default or "—", what_it_may_be(field), str(field.description)
 
 
 def metrics_page(_: str) -> str:
@@ -266,12 +270,21 @@ PAGES: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages; with ``--check`` only say which are not as they would be written."""
+    stale = []
     for name, page_of in PAGES.items():
         path = DOCS / name
-        path.write_text(page_of(path.read_text(encoding="utf-8") if path.exists() else ""), encoding="utf-8")
-    return 0
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        after = page_of(before)
+        if before != after and "--check" in arguments:
+            stale.append(name)
+        elif before != after:
+            path.write_text(after, encoding="utf-8")
+    if stale:
+        print(f"docs/{', docs/'.join(stale)}: not as tools/gen_docs.py writes them; run it", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -268,16 +268,30 @@ def _figure(
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """Simulate and write all; with ``--check`` only say what is not as the numbers there are would have it."""
+    if "--check" in arguments:
+        stale = [path for path, text in _pages(json.loads(NUMBERS.read_text(encoding="utf-8"))) if not _is(path, text)]
+        for path in stale:
+            print(f"{path}: not as tools/gen_why.py writes it; run it", file=sys.stderr)
+        return 1 if stale else 0
     numbers: Numbers = {}
     for simulation in SIMULATIONS:
         numbers |= simulation()
         print(f"{simulation.__name__}: done", file=sys.stderr)
     NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    (DOCS / "why.md").write_text(page(numbers), encoding="utf-8")
-    (DOCS / "images" / "why-epps.svg").write_text(epps_figure(numbers), encoding="utf-8")
+    for path, text in _pages(numbers):
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
+def _pages(numbers: Numbers) -> list[tuple[Path, str]]:
+    return [(DOCS / "why.md", page(numbers)), (DOCS / "images" / "why-epps.svg", epps_figure(numbers))]
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ from benchmarks.processes import BenchmarkError, say
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import TradeKind
-from pairscope.base.settings import load_settings
+from pairscope.base.settings_sources import load_settings
 from pairscope.cli.history import QUEUE_ROWS
 from pairscope.feed.binance.archive import find_archives
 from pairscope.ingest.history.file_import import FileImport, FileOutcome

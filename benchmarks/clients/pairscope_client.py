@@ -13,7 +13,7 @@ from pairscope.app import opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarArray
-from pairscope.base.settings import load_settings
+from pairscope.base.settings_sources import load_settings
 from pairscope.live.kernels import LATER
 
 INTERVALS = ("1s", "5s", "1m", "5m")

@@ -22,7 +22,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import DAY_MS
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarStatus, TradeBatch, TradeKind
-from pairscope.base.settings import load_settings
+from pairscope.base.settings_sources import load_settings
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.store.tape import Tape
 

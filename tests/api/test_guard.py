@@ -9,7 +9,8 @@ from starlette.types import Message, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
 from pairscope.api.guard import CONTENT_SECURITY_POLICY, SECURITY_HEADERS, Guard, own_hosts
-from pairscope.base.settings import Settings, load_settings
+from pairscope.base.settings import Settings
+from pairscope.base.settings_sources import load_settings
 
 if TYPE_CHECKING:
     from tests.api.conftest import Served

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from pairscope.base.errors import SettingsError
 from pairscope.base.model import TradeKind
-from pairscope.base.settings import DEFAULT_SYMBOLS, load_settings
+from pairscope.base.settings import DEFAULT_SYMBOLS
+from pairscope.base.settings_sources import load_settings
 
 
 def test_defaults_watch_five_symbols_and_all_their_pairs() -> None:

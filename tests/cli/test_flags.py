@@ -4,9 +4,11 @@ import argparse
 
 import pytest
 
+from pairscope.base.setting import Topic
 from pairscope.base.settings import Settings
+from pairscope.base.settings_sources import flag_of
 from pairscope.cli.common import settings_from
-from pairscope.cli.flags import add_settings, flag_of
+from pairscope.cli.flags import add_settings
 from pairscope.cli.parser import parser
 
 EXAMPLES = {
@@ -16,6 +18,9 @@ EXAMPLES = {
     "intervals": ("1s,1h", ("1s", "1h")),
     "trade_kind": ("trade", "trade"),
     "allowed_hosts": ("a,b", ("a", "b")),
+    "exchange_ws_url": ("ws://127.0.0.1:9", "ws://127.0.0.1:9"),
+    "exchange_rest_url": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+    "archive_url": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
     "base_url": ("https://desk.example", "https://desk.example"),
     "host": ("[::1]", "::1"),
     "metric_interval": ("5s", "5s"),
@@ -51,6 +56,18 @@ def test_every_flag_tells_what_it_is_and_its_default() -> None:
     for field in Settings.model_fields.values():
         assert str(field.description) in told
     assert "port of the API and the dashboard (8000)" in told
+
+
+def test_help_shows_the_flags_by_topic_in_one_order() -> None:
+    command = argparse.ArgumentParser()
+    add_settings(command)
+    told = command.format_help()
+    places = [told.index(f"\n{topic}:\n") for topic in Topic]
+    assert places == sorted(places)
+    server, port, exchange = (
+        told.index(f"\n{text}") for text in ("The server:", "  --port ", "The way to the exchange:")
+    )
+    assert server < port < exchange
 
 
 def test_the_page_is_opened_or_not() -> None:

@@ -1,48 +1,24 @@
-"""All settings in one frozen class, read from a file, the environment and flags, in rising order of rank.
-
-An unknown key, whether in the file or as a ``PAIRSCOPE_`` variable, is an error that names the nearest known one.
-"""
+"""All settings in one frozen class; where their values come from stands in `settings_sources`."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticUndefined
 
-from pairscope.base.errors import PairscopeError, SettingsError, nearest
+from pairscope.base.errors import SettingsError
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind, normal_symbol
 from pairscope.base.naming import nearest_symbol
-from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_lower, ascii_upper, read_window
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_upper, read_window
+from pairscope.base.setting import Topic, setting
 
-PREFIX = "PAIRSCOPE_"
-# Names other tools of this kind use; ours win when both are set.
-ALIASES = {
-    "API_BASE_URL": "base_url",
-    "BACKEND_PORT": "port",
-    "DATABASE_PATH": "database_path",
-    "FRONTEND_PORT": "frontend_port",
-    "KEEP_DATA_DAYS": "keep_data_days",
-    "MAX_ALERT_HISTORY": "alert_history",
-    "SAMPLING_INTERVAL": "sampling_interval",
-    "SYMBOLS": "symbols",
-}
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
 SourceName = Literal["auto", "live", "simulator", "replay", "tape"]
 
@@ -56,91 +32,118 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
 
-    source: SourceName = Field("auto", description="where trades come from")
-    symbols: tuple[str, ...] = Field(DEFAULT_SYMBOLS, description="symbols to watch")
-    most_symbols: Annotated[int, Field(ge=1, le=2_000)] = Field(
-        300, description="symbols that may be watched at once; each takes about 3 MB of memory"
+    source: SourceName = setting(Topic.MARKET, "auto", "where trades come from")
+    symbols: tuple[str, ...] = setting(Topic.MARKET, DEFAULT_SYMBOLS, "symbols to watch")
+    most_symbols: Annotated[int, Field(ge=1, le=2_000)] = setting(
+        Topic.MARKET, 300, "symbols that may be watched at once; each takes about 3 MB of memory"
     )
-    most_pairs: Annotated[int, Field(ge=1, le=50_000)] = Field(
-        2_000, description="pairs that are kept computed; others are computed when somebody looks at them"
+    pairs: tuple[str, ...] = setting(
+        Topic.MARKET, (), "pairs Y/X to keep computed; empty means all of the symbols", example="ETHUSDT/BTCUSDT"
     )
-    pairs: tuple[str, ...] = Field((), description="pairs Y/X to keep computed; empty means all of the symbols")
-    intervals: tuple[str, ...] = Field(("1s", "5s", "1m", "5m"), description="bar intervals kept on disk")
-    trade_kind: TradeKind = Field(TradeKind.AGG, description="trade stream to record: aggTrade or trade")
-
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(8000, description="port of the API and the dashboard")
-    frontend_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
-        None, description="a second port for the same, where another tool's dashboard used to be"
+    most_pairs: Annotated[int, Field(ge=1, le=50_000)] = setting(
+        Topic.MARKET, 2_000, "pairs that are kept computed; others are computed when somebody looks at them"
     )
-    base_url: str | None = Field(
-        None, description="address people reach it under, when that is another; its name counts as an allowed host"
-    )
-    open: bool | None = Field(
-        None, description="open the page in a browser; by default when there are a terminal and a display"
-    )
-    allowed_hosts: tuple[str, ...] = Field(
-        (), description="names besides localhost under which the page may be asked for"
-    )
-
-    data_dir: Path = Field(default_factory=_default_data_dir, description="folder of the tape")
-    database_path: Path | None = Field(None, description="file of the tape, instead of one in data_dir")
-    tape: Path | None = Field(None, description="folder or file of the tape to look at, with source tape")
-    history_minutes: Annotated[int, Field(ge=0, le=2_800)] = Field(
+    trade_kind: TradeKind = setting(Topic.MARKET, TradeKind.AGG, "trade stream to record: aggTrade or trade")
+    history_minutes: Annotated[int, Field(ge=0, le=2_800)] = setting(
+        Topic.MARKET,
         15,
-        description="minutes of trades fetched from before the first start, so that metrics need no warm-up;"
+        "minutes of trades fetched from before the first start, so that metrics need no warm-up;"
         " of the simulated market 150 unless it is given",
     )
-    keep_data_days: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days of trades kept")
-    keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = Field(365, description="days of bars kept")
-    keep_imported_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
-        None, description="days that days with anything imported or uploaded are kept, if more; left out: for ever"
-    )
 
-    most_disk_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
-        None, description="GB (10^9 bytes) the tape may take; at that the oldest sealed live days go first"
+    intervals: tuple[str, ...] = setting(Topic.METRICS, ("1s", "5s", "1m", "5m"), "bar intervals kept on disk")
+    metric_interval: str = setting(Topic.METRICS, "1s", "bar interval of the metrics that are always computed")
+    window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = setting(
+        Topic.METRICS, 300, "length of the window of a metric: bars, or a duration such as 5m"
     )
-
-    metric_interval: str = Field("1s", description="bar interval of the metrics that are always computed")
-    window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = Field(
-        300, description="length of the window of a metric: bars, or a duration such as 5m"
-    )
-    sampling_interval: str | None = Field(
-        None, description="bars that are kept besides intervals, for windows of volume-weighted prices"
-    )
-    alert_history: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        1_000, description="alerts kept after they fired; there are no alerts in this version yet"
-    )
-    history_bars: Annotated[int, Field(ge=500, le=50_000)] = Field(
-        6000, description="bars of each symbol and interval held in memory"
-    )
-
-    flush_ms: Annotated[int, Field(ge=5, le=1000)] = Field(25, description="how often frames are decoded")
-    commit_ms: Annotated[int, Field(ge=10, le=5000)] = Field(100, description="how often trades are committed")
-    queue_rows: Annotated[int, Field(ge=1_000, le=20_000_000)] = Field(
-        400_000, description="trades that may wait for the disk before they are refused and counted"
-    )
-
-    exchange_ws_url: str = Field("wss://fstream.binance.com", description="address of the exchange's streams")
-    exchange_rest_url: str = Field("https://fapi.binance.com", description="address of the exchange's REST API")
-    archive_url: str = Field("https://data.binance.vision", description="address of the exchange's daily files")
-    proxy: str | None = Field(
+    sampling_interval: str | None = setting(
+        Topic.METRICS,
         None,
+        "bars that are kept besides intervals, for windows of volume-weighted prices",
+        example="10s",
+    )
+    history_bars: Annotated[int, Field(ge=500, le=50_000)] = setting(
+        Topic.METRICS, 6000, "bars of each symbol and interval held in memory"
+    )
+
+    data_dir: Path = setting(
+        Topic.TAPE, PydanticUndefined, "folder of the tape", example="tapes", default_factory=_default_data_dir
+    )
+    database_path: Path | None = setting(
+        Topic.TAPE, None, "file of the tape, instead of one in data_dir", example="tapes/binance.duckdb"
+    )
+    tape: Path | None = setting(
+        Topic.TAPE, None, "folder or file of the tape to look at, with source tape", example="tapes/binance.duckdb"
+    )
+    keep_data_days: Annotated[int, Field(ge=1, le=3650)] = setting(Topic.TAPE, 7, "days of trades kept")
+    keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = setting(Topic.TAPE, 365, "days of bars kept")
+    keep_imported_days: Annotated[int, Field(ge=1, le=36_500)] | None = setting(
+        Topic.TAPE,
+        None,
+        "days that days with anything imported or uploaded are kept, if more; left out: for ever",
+        example="730",
+    )
+    most_disk_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = setting(
+        Topic.TAPE,
+        None,
+        "GB (10^9 bytes) the tape may take; at that the oldest sealed live days go first",
+        example="50",
+    )
+    commit_ms: Annotated[int, Field(ge=10, le=5000)] = setting(Topic.TAPE, 100, "how often trades are committed")
+    queue_rows: Annotated[int, Field(ge=1_000, le=20_000_000)] = setting(
+        Topic.TAPE, 400_000, "trades that may wait for the disk before they are refused and counted"
+    )
+
+    host: str = setting(Topic.SERVER, "127.0.0.1", "address to listen on")
+    port: Annotated[int, Field(ge=1, le=65535)] = setting(Topic.SERVER, 8000, "port of the API and the dashboard")
+    frontend_port: Annotated[int, Field(ge=1, le=65535)] | None = setting(
+        Topic.SERVER, None, "a second port for the same, where another tool's dashboard used to be", example="8501"
+    )
+    base_url: str | None = setting(
+        Topic.SERVER,
+        None,
+        "address people reach it under, when that is another; its name counts as an allowed host",
+        example="https://desk.example",
+    )
+    open: bool | None = setting(
+        Topic.SERVER,
+        None,
+        "open the page in a browser; by default when there are a terminal and a display",
+        example="true",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        Topic.SERVER, (), "names besides localhost under which the page may be asked for", example="desk.example"
+    )
+
+    exchange_ws_url: str = setting(Topic.EXCHANGE, "wss://fstream.binance.com", "address of the exchange's streams")
+    exchange_rest_url: str = setting(Topic.EXCHANGE, "https://fapi.binance.com", "address of the exchange's REST API")
+    archive_url: str = setting(Topic.EXCHANGE, "https://data.binance.vision", "address of the exchange's daily files")
+    proxy: str | None = setting(
+        Topic.EXCHANGE,
+        None,
+        "proxy to the exchange, http:// or socks5://; none for none; else as HTTPS_PROXY says",
+        example="socks5://127.0.0.1:1080",
         repr=False,
-        description="proxy to the exchange, http:// or socks5://; none for none; else as HTTPS_PROXY says",
     )
-    stale_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        5.0, description="seconds without any frame after which a connection is replaced"
+    stale_s: Annotated[float, Field(gt=0, le=3600)] = setting(
+        Topic.EXCHANGE, 5.0, "seconds without any frame after which a connection is replaced"
+    )
+    flush_ms: Annotated[int, Field(ge=5, le=1000)] = setting(Topic.EXCHANGE, 25, "how often frames are decoded")
+
+    replay_file: tuple[Path, ...] = setting(
+        Topic.REPLAY, (), "recordings to replay, merged by receive time", example="day.txt.zst"
+    )
+    replay_speed: Annotated[float, Field(ge=0, le=10_000)] = setting(
+        Topic.REPLAY, 1.0, "N times real time; 0 is full speed"
+    )
+    replay_times: Literal["kept", "now"] = setting(Topic.REPLAY, "kept", "keep recorded times or shift them to now")
+    simulator_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = setting(Topic.REPLAY, 1, "seed of the simulated market")
+
+    alert_history: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
+        Topic.ALERTS, 1_000, "alerts kept after they fired; there are no alerts in this version yet"
     )
 
-    replay_file: tuple[Path, ...] = Field((), description="recordings to replay, merged by receive time")
-    replay_speed: Annotated[float, Field(ge=0, le=10_000)] = Field(
-        1.0, description="N times real time; 0 is full speed"
-    )
-    replay_times: Literal["kept", "now"] = Field("kept", description="keep recorded times or shift them to now")
-    simulator_seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(1, description="seed of the simulated market")
-
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line shown")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(Topic.LOG, "info", "least severe log line shown")
 
     @field_validator("symbols", "pairs", "intervals", "allowed_hosts", "replay_file", mode="before")
     @classmethod
@@ -154,7 +157,9 @@ class Settings(BaseModel):
             return values
         sampling = str(Interval.parse(str(values["sampling_interval"])))
         kept = values.get("intervals", cls.model_fields["intervals"].default)
-        listed = kept.split(",") if isinstance(kept, str) else list(kept)
+        listed = kept.split(",") if isinstance(kept, str) else kept
+        if not isinstance(listed, list | tuple):
+            return values  # refused as what it is
         return values | {"sampling_interval": sampling, "intervals": [*listed, sampling]}
 
     @field_validator("host")
@@ -178,6 +183,22 @@ class Settings(BaseModel):
                 f"base_url cannot be '{value[:80]}'", cure="write it as http://name:8000, without a path"
             )
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @field_validator("exchange_ws_url", "exchange_rest_url", "archive_url")
+    @classmethod
+    def _address(cls, value: str, info: ValidationInfo) -> str:
+        schemes = ("ws", "wss") if info.field_name == "exchange_ws_url" else ("http", "https")
+        try:
+            parts = urlsplit(value.strip())
+            usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number, half an address in brackets
+            usable = False
+        if not usable:
+            raise SettingsError(
+                f"{info.field_name} cannot be '{value[:80]}'",
+                cure=f"write it as {schemes[1]}://name, such as {cls.model_fields[str(info.field_name)].default}",
+            )
+        return value.strip()
 
     @field_validator("window", mode="before")
     @classmethod
@@ -288,100 +309,3 @@ def every_pair(symbols: Sequence[str], most: int) -> list[tuple[str, str]]:
     [('B', 'A'), ('C', 'A')]
     """
     return [(y, x) for x, y in itertools.islice(itertools.combinations(symbols, 2), most)]
-
-
-def load_settings(
-    flags: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
-    file: Path | None = None,
-) -> Settings:
-    """Settings from ``pairscope.toml`` (or ``file``), then the environment, then flags; later ones win.
-
-    Raises:
-        SettingsError: for an unreadable file, an unknown key or a value that cannot be used.
-    """
-    environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {**_from_file(file), **_from_environment(environment), **(flags or {})}
-    try:
-        return Settings(**values)
-    except SettingsError:
-        raise
-    except PairscopeError as error:  # an interval that cannot be built, say
-        raise SettingsError(error.message, cure=error.cure) from None
-    except ValidationError as error:
-        raise _readable(error, values) from None
-
-
-def _from_file(file: Path | None) -> dict[str, Any]:
-    path = file or Path("pairscope.toml")
-    if not path.exists():
-        if file is None:
-            return {}
-        raise SettingsError(f"no settings file {path}", cure="check the path given with --settings")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot read settings file {path}: {error}", cure="it must be TOML: key = value") from None
-    for key in values:
-        _known(key, f"in {path}")
-    return values
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {key: environment[name] for name, key in ALIASES.items() if environment.get(name)}
-    if values.get("sampling_interval", "").isdigit():  # under this name others write seconds
-        values["sampling_interval"] += "s"
-    for name, text in environment.items():
-        if name.startswith(PREFIX):
-            key = ascii_lower(name.removeprefix(PREFIX))
-            _known(key, f"in the environment as {name}")
-            values[key] = text
-    return values
-
-
-# Read by the build of the dashboard, not by the program.
-_BUILD_VARIABLES = {"web"}
-
-
-def _known(key: str, where: str) -> None:
-    if key in Settings.model_fields or key in _BUILD_VARIABLES:
-        return
-    guess = nearest(key, Settings.model_fields)
-    cure = f"did you mean {guess}?" if guess else f"known: {', '.join(sorted(Settings.model_fields))}"
-    raise SettingsError(f"unknown setting '{key}' {where}", cure=cure)
-
-
-def _readable(error: ValidationError, values: Mapping[str, Any]) -> SettingsError:
-    first = error.errors()[0]
-    key = str(first["loc"][0]) if first["loc"] else "settings"
-    if first["type"] == "extra_forbidden":
-        _known(key, "given")
-    return SettingsError(f"setting '{key}' cannot be {values.get(key)!r}", cure=_cure(key, first))
-
-
-def _cure(key: str, error: ErrorDetails) -> str:
-    """What the setting may be."""
-    expected = error.get("ctx", {}).get("expected")
-    if expected is not None:
-        return f"choose from {expected}"
-    if error["type"].startswith("bool"):
-        return "write true or false"
-    bounds = _bounds(key)
-    whole = "whole " if error["type"].startswith("int") or isinstance(bounds.get("ge"), int) else ""
-    match bounds:
-        case {"ge": low, "le": high}:
-            return f"give a {whole}number from {low} to {high}"
-        case {"gt": low, "le": high}:
-            return f"give a number above {low}, up to {high}"
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}"
-
-
-def _bounds(key: str) -> dict[str, float]:
-    """The bounds of a setting, wherever in its type they stand."""
-    if key not in Settings.model_fields:
-        return {}
-    field = Settings.model_fields[key]
-    inner = [one for kind in get_args(field.annotation) for one in getattr(kind, "__metadata__", ())]
-    stated = [*field.metadata, *(each for one in inner for each in one.metadata)]
-    sides = ("ge", "gt", "le")
-    return {side: getattr(one, side) for one in stated for side in sides if hasattr(one, side)}

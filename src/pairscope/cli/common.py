@@ -10,7 +10,8 @@ from typing import Any, TextIO
 
 from pairscope.base.errors import SettingsError
 from pairscope.base.saying import say
-from pairscope.base.settings import Settings, load_settings
+from pairscope.base.settings import Settings
+from pairscope.base.settings_sources import load_settings
 
 EXIT_FOUND = 1
 EXIT_CANNOT_START = 2
