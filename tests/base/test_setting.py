@@ -15,7 +15,23 @@ FIELDS = Settings.model_fields
 # Without which a setting is refused.
 BESIDE: dict[str, dict[str, object]] = {"tape": {"source": "tape"}, "most_symbols": {"symbols": "BTCUSDT"}}
 # Of every kind that a flag, a file or a variable can carry. What pydantic would turn into a number is no number either.
-WRONG = ("", "\x00", "x y", "nan", "-inf", "9" * 400, -1, 2**70, -1.5, float("nan"), True, [], [5], {"a": 1}, "0x10")
+WRONG: tuple[object, ...] = (
+    "",
+    "\x00",
+    "x y",
+    "nan",
+    "-inf",
+    "9" * 400,
+    -1,
+    2**70,
+    -1.5,
+    float("nan"),
+    True,
+    [],
+    [5],
+    {"a": 1},
+    "0x10",
+)
 
 
 @pytest.mark.parametrize("name", FIELDS)
