@@ -46,7 +46,7 @@ ROUTES = (
     ("/analytics/pair?y={y}&x={x}&limit=300", 5, True),
     ("/analytics/pair?y={y}&x={x}&limit=1&tests=true", 3, True),
     ("/analytics/{y}/series?metrics=sma,ema,rsi&limit=1000", 3, True),
-    ("/correlations?on=hy&window=300", 1, True),
+    ("/correlations?of=trades&window=300", 1, True),
     ("/clustering?window=300", 2, True),
 )
 

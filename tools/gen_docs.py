@@ -196,7 +196,7 @@ def _metric_row(metric: Metric, sources: list[str]) -> tuple[str, ...]:
     remarks = [f"{metric.title}.", metric.remark]
     if metric.window != 300:
         remarks.append(f"Window {metric.window:,} bars.")
-    if metric.cadence == "scan":
+    if metric.cadence == "on_request":
         remarks.append("Only when asked for." if not {"trades", "history"} & set(metric.needs) else "")
     remarks.append("Needs the trades." if "trades" in metric.needs else "")
     remarks.append("Needs the bars of seven windows." if "history" in metric.needs and metric.scope == "pair" else "")

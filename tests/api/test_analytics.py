@@ -230,12 +230,12 @@ async def test_an_open_bar_repeats_the_garch_of_the_closed_ones(market: MadeUpMa
     assert series["metrics"]["garch_gain"][place - 1] != series["metrics"]["garch_gain"][place]
 
 
-@pytest.mark.parametrize("on", ["returns", "levels"])
-async def test_correlations_are_those_of_the_pairs(market: MadeUpMarket, server: Served, on: str) -> None:
-    answer = await get(server, f"/correlations?on={on}&window={WINDOW}")
+@pytest.mark.parametrize("of", ["returns", "prices"])
+async def test_correlations_are_those_of_the_pairs(market: MadeUpMarket, server: Served, of: str) -> None:
+    answer = await get(server, f"/correlations?of={of}&window={WINDOW}")
     assert answer["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     pair = await get(server, f"{PAIR}&window={WINDOW}&limit=1")
-    name = "correlation" if on == "returns" else "correlation_levels"
+    name = "correlation" if of == "returns" else "correlation_levels"
     assert answer["correlation"][1][0] == answer["correlation"][0][1] == pair["metrics"][name]["value"]
     assert answer["n"][0][1] == pair["metrics"][name]["n"]
     assert answer["as_of_ms"] == market.memory.newest_open_ms(SECOND)
@@ -244,20 +244,31 @@ async def test_correlations_are_those_of_the_pairs(market: MadeUpMarket, server:
 
 
 async def test_correlations_of_trades_are_those_of_hayashi_and_yoshida(market: MadeUpMarket, server: Served) -> None:
-    answer = await get(server, f"/correlations?on=hy&window={WINDOW}&symbols={Y.lower()},{X},{Y}")
+    answer = await get(server, f"/correlations?of=trades&window={WINDOW}&symbols={Y.lower()},{X},{Y}")
     ticks = ticks_of(market, market.memory.newest_open_ms(SECOND))
     assert answer["symbols"] == [Y, X]
     assert answer["correlation"][0][1] == hayashi_yoshida(ticks.y, ticks.x).correlation
 
 
+@pytest.mark.parametrize(("old", "new"), [("returns", "returns"), ("levels", "prices"), ("hy", "trades")])
+@pytest.mark.parametrize("path", ["/correlations?", "/clustering?cut=1&"])
+async def test_what_correlations_are_of_answers_by_its_former_name(
+    server: Served, path: str, old: str, new: str
+) -> None:
+    now = await get(server, f"{path}of={new}&window={WINDOW}")
+    assert await get(server, f"{path}on={old}&window={WINDOW}") == now
+    matrix = now.get("matrix", now)
+    assert (matrix["of"], matrix["on"]) == (new, old)
+
+
 async def test_a_cell_without_a_number_has_a_reason(market: MadeUpMarket, server: Served) -> None:
     market.trade(40_000, symbols=("BTCUSDT", "ETHUSDT"))
     await market.store.flushed()
-    for on, reason in (("returns", "constant_series"), ("hy", "no_trades")):
-        answer = await get(server, f"/correlations?on={on}&window=30")
+    for of, reason in (("returns", "constant_series"), ("trades", "no_trades")):
+        answer = await get(server, f"/correlations?of={of}&window=30")
         assert [answer["correlation"][2][0], answer["reason"][2][0]] == [None, reason]
         # Prices that are nothing but noise have a correlation bar by bar, and none beyond the noise.
-        assert answer["reason"][0][1] == (None if on == "returns" else "no_variance")
+        assert answer["reason"][0][1] == (None if of == "returns" else "no_variance")
 
 
 async def test_clusters_stand_together_along_the_tree(market: MadeUpMarket, server: Served) -> None:
@@ -295,7 +306,7 @@ async def test_clusters_stand_together_along_the_tree(market: MadeUpMarket, serv
         (f"{PAIR}&metrics=coint_p:intercept=1:intercept=0", 422, "give it once"),
         ("/correlations?symbols=BTCUSDT", 422, "name 2 to 300 different ones"),
         ("/correlations?symbols=BTCUSDT,ETHUSD", 404, "did you mean ETHUSDT?"),
-        ("/correlations?on=prices", 422, "choose from returns, levels, hy"),
+        ("/correlations?of=nothing", 422, "choose from returns, prices, trades"),
         ("/clustering?cut=3", 422, "give a number from 0 to 2"),
         ("/clustering?cut=nan", 422, "give a number from 0 to 2"),
     ],
@@ -311,7 +322,7 @@ async def test_nothing_is_known_before_the_first_trade(new_market: MadeUpMarket,
         matrix = await get(server, "/correlations")
         assert {cell for row in matrix["correlation"] for cell in row} == {None}
         assert {reason for row in matrix["reason"] for reason in row} == {"too_few_observations"}
-        assert {cell for row in (await get(server, "/correlations?on=hy"))["correlation"] for cell in row} == {None}
+        assert {cell for row in (await get(server, "/correlations?of=trades"))["correlation"] for cell in row} == {None}
         assert len((await get(server, "/clustering"))["clusters"]) == 3
         tests = await get(server, f"{PAIR}&tests=true")
         assert tests["tests"]["health"]["condition"] == "unknown"

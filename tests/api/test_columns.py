@@ -87,7 +87,7 @@ def test_a_correlation_of_trades_beyond_one_is_told_as_it_is_with_its_flag(chang
     found = _matrix_of_trades([y, x, y])
     assert found[1][0, 1] > 0.9 * changes
     study = MatrixStudy(["Y", "X", "Z"], 0, *found[:2], [Shares(0.0, 0.0, None)] * 3, found[2])
-    told = correlation_rows(study, np.array([1, 0, 2]), on="hy", interval="1s", window=300)
+    told = correlation_rows(study, np.array([1, 0, 2]), of="trades", interval="1s", window=300)
     assert told.correlation[0][1] == hayashi_yoshida(y, x).correlation
     assert told.correlation[0][1] > 1.05
     assert told.flag == [[None, "beyond_one", "beyond_one"], ["beyond_one", None, None], ["beyond_one", None, None]]

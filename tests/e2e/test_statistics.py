@@ -197,7 +197,7 @@ def test_what_cannot_be_fitted_yet_says_so(watched: Watched) -> None:
 
 def test_the_matrix_is_walked_by_keys_cut_into_clusters_and_opens_a_pair(watched: Watched) -> None:
     page = watched.page
-    page.goto(f"{watched.server.url}{MATRIX}&on=returns")
+    page.goto(f"{watched.server.url}{MATRIX}&of=returns")
     grid = page.get_by_role("grid")
     expect(grid.get_by_role("gridcell")).to_have_count(25)
     expect(grid.locator("[tabindex='0']")).to_have_count(1)
@@ -207,10 +207,10 @@ def test_the_matrix_is_walked_by_keys_cut_into_clusters_and_opens_a_pair(watched
     expect(page.get_by_role("heading", name="1 cluster")).to_be_visible()
     cut.press("Home")
     expect(page.get_by_role("heading", name="No cluster at this cut")).to_be_visible()
-    page.get_by_role("button", name="Levels").click()
+    page.get_by_role("button", name="Prices").click()
     expect(page.get_by_text("Prone to spurious values")).to_be_visible()
     page.get_by_role("button", name="Trades").click()
-    expect(page).not_to_have_url(re.compile(r"on="))  # below a minute it is what leads
+    expect(page).not_to_have_url(re.compile(r"of="))  # below a minute it is what leads
     expect(page.get_by_text(re.compile("Trades, 20 bars of 1s, as of"))).to_be_visible()
     grid.locator("[tabindex='0']").focus()
     for key in ("Home", "ArrowDown"):
@@ -238,6 +238,7 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     clustering = wire.Clustering(
         matrix=wire.CorrelationMatrix(
             symbols=names,
+            of="returns",
             on="returns",
             interval="1s",
             window=20,

@@ -170,7 +170,7 @@ def test_below_a_minute_the_correlation_of_trades_leads_and_that_of_returns_is_w
     expect(page.locator("[data-matrix=ready]")).to_be_visible()
     expect(page.get_by_role("button", name="Trades")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Returns").click()
-    expect(page).to_have_url(re.compile("on=returns"))
+    expect(page).to_have_url(re.compile("of=returns"))
     expect(page.get_by_role("main")).to_contain_text("Of bars below a minute: too low")
     page.get_by_role("button", name="1m", exact=True).click()
     expect(page.get_by_role("main")).not_to_contain_text("too low")

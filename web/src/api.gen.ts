@@ -97,6 +97,7 @@ export interface Config {
 /** Every symbol with every other; null where there is no number, with the reason in the same place. */
 export interface CorrelationMatrix {
   symbols: string[];
+  of: "prices" | "returns" | "trades";
   on: "hy" | "levels" | "returns";
   interval: string;
   window: number;
@@ -235,7 +236,7 @@ export interface MetricInfo {
   reference: string;
   remark: string;
   parameters: MetricParameter[];
-  cadence: "bar" | "close" | "scan";
+  cadence: "bar" | "close" | "on_request";
   needs: "bars" | "history" | "trades";
 }
 export interface MetricParameter {
@@ -622,9 +623,9 @@ export interface Routes {
   "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; prices?: "log" | "level"; intercept?: boolean; metrics?: string; tests?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
   "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; }; body: undefined; ok: SymbolAnswer };
   "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
-  "GET /clustering": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; cut?: number; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: Clustering };
+  "GET /clustering": { path: undefined; query: { symbols?: string; of?: "returns" | "prices" | "trades"; cut?: number; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: Clustering };
   "GET /config": { path: undefined; query: undefined; body: undefined; ok: Config };
-  "GET /correlations": { path: undefined; query: { symbols?: string; on?: "returns" | "levels" | "hy"; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: CorrelationMatrix };
+  "GET /correlations": { path: undefined; query: { symbols?: string; of?: "returns" | "prices" | "trades"; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: CorrelationMatrix };
   "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
   "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };

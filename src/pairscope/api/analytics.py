@@ -26,7 +26,7 @@ from pairscope.api.parameters import (
     KEPT_INTERVAL,
     METHOD,
     METRICS,
-    ON,
+    OF,
     PRICES,
     SYMBOL_IN_PATH,
     SYMBOLS,
@@ -172,20 +172,20 @@ def _signal(
 
 
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
-    interval, on = _interval(context, query), _on(query)
+    interval, of = _interval(context, query), _of(query)
     window = _window(context, query, interval)
     async with context.gates.study.turn():
-        study = await _matrix(context, query, interval, window, on)
+        study = await _matrix(context, query, interval, window, of)
     rows = np.arange(len(study.symbols))
-    return correlation_rows(study, rows, on=on, interval=str(interval), window=window)
+    return correlation_rows(study, rows, of=of, interval=str(interval), window=window)
 
 
 async def get_clustering(context: Context, query: Query) -> wire.Clustering:
-    interval, on = _interval(context, query), _on(query)
+    interval, of = _interval(context, query), _of(query)
     window = _window(context, query, interval)
     cut = query.number("cut")
     async with context.gates.study.turn():
-        study = await _matrix(context, query, interval, window, on)
+        study = await _matrix(context, query, interval, window, of)
         found = await context.studies.workers.run(lambda _: cluster(distances(study.matrix), cut))
     labels = found.label[found.order].tolist()
     names = [study.symbols[i] for i in found.order.tolist()]
@@ -193,7 +193,7 @@ async def get_clustering(context: Context, query: Query) -> wire.Clustering:
     place[found.order] = np.arange(len(found.order))
     place[len(found.order) :] = np.arange(len(found.order), len(place))
     return wire.Clustering(
-        matrix=correlation_rows(study, found.order, on=on, interval=str(interval), window=window),
+        matrix=correlation_rows(study, found.order, of=of, interval=str(interval), window=window),
         cut=cut,
         cluster=labels,
         clusters=[
@@ -278,11 +278,11 @@ def _check_size(metrics: int, rows: int) -> None:
         )
 
 
-def _on(query: Query) -> CorrelationOf:
-    return cast(CorrelationOf, query.choice("on"))
+def _of(query: Query) -> CorrelationOf:
+    return cast(CorrelationOf, query.choice("of"))
 
 
-async def _matrix(context: Context, query: Query, interval: Interval, window: int, on: CorrelationOf) -> MatrixStudy:
+async def _matrix(context: Context, query: Query, interval: Interval, window: int, of: CorrelationOf) -> MatrixStudy:
     table = context.live.symbols
     named = [table.name(table.index(name)) for name in query.names("symbols")]
     symbols = list(dict.fromkeys(named)) or [info.symbol for info in context.config().symbols]
@@ -290,7 +290,7 @@ async def _matrix(context: Context, query: Query, interval: Interval, window: in
         raise RequestError(
             f"a matrix of {len(symbols)} symbols", cure=f"name 2 to {MOST_IN_MATRIX} different ones: symbols=A,B"
         )
-    return await context.studies.matrix(symbols, interval, window, on, query.time_ms("to"))
+    return await context.studies.matrix(symbols, interval, window, of, query.time_ms("to"))
 
 
 # --- the table --------------------------------------------------------------------------------------
@@ -346,8 +346,8 @@ ANALYTICS = (
         description="Over the newest window of bars, or the one that ends before `to`.",
         answer=wire.CorrelationMatrix,
         handler=get_correlations,
-        example="/correlations?symbols=BTCUSDT,ETHUSDT&on=returns&interval=1s&window=300",
-        parameters=(SYMBOLS, ON, INTERVAL, WINDOW, TO),
+        example="/correlations?symbols=BTCUSDT,ETHUSDT&of=returns&interval=1s&window=300",
+        parameters=(SYMBOLS, OF, INTERVAL, WINDOW, TO),
     ),
     Endpoint(
         path="/clustering",
@@ -357,7 +357,7 @@ ANALYTICS = (
         answer=wire.Clustering,
         handler=get_clustering,
         example="/clustering?interval=1s&window=300&cut=0.9",
-        parameters=(SYMBOLS, ON, CUT, INTERVAL, WINDOW, TO),
+        parameters=(SYMBOLS, OF, CUT, INTERVAL, WINDOW, TO),
     ),
     Endpoint(
         path="/metrics/catalogue",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from pairscope.api import wire
 from pairscope.bars.cuts import unknown
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, IntArray, Origin, TradeBatch
-from pairscope.live.analysis import MatrixStudy, PairStudy
+from pairscope.live.analysis import CorrelationOf, MatrixStudy, PairStudy
 from pairscope.live.signals import Signal
 from pairscope.live.windows import Measured, PairSeries
 
@@ -29,6 +29,11 @@ CONTINUITY_NAMES = np.array([one.name.lower() for one in Continuity], dtype=obje
 # Why the share of missing trades is unknown, by continuity and cut.
 UNKNOWNS = np.array([[unknown(one, Cut(cut)) for cut in range(16)] for one in Continuity], dtype=object)
 ORIGIN_NAMES = np.array([origin.name.lower() for origin in Origin], dtype=object)
+_FORMER_WORDS: Mapping[CorrelationOf, Literal["returns", "levels", "hy"]] = {
+    "returns": "returns",
+    "prices": "levels",
+    "trades": "hy",
+}
 SOURCE_NAMES = np.array([source.name.lower() for source in BarSource], dtype=object)
 
 
@@ -152,11 +157,13 @@ def pair_signal(signal: Signal) -> wire.PairSignal:
     return wire.PairSignal(side=signal.side, muted=signal.muted, late=list(signal.late))
 
 
-def correlation_rows(study: MatrixStudy, rows: IntArray, **about: Any) -> wire.CorrelationMatrix:
+def correlation_rows(study: MatrixStudy, rows: IntArray, of: CorrelationOf, **about: Any) -> wire.CorrelationMatrix:
     """A matrix with its symbols in a given order."""
     order = rows.tolist()
     correlation = study.matrix[np.ix_(rows, rows)].tolist()
     return wire.CorrelationMatrix(
+        of=of,
+        on=_FORMER_WORDS[of],
         symbols=[study.symbols[i] for i in order],
         as_of_ms=study.as_of_ms,
         correlation=correlation,

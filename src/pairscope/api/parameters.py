@@ -129,11 +129,14 @@ TESTS = Parameter(
 SYMBOLS = Parameter(
     "symbols", "Names between commas. Without it, every watched symbol.", {"type": "string"}, "BTCUSDT,ETHUSDT"
 )
-ON = Parameter(
-    "on",
-    "Of log returns, of log prices (prone to spurious values), or of the trades themselves (Hayashi-Yoshida).",
+OF = Parameter(
+    "of",
+    "Of log returns, of log prices (prone to spurious values), or of the trades themselves (Hayashi-Yoshida). As `on`,"
+    " with the words levels and hy, it answers for this version only.",
     {"type": "string", "enum": list(CORRELATIONS_OF), "default": CORRELATIONS_OF[0]},
     "returns",
+    aliases=("on",),
+    others={"levels": "prices", "hy": "trades"},
 )
 CUT = Parameter(
     "cut",

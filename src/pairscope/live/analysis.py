@@ -61,7 +61,7 @@ STUDIES_AT_ONCE = min(4, max(1, (os.cpu_count() or 1) - 1))  # a processor is le
 MOST_TRADES = 200_000  # of each symbol, the newest of the window, that a study reads
 OF_TRADES = tuple(metric_requests(["correlation_hy"], "pair"))
 MOST_BY_TRADES = 30  # symbols whose trades are compared with one another
-CorrelationOf = Literal["returns", "levels", "hy"]
+CorrelationOf = Literal["returns", "prices", "trades"]
 CORRELATIONS_OF: tuple[CorrelationOf, ...] = get_args(CorrelationOf)
 
 
@@ -219,25 +219,25 @@ class Analyses:
         )
 
     async def matrix(
-        self, symbols: Sequence[str], interval: Interval, window: int, on: CorrelationOf, to_ms: int | None = None
+        self, symbols: Sequence[str], interval: Interval, window: int, of: CorrelationOf, to_ms: int | None = None
     ) -> MatrixStudy:
         """Correlations over the newest window, or the one that ends before `to_ms`."""
         check_window(window)
         self._live.kernels.need("rest")
-        if on == "hy" and len(symbols) > MOST_BY_TRADES:
+        if of == "trades" and len(symbols) > MOST_BY_TRADES:
             raise RequestError(
                 f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"
             )
         span = await self._live.span(symbols, interval, window, None, to_ms, 1)
         held = HeldSpan(span)
-        tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols] if on == "hy" else []
+        tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols] if of == "trades" else []
 
         def compute(check: Check) -> MatrixStudy:
             closes, shares = _window_of(held, interval, window, check)
-            if on == "hy":
+            if of == "trades":
                 found = _matrix_of_trades(tapes, check)
             else:
-                found = _matrix_of_bars(closes, held.last_ms, interval, window, on)
+                found = _matrix_of_bars(closes, held.last_ms, interval, window, of)
             return MatrixStudy(symbols, held.last_ms, *found[:2], shares, found[2])
 
         return await self.workers.run(compute)
@@ -337,11 +337,11 @@ def _window_of(held: HeldSpan, interval: Interval, window: int, check: Check) ->
 
 
 def _matrix_of_bars(
-    closes: FloatArray, last_ms: int, interval: Interval, window: int, on: Literal["returns", "levels"]
+    closes: FloatArray, last_ms: int, interval: Interval, window: int, of: Literal["returns", "prices"]
 ) -> Found:
     start_ms = last_ms - (window - 1) * interval.ms
-    found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, on)
-    needed = window - (on == "returns")
+    found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, "levels" if of == "prices" else of)
+    needed = window - (of == "returns")
     few = 2 * found.n < needed
     return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW, Reason.CONSTANT)
 

@@ -88,7 +88,7 @@ def _rest() -> None:
     windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, usual)
     held = HeldSpan(Span(_LAST_MS, _LAST_MS, legs))
     closes, _ = _window_of(held, _SECOND, _WINDOW, never_abandoned)
-    _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "levels")
+    _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "prices")
     cluster(distances(_matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "returns")[0]))
     _matrix_of_trades([_tape(), _tape()])
     analytics_warm.warm_up()

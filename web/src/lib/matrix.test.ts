@@ -4,6 +4,7 @@ import { cellText, cellWords, edgesOf, joinsOf, moved, routeOf, shortNames } fro
 
 const matrix: CorrelationMatrix = {
   symbols: ["ETHUSDT", "SOLUSDT", "BTCUSDT"],
+  of: "returns",
   on: "returns",
   interval: "1s",
   window: 300,
@@ -77,7 +78,7 @@ describe("a cell", () => {
       "beyond ±1: an estimate from few changes, or of prices that follow each other",
     ]);
     expect(cellText(1.125, false, "beyond_one")).toBe("1.13!");
-    expect(cellWords({ ...matrix, on: "hy" }, { row: 0, column: 1 })[2]).toBe("298 price changes");
+    expect(cellWords({ ...matrix, of: "trades" }, { row: 0, column: 1 })[2]).toBe("298 price changes");
   });
 });
 

@@ -58,7 +58,7 @@ export const cellText = (value: number | null | undefined, isNarrow: boolean, fl
 export function cellWords(matrix: CorrelationMatrix, { row, column }: Cell): readonly string[] {
   const value = matrix.correlation[row]?.[column];
   const flag = matrix.flag[row]?.[column];
-  const counted = matrix.on === "hy" ? "price changes" : matrix.on === "levels" ? "bars" : "returns";
+  const counted = matrix.of === "trades" ? "price changes" : matrix.of === "prices" ? "bars" : "returns";
   const n = `${fixed(matrix.n[row]?.[column], 0)} ${counted}`;
   return [
     row === column ? `${matrix.symbols[row]}` : `${matrix.symbols[row]} with ${matrix.symbols[column]}`,

@@ -10,7 +10,7 @@ describe("parsePlace and addressOf", () => {
     "/app/symbol/BTCUSDT?bars=163&at=1795223318",
     "/app/pair/ETHUSDT-BTCUSDT?hedge=kalman&side=statistics",
     "/app/symbol/BTCUSDT?ind=sma.50%2Crsi",
-    "/app/correlation?on=levels&cut=0.75",
+    "/app/correlation?of=prices&cut=0.75",
     "/app/tape",
     "/app/system",
     "/app/",
@@ -46,9 +46,20 @@ describe("parsePlace and addressOf", () => {
     expect(parsePlace("/app/pair/A-B", "?prices=euro&intercept=maybe").view).toEqual({});
   });
 
+  it("have what a matrix is of, by its former name as well", () => {
+    const of = (query: string) => parsePlace("/app/correlation", query).view.of;
+    expect(["?of=prices", "?on=levels", "?on=hy", "?on=toString"].map(of)).toEqual([
+      "prices",
+      "prices",
+      "trades",
+      undefined,
+    ]);
+    expect(addressOf(parsePlace("/app/correlation", "?on=hy"))).toBe("/app/correlation?of=trades");
+  });
+
   it("leave out what cannot be meant", () => {
     expect(
-      parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=1&bars=-1&at=x&view=dance&hedge=gut&side=b&on=x&cut=7&ind=<b>")
+      parsePlace("/app/symbol/BTCUSDT", "?tf=soon&w=1&bars=-1&at=x&view=dance&hedge=gut&side=b&of=x&cut=7&ind=<b>")
         .view,
     ).toEqual({});
   });

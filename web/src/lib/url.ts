@@ -25,7 +25,7 @@ export interface View {
   view?: "table";
   side?: SideTab; // what the column beside a pair shows
   ind?: string; // indicators on the chart of a symbol
-  on?: MatrixOf; // what the correlations are of
+  of?: MatrixOf; // what the correlations are of
   cut?: number; // distance below which symbols form a cluster
   bars?: number; // bars in sight, when the chart was zoomed
   at?: number; // last second in sight, when the chart was scrolled back
@@ -36,7 +36,14 @@ export type MatrixOf = (typeof MATRICES)[number];
 
 // The first of each is what is shown when the address says nothing.
 export const SIDE_TABS = ["live", "statistics", "trades"] as const;
-export const MATRICES = ["returns", "levels", "hy"] as const;
+export const MATRICES = ["returns", "prices", "trades"] as const;
+
+/** As addresses of version 0.2 have them, behind `on=`. */
+const FORMER_MATRICES: ReadonlyMap<string | null, MatrixOf> = new Map([
+  ["returns", "returns"],
+  ["levels", "prices"],
+  ["hy", "trades"],
+]);
 
 export interface Place {
   route: Route;
@@ -92,8 +99,8 @@ function parseView(query: URLSearchParams): View {
   if (query.get("view") === "table") view.view = "table";
   const side = oneOf(SIDE_TABS, query.get("side"));
   if (side) view.side = side;
-  const on = oneOf(MATRICES, query.get("on"));
-  if (on) view.on = on;
+  const of = oneOf(MATRICES, query.get("of")) ?? FORMER_MATRICES.get(query.get("on"));
+  if (of) view.of = of;
   const ind = query.get("ind");
   if (ind && /^[a-z0-9.,]{1,80}$/.test(ind)) view.ind = ind;
   const cut = Number(query.get("cut") ?? Number.NaN);

@@ -26,8 +26,8 @@ const USUAL_CUT = 0.9;
 
 const OF: Record<MatrixOf, { word: string; metric: string }> = {
   returns: { word: "Returns", metric: "correlation" },
-  levels: { word: "Levels", metric: "correlation_levels" },
-  hy: { word: "Trades", metric: "correlation_hy" },
+  prices: { word: "Prices", metric: "correlation_levels" },
+  trades: { word: "Trades", metric: "correlation_hy" },
 };
 
 export function CorrelationScreen({ tf, window }: { tf: string; window: number }) {
@@ -35,14 +35,14 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
   const config = useConfig();
   const stepMs = intervalMs(tf) ?? 1_000;
   const leading = leadingMatrix(stepMs, config.symbols.length);
-  const on = view.on ?? leading;
+  const of = view.of ?? leading;
   const [draft, setDraft] = useState<number>(); // while the slider is held
   const cut = draft ?? view.cut ?? USUAL_CUT;
   const fresh = useFreshness([], stepMs);
   const polled = usePolled<Clustering>({
     picture: ["clusters"],
-    key: [on, tf, window, cut],
-    ask: (signal) => request("GET /clustering", { query: { on, interval: tf, window, cut } }, signal),
+    key: [of, tf, window, cut],
+    ask: (signal) => request("GET /clustering", { query: { of, interval: tf, window, cut } }, signal),
     stepMs,
     leastMs: LEAST_MS,
     needs: "rest",
@@ -56,7 +56,7 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
   const isGone = useLink().phase !== "open"; // then nobody knows what was traded
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <MatrixBar {...{ on, leading, polled, stepMs }} />
+      <MatrixBar {...{ of, leading, polled, stepMs }} />
       <WithSide
         label="Clusters"
         main={<Matrix polled={polled} late={fresh.late} {...{ isOld, isGone }} onOpen={open} />}
@@ -81,21 +81,21 @@ export function CorrelationScreen({ tf, window }: { tf: string; window: number }
 
 /** The number from trades leads below a minute, where it can be had: of so many symbols the server compares trades. */
 export const leadingMatrix = (stepMs: number, symbols: number): MatrixOf =>
-  leadingOf(stepMs).metric === OF.hy.metric && symbols <= MOST_BY_TRADES ? "hy" : "returns";
+  leadingOf(stepMs).metric === OF.trades.metric && symbols <= MOST_BY_TRADES ? "trades" : "returns";
 
 interface BarProps {
-  on: MatrixOf;
+  of: MatrixOf;
   leading: MatrixOf;
   polled: Polled<Clustering>;
   stepMs: number;
 }
 
-function MatrixBar({ on, leading, polled, stepMs }: BarProps) {
+function MatrixBar({ of, leading, polled, stepMs }: BarProps) {
   const catalogue = useCatalogue("pair");
   const zone = useZone();
   const { matrix } = polled.data ?? {};
-  const isTooShort = on === "returns" && leadingOf(stepMs).metric !== OF.returns.metric;
-  const warning = on === "levels" ? catalogue.get(OF.levels.metric)?.remark : isTooShort ? RETURNS_WARNING : undefined;
+  const isTooShort = of === "returns" && leadingOf(stepMs).metric !== OF.returns.metric;
+  const warning = of === "prices" ? catalogue.get(OF.prices.metric)?.remark : isTooShort ? RETURNS_WARNING : undefined;
   return (
     <div className="flex min-h-9 shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-line border-b bg-panel px-3 py-1">
       <fieldset className="flex overflow-hidden rounded border border-line" aria-label="Correlation of">
@@ -103,8 +103,8 @@ function MatrixBar({ on, leading, polled, stepMs }: BarProps) {
           <Hint key={each} content={<MetricHint info={catalogue.get(OF[each].metric)} quantity={undefined} />}>
             <button
               type="button"
-              aria-pressed={each === on}
-              onClick={() => changeView({ on: each === leading ? undefined : each }, true)}
+              aria-pressed={each === of}
+              onClick={() => changeView({ of: each === leading ? undefined : each }, true)}
               className="h-6 px-2.5 text-dim hover:text-fg aria-pressed:bg-edge aria-pressed:text-fg"
             >
               {OF[each].word}
@@ -117,7 +117,7 @@ function MatrixBar({ on, leading, polled, stepMs }: BarProps) {
       <p className="ml-auto text-dim">
         {matrix ? (
           <>
-            {OF[matrix.on].word}, <span className="num">{fixed(matrix.window, 0)}</span> bars of {matrix.interval}, as
+            {OF[matrix.of].word}, <span className="num">{fixed(matrix.window, 0)}</span> bars of {matrix.interval}, as
             of <span className="num">{clock(matrix.as_of_ms, zone)}</span>
           </>
         ) : null}

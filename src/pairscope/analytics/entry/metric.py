@@ -49,7 +49,7 @@ class Metric:
     remark: str = ""
     parameters: tuple[Parameter, ...] = ()
     # Computed with each bar, the open one included; when a bar has closed; or only when asked for by name.
-    cadence: Literal["bar", "close", "scan"] = "bar"
+    cadence: Literal["bar", "close", "on_request"] = "bar"
     needs: tuple[Input, ...] = ()  # what its window must carry beside closes and volumes
     # What it is told of, which decides when it is not told: the newest close in the light of its window; the closes of
     # the window; the newest bar alone; or trades and closed bars, which have rules of their own.

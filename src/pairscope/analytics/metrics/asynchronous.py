@@ -23,7 +23,7 @@ from pairscope.base.parameter import Parameter
     remark="Free of the Epps effect: the honest number below one minute. An estimate that is not bound to ±1: "
     "beyond, the flag beyond_one.",
     parameters=(Parameter("reach_ms", "int", REACH_MS, low=0, high=60_000),),
-    cadence="scan",
+    cadence="on_request",
     needs=("trades",),
     about="tape",
 )
@@ -44,7 +44,7 @@ def correlation_hy(window: PairWindow, reach_ms: int = REACH_MS) -> Value:
     fewest=FEWEST_CHANGES,
     reference="T. Hayashi and N. Yoshida, Bernoulli 11, 2005",
     remark="Without a reach: bid-ask bounce, and one price following the other, make it far too small.",
-    cadence="scan",
+    cadence="on_request",
     needs=("trades",),
     about="tape",
 )
@@ -64,7 +64,7 @@ def correlation_hy_naive(window: PairWindow) -> Value:
         Parameter("reach_ms", "int", 1_000, low=10, high=60_000),
         Parameter("step_ms", "int", 10, low=1, high=1_000),
     ),
-    cadence="scan",
+    cadence="on_request",
     needs=("trades",),
     about="tape",
 )

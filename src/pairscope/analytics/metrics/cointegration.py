@@ -79,7 +79,7 @@ def _naive_test(window: PairWindow) -> UnitRoot:
     fewest=FEWEST,
     reference=_ENGLE_GRANGER,
     remark=f"The longest stretch without a gap is tested, spike bars replaced. {LEG}",
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_t(window: PairWindow) -> Value:
@@ -95,7 +95,7 @@ def coint_t(window: PairWindow) -> Value:
     reference=_ENGLE_GRANGER,
     remark="This decides. Among many pairs some are small by chance: a scan must control the false discovery rate."
     f" {LEG}",
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_p(window: PairWindow) -> Value:
@@ -109,7 +109,7 @@ def coint_p(window: PairWindow) -> Value:
     unit="bars",
     fewest=FEWEST,
     reference=_ENGLE_GRANGER,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_lags(window: PairWindow) -> Value:
@@ -125,7 +125,7 @@ def coint_lags(window: PairWindow) -> Value:
     reference=_ENGLE_GRANGER,
     remark="Of one direction: with two, coint_p is the stricter.",
     parameters=(_LEVEL, *TERMS),
-    cadence="scan",
+    cadence="on_request",
 )
 def coint_crit(window: PairWindow, level: str = "5") -> Value:
     return of_test(cointegration(window), lambda test: _at(test.critical, level))
@@ -138,7 +138,7 @@ def coint_crit(window: PairWindow, level: str = "5") -> Value:
     unit="name",
     fewest=FEWEST,
     reference=_ENGLE_GRANGER,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_direction(window: PairWindow) -> Value:
@@ -152,7 +152,7 @@ def coint_direction(window: PairWindow) -> Value:
     formula="bars of a leg that leap beyond 8 deviations of a step and are taken back by the next, in both legs",
     unit="bars",
     remark="Replaced by the mean of their neighbours for the tests and the half-life, and nowhere else.",
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def spike_bars(window: PairWindow) -> Value:
@@ -168,7 +168,7 @@ def spike_bars(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_ENGLE_GRANGER,
     remark=AS_THEY_ARE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_t_naive(window: PairWindow) -> Value:
@@ -183,7 +183,7 @@ def coint_t_naive(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_ENGLE_GRANGER,
     remark=AS_THEY_ARE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def coint_p_naive(window: PairWindow) -> Value:
@@ -198,7 +198,7 @@ def coint_p_naive(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark=_NAIVE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def spread_adf_stat(window: PairWindow) -> Value:
@@ -213,7 +213,7 @@ def spread_adf_stat(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark=_NAIVE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def spread_adf_p(window: PairWindow) -> Value:
@@ -228,7 +228,7 @@ def spread_adf_p(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark=_NAIVE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def spread_adf_lags(window: PairWindow) -> Value:
@@ -243,7 +243,7 @@ def spread_adf_lags(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark=_NAIVE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def spread_adf_aic(window: PairWindow) -> Value:
@@ -259,7 +259,7 @@ def spread_adf_aic(window: PairWindow) -> Value:
     reference=DICKEY_FULLER,
     remark=_NAIVE,
     parameters=(_LEVEL, *TERMS),
-    cadence="scan",
+    cadence="on_request",
 )
 def spread_adf_crit(window: PairWindow, level: str = "5") -> Value:
     return of_test(_naive_test(window), lambda test: _at(test.critical, level))

@@ -186,7 +186,7 @@ def health_of(window: PairWindow) -> Health | None:
     unit="word",
     fewest=0,  # without a reading it is unknown, and that is the word
     remark="Of closed bars, replayed over five windows. Broken is said only of a pair that was established.",
-    cadence="scan",
+    cadence="on_request",
     needs=("history",),
     parameters=(PRICES, INTERCEPT),
     about="tape",
@@ -200,7 +200,7 @@ def health(window: PairWindow) -> Value:
     title="Share of this health",
     formula="readings with the present health / all readings of the last four windows",
     unit="1",
-    cadence="scan",
+    cadence="on_request",
     needs=("history",),
     parameters=(PRICES, INTERCEPT),
     about="tape",

@@ -43,7 +43,7 @@ def _naive_johansen(window: PairWindow) -> Johansen:
     fewest=FEWEST,
     reference=_JOHANSEN,
     remark=LEG,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def johansen_trace(window: PairWindow) -> Value:
@@ -58,7 +58,7 @@ def johansen_trace(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_JOHANSEN,
     remark=f"{LEG} A rank of 2 does not tell: a third of sound pairs have it.",
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def johansen_rank(window: PairWindow) -> Value:
@@ -73,7 +73,7 @@ def johansen_rank(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_JOHANSEN,
     remark=AS_THEY_ARE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def johansen_trace_naive(window: PairWindow) -> Value:
@@ -88,7 +88,7 @@ def johansen_trace_naive(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_JOHANSEN,
     remark=AS_THEY_ARE,
-    cadence="scan",
+    cadence="on_request",
     parameters=TERMS,
 )
 def johansen_rank_naive(window: PairWindow) -> Value:

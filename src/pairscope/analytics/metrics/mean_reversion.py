@@ -77,7 +77,7 @@ def _variance_ratio(window: PairWindow, lag: int) -> VarianceRatio:
     reference=_NOISY,
     remark="Given when coint_p < 0.10. Right on noisy closes too; a tenth too short in 100 half-lives of bars, "
     "more in fewer.",
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life(window: PairWindow) -> Value:
@@ -91,7 +91,7 @@ def half_life(window: PairWindow) -> Value:
     unit="bars",
     fewest=FEWEST,
     reference=_NOISY,
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life_low(window: PairWindow) -> Value:
@@ -106,7 +106,7 @@ def half_life_low(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_NOISY,
     remark="Null (not_finite) where that phi is 1 or more: the interval has no end.",
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life_high(window: PairWindow) -> Value:
@@ -120,7 +120,7 @@ def half_life_high(window: PairWindow) -> Value:
     unit="ms",
     fewest=FEWEST,
     reference=_NOISY,
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life_ms(window: PairWindow) -> Value:
@@ -135,7 +135,7 @@ def half_life_ms(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference=_KENDALL,
     remark="Given when coint_p < 0.10. On noisy closes 2 to 5 times too short.",
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life_ar1(window: PairWindow) -> Value:
@@ -150,7 +150,7 @@ def half_life_ar1(window: PairWindow) -> Value:
     fewest=FEWEST,
     reference="E. P. Chan, Algorithmic Trading, 2013, chapter 2",
     remark="What books usually print: a little longer than half_life_ar1, and as wrong on noisy closes.",
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def half_life_lambda(window: PairWindow) -> Value:
@@ -166,7 +166,7 @@ def half_life_lambda(window: PairWindow) -> Value:
     reference=_LO_MACKINLAY,
     remark="Below 1: moves are taken back. Of a fitted spread, so independent walks give less than 1 too.",
     parameters=(_LAG, *_TERMS),
-    cadence="scan",
+    cadence="on_request",
 )
 def variance_ratio(window: PairWindow, lag: int = 10) -> Value:
     found = _variance_ratio(window, lag)
@@ -182,7 +182,7 @@ def variance_ratio(window: PairWindow, lag: int = 10) -> Value:
     reference=_LO_MACKINLAY,
     remark="Of a fitted spread: too small for independent walks.",
     parameters=(_LAG, *_TERMS),
-    cadence="scan",
+    cadence="on_request",
 )
 def variance_ratio_p(window: PairWindow, lag: int = 10) -> Value:
     found = _variance_ratio(window, lag)
@@ -197,7 +197,7 @@ def variance_ratio_p(window: PairWindow, lag: int = 10) -> Value:
     fewest=FEWEST_OF_HURST,
     reference=_PENG,
     remark=_FITTED,
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def hurst(window: PairWindow) -> Value:
@@ -212,7 +212,7 @@ def hurst(window: PairWindow) -> Value:
     fewest=FEWEST_OF_HURST,
     reference=_PENG,
     remark=_FITTED,
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def hurst_low(window: PairWindow) -> Value:
@@ -227,7 +227,7 @@ def hurst_low(window: PairWindow) -> Value:
     fewest=FEWEST_OF_HURST,
     reference=_PENG,
     remark=_FITTED,
-    cadence="scan",
+    cadence="on_request",
     parameters=_TERMS,
 )
 def hurst_high(window: PairWindow) -> Value:

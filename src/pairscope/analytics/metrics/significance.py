@@ -30,7 +30,7 @@ def _estimated(window: PairWindow) -> int:
     fewest=3,
     reference=_REFERENCE,
     remark=_WARNING,
-    cadence="scan",
+    cadence="on_request",
     parameters=(PRICES, INTERCEPT),
     unit_on_levels="units of x per y",
 )
@@ -59,7 +59,7 @@ def beta_stderr(window: PairWindow) -> Value:
     fewest=3,
     reference=_REFERENCE,
     remark=_WARNING,
-    cadence="scan",
+    cadence="on_request",
     parameters=(PRICES, INTERCEPT),
 )
 def beta_t(window: PairWindow) -> Value:
@@ -79,7 +79,7 @@ def beta_t(window: PairWindow) -> Value:
     fewest=3,
     reference=_REFERENCE,
     remark=_WARNING,
-    cadence="scan",
+    cadence="on_request",
     parameters=(PRICES, INTERCEPT),
 )
 def beta_p(window: PairWindow) -> Value:

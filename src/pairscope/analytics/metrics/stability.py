@@ -19,7 +19,7 @@ _REFERENCE = "R. L. Brown, J. Durbin and J. M. Evans, Journal of the Royal Stati
     fewest=FEWEST_RESIDUALS,
     reference=_REFERENCE,
     remark="Above 1 the hedge ratio or intercept has probably moved inside the window.",
-    cadence="scan",
+    cadence="on_request",
     parameters=(PRICES, INTERCEPT),
 )
 def cusum(window: PairWindow) -> Value:
@@ -34,7 +34,7 @@ def cusum(window: PairWindow) -> Value:
     fewest=FEWEST_RESIDUALS,
     reference=_REFERENCE,
     remark="Takes residuals for independent: above 1 in 94 % of windows of a sound pair with phi = 0.9.",
-    cadence="scan",
+    cadence="on_request",
     parameters=(PRICES, INTERCEPT),
 )
 def cusum_naive(window: PairWindow) -> Value:

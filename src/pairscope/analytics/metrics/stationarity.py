@@ -39,7 +39,7 @@ def _price_test(window: SymbolWindow) -> UnitRoot:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark="The longest stretch without a gap is tested.",
-    cadence="scan",
+    cadence="on_request",
 )
 def adf_stat(window: SymbolWindow) -> Value:
     return of_test(_price_test(window), lambda test: test.statistic)
@@ -53,7 +53,7 @@ def adf_stat(window: SymbolWindow) -> Value:
     fewest=FEWEST,
     reference=DICKEY_FULLER,
     remark="Small: the price comes back to its mean in this window.",
-    cadence="scan",
+    cadence="on_request",
 )
 def adf_pvalue(window: SymbolWindow) -> Value:
     return of_test(_price_test(window), lambda test: test.p)

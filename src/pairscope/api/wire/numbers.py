@@ -188,7 +188,8 @@ class CorrelationMatrix(Wire, frozen=True, kw_only=True):
     """Every symbol with every other; null where there is no number, with the reason in the same place."""
 
     symbols: list[str]
-    on: Literal["returns", "levels", "hy"]
+    of: Literal["returns", "prices", "trades"]
+    on: Literal["returns", "levels", "hy"]  # the same in the words of version 0.2; in this version only
     interval: str
     window: int
     as_of_ms: int

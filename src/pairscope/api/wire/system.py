@@ -75,7 +75,7 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
     remark: str
     parameters: list[MetricParameter]
     # Computed with each bar, the open one included; when a bar has closed; or when asked for.
-    cadence: Literal["bar", "close", "scan"]
+    cadence: Literal["bar", "close", "on_request"]
     needs: Literal["bars", "trades", "history"]
 
 
