@@ -204,7 +204,7 @@ async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> 
         addresses: dict[str, Any] = {"exchange_ws_url": exchange.ws_url, "exchange_rest_url": exchange.rest_url}
         settings = Settings(source="live", symbols=("BTCUSDT", "ETHUSDT"), data_dir=tmp_path, **addresses)
         async with opened(settings, clock) as system:
-            budget = system.rest.budget
+            budget = system.source.venue.budget
             assert (budget.limit, budget.own_limit) == (600, 300)
             assert budget.used == 2, "the questions of the start are counted"
 

@@ -13,13 +13,13 @@ from pairscope.base.clock import ManualClock, SystemClock, now_ms
 from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.settings import Settings
 from pairscope.feed.binance import budget
+from pairscope.feed.binance.planning import exchange_name
 from pairscope.feed.binance.simulator import rest as simulated_rest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
 from pairscope.feed.clock_check import ClockCheck
-from pairscope.feed.source import exchange_name
 from pairscope.ingest.repair.reach_back import HISTORY
 from tests.test_app import Door, running
 
@@ -114,7 +114,7 @@ async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_al
             assert exchange.rest.requests == 1
         async with opened(settings, SystemClock()) as system, system.rest:
             with pytest.raises(FeedUnavailable, match="asked us to wait"):
-                await system.rest.within(1).ping()
+                await system.rest.within(1).server_time_ms()
         assert exchange.rest.requests == 1
 
 

@@ -22,19 +22,17 @@ from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import FileNotWritten, StoreUnavailable
 from pairscope.base.jit import watch_compiles
-from pairscope.base.model import Gap, TradeKind
+from pairscope.base.model import Gap
 from pairscope.base.pulse import Pulse
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.base.threads import apart, opened_apart
-from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.managed_connection import ConnectionOptions
-from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge, Judged, Refusal
-from pairscope.feed.source import Source, open_source, plan_source
+from pairscope.feed.source import Source
+from pairscope.feed.venue import Archive, Listening
+from pairscope.feed.venues import open_source, plan_source
 from pairscope.ingest.intake import Intake
 from pairscope.ingest.read_only import find_tape, plan_tape, refuse_to_watch, tape_source
 from pairscope.ingest.repair.archive_fill import ArchiveFill
@@ -104,21 +102,19 @@ class System:
             heard_at=self.intake.heard_at,
             is_over=plan.kind == "tape",
         )
-        self.stream = TradeStream(
-            base_url=source.ws_url,
-            kind=plan.trade_kind,
-            watch=watched.symbols,
-            symbols=store.symbols,
-            clock=clock,
-            judge=self.judge,
-            sink=self._sink,
-            flush_s=settings.flush_ms / 1000,
-            options=ConnectionOptions(stale_s=settings.stale_s),
-            access=source.access,
-            awake_s=self.pulse.awake_s,
-            is_compiled=partial(self.kernels.has, "frames"),
+        self.stream = source.venue.stream(
+            Listening(
+                watch=watched.symbols,
+                symbols=store.symbols,
+                judge=self.judge,
+                sink=self._sink,
+                flush_s=settings.flush_ms / 1000,
+                stale_s=settings.stale_s,
+                awake_s=self.pulse.awake_s,
+                is_compiled=partial(self.kernels.has, "frames"),
+            )
         )
-        self.rest = BinanceRest(source.rest_url, clock, judge=self.judge, budget=source.budget, access=source.access)
+        self.rest = source.venue.rest(self.judge)
         hasty = self.rest.within(PATIENCE_S)
         self.clock_check = ClockCheck(hasty.server_time_ms, clock, self._clock_corrected)
         self.backfill = Backfill(
@@ -130,10 +126,9 @@ class System:
             obstructed=self._obstructed,
             may_store=self._may_store,
         )
-        site_url = source.archive_url if self._by_id else None
-        self._site = ArchiveSite(site_url, clock, access=source.access) if site_url else None
+        self._site = source.venue.archive() if self._can_ask else None
         self.archive = self._archive(self._site) if self._site else None
-        history_ms = plan.history_minutes * 60_000 if self._by_id else 0
+        history_ms = plan.history_minutes * 60_000 if self._can_ask else 0
         self.reach_back = ReachBack(
             rest=self.rest, tracker=self.tracker, store=store, holes=self.intake, history_ms=history_ms, clock=clock
         )
@@ -181,7 +176,7 @@ class System:
             live=self.live,
             clock=clock,
             backfill=self.backfill,
-            budget=self.rest.budget,
+            budget=source.venue.budget,
             archive=self.archive,
             watching=self.watching,
             clock_check=self.clock_check,
@@ -201,11 +196,11 @@ class System:
         )
 
     @property
-    def _by_id(self) -> bool:
-        """Whether missing trades can be asked for: raw ones cannot, by id."""
-        return self.source.plan.trade_kind is TradeKind.AGG
+    def _can_ask(self) -> bool:
+        """Whether missing trades can be asked for."""
+        return self.source.venue.capabilities.can_ask
 
-    def _archive(self, site: ArchiveSite) -> ArchiveFill:
+    def _archive(self, site: Archive) -> ArchiveFill:
         return ArchiveFill(
             site=site,
             tracker=self.tracker,
@@ -330,7 +325,7 @@ class System:
                 await self.clock_check.measure()  # before the first trade is judged by its time
                 tasks.create_task(self.clock_check.run(), name="clock")
                 tasks.create_task(self.watching.look_for_ever(), name="listing")
-            if self._by_id:
+            if self._can_ask:
                 await self.reach_back.at_once(self.watching.watched.symbols)
                 tasks.create_task(self.reach_back.run(), name="reach-back")
                 tasks.create_task(self.backfill.run(), name="backfill")

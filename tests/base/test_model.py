@@ -12,9 +12,9 @@ from pairscope.base.model import (
     TradeBatch,
     join_bars,
     no_bars,
-    normal_symbol,
     take_bars,
 )
+from pairscope.base.symbol import normal_symbol
 
 
 def batch(ids: list[int]) -> TradeBatch:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import SymbolTable, normal_symbol
+from pairscope.base.model import SymbolTable
 from pairscope.base.reading import (
     LAST_MS,
     ascii_lower,
@@ -19,6 +19,7 @@ from pairscope.base.reading import (
     read_time_ms,
     read_window,
 )
+from pairscope.base.symbol import normal_symbol
 
 DAY = 1_723_075_200_000  # 2024-08-08 00:00 UTC
 

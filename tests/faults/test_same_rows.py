@@ -212,7 +212,7 @@ async def by_rest(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:
         body = json.dumps(rows[start : start + 1_000])
         answer = httpx.MockTransport(lambda _, body=body: httpx.Response(200, text=body))
         async with BinanceRest("http://exchange", way.clock, judge=way.judge, transport=answer) as rest:
-            way.take(await rest.agg_trades(SYMBOL, 0, 1))
+            way.take(await rest.page(SYMBOL, 0, 1))
 
 
 async def by_file(way: Way, rows: list[dict[str, Any]], folder: Path) -> None:

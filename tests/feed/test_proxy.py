@@ -19,8 +19,8 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.errors import FeedUnavailable, SettingsError
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.access import Access
+from pairscope.feed.archive_files import ArchiveKind
 from pairscope.feed.binance import connection
-from pairscope.feed.binance.archive import ArchiveKind
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pairscope.api import wire
-from pairscope.feed.binance.budget import WeightBudget
-from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.limits import MOST_CONNECTIONS
 from pairscope.feed.retry_after import until_text
 from pairscope.feed.source import Source
+from pairscope.feed.venue import RequestBudget, Stream
 from pairscope.ingest.repair.archive_fill import ArchiveFill
 from pairscope.ingest.watch import Watch
 
@@ -21,8 +20,8 @@ class Standing:
     def __init__(
         self,
         source: Source,
-        stream: TradeStream,
-        budget: WeightBudget,
+        stream: Stream,
+        budget: RequestBudget,
         archive: ArchiveFill | None,
         watching: Watch,
         clock_check: ClockCheck,
@@ -32,8 +31,7 @@ class Standing:
         self._archive = archive
         self._watching = watching
         self._clock_check = clock_check
-        proxy = source.access.proxies.of(source.ws_url)
-        self._proxy = proxy.shown if proxy else None
+        self._proxy = source.venue.proxy
 
     def status(self) -> wire.ExchangeStatus:
         offset_ms, next_allowed_ms = self._clock_check.offset_ms, self._door.next_allowed_ms

@@ -15,11 +15,10 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import LET_GO, OF_IMPORTS
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
-from pairscope.feed.binance.budget import WeightBudget
-from pairscope.feed.binance.trade_stream import BATCH_FRAMES, TradeStream
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Source
+from pairscope.feed.venue import RequestBudget, Stream
 from pairscope.ingest.intake import Intake
 from pairscope.ingest.repair.archive_fill import ArchiveCounters, ArchiveFill
 from pairscope.ingest.repair.rest_backfill import Backfill
@@ -55,14 +54,14 @@ class StatusBoard:
         *,
         settings: Settings,
         source: Source,
-        stream: TradeStream,
+        stream: Stream,
         intake: Intake,
         tracker: ContinuityTracker,
         store: Tape,
         live: Market,
         clock: Clock,
         backfill: Backfill,
-        budget: WeightBudget,
+        budget: RequestBudget,
         archive: ArchiveFill | None,
         watching: Watch,
         clock_check: ClockCheck,
@@ -271,7 +270,7 @@ class StatusBoard:
             },
             noted=dict(tally.oddities()),
             frames_waiting=self._stream.waiting,
-            frames_limit=BATCH_FRAMES,
+            frames_limit=self._stream.waiting_limit,
             silent=self._stream.silent_streams(),
         )
 

@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.errors import SettingsError, UnknownName
+from pairscope.base.errors import UnknownName
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import ascii_upper
+from pairscope.base.symbol import normal_symbol
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -124,18 +125,6 @@ class SymbolTable:
 
     def __contains__(self, symbol: str) -> bool:
         return ascii_upper(symbol.strip()) in self._index
-
-
-def normal_symbol(symbol: str) -> str:
-    """Upper case (of a to z) without spaces around; letters (of any script), digits, ``_`` and ``-`` only.
-
-    Raises:
-        SettingsError: when the text cannot be a symbol.
-    """
-    text = ascii_upper(symbol.strip())
-    if not 0 < len(text) <= 40 or not all(c.isalnum() or c in "_-" for c in text):
-        raise SettingsError(f"'{symbol[:40]}' cannot be a symbol", cure="use the exchange's name, such as BTCUSDT")
-    return text
 
 
 @dataclass(frozen=True, slots=True)

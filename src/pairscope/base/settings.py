@@ -14,10 +14,11 @@ from pydantic_core import PydanticUndefined
 
 from pairscope.base.errors import SettingsError
 from pairscope.base.interval import Interval
-from pairscope.base.model import TradeKind, normal_symbol
+from pairscope.base.model import TradeKind
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_upper, read_window
 from pairscope.base.setting import Topic, setting
+from pairscope.base.symbol import normal_symbol
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
 SourceName = Literal["auto", "live", "simulator", "replay", "tape"]

@@ -15,13 +15,14 @@ import numpy as np
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.errors import DataFolderError, PairscopeError, SettingsError, UnknownName
 from pairscope.base.logs import set_up_logs
-from pairscope.base.model import BarArray, TradeKind, normal_symbol
+from pairscope.base.model import BarArray, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.base.symbol import normal_symbol
 from pairscope.cli.asking import ask
 from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
 from pairscope.cli.published import verify_published
-from pairscope.feed.binance.archive import ArchiveKind, day_ms, find_archives
-from pairscope.feed.binance.archive_klines import read_klines
+from pairscope.feed.archive_files import ArchiveKind, day_ms
+from pairscope.feed.venues import archive_files
 from pairscope.store.data_folder import read_announcement
 from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
 from pairscope.store.log_file import kept_logs
@@ -221,10 +222,10 @@ def _verify_tape(
 def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
     """Official bars by symbol, those of one interval together."""
     found: dict[tuple[str, int], list[BarArray]] = {}
-    for file in find_archives(paths) if paths else []:
+    for file in archive_files().find(paths) if paths else []:
         if file.kind is not ArchiveKind.KLINES or file.interval is None:
             raise SettingsError(f"{file.path.name} holds no klines", cure="give files such as BTCUSDT-1m-2024-08.zip")
-        found.setdefault((file.symbol, file.interval.ms), []).append(read_klines(file, 0).bars)
+        found.setdefault((file.symbol, file.interval.ms), []).append(archive_files().klines(file, 0).bars)
     together: dict[str, list[BarArray]] = {}
     for (symbol, _), parts in found.items():
         bars = np.concatenate(parts)

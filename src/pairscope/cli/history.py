@@ -22,12 +22,11 @@ from pairscope.base.settings import Settings, live_folder
 from pairscope.base.threads import apart, opened_apart
 from pairscope.cli.common import EXIT_FOUND, ProgressLine, settings_from
 from pairscope.cli.ending import Ended, run_until_told
-from pairscope.feed.access import Access
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file, find_archives
-from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.judge import Judge
 from pairscope.feed.source import cure_unlisted
+from pairscope.feed.venue import Rest
+from pairscope.feed.venues import archive_files, opener_of
 from pairscope.ingest.history.download import Download
 from pairscope.ingest.history.file_import import FileImport, FileOutcome
 from pairscope.ingest.history.merge import Merge
@@ -95,7 +94,7 @@ def bring(parsed: dict[str, Any]) -> int:
     replaces = parsed.pop("replace")
     settings = settings_from(parsed)
     strangers: list[ArchiveError] = []
-    files = find_archives(paths, strangers, later_first=replaces)
+    files = archive_files().find(paths, strangers, later_first=replaces)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
     for error in strangers:
         print(f"refused: {error}", file=sys.stderr, flush=True)
@@ -122,7 +121,7 @@ def _proofs(settings: Settings, files: list[ArchiveFile]) -> list[ArchiveFile]:
     """Files of aggregated trades: those of this call, and those imported before that are still where they were."""
     imported = ImportList(settings.tape_path(live_folder(TradeKind.AGG))).read()
     paths = {file.path.absolute() for file in files} | {Path(each.path) for each in imported if each.path}
-    found = [archive_file(path) for path in sorted(paths) if path.is_file()]
+    found = [archive_files().named(path) for path in sorted(paths) if path.is_file()]
     return [file for file in found if file is not None and file.kind is ArchiveKind.AGG]
 
 
@@ -130,7 +129,7 @@ def _tell_whom_it_proves(settings: Settings, proofs: list[ArchiveFile], taken: l
     """Aggregated trades that came after the raw ones of their day: what the raw ones lack can be judged now."""
     names = {file.name for file in taken}
     for each in ImportList(settings.tape_path(live_folder(TradeKind.RAW))).read():
-        file = archive_file(Path(each.path)) if each.path else None
+        file = archive_files().named(Path(each.path)) if each.path else None
         if file is None or file.name in names or not file.path.is_file():
             continue
         lacks = each.last_id - each.first_id + 1 - each.rows
@@ -218,11 +217,14 @@ def _day(text: str) -> date:
 
 async def _fetch(settings: Settings, first: date, last: date) -> int:
     """How many of the symbols have neither a listing nor files."""
-    access = Access.of(settings, SystemClock())
+    venue = opener_of(settings.symbols).reach(settings, SystemClock())
+    archive = venue.archive()
+    if archive is None:
+        raise SettingsError(f"{venue.name} has no daily files", cure="name symbols of a venue that has")
     async with (
         _opened(settings, settings.trade_kind) as bench,
-        ArchiveSite(settings.archive_url, bench.clock, access=access) as site,
-        BinanceRest(settings.exchange_rest_url, bench.clock, judge=bench.importer.judge, access=access) as rest,
+        archive as site,
+        venue.rest(bench.importer.judge) as rest,
     ):
         listed = await _listed(rest, bench.importer.judge)
         remote = Download(
@@ -261,7 +263,7 @@ async def _bring(
     return False
 
 
-async def _listed(rest: BinanceRest, judge: Judge) -> Collection[str] | None:
+async def _listed(rest: Rest, judge: Judge) -> Collection[str] | None:
     """What the exchange lists, to know a misspelt symbol from one without trades; None when it cannot be asked."""
     try:
         listed = await rest.within(LISTING_PATIENCE_S).instruments()

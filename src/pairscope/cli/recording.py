@@ -12,10 +12,8 @@ from pairscope.base.saying import say
 from pairscope.base.settings import Settings
 from pairscope.cli.common import ProgressLine, settings_from
 from pairscope.cli.ending import run_until_told
-from pairscope.feed.binance.managed_connection import ConnectionOptions
-from pairscope.feed.binance.recorder import Recorder
 from pairscope.feed.recording import FrameWriter
-from pairscope.feed.source import open_source, plan_source
+from pairscope.feed.venues import open_source, plan_source
 
 _SHOW_EVERY_S = 1.0
 
@@ -40,15 +38,7 @@ async def _run(settings: Settings, writer: FrameWriter) -> None:
         line.say(plan.banner)
     line.say(f"recording {', '.join(plan.symbols)} of {plan.label} to {writer.path}; stop it with Ctrl-C")
     async with open_source(plan, settings, clock, {}) as source:
-        recorder = Recorder(
-            base_url=source.ws_url,
-            kind=plan.trade_kind,
-            watch=plan.symbols,
-            clock=clock,
-            writer=writer,
-            options=ConnectionOptions(stale_s=settings.stale_s),
-            access=source.access,
-        )
+        recorder = source.venue.recorder(plan.symbols, writer, settings.stale_s)
         recording = asyncio.create_task(recorder.run(), name="record")
         finished = asyncio.create_task(source.finished.wait(), name="finished")
         try:

@@ -22,7 +22,7 @@ def run(parsed: dict[str, Any]) -> int:
 
 def simulator(parsed: dict[str, Any]) -> int:
     set_up_logs("info", None)
-    from pairscope.feed.binance.simulator.exchange import serve
+    from pairscope.feed.venues import simulate
 
-    run_until_told(serve(**parsed))
+    run_until_told(simulate(**parsed))
     return 0

@@ -132,6 +132,11 @@ class ContinuityTracker:
         known = symbol_id < len(self._highest) and self._highest[symbol_id] != _UNKNOWN
         return int(self._highest[symbol_id]) if known else None
 
+    def newest_ms(self, symbol_id: int) -> int | None:
+        """The time of the newest trade of a symbol."""
+        known = symbol_id < len(self._newest_ms) and self._newest_ms[symbol_id] > 0
+        return int(self._newest_ms[symbol_id]) if known else None
+
     def open_gaps(self, symbol_id: int) -> list[Gap]:
         return list(self._holes.get(symbol_id, ()))
 

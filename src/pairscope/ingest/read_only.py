@@ -17,9 +17,8 @@ from pairscope.base.model import Instrument
 from pairscope.base.naming import assets_of
 from pairscope.base.reading import utc_text
 from pairscope.base.settings import Settings, live_folder
-from pairscope.feed.access import Access
-from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.source import Source, SourcePlan, cure_unlisted
+from pairscope.feed.venues import opener_of
 from pairscope.ingest.watch_list import WatchRefused
 from pairscope.store.read_only import ReadOnlyTape
 from pairscope.store.reads import Extent
@@ -140,12 +139,8 @@ def tape_source(plan: SourcePlan, clock: Clock) -> Source:
     """A source that is nowhere, and never begins."""
     return Source(
         plan=plan,
-        ws_url="",
-        rest_url="",
-        archive_url=None,
+        venue=opener_of(()).nowhere(plan, clock),
         instruments=plan.instruments or {},
-        budget=WeightBudget(clock),
-        access=Access.direct(clock),
         now_ms=partial(now_ms, clock),
         finished=asyncio.Event(),
     )

@@ -9,12 +9,12 @@ import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
-from pairscope.base.model import Instrument, SymbolTable, normal_symbol
+from pairscope.base.model import Instrument, SymbolTable
 from pairscope.base.naming import nearest_symbol
-from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.trade_stream import TradeStream
+from pairscope.base.symbol import normal_symbol
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.source import Gone, cure_unlisted
+from pairscope.feed.venue import Rest, Stream
 from pairscope.ingest.repair.reach_back import ReachBack
 from pairscope.ingest.watch_list import WatchList
 
@@ -42,8 +42,8 @@ class Watch:
         self,
         *,
         watched: WatchList,
-        stream: TradeStream,
-        rest: BinanceRest,
+        stream: Stream,
+        rest: Rest,
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         instruments: Mapping[str, Instrument],

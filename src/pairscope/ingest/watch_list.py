@@ -16,9 +16,9 @@ import structlog
 
 from pairscope.base import files
 from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName
-from pairscope.base.model import normal_symbol
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.settings import every_pair
+from pairscope.base.symbol import normal_symbol
 
 log = structlog.get_logger()
 

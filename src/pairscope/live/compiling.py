@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from pairscope.bars import warm
 from pairscope.base.interval import Interval
 from pairscope.base.jit import is_compiled, remember_compiled
 from pairscope.base.model import BAR, BarArray, BarStatus, Rows, SymbolTable, TradeBatch
-from pairscope.feed.binance import rows, usual
+from pairscope.feed import venues
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge
 from pairscope.live import windows
@@ -105,8 +106,8 @@ _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
     "pairs": (_pairs,),
     "tests": (_tests,),
     "rest": (_rest,),
-    "frames": (usual.warm_up,),
-    "files": (rows.warm_up, _judged),
+    "frames": (partial(venues.warm_up, "frames"),),
+    "files": (partial(venues.warm_up, "files"), _judged),
 }
 
 _SECOND = Interval(1_000)

@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 
 from pairscope.base.errors import ArchiveError
-from pairscope.feed.binance.archive import (
-    ArchiveKind,
-    archive_file,
-    archive_name,
-    find_archives,
-    told_checksum,
-    verified_checksum,
-)
+from pairscope.feed.archive_files import ArchiveKind
+from pairscope.feed.binance.archive import archive_file, archive_name, find_archives, told_checksum, verified_checksum
 from tests.archives import START_MS, agg_lines, rows, write_zip
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"

@@ -10,8 +10,9 @@ import pytest
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.model import BAR, BarSource
+from pairscope.feed.archive_files import KlinesReport
 from pairscope.feed.binance.archive import archive_file
-from pairscope.feed.binance.archive_klines import KlinesReport, mean_price_fits, read_klines
+from pairscope.feed.binance.archive_klines import mean_price_fits, read_klines
 from tests.archives import START_MS, write_csv, write_zip
 
 HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,i"

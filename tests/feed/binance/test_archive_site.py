@@ -15,8 +15,9 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.feed.access import http_client
+from pairscope.feed.archive_files import ArchiveKind
 from pairscope.feed.binance import archive_site
-from pairscope.feed.binance.archive import ArchiveKind, archive_file
+from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.archive_trades import TradesFile
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange

@@ -10,8 +10,9 @@ import pytest
 from pairscope.base.errors import ArchiveError
 from pairscope.base.id_ranges import run, size
 from pairscope.base.model import Origin, TradeBatch
+from pairscope.feed.archive_files import FileReport
 from pairscope.feed.binance.archive import archive_file
-from pairscope.feed.binance.archive_trades import FileReport, TradesFile
+from pairscope.feed.binance.archive_trades import TradesFile
 from pairscope.feed.judge import Refusal
 from tests.archives import AGG_HEADER, DAY_MS, START_MS, Row, agg_lines, raw_lines, rows, write_csv, write_zip
 from tests.judged import judge

@@ -10,7 +10,8 @@ import pytest
 
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
-from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError, TooOldError
+from pairscope.feed.binance.rest import BinanceRest
+from pairscope.feed.venue import RequestRefusedError, TooOldError
 
 ROW = {"a": 7, "p": "1.5", "q": "2", "f": 1, "l": 2, "T": 1_790_000_000_000, "m": True}
 INFO = {
@@ -38,7 +39,7 @@ def saying(status: int, content: object, **headers: str) -> BinanceRest:
 
 
 async def test_a_page_is_columns_and_tells_that_it_came_by_rest() -> None:
-    page = (await saying(200, [ROW]).agg_trades("BTCUSDT", 3, 7)).rows
+    page = (await saying(200, [ROW]).page("BTCUSDT", 3, 7)).rows
     assert (page.id.tolist(), page.price.tolist(), page.symbol_id.tolist(), page.origin.tolist()) == (
         [7],
         [1.5],
@@ -57,7 +58,7 @@ async def test_the_limit_and_what_was_used_come_from_the_exchange() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"{}", b"[1]", b'[{"a":"x"}]', b"null"])
 async def test_a_page_that_is_none_is_told_and_not_raised_through(body: bytes) -> None:
     here = saying(200, body)
-    for question in (here.agg_trades("BTCUSDT", 0, 1), here.first_id_from("BTCUSDT", 0), here.newest_trade("BTCUSDT")):
+    for question in (here.page("BTCUSDT", 0, 1), here.first_id_from("BTCUSDT", 0), here.newest_trade("BTCUSDT")):
         with pytest.raises(FeedUnavailable) as raised:
             await question
         assert raised.value.code == "unreadable"
@@ -74,9 +75,9 @@ async def test_a_list_of_symbols_that_is_none_is_told_and_not_raised_through(bod
 
 async def test_too_old_and_unknown_are_no_failures_of_the_exchange() -> None:
     with pytest.raises(TooOldError):
-        await saying(400, {"code": -4166, "msg": "too old"}).agg_trades("BTCUSDT", 0, 1)
+        await saying(400, {"code": -4166, "msg": "too old"}).page("BTCUSDT", 0, 1)
     with pytest.raises(RequestRefusedError):
-        await saying(400, {"code": -1121, "msg": "Invalid symbol."}).agg_trades("GONEUSDT", 0, 1)
+        await saying(400, {"code": -1121, "msg": "Invalid symbol."}).page("GONEUSDT", 0, 1)
 
 
 @pytest.mark.parametrize("status", [403, 418, 429, 451, 500, 503])

@@ -23,6 +23,7 @@ from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.judge import Judged
+from pairscope.feed.venue import ANYWHERE, Around
 from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.download import Download
 from pairscope.ingest.history.file_import import FileImport, FileOutcome, Progress
@@ -197,8 +198,11 @@ async def test_an_exchange_that_bans_in_the_middle_loses_nothing_and_the_next_tr
 class Imprecise(BinanceRest):
     """Answers with a few trades more than were asked for, at both ends."""
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged:
-        return await super().agg_trades(symbol, symbol_id, max(1, from_id - 3), min(PAGE_ROWS, limit + 6))
+    async def page(
+        self, symbol: str, symbol_id: int, from_id: int, limit: int | None = None, around: Around = ANYWHERE
+    ) -> Judged:
+        limit = min(PAGE_ROWS, (limit or PAGE_ROWS) + 6)
+        return await super().page(symbol, symbol_id, max(1, from_id - 3), limit, around)
 
 
 async def test_an_exchange_that_answers_with_other_ids_doubles_nothing(world: World) -> None:

@@ -20,7 +20,8 @@ from pairscope.base.errors import ArchiveError
 from pairscope.base.id_ranges import no_runs, run
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource, BarStatus, Cut, Gap, Origin, TradeBatch, TradeKind
-from pairscope.feed.binance.archive import ArchiveFile, archive_file
+from pairscope.feed.archive_files import ArchiveFile
+from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import GoodTrades

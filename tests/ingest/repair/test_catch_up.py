@@ -11,6 +11,7 @@ from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable, TradeBatch
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
+from pairscope.feed.venue import ANYWHERE, Around
 from pairscope.ingest.repair.catch_up import GRACE_S, CatchUp
 from tests.faults.virtual import run_virtually
 from tests.judged import judged
@@ -60,11 +61,16 @@ class World:
             clock=self.clock,
         )
 
+    page_rows = 1_000
+
     @property
     def subscribed_for_s(self) -> float | None:
         return None if self.subscribed_s is None else self.clock.monotonic_s() - self.subscribed_s
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> Judged:
+    async def page(
+        self, symbol: str, symbol_id: int, from_id: int, limit: int | None = None, around: Around = ANYWHERE
+    ) -> Judged:
+        limit = limit or self.page_rows
         self.asked.append((symbol, from_id))
         await asyncio.sleep(0.1)
         if self.fails:

@@ -16,10 +16,11 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
+from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.venue import HOUR_MS, RequestRefusedError
 from pairscope.ingest.repair import reach_back
-from pairscope.ingest.repair.reach_back import HISTORY, HOUR_MS, ReachBack
+from pairscope.ingest.repair.reach_back import HISTORY, ReachBack
 from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.patience import WORK_S

@@ -11,9 +11,9 @@ import numpy as np
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, SymbolTable, TradeBatch
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged, Refusal
+from pairscope.feed.venue import ANYWHERE, Around, RequestRefusedError, TooOldError
 from pairscope.ingest.repair.rest_backfill import NOT_SERVED, TOO_OLD, Backfill
 from tests.faults.virtual import run_virtually
 from tests.judged import judged
@@ -55,7 +55,12 @@ class Desk:
             backoff=Backoff(first_s=0.25, cap_s=60, rng=random.Random(1)),
         )
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = 1_000) -> Judged:
+    page_rows = 1_000
+
+    async def page(
+        self, symbol: str, symbol_id: int, from_id: int, limit: int | None = None, around: Around = ANYWHERE
+    ) -> Judged:
+        limit = limit or self.page_rows
         self.asked.append((symbol, from_id, limit))
         self.asked_s.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.01)

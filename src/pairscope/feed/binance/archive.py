@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, timedelta
 from pathlib import Path
 
 from pairscope.base.errors import ArchiveError, PairscopeError
 from pairscope.base.interval import Interval
-from pairscope.base.model import TradeKind, normal_symbol
+from pairscope.base.symbol import normal_symbol
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind, day_ms
 from pairscope.feed.binance.archive_identity import foreign, is_debris
 
 _NAME = re.compile(
@@ -25,33 +24,6 @@ _NAME = re.compile(
 
 
 _MARKET_NAME = re.compile(r".{1,80}-\d{4}-\d{2}(?:-\d{2})?\.(?:zip|csv)")
-
-
-class ArchiveKind(StrEnum):
-    AGG = "aggTrades"
-    RAW = "trades"
-    KLINES = "klines"
-
-    @property
-    def trade_kind(self) -> TradeKind | None:
-        return {"aggTrades": TradeKind.AGG, "trades": TradeKind.RAW}.get(self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveFile:
-    """An official file, as its name tells it. Its period is half-open."""
-
-    path: Path
-    symbol: str
-    kind: ArchiveKind
-    interval: Interval | None  # of klines
-    from_ms: int
-    to_ms: int
-
-    @property
-    def name(self) -> str:
-        """The name without its ending: the same for a zip and for the CSV that was in it."""
-        return self.path.stem
 
 
 def archive_name(symbol: str, kind: ArchiveKind | Interval, day: date) -> str:
@@ -90,11 +62,6 @@ def _period(text: str) -> tuple[date, date]:
         return day, day + timedelta(days=1)
     first = date.fromisoformat(f"{text}-01")
     return first, (first + timedelta(days=31)).replace(day=1)
-
-
-def day_ms(day: date) -> int:
-    """The first millisecond of a UTC day."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
 
 
 def find_archives(

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from pairscope.base.errors import ArchiveError
-from pairscope.feed.binance.archive import ArchiveFile, anew
+from pairscope.feed.archive_files import ArchiveFile
+from pairscope.feed.binance.archive import anew
 
 BAD_BARS, BAD_TRADES = 0.01, 0.5
 SHOWN = 3  # lines that are named

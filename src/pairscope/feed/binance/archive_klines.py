@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BAR, BarArray, BarSource, BarStatus, BoolArray, Continuity, FloatArray, IntArray
-from pairscope.feed.binance.archive import ArchiveFile, anew
+from pairscope.feed.archive_files import ArchiveFile, KlinesReport, covers
+from pairscope.feed.binance.archive import anew
 from pairscope.feed.binance.archive_faults import (
     BAD_BARS,
     FIRST_US,
@@ -31,14 +31,6 @@ _ROUNDING_UNITS = 4
 _FINEST_DIGIT = 1e-8
 _CONTRACT_USD = (10.0, 100.0)
 _NO_VOLUME, _WRONG_MEAN = "has trades and no volume", "has a mean price outside low and high"
-
-
-@dataclass(frozen=True, slots=True)
-class KlinesReport:
-    """The bars of a file, oldest first, each once, and what is odd about it."""
-
-    bars: BarArray
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +214,3 @@ def _coverage(file: ArchiveFile, opens: IntArray) -> list[str]:
     if first_ms > file.from_ms or last_ms + step_ms < file.to_ms:
         notes.append(covers(file, first_ms, last_ms))
     return notes
-
-
-def covers(file: ArchiveFile, first_ms: int, last_ms: int) -> str:
-    """Which part of its day or month a file is of, from the time of its first row to that of its last."""
-    one_day = file.to_ms - file.from_ms == DAY_MS
-    pattern = "%H:%M" if one_day else "%Y-%m-%d %H:%M"
-    first, last = (datetime.fromtimestamp(ms / 1_000, UTC).strftime(pattern) for ms in (first_ms, last_ms))
-    return f"covers {first}–{last} of its {'day' if one_day else 'month'}"

@@ -13,7 +13,9 @@ from pairscope.base import files
 from pairscope.base.clock import Clock, SystemClock, now_ms
 from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.feed.access import Access, http_client, unreachable
-from pairscope.feed.binance.archive import ArchiveKind, archive_name, told_checksum
+from pairscope.feed.archive_files import ArchiveFiles, ArchiveKind
+from pairscope.feed.binance.archive import archive_name, told_checksum
+from pairscope.feed.binance.archive_reading import FILES
 from pairscope.feed.retry_after import retry_after_s, until_text
 
 _CHUNK = 1 << 20
@@ -23,6 +25,8 @@ CURE_451 = "use a --proxy in a place it serves, or give downloaded files to: pai
 
 class ArchiveSite:
     """Use as ``async with ArchiveSite(url) as site``."""
+
+    files: ArchiveFiles = FILES
 
     def __init__(
         self, base_url: str, clock: Clock | None = None, *, access: Access | None = None, timeout_s: float = 20.0

@@ -19,7 +19,8 @@ import numpy as np
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.model import IntArray
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew, unreadable
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
+from pairscope.feed.binance.archive import anew, unreadable
 from pairscope.feed.binance.archive_identity import foreign_header, is_debris
 from pairscope.feed.binance.rows import FLAG, NUMBER, SKIP, WHOLE, Table, Text, read_rows
 

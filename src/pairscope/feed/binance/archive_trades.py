@@ -9,15 +9,16 @@ a size is none of these: so the exchange tells that an id is no trade.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pairscope.base.errors import ArchiveError
-from pairscope.base.id_ranges import Runs, contains, holes, intersect, no_runs, runs_of, size, subtract, union
+from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, runs_of, size, subtract, union
 from pairscope.base.model import BoolArray, IntArray, Origin, Rows, TradeBatch
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, anew
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind, FileReport
+from pairscope.feed.binance.archive import anew
 from pairscope.feed.binance.archive_faults import (
     BAD_TRADES,
     FIRST_US,
@@ -92,35 +93,6 @@ def _fault(piece: _Piece, place: int) -> str:
     units = [("ns", time >= _FIRST_NS), ("µs", time >= FIRST_US), ("seconds", 0 < time < _LAST_S)]
     unit = next((unit for unit, fits in units if fits), None)
     return f"has its time in {unit}" if unit else "has a time that cannot be"
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """What was found in a file of trades."""
-
-    rows: int  # that could be read
-    ids: Runs  # of its trades
-    refused: Mapping[Refusal, Runs]  # ids that exist and whose rows are no trades, by the reason
-    doubles: int
-    conflicting: int  # of these, contradict the first one
-    unsorted: int  # rows that came after a higher id
-    faults: RowFaults  # of rows that were left out
-    first_ms: int
-    last_ms: int
-
-    @property
-    def trades(self) -> int:
-        return size(self.ids)
-
-    @property
-    def known(self) -> Runs:
-        """All ids the file tells of."""
-        return union(self.ids, *self.refused.values())
-
-    @property
-    def missing(self) -> Runs:
-        """Ids between the first and the last that the file does not have."""
-        return holes(self.known)
 
 
 @dataclass(frozen=True, slots=True)

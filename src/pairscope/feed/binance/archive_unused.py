@@ -8,7 +8,7 @@ import numpy as np
 
 from pairscope.base.errors import ArchiveError
 from pairscope.base.id_ranges import Runs, intersect, no_runs, union
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.binance.archive_text import AGG_RANGES, read_fields
 
 

@@ -6,22 +6,24 @@ import copy
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import httpx
 import msgspec
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.errors import FeedUnavailable, Meanings
+from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Instrument, SymbolTable
 from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments
 from pairscope.feed.judge import Judge, Judged, Refusal
 from pairscope.feed.retry_after import retry_after_s
+from pairscope.feed.venue import ANYWHERE, HOUR_MS, Around, RequestRefusedError, TooOldError
 
 PAGE_ROWS = 1_000
-HOUR_MS = 3_600_000 - 1  # both ends of a time range count, and it must be shorter than an hour
+REACH_MS = 47 * HOUR_MS  # two days are kept: an hour is left for the asking
+RANGE_MS = HOUR_MS - 1  # both ends of a time range count, and it must be shorter than an hour
 AGG_TRADES_WEIGHT = 20  # whatever the limit
 TOO_OLD = -4166  # "Search window is restricted to recent 2 days only."
 
@@ -37,24 +39,11 @@ _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 T = TypeVar("T")
 
 
-class TooOldError(FeedUnavailable):
-    """The exchange keeps aggregate trades for two days only."""
-
-    code = "too_old"
-    meanings: ClassVar[Meanings] = {
-        "too_old": ("trades that the exchange no longer serves by id", "they come from its daily files by themselves")
-    }
-
-
-class RequestRefusedError(FeedUnavailable):
-    """The exchange is well and does not like this very request: a symbol it no longer has, say."""
-
-    code = "request_refused"
-    meanings: ClassVar[Meanings] = {"request_refused": ("a request the exchange does not like", "check the symbol")}
-
-
 class BinanceRest:
     """Requests that need an answer. Use as ``async with BinanceRest(url, clock) as rest``."""
+
+    page_rows = PAGE_ROWS
+    reach_ms = REACH_MS
 
     def __init__(
         self,
@@ -104,8 +93,10 @@ class BinanceRest:
         self.budget.limit = _read(body, weight_limit) or self.budget.limit
         return _read(body, decode_instruments)
 
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged:
-        """Rows from an id on, at most `limit`; empty when the newest id is older than that.
+    async def page(
+        self, symbol: str, symbol_id: int, from_id: int, limit: int | None = None, around: Around = ANYWHERE
+    ) -> Judged:
+        """Rows of aggregate trades from an id on, at most `limit`; empty when the newest id is older than that.
 
         Pages go by id: by time, trades of one millisecond would be lost between two pages.
 
@@ -114,7 +105,7 @@ class BinanceRest:
             RequestRefusedError: when it does not like the request.
             FeedUnavailable: when it cannot be reached, refuses, or answers what cannot be read.
         """
-        parameters: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": limit}
+        parameters: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": limit or PAGE_ROWS}
         body = await self._get("/fapi/v1/aggTrades", parameters, weight=AGG_TRADES_WEIGHT)
         rows = _read(body, lambda page: decode_agg_trades(page, symbol_id, self._clock.now_ns()))
         return self._judge.judge(rows)
@@ -123,11 +114,11 @@ class BinanceRest:
         """The id of the first trade at or after a time of the last two days; None when none came within an hour.
 
         Raises:
-            FeedUnavailable: as `agg_trades`.
+            FeedUnavailable: as `page`.
         """
         parameters: dict[str, str | int] = {"symbol": symbol, "startTime": time_ms, "limit": 1}
         body = await self._get(
-            "/fapi/v1/aggTrades", {**parameters, "endTime": time_ms + HOUR_MS}, weight=AGG_TRADES_WEIGHT
+            "/fapi/v1/aggTrades", {**parameters, "endTime": time_ms + RANGE_MS}, weight=AGG_TRADES_WEIGHT
         )
         page = self._told(body)
         return int(page.rows.id[0]) if len(page) else None
@@ -145,7 +136,7 @@ class BinanceRest:
         """Id and time of a symbol's newest trade; None when it has none or is not listed.
 
         Raises:
-            FeedUnavailable: as `agg_trades`.
+            FeedUnavailable: as `page`.
         """
         try:
             body = await self._get("/fapi/v1/aggTrades", {"symbol": symbol, "limit": 1}, weight=AGG_TRADES_WEIGHT)

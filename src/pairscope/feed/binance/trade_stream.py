@@ -13,6 +13,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.model import Present, SymbolTable, TradeKind
+from pairscope.base.reading import ascii_upper
 from pairscope.feed.access import Access
 from pairscope.feed.binance.connection import BATCH_FRAMES, Connection, Frames, connect
 from pairscope.feed.binance.decoding import BurstDecoder
@@ -97,6 +98,10 @@ class TradeStream:
         return sum(len(lane.frames.waiting) for lane in self._lanes)
 
     @property
+    def waiting_limit(self) -> int:
+        return BATCH_FRAMES
+
+    @property
     def rotations(self) -> int:
         return sum(lane.rotations for lane in self._lanes)
 
@@ -168,6 +173,10 @@ class TradeStream:
         """Median receive time less the exchange's trade time, over the newest trades of this symbol's bursts."""
         lags = self._lags.get(self._symbols.get(symbol))
         return float(np.median(np.array(lags))) if lags else None
+
+    def silent(self) -> list[str]:
+        """The symbols of `silent_streams`."""
+        return [ascii_upper(name.partition("@")[0]) for name in self.silent_streams()]
 
     def silent_streams(self) -> list[str]:
         """Streams not heard for longer than they ever are, and streams acknowledged and never heard at all.

@@ -8,37 +8,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.id_ranges import Runs, contains, no_runs, run, runs_of, size, subtract, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import TradeKind
+from pairscope.feed.archive_files import ArchiveKind, day_ms
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.archive import ArchiveKind, archive_file, archive_name, day_ms
-from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.rest import PAGE_ROWS
-from pairscope.feed.judge import REFUSALS, GoodTrades, Judged, Refusal
+from pairscope.feed.judge import REFUSALS, GoodTrades, Refusal
+from pairscope.feed.venue import HOUR_MS, Archive, Around, History
 from pairscope.ingest.history.file_import import FileImport, FileOutcome, Progress
 from pairscope.ingest.history.merge import Merge
 from pairscope.store.iterate import absent_ids
 from pairscope.store.tape import Tape
 
-REST_REACH_MS = 47 * 3_600_000  # the exchange keeps two days: an hour is left for the asking
-HOUR_MS = 3_600_000
 ATTEMPTS = 5
 NOT_WORTH_A_SECOND_TRY = ("too_old", "http_403", "http_418", "http_451")
 
 T = TypeVar("T")
-
-
-class RestHistory(Protocol):
-    """What is needed of the exchange's REST API."""
-
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged: ...
-
-    async def first_id_from(self, symbol: str, time_ms: int) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +55,8 @@ class Download:
         kind: TradeKind,
         history: FileImport,
         importer: Merge,
-        site: ArchiveSite,
-        rest: RestHistory,
+        site: Archive,
+        rest: History,
         folder: Path,
         clock: Clock,
         progress: Progress,
@@ -121,12 +110,12 @@ class Download:
         sha256 = await self._site.checksum(symbol, kind, day)
         if sha256 is None:
             return None
-        name = archive_name(symbol, kind, day)
+        name = self._site.files.name(symbol, kind, day)
         if await self._history.has(name, sha256):
             return FileOutcome(name, 0, skipped=True)
         self._progress(name, 0, 0)
         path = await self._site.fetch(symbol, kind, day, sha256, self._folder)
-        file = archive_file(path)
+        file = self._site.files.named(path)
         assert file is not None
         outcome = await self._history.take(file)
         path.unlink()
@@ -138,7 +127,7 @@ class Download:
         start_ms, end_ms = day_ms(day), min(day_ms(day) + DAY_MS, now)
         if self._kind is TradeKind.RAW:
             return FileOutcome(name, 0, notes=("there is no official file yet, and REST has no raw trades by id",))
-        wanted = _Range(name, max(start_ms, now - REST_REACH_MS), end_ms)
+        wanted = _Range(name, max(start_ms, now - self._rest.reach_ms), end_ms)
         if wanted.from_ms >= end_ms:
             return FileOutcome(name, 0, notes=("there is no official file, and REST reaches back two days only",))
         notes = ("REST no longer has its first hours",) if wanted.from_ms > start_ms else ()
@@ -148,7 +137,7 @@ class Download:
         absent = await asyncio.to_thread(absent_ids, self._store, symbol, ids)
         symbol_id = self._store.symbols.add(symbol)
         refused: dict[Refusal, Runs] = {}
-        pages = self._pages(symbol, symbol_id, absent, name, refused)
+        pages = self._pages(symbol, symbol_id, absent, wanted, refused)
         brought = await self._importer.bring(symbol, pages, absent, refused, no_runs())
         unserved = size(subtract(absent, union(*refused.values()))) - brought.added
         notes = (*notes, *(f"{size(found):,} rows were refused: {why}" for why, found in refused.items()))
@@ -181,24 +170,27 @@ class Download:
             if near is not None:
                 first_id = max(first_id, near)
                 break
+        around = Around(wanted.from_ms)
         while True:
-            page = await self._patiently(partial(self._rest.agg_trades, symbol, 0, first_id))
+            page = await self._patiently(partial(self._rest.page, symbol, 0, first_id, around=around))
             if not len(page):
                 return first_id
             first_id = int(page.rows.id[-1])
-            if len(page) < PAGE_ROWS:
+            around = Around(int(page.rows.time_ms[-1]))
+            if len(page) < self._rest.page_rows:
                 return first_id
 
     async def _pages(
-        self, symbol: str, symbol_id: int, wanted: Runs, name: str, refused: dict[Refusal, Runs]
+        self, symbol: str, symbol_id: int, wanted: Runs, where: _Range, refused: dict[Refusal, Runs]
     ) -> AsyncGenerator[GoodTrades, None]:
         """The trades of some ids; those of rows that are none are put into `refused`."""
-        done, total = 0, size(wanted)
+        done, total, around = 0, size(wanted), Around(where.from_ms, where.to_ms)
         for first_id, last_id in wanted.tolist():
             next_id = first_id
             while next_id <= last_id:
-                limit = min(PAGE_ROWS, last_id - next_id + 1)
-                page = await self._patiently(partial(self._rest.agg_trades, symbol, symbol_id, next_id, limit))
+                limit = min(self._rest.page_rows, last_id - next_id + 1)
+                ask = partial(self._rest.page, symbol, symbol_id, next_id, limit, around)
+                page = await self._patiently(ask)
                 page = page.take(contains(run(next_id, last_id), page.rows.id))
                 if not len(page):  # no longer there, or not yet
                     break
@@ -209,7 +201,7 @@ class Download:
                     yield good
                 next_id = int(page.rows.id.max()) + 1
                 done += len(page)
-                self._progress(name, done, total)
+                self._progress(where.name, done, total)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask again after a failure that may pass; what will not is raised at once."""

@@ -12,11 +12,9 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.id_ranges import Runs, intersect, no_runs, runs_of, size, union
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file, verified_checksum
-from pairscope.feed.binance.archive_klines import covers, read_klines
-from pairscope.feed.binance.archive_trades import FileReport, TradesFile
-from pairscope.feed.binance.archive_unused import unused_ids
+from pairscope.feed.archive_files import ArchiveFile, ArchiveFiles, ArchiveKind, FileReport, covers
 from pairscope.feed.judge import GoodTrades, Refusal
+from pairscope.feed.venues import archive_files
 from pairscope.ingest.history.merge import Merge, in_thread
 from pairscope.ingest.history.replace import Differences, Rule
 from pairscope.store.imports import ImportedFile, ImportList
@@ -50,6 +48,7 @@ class FileImport:
         replaces: where a file and the tape disagree the file stands; of the files of one `FileImport` the one that is
             taken first. Reads every file.
         proofs: files of aggregated trades, which tell of raw ids that no trade has.
+        files: how they are read; those of the default venue when left out.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class FileImport:
         again: bool = False,
         replaces: bool = False,
         proofs: Sequence[ArchiveFile] = (),
+        files: ArchiveFiles | None = None,
     ) -> None:
         self._store = store
         self._importer = importer
@@ -72,6 +72,7 @@ class FileImport:
         self._again = again or replaces
         self._replaces = replaces
         self._proofs = proofs
+        self._files = files or archive_files()
         # By symbol and interval (none for trades): ids, or open times by the interval, that a file told.
         self._told: dict[tuple[str, Interval | None], Runs] = {}
 
@@ -82,7 +83,7 @@ class FileImport:
             ArchiveError: when it cannot be used; nothing of it is on the tape then.
             StoreUnavailable: when the tape cannot be written.
         """
-        sha256 = await asyncio.to_thread(verified_checksum, file.path)
+        sha256 = await asyncio.to_thread(self._files.checked, file.path)
         if await self.has(file.name, sha256) and await self._has_bars(file, sha256):
             return FileOutcome(file.name, 0, skipped=True)
         notes = self._namesakes(file, sha256)
@@ -127,13 +128,13 @@ class FileImport:
         self._told[file.symbol, file.interval] = union(self._told.get((file.symbol, file.interval), no_runs()), told)
 
     async def _take_trades(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
-        trades = TradesFile(file, self._clock.now_ns(), self._importer.judge, KEPT_ROWS)
+        trades = self._files.trades(file, self._clock.now_ns(), self._importer.judge, KEPT_ROWS)
         self._progress(file.name, 0, 0)
         report = await asyncio.to_thread(trades.examine)
         symbol_id = self._store.symbols.add(file.symbol)
         unused = no_runs()
         if file.kind is ArchiveKind.RAW:  # the exchange gives ids to what is no trade, and leaves those rows out
-            unused = await asyncio.to_thread(unused_ids, report.missing, file, self._proofs)
+            unused = await asyncio.to_thread(self._files.unused_ids, report.missing, file, self._proofs)
         batches = in_thread(trades.batches(symbol_id, report.ids))
         counted = _counted(batches, partial(self._progress, file.name), report.trades)
         brought = await self._importer.bring(file.symbol, counted, report.ids, report.refused, unused, self._rule(file))
@@ -162,7 +163,7 @@ class FileImport:
         )
 
     async def _take_klines(self, file: ArchiveFile, sha256: str, notes: tuple[str, ...]) -> FileOutcome:
-        report = await asyncio.to_thread(partial(read_klines, file, 0, last_stands=self._replaces))
+        report = await asyncio.to_thread(partial(self._files.klines, file, 0, last_stands=self._replaces))
         bars = report.bars
         bars["symbol_id"] = self._store.symbols.add(file.symbol)  # only of a file that was found good
         put = await self._importer.put_klines(file.symbol, bars, self._rule(file))
@@ -180,7 +181,7 @@ class FileImport:
         """The imported files that tell of the same ids, or bars, as far as they are known."""
         places = []
         for each in self._done.of(file.symbol):
-            other = archive_file(Path(f"{each.name}.csv"))
+            other = self._files.named(Path(f"{each.name}.csv"))
             if (each.name, each.sha256) == (file.name, sha256) or other is None or other.kind is not file.kind:
                 continue
             if other.interval != file.interval or other.from_ms >= file.to_ms or file.from_ms >= other.to_ms:

@@ -22,12 +22,11 @@ from pairscope.base.errors import ArchiveError, DataFolderError, FeedUnavailable
 from pairscope.base.id_ranges import intersect, run, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import Gap, SymbolTable
+from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.archive import ArchiveFile, ArchiveKind, archive_file
-from pairscope.feed.binance.archive_site import ArchiveSite
-from pairscope.feed.binance.archive_trades import TradesFile
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import REFUSALS, Judge, Judged
+from pairscope.feed.venue import Archive
 from pairscope.ingest.history.known_ids import NOT_IN_ARCHIVE
 from pairscope.ingest.history.merge import in_thread
 from pairscope.ingest.repair.rest_backfill import DISK_PAUSE_S, NOT_SERVED, TOO_OLD
@@ -77,7 +76,7 @@ class ArchiveFill:
     def __init__(
         self,
         *,
-        site: ArchiveSite,
+        site: Archive,
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         judge: Judge,
@@ -185,7 +184,7 @@ class ArchiveFill:
             return
         path = await self._site.fetch(wanted.symbol, ArchiveKind.AGG, wanted.day, sha256, self._folder)
         try:
-            file = archive_file(path)
+            file = self._site.files.named(path)
             assert file is not None
             await self._prepare()
             await self._fill(file, wanted)
@@ -201,7 +200,7 @@ class ArchiveFill:
                 self._obstruct(gap, f"{NO_FILE} {looked:%Y-%m-%dT%H:%M:%SZ}")
 
     async def _fill(self, file: ArchiveFile, wanted: MissingDay) -> None:
-        trades = TradesFile(file, self._clock.now_ns(), self._judge, kept_rows=0)
+        trades = self._site.files.trades(file, self._clock.now_ns(), self._judge, kept_rows=0)
         report = await asyncio.to_thread(trades.examine)
         symbol_id = self._symbols.index(wanted.symbol)
         missing = union(*(run(gap.first_id, gap.last_id) for gap in self._gaps(wanted.symbol)))

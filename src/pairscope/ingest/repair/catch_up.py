@@ -15,10 +15,9 @@ import structlog
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable
-from pairscope.feed.binance.rest import PAGE_ROWS
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
-from pairscope.ingest.repair.rest_backfill import Pages
+from pairscope.feed.venue import Around, Pages
 
 log = structlog.get_logger()
 
@@ -94,12 +93,13 @@ class CatchUp:
 
     async def _catch_up(self, symbol: str, highest: int) -> None:
         symbol_id = self._symbols.index(symbol)
+        after = Around(self._tracker.newest_ms(symbol_id))
         while True:
             async with self._turn:
                 if self._tracker.highest(symbol_id) != highest:  # it was heard meanwhile: what is missing is known
                     return
                 try:
-                    page = await self._pages.agg_trades(symbol, symbol_id, highest + 1)
+                    page = await self._pages.page(symbol, symbol_id, highest + 1, around=after)
                 except FeedUnavailable as error:  # the next trade will show what is missing
                     log.warning("catching_up_failed", symbol=symbol, cause=error.message)
                     return
@@ -109,6 +109,6 @@ class CatchUp:
             if not len(page) or not self._take(page):
                 return
             self.trades += len(page)
-            highest = int(page.rows.id[-1])
-            if len(page) < PAGE_ROWS:
+            highest, after = int(page.rows.id[-1]), Around(int(page.rows.time_ms[-1]))
+            if len(page) < self._pages.page_rows:
                 return

@@ -18,16 +18,14 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, StoreUnavailable
 from pairscope.base.model import Gap
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import BinanceRest, RequestRefusedError
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.venue import HOUR_MS, RequestRefusedError, Rest
 from pairscope.store.tape import Tape
 
 log = structlog.get_logger()
 
 HISTORY = "history"  # why trades are missing right before the first one that is heard
 AT_ONCE_S = 5.0  # for which a start waits for it
-HOUR_MS = 3_600_000
-REACH_MS = 47 * HOUR_MS  # the exchange keeps two days: an hour is left for the asking
 
 
 class Holes(Protocol):
@@ -49,7 +47,7 @@ class ReachBack:
     def __init__(
         self,
         *,
-        rest: BinanceRest,
+        rest: Rest,
         tracker: ContinuityTracker,
         store: Tape,
         holes: Holes,
@@ -104,7 +102,7 @@ class ReachBack:
                     log.info("history_unavailable", symbols=len(self.owed), cause=error.message)
             self._backoff.reset()
 
-    async def _ask(self, rest: BinanceRest, owed: dict[str, int]) -> None:
+    async def _ask(self, rest: Rest, owed: dict[str, int]) -> None:
         """Take out of `owed` what is found."""
         for symbol in list(owed):
             since_ms = owed.get(symbol)
@@ -116,14 +114,14 @@ class ReachBack:
         begins_ms = self._holes.begins_ms(self._store.symbols.index(symbol))
         return begins_ms is None or begins_ms > since_ms
 
-    async def _found(self, rest: BinanceRest, symbol: str, since_ms: int) -> bool:
+    async def _found(self, rest: Rest, symbol: str, since_ms: int) -> bool:
         """Whether it is known now what is missing; false when it has to be asked again.
 
         Raises:
             FeedUnavailable: when the exchange cannot be asked.
             StoreUnavailable: when the tape cannot be read.
         """
-        since_ms = max(since_ms, now_ms(self._clock) - REACH_MS)
+        since_ms = max(since_ms, now_ms(self._clock) - rest.reach_ms)
         try:
             first_id = await self._first_id(rest, symbol, since_ms)
         except RequestRefusedError as error:  # of this symbol only
@@ -139,7 +137,7 @@ class ReachBack:
         gap = await self._hole(symbol, symbol_id, first_id, since_ms)
         return gap is not None and (gap.ids <= 0 or self._holes.reach_back(gap))
 
-    async def _first_id(self, rest: BinanceRest, symbol: str, since_ms: int) -> int | None:
+    async def _first_id(self, rest: Rest, symbol: str, since_ms: int) -> int | None:
         """The id of the first trade from a time on; the exchange looks for it an hour at a time."""
         for from_ms in range(since_ms, now_ms(self._clock), HOUR_MS):
             if (found := await rest.first_id_from(symbol, from_ms)) is not None:

@@ -11,16 +11,15 @@ import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, SymbolTable
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import PAGE_ROWS, RequestRefusedError, TooOldError
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
+from pairscope.feed.venue import Around, Pages, RequestRefusedError, TooOldError
 
 log = structlog.get_logger()
 
@@ -32,12 +31,6 @@ TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again 
 
 # Why a hole stays open for now; written into its row.
 TOO_OLD, NOT_SERVED = "too_old_for_rest", "not_served_by_rest"
-
-
-class Pages(Protocol):
-    """What a back-fill needs of the exchange."""
-
-    async def agg_trades(self, symbol: str, symbol_id: int, from_id: int, limit: int = PAGE_ROWS) -> Judged: ...
 
 
 @dataclass(slots=True)
@@ -147,7 +140,7 @@ class Backfill:
         for gap in gaps:
             last_id = gap.last_id
             while last_id >= gap.first_id and len(pages) < count:
-                first_id = max(gap.first_id, last_id - PAGE_ROWS + 1)
+                first_id = max(gap.first_id, last_id - self._pages.page_rows + 1)
                 pages.append(_Page(self._symbols.index(gap.symbol), gap, first_id, last_id))
                 last_id = first_id - 1
         return pages
@@ -160,7 +153,8 @@ class Backfill:
         """Ask for one page and hand it on; whether there was a problem that calls for a pause."""
         wanted = page.last_id - page.first_id + 1
         try:
-            batch = await self._pages.agg_trades(page.gap.symbol, page.symbol_id, page.first_id, wanted)
+            around = Around(page.gap.after_ms, page.gap.before_ms)
+            batch = await self._pages.page(page.gap.symbol, page.symbol_id, page.first_id, wanted, around)
         except TooOldError:
             # What comes before this page is older still: not asked for, it would only cost weight.
             self._give_up(replace(page, first_id=page.gap.first_id), TOO_OLD)

@@ -14,10 +14,8 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable
-from pairscope.base.reading import ascii_upper
-from pairscope.feed.binance.rest import BinanceRest
-from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
+from pairscope.feed.venue import Rest, Stream
 
 log = structlog.get_logger()
 
@@ -37,8 +35,8 @@ class SilenceCheck:
     def __init__(
         self,
         *,
-        stream: TradeStream,
-        rest: BinanceRest,
+        stream: Stream,
+        rest: Rest,
         tracker: ContinuityTracker,
         symbols: SymbolTable,
         clock: Clock,
@@ -57,7 +55,7 @@ class SilenceCheck:
         """Watch until cancelled."""
         while True:
             await asyncio.sleep(CHECK_S)
-            silent = [ascii_upper(name.partition("@")[0]) for name in self._stream.silent_streams()]
+            silent = self._stream.silent()
             self.quiet &= set(silent)
             for symbol in silent:
                 if self._clock.monotonic_s() - self._asked_s.get(symbol, -ASK_AGAIN_S) >= ASK_AGAIN_S:

@@ -16,7 +16,8 @@ from pairscope.base.model import FloatArray
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.simulator.listing import HISTORY_MINUTES, OPENING
 from pairscope.feed.binance.simulator.market import SimulatedMarket
-from pairscope.feed.source import Opening, SourcePlan, plan_source
+from pairscope.feed.source import Opening, SourcePlan
+from pairscope.feed.venues import plan_source
 
 NOON_MS = 1_767_268_800_000  # 2026-01-01 12:00 UTC
 
