@@ -41,4 +41,5 @@ def test_the_default_venue_proves_its_trades_and_says_what_can_be_asked(
 
 def test_files_named_on_the_command_line_are_those_of_the_default_venue() -> None:
     file = archive_files().named(Path("BTCUSDT-aggTrades-2024-08-08.zip"))
-    assert file is not None and file.symbol == "BTCUSDT"
+    assert file is not None
+    assert file.symbol == "BTCUSDT"

@@ -16,9 +16,8 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.feed.backoff import Backoff
-from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.venue import HOUR_MS, RequestRefusedError
+from pairscope.feed.venue import HOUR_MS, RequestRefusedError, Rest
 from pairscope.ingest.repair import reach_back
 from pairscope.ingest.repair.reach_back import HISTORY, ReachBack
 from pairscope.store.tape import Tape
@@ -38,9 +37,10 @@ class Exchange:
     fails: FeedUnavailable | None = None
     silent: bool = False
     asked: list[tuple[str, int]] = field(default_factory=list)
+    reach_ms: int = 47 * HOUR_MS
 
-    def within(self, patience_s: float) -> BinanceRest:
-        return cast(BinanceRest, self)
+    def within(self, patience_s: float) -> Rest:
+        return cast(Rest, self)
 
     async def first_id_from(self, symbol: str, time_ms: int) -> int | None:
         self.asked.append((symbol, time_ms))
