@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pairscope.app import System, clear_replayed, opened
+from pairscope.app import Parts, opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError, FeedUnavailable
 from pairscope.base.interval import Interval
@@ -30,9 +30,9 @@ from tests.patience import START_S, WORK_S
 class Door:
     """The API of a running system, without a socket of its own."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: Parts) -> None:
         self.system = system
-        transport = httpx.ASGITransport(system.app)
+        transport = httpx.ASGITransport(system.api.app)
         self.http = http_client(transport=transport, base_url="http://localhost:8000")
 
     async def ask(self, method: str, path: str) -> tuple[int, Any]:
@@ -48,7 +48,7 @@ class Door:
         return names
 
     def highest(self, symbol: str) -> int:
-        return self.system.tracker.highest(self.system.store.symbols.index(symbol)) or 0
+        return self.system.ingest.tracker.highest(self.system.tape.symbols.index(symbol)) or 0
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(WORK_S):
@@ -57,11 +57,9 @@ class Door:
 
     async def trading(self, symbol: str) -> None:
         """Until a symbol was heard anew."""
-        known = self.system.stream.lag_ms(symbol) is not None
-        before = self.highest(symbol) if known else None
-        await self.until(
-            lambda: self.system.stream.lag_ms(symbol) is not None and self.highest(symbol) != before  # a live trade
-        )
+        ingest = self.system.ingest
+        before = self.highest(symbol) if ingest.lag_ms(symbol) is not None else None
+        await self.until(lambda: ingest.lag_ms(symbol) is not None and self.highest(symbol) != before)  # a live trade
 
 
 def settings_of(folder: Path, **settings: Any) -> Settings:
@@ -77,7 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[Door]:
         try:
             door = Door(system)
             async with asyncio.timeout(START_S):
-                while system.stream.health.state != "live":
+                while system.ingest.stream.health.state != "live":
                     assert not task.done(), task.result()
                     await asyncio.sleep(0.02)
             yield door
@@ -99,10 +97,10 @@ async def test_a_symbol_is_added_with_its_history_and_its_pairs_and_the_others_l
         assert ("ETHUSDT", "ETH", "USDT", "perpetual") in told  # the page needs no list of currencies
         assert (await door.ask("PUT", "/symbols/SOLUSDT")) == (200, answer)
         assert await door.watched() == answer["symbols"]
-        await door.system.watching.look()
+        await door.system.ingest.watch.look()
         assert door.system.board.config() is not config  # what it shows of the symbols may have changed
         await door.trading("SOLUSDT")
-        await door.until(lambda: not door.system.tracker.all_open())
+        await door.until(lambda: not door.system.ingest.tracker.all_open())
         _, tape = await door.ask("GET", "/status/tape")
         (gap,) = [gap for gap in tape["gaps"] if gap["symbol"] == "SOLUSDT"]
         assert gap["reason"] == "history"
@@ -125,13 +123,13 @@ async def test_the_market_is_heard_while_pairs_are_still_compiled_so_that_their_
     monkeypatch.setattr(kernels, "compile_apart", compile_apart)
     pair = "/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=60"
     async with running(settings_of(tmp_path)) as door:
-        bars = partial(door.system.live.bars, interval=Interval(1_000), limit=60)
+        bars = partial(door.system.market.bars, interval=Interval(1_000), limit=60)
         await door.until(lambda: min(len(bars("BTCUSDT")), len(bars("ETHUSDT"))) >= 40)  # the history is there too
         status, answer = await door.ask("GET", pair)
         assert (status, answer["error"]["code"]) == (503, "warming_up")
         assert (await door.ask("GET", "/health"))[1]["status"] == "starting"
         compiled.set()
-        await door.until(lambda: door.system.kernels.has("pairs"))
+        await door.until(lambda: door.system.market.kernels.has("pairs"))
         status, answer = await door.ask("GET", pair)
         assert status == 200
         assert answer["metrics"]["spread_z"]["value"] is not None, answer["metrics"]["spread_z"]
@@ -148,13 +146,13 @@ async def test_a_change_is_kept_for_the_next_start_and_what_was_not_heard_meanwh
 
     async with running(settings_of(tmp_path)) as door:
         assert await door.watched() == ["BTCUSDT", "XRPUSDT"]
-        assert door.system.live.pairs == [("XRPUSDT", "BTCUSDT")]
+        assert list(door.system.market.pairs) == [("XRPUSDT", "BTCUSDT")]
         await door.trading("XRPUSDT")
         assert door.highest("ETHUSDT") == left
         await door.ask("PUT", "/symbols/ETHUSDT")
         await door.trading("ETHUSDT")
-        await door.until(lambda: not door.system.tracker.all_open())
-        await door.system.store.flushed()
+        await door.until(lambda: not door.system.ingest.tracker.all_open())
+        await door.system.tape.flushed()
         _, tape = await door.ask("GET", "/status/tape")
         reasons = {gap["reason"] for gap in tape["gaps"] if gap["symbol"] == "ETHUSDT" and gap["first_id"] > left}
         assert reasons == {"unwatched"}
@@ -180,13 +178,13 @@ async def test_what_cannot_be_changed_is_refused_with_its_cure_and_changes_nothi
     tmp_path: Path, method: str, path: str, status: int, cure: str
 ) -> None:
     settings = settings_of(tmp_path, pairs=("ETHUSDT/BTCUSDT",), most_symbols=2 if status == 409 else 9)
-    async with opened(settings, SystemClock()) as system, system.rest:
+    async with opened(settings, SystemClock()) as system, system.ingest.rest:
         door = Door(system)
         answered, body = await door.ask(method, path)
         assert answered == status, body
         assert cure in body["error"]["cure"]
         assert await door.watched() == ["BTCUSDT", "ETHUSDT"]
-        assert list(system.store.path.parent.glob("*.symbols.json")) == []
+        assert list(system.tape.path.parent.glob("*.symbols.json")) == []
 
 
 async def test_a_list_of_symbols_that_cannot_be_read_stops_the_start_with_its_cure(tmp_path: Path) -> None:
@@ -204,22 +202,9 @@ async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> 
         addresses: dict[str, Any] = {"exchange_ws_url": exchange.ws_url, "exchange_rest_url": exchange.rest_url}
         settings = Settings(source="live", symbols=("BTCUSDT", "ETHUSDT"), data_dir=tmp_path, **addresses)
         async with opened(settings, clock) as system:
-            budget = system.source.venue.budget
+            budget = system.ingest.source.venue.budget
             assert (budget.limit, budget.own_limit) == (600, 300)
             assert budget.used == 2, "the questions of the start are counted"
-
-
-def test_a_replay_that_was_played_to_its_end_leaves_nothing_of_its_tape_to_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "tape.duckdb"
-    sealed = tmp_path / "tape.days" / "trades" / "1.parquet"
-    sealed.parent.mkdir(parents=True)
-    for file in (path, sealed, tmp_path / "tape.duckdb.wal"):
-        file.write_bytes(b"x")
-    clear_replayed(path)
-    assert sealed.exists()
-    (tmp_path / "tape.duckdb.replayed").touch()
-    clear_replayed(path)
-    assert list(tmp_path.iterdir()) == []
 
 
 class BehindClock(SystemClock):
@@ -245,26 +230,26 @@ async def test_trades_refused_for_their_time_by_a_wrong_clock_are_fetched_once_t
             history_minutes=0,
         )
         async with opened(settings, BehindClock()) as system:
-            ask, system.clock_check._ask = system.clock_check._ask, nobody
+            ask, system.ingest.clock_check._ask = system.ingest.clock_check._ask, nobody
             task = asyncio.create_task(system.run())
             door = Door(system)
 
             def refused() -> list[Gap]:
-                return [gap for gap in system.tracker.all_open() if gap.obstacle == Refusal.TIME]
+                return [gap for gap in system.ingest.tracker.all_open() if gap.obstacle == Refusal.TIME]
 
             try:
                 async with asyncio.timeout(START_S):
                     while {gap.symbol for gap in refused()} != {"BTCUSDT", "ETHUSDT"}:
                         assert not task.done(), task.result()
                         await asyncio.sleep(0.02)
-                assert system.intake.counters.stored == 0
+                assert system.ingest.intake.counters.stored == 0
                 wanted = {gap.symbol: (gap.first_id, gap.last_id) for gap in refused()}
-                system.clock_check._ask = ask
-                assert await system.clock_check.measure()
-                await door.until(lambda: not refused() and not system.backfill.waiting)
-                await system.store.flushed()
+                system.ingest.clock_check._ask = ask
+                assert await system.ingest.clock_check.measure()
+                await door.until(lambda: not refused() and not system.ingest.backfill.waiting)
+                await system.tape.flushed()
                 for symbol, (first_id, last_id) in wanted.items():
-                    stored = system.store.trades(symbol, from_id=first_id, to_id=last_id + 1)
+                    stored = system.tape.trades(symbol, from_id=first_id, to_id=last_id + 1)
                     assert stored.id.tolist() == list(range(first_id, last_id + 1))
             finally:
                 task.cancel()

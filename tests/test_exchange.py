@@ -55,7 +55,7 @@ async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_
     symbols = ("BTCUSDT", "LINKUSDT", "ETHUSD")
     async with SimulatedExchange(source) as exchange:
         settings = live(exchange, tmp_path, symbols, pairs=("LINKUSDT/BTCUSDT", "ETHUSD/BTCUSDT"))
-        async with opened(settings, SystemClock()) as system, system.rest:
+        async with opened(settings, SystemClock()) as system, system.ingest.rest:
             door = Door(system)
             assert await door.watched() == ["BTCUSDT"]
             standing, notices = await told(door)
@@ -69,11 +69,11 @@ async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_
         source.off = {"LINKUSDT", "SOLUSDT"}
         settings = live(exchange, tmp_path, symbols)
         async with opened(settings, SystemClock()) as system:  # what was kept and is gone now is left out and told
-            assert system.watching.watched.symbols == ("BTCUSDT",)
-            assert [each.symbol for each in system.watching.gone] == ["LINKUSDT", "ETHUSD", "SOLUSDT"]
+            assert system.ingest.watch.watched.symbols == ("BTCUSDT",)
+            assert [each.symbol for each in system.ingest.watch.gone] == ["LINKUSDT", "ETHUSD", "SOLUSDT"]
         source.off = set()
         async with opened(settings, SystemClock()) as system:  # the list that was kept is not forgotten
-            assert system.watching.watched.symbols == ("BTCUSDT", "SOLUSDT")
+            assert system.ingest.watch.watched.symbols == ("BTCUSDT", "SOLUSDT")
 
 
 async def test_only_when_no_symbol_is_left_it_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ async def test_a_symbol_delisted_while_running_is_told_and_the_others_go_on(tmp_
     ):
         assert await told(door) == ({**(await told(door))[0], "gone": []}, [])
         source.off = {"LINKUSDT"}
-        await door.system.watching.look()
+        await door.system.ingest.watch.look()
         standing, notices = await told(door)
         assert [each["symbol"] for each in standing["gone"]] == ["LINKUSDT"]
         assert notices[0].startswith("Not listed by the exchange: LINKUSDT")
         await door.trading("BTCUSDT")
-        assert door.system.stream.health.reconnects == 0
+        assert door.system.ingest.stream.health.reconnects == 0
 
 
 async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_also_after_a_restart(
@@ -106,15 +106,15 @@ async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_al
         settings = live(exchange, tmp_path, ("BTCUSDT",)).model_copy(update={"source": "auto"})
         exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="300")
         async with running(settings) as door:
-            assert door.system.source.plan.kind == "live"
+            assert door.system.ingest.plan.kind == "live"
             standing, notices = await told(door)
             assert standing["next_allowed_ms"] - now_ms(SystemClock()) > 290_000
             assert standing["next_allowed_why"] == "HTTP 429"
             assert "asked us to wait (HTTP 429)" in notices[0]
             assert exchange.rest.requests == 1
-        async with opened(settings, SystemClock()) as system, system.rest:
+        async with opened(settings, SystemClock()) as system, system.ingest.rest:
             with pytest.raises(FeedUnavailable, match="asked us to wait"):
-                await system.rest.within(1).server_time_ms()
+                await system.ingest.rest.within(1).server_time_ms()
         assert exchange.rest.requests == 1
 
 
@@ -126,11 +126,11 @@ async def test_a_clock_that_differs_from_the_exchanges_is_told_with_direction_an
     async with (
         SimulatedExchange(source) as exchange,
         opened(live(exchange, tmp_path, ("BTCUSDT",)), SystemClock()) as system,
-        system.rest,
+        system.ingest.rest,
     ):
         door = Door(system)
         assert (await told(door))[0]["clock_offset_ms"] is None
-        assert await system.clock_check.measure()
+        assert await system.ingest.clock_check.measure()
         standing, notices = await told(door)
         assert standing["clock_offset_ms"] == pytest.approx(-off_ms, abs=900)
         assert len(notices) == 1
@@ -219,22 +219,22 @@ async def test_a_symbol_that_is_listed_and_not_trading_is_told_and_the_others_go
         assert notices == ["Not trading now: LINKUSDT (SETTLING)."]
         assert await door.watched() == ["BTCUSDT", "ETHUSDT", "LINKUSDT"]
         words.update(LINKUSDT="TRADING", ETHUSDT="PENDING_TRADING")
-        await door.system.watching.look()
+        await door.system.ingest.watch.look()
         assert (await told(door))[1] == ["Not trading now: ETHUSDT (PENDING_TRADING)."]
         words.clear()
-        await door.system.watching.look()
+        await door.system.ingest.watch.look()
         assert (await told(door))[1] == []
         await door.trading("BTCUSDT")
-        assert door.system.stream.health.reconnects == 0
+        assert door.system.ingest.stream.health.reconnects == 0
 
 
 async def whole_history(door: Door, symbol: str) -> None:
     """Until the tape of a symbol has each id from a minute before the first one heard on."""
     system = door.system
-    await door.until(lambda: not system.reach_back.owed and not system.tracker.all_open())
-    await system.store.flushed()
-    gaps = [gap for gap in system.store.gaps(symbol) if gap.reason == HISTORY]
-    trades = system.store.trades(symbol)
+    await door.until(lambda: not system.ingest.reach_back.owed and not system.ingest.tracker.all_open())
+    await system.tape.flushed()
+    gaps = [gap for gap in system.tape.gaps(symbol) if gap.reason == HISTORY]
+    trades = system.tape.trades(symbol)
     assert gaps[0].first_id == trades.id[0]
     assert np.all(np.diff(trades.id) == 1)
     assert trades.time_ms[-1] - trades.time_ms[0] > 50_000
@@ -251,7 +251,7 @@ async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
         async with running(settings) as door:
             await door.trading("BTCUSDT")
             await door.trading("ETHUSDT")
-            assert door.system.watching.without_history == ["BTCUSDT", "ETHUSDT"]
+            assert door.system.ingest.watch.without_history == ["BTCUSDT", "ETHUSDT"]
             _, notices = await told(door)
             assert "still to be fetched for BTCUSDT, ETHUSDT" in notices[-1]
             if not restarted:

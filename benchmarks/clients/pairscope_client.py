@@ -31,22 +31,22 @@ async def follow(task: Task, watch: Stopwatch, loaded: threading.Event) -> None:
     settings = load_settings(chosen, environment={})
     async with opened(settings, SystemClock()) as system:
         everything_came = asyncio.Event()
-        counters = system.intake.counters
+        counters = system.ingest.intake.counters
 
         def look(bars: BarArray) -> None:
             if counters.received >= task.trades:
                 everything_came.set()
 
         def look_at_kernels() -> None:
-            if not set(LATER) & set(system.kernels.missing):
+            if not set(LATER) & set(system.market.kernels.missing):
                 loaded.set()
 
-        system.live.listen(look)
-        system.kernels.when_ready(look_at_kernels)
+        system.market.listen(look)
+        system.market.kernels.when_ready(look_at_kernels)
         async with asyncio.timeout(task.limit_s), asyncio.TaskGroup() as tasks:
             tasks.create_task(system.run())
             await everything_came.wait()
-            await system.store.flushed()
+            await system.tape.flushed()
             watch.finish(counters.stored)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from pairscope.api import wire
+from pairscope.api.endpoint import Rooms
 from pairscope.api.hub import Hub
 from pairscope.api.server import create_app, make_server
 from pairscope.api.status import NO_REQUESTS
@@ -44,7 +46,7 @@ class MadeUpMarket:
             self.store.symbols.add(symbol)
         self.memory = BarMemory(self.settings.interval_list(), self.settings.history_bars)
         self.live = Market(
-            symbols=self.store.symbols, memory=self.memory, pairs=self.settings.pair_list(), reader=self.store
+            symbols=self.store.symbols, memory=self.memory, pairs=self.settings.pair_list, reader=self.store
         )
         self.now_ms = START_MS
         self.changes: list[str] = []  # of the watched symbols, as they were asked for
@@ -93,19 +95,16 @@ class MadeUpMarket:
         self.memory.publish(bars)
 
     def app(self, **options: Any) -> FastAPI:
-        parts: dict[str, Any] = {
-            "settings": self.settings,
-            "live": self.live,
-            "store": self.store,
-            "status": self.status,
-            "health": lambda: wire.Health(status="ok", version="0", problems=[]),
-            "config": self.config,
-            "tape": self.tape,
-            "watch": self.watch,
-            "unwatch": self.unwatch,
-            "clock": SystemClock(),
-        }
-        return create_app(**(parts | options))
+        parts = {name: options.pop(name) for name in ("board", "watched") if name in options}
+        rooms = Rooms(self.live, self.store, **({"watched": self, "board": self} | parts), clock=SystemClock())
+        return create_app(self.settings, rooms, **options)
+
+    def telling(self, health: Callable[[], wire.Health]) -> SimpleNamespace:
+        """What it says of itself, with another health."""
+        return SimpleNamespace(status=self.status, config=self.config, tape=self.tape, health=health)
+
+    def health(self) -> wire.Health:
+        return wire.Health(status="ok", version="0", problems=[])
 
     def status(self) -> wire.Status:
         return msgspec.convert(STATUS, wire.Status)
@@ -113,10 +112,10 @@ class MadeUpMarket:
     def tape(self) -> wire.TapeStatus:
         return msgspec.convert(TAPE, wire.TapeStatus)
 
-    async def watch(self, symbol: str) -> None:
+    async def add(self, symbol: str) -> None:
         self.changes.append(f"+{symbol}")
 
-    async def unwatch(self, symbol: str) -> None:
+    async def remove(self, symbol: str) -> None:
         self.changes.append(f"-{symbol}")
 
     def config(self) -> wire.Config:

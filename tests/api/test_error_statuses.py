@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,7 +78,7 @@ async def test_a_route_answers_with_every_status_that_is_listed_for_it_and_with_
         raise raised[-1]("it cannot be done")
 
     found: set[int] = set()
-    async with serve(market.app(watch=fails, unwatch=fails)) as served:
+    async with serve(market.app(watched=SimpleNamespace(add=fails, remove=fails))) as served:
         for error in CHANGES:
             raised.append(error)
             if endpoint.method != "GET":

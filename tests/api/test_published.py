@@ -101,7 +101,7 @@ class Room:
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
         self.memory = BarMemory(INTERVALS, 6_000)
-        self.live = Market(symbols=self.store.symbols, memory=self.memory, pairs=[(Y, X)], reader=self.store)
+        self.live = Market(symbols=self.store.symbols, memory=self.memory, pairs=lambda: [(Y, X)], reader=self.store)
         tracker = ContinuityTracker(self.store.symbols)
         own = judge(self.store.symbols)
         self.intake = Intake(store=self.store, tracker=tracker, judge=own, memory=self.memory, clock=clock)

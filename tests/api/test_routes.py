@@ -214,7 +214,7 @@ async def test_a_parameter_that_cannot_be_used_is_422_with_the_cure(server: Serv
 
 async def test_health_is_503_when_degraded_and_says_why(market: MadeUpMarket, serve: Serve) -> None:
     health = wire.Health(status="degraded", version="0", problems=["the tape cannot be written"])
-    async with serve(market.app(health=lambda: health)) as server:
+    async with serve(market.app(board=market.telling(lambda: health))) as server:
         answer = await server.http.get("/health")
         assert answer.status_code == 503
         assert answer.json() == plain(health)

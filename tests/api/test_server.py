@@ -75,7 +75,7 @@ async def test_a_fault_of_ours_is_500_without_its_cause_and_the_server_goes_on(
     def broken() -> wire.Health:
         raise ZeroDivisionError("a secret")
 
-    async with serve(market.app(health=broken)) as server:
+    async with serve(market.app(board=market.telling(broken))) as server:
         answer = await server.http.get("/health")
         assert answer.status_code == 500
         assert answer.json()["error"]["code"] == "internal_error"

@@ -13,6 +13,7 @@ from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import Clock
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind
+from pairscope.base.notifier import Notifier
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.decoding import BurstDecoder
 from pairscope.feed.binance.rest import BinanceRest
@@ -39,8 +40,14 @@ class Process:
         # The exchange has told its time, as `ClockCheck` asks for it: our own clock jumps by hours in some stories.
         told_ms = getattr(exchange, "now_ms", None)
         self._judge = judge(symbols, clock) if told_ms is None else Judge(symbols, told_ms)
+        gaps_changed: Notifier[[]] = Notifier()
         self.intake = Intake(
-            store=tape.as_store(), tracker=self.tracker, judge=self._judge, memory=self.memory, clock=clock
+            store=tape.as_store(),
+            tracker=self.tracker,
+            judge=self._judge,
+            memory=self.memory,
+            clock=clock,
+            gaps_changed=gaps_changed,
         )
         self.rest = BinanceRest("http://exchange", clock, judge=self._judge, transport=exchange)
         self.backfill = Backfill(
@@ -53,7 +60,7 @@ class Process:
             may_store=lambda: not tape.failing,
             backoff=Backoff(first_s=0.25, cap_s=60, rng=rng),
         )
-        self.intake.when_gaps_change(self.backfill.wake)
+        gaps_changed.listen(self.backfill.wake)
         self._decoder = BurstDecoder(TradeKind.AGG, symbols)
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []

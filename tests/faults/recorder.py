@@ -16,6 +16,7 @@ from pairscope.bars.rebuild import VALUES, rebuild_bars
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeKind
+from pairscope.base.notifier import Notifier
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.managed_connection import ConnectionOptions
@@ -65,7 +66,15 @@ class Recorder:
         self.tracker = ContinuityTracker(store.symbols)
         self.memory = BarMemory(INTERVALS, 20_000)
         own = judge(store.symbols, clock)
-        self.intake = Intake(store=store, tracker=self.tracker, judge=own, memory=self.memory, clock=clock)
+        gaps_changed: Notifier[[]] = Notifier()
+        self.intake = Intake(
+            store=store,
+            tracker=self.tracker,
+            judge=own,
+            memory=self.memory,
+            clock=clock,
+            gaps_changed=gaps_changed,
+        )
         self.stream = TradeStream(
             base_url=ws_url,
             kind=TradeKind.AGG,
@@ -89,7 +98,7 @@ class Recorder:
             may_store=lambda: store.counters().error is None,
             backoff=Backoff(first_s=0.1, cap_s=0.5),
         )
-        self.intake.when_gaps_change(self.backfill.wake)
+        gaps_changed.listen(self.backfill.wake)
 
     def _sink(self, rows: Judged) -> None:
         self._take_all(rows)

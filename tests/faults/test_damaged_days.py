@@ -52,7 +52,7 @@ async def recording(
     """A recorder that goes on from an id, and has all there is when it begins."""
     recorder = Recorder(exchange.ws_url, exchange.rest_url, store, [SYMBOL], never_heard_s=60, clock=clock)
     loop = asyncio.get_running_loop()
-    store.when_ids_are_lost(lambda gaps: loop.call_soon_threadsafe(recorder.intake.lose, gaps))
+    store.ids_lost.listen(lambda gaps: loop.call_soon_threadsafe(recorder.intake.lose, gaps))
     async with recorder.running():
         if from_id is not None:
             recorder.tracker.restore(0, from_id - 1, 0)

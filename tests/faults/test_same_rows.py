@@ -115,7 +115,7 @@ class Way:
             if gap.closed_ms is not None and gap.reason != NOT_A_TRADE:
                 continue
             why = gap.reason if gap.closed_ms is not None else (gap.obstacle or gap.reason)
-            why = "absent" if why in ("start", "not_in_archive") else why
+            why = "absent" if why in ("start", "restart", "not_in_archive") else why
             gaps[why] = union(gaps.get(why, run(1, 0)), run(gap.first_id, gap.last_id))
         verdict = verify_symbol(self.store, SYMBOL, kind=TradeKind.AGG, intervals=[])
         assert verdict.told == []

@@ -75,7 +75,7 @@ def live_of(legs: dict[str, BarArray], capacity: int, end: int | None = None, is
         memory.warm(symbols.index(symbol), SECOND, bars[-capacity:])
         memory.warm(symbols.index(symbol), MINUTE, merge_bars(bars, MINUTE)[-capacity:])
     memory.resume(int(seen[Y]["open_time_ms"][-1]))
-    return Market(symbols=symbols, memory=memory, pairs=[], reader=BarsOnDisk(seen), is_over=is_over)
+    return Market(symbols=symbols, memory=memory, pairs=list, reader=BarsOnDisk(seen), is_over=is_over)
 
 
 async def health(live: Market, at_ms: int) -> Health:

@@ -18,6 +18,7 @@ import pytest
 from pairscope.base.errors import DataFolderError, StoreUnavailable
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
+from pairscope.base.notifier import Notifier
 from pairscope.store.sealed_catalog import Part
 from pairscope.store.tape import Tape
 from tests.judged import good
@@ -147,7 +148,7 @@ async def test_every_bit_of_a_file_counts(sealed: Tape) -> None:
     part = sealed.days()[1]
     good = file_of(sealed, part).read_bytes()
     sealed_files = sealed._days.sealed_files
-    sealed_files.when_damaged(lambda part, damage: None)
+    sealed_files.damaged = Notifier()  # nobody hears of it
     for place in np.linspace(0, len(good) - 1, 200).astype(int).tolist():
         content = bytearray(good)
         content[place] ^= 1 << place % 8
@@ -167,7 +168,7 @@ async def test_who_asked_is_told_of_the_gaps_when_they_are_in_the_table(sealed: 
         heard.extend(gaps)
         called.set()
 
-    sealed.when_ids_are_lost(hear)
+    sealed.ids_lost.listen(hear)
     take_away(file_of(sealed, sealed.days()[0]))
     sealed.trades("BTCUSDT", limit=1)
     assert await asyncio.to_thread(called.wait, 5)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairscope.app import DATABASE_MB
 from pairscope.bars.builder import build_bars
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarSource, TradeBatch
+from pairscope.ingest.opening import DATABASE_MB
 from pairscope.store import reads
 from pairscope.store.gate import LARGE, SMALL, Gate, TapeBusy
 from pairscope.store.tape import Tape

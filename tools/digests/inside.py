@@ -44,7 +44,7 @@ def open_tape(folder: Path, clock: Any, **settings: Any) -> AbstractAsyncContext
 
 def feed(system: Any, trades: list[dict[str, Any]]) -> None:
     """Hand decoded trades of the wire to the one way in, as the stream does."""
-    table = system.live.symbols
+    table = system.market.symbols
     symbol_ids = np.array([table.index(trade["s"]) for trade in trades], np.int32)
     batch = TradeBatch(
         symbol_ids,
@@ -55,12 +55,12 @@ def feed(system: Any, trades: list[dict[str, Any]]) -> None:
         np.array([trade["m"] for trade in trades], np.bool_),
         np.array([trade["E"] * 1_000_000 for trade in trades], np.int64),
     )
-    system.intake.take(judged(batch))
+    system.ingest.intake.take(judged(batch))
 
 
 def play_as_live(system: Any) -> None:
     """A tape that goes on is a market of now: signals are not muted for being of the past."""
-    system.live._is_over = False
+    system.market._is_over = False
 
 
 def error_classes() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:

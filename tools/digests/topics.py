@@ -116,8 +116,8 @@ async def _updates(data: Path, world: World, texts: Texts, seen: Seen, *, is_now
     async with inside.open_tape(data, clock, window=world.windows[0]) as system:
         if is_now:
             inside.play_as_live(system)
-        async with system.app.router.lifespan_context(system.app):
-            pages = {form: Page(system.app, form) for form in FORMS}
+        async with system.api.app.router.lifespan_context(system.api.app):
+            pages = {form: Page(system.api.app, form) for form in FORMS}
             for form, page in pages.items():
                 await page.open()
                 for topic in topics_of(world):

@@ -59,7 +59,7 @@ async def get_analytics(context: Context, query: Query) -> msgspec.Raw:
 async def _everything(context: Context, interval: Interval, window: int) -> bytes:
     """Computed and encoded piece by piece: many symbols and pairs must not hold up the feed."""
     live = context.live
-    names = [info.symbol for info in context.config().symbols]
+    names = [info.symbol for info in context.rooms.board.config().symbols]
     symbols: dict[str, msgspec.Raw] = {}
     pairs: dict[str, msgspec.Raw] = {}
     for symbol in names:
@@ -166,7 +166,7 @@ def _signal(
     if study.health is None:
         return None
     is_now = is_now and context.live.is_now
-    late = late_legs((y, x), context.live.heard_at, now_ms(context.clock), interval) if is_now else ()
+    late = late_legs((y, x), context.live.heard_at, now_ms(context.rooms.clock), interval) if is_now else ()
     z = float(study.series.spread_z[-1])
     return pair_signal(signal_of(z, study.health.condition, late, is_now=is_now))
 
@@ -285,7 +285,7 @@ def _of(query: Query) -> CorrelationOf:
 async def _matrix(context: Context, query: Query, interval: Interval, window: int, of: CorrelationOf) -> MatrixStudy:
     table = context.live.symbols
     named = [table.name(table.index(name)) for name in query.names("symbols")]
-    symbols = list(dict.fromkeys(named)) or [info.symbol for info in context.config().symbols]
+    symbols = list(dict.fromkeys(named)) or [info.symbol for info in context.rooms.board.config().symbols]
     if not 2 <= len(symbols) <= MOST_IN_MATRIX:
         raise RequestError(
             f"a matrix of {len(symbols)} symbols", cure=f"name 2 to {MOST_IN_MATRIX} different ones: symbols=A,B"

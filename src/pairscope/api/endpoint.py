@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -24,23 +24,56 @@ from pairscope.store.tape import Tape
 _encode = msgspec.json.Encoder().encode
 
 
+class Board(Protocol):
+    """What the running system says of itself."""
+
+    def status(self) -> wire.Status: ...
+
+    def health(self) -> wire.Health: ...
+
+    def config(self) -> wire.Config: ...
+
+    def tape(self) -> wire.TapeStatus:
+        """Reads the disk: for a thread."""
+
+
+class Watched(Protocol):
+    """Where symbols are added and removed."""
+
+    async def add(self, symbol: str) -> None: ...
+
+    async def remove(self, symbol: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What there is to answer from."""
+
+    market: Market
+    tape: Tape
+    watched: Watched
+    board: Board
+    clock: Clock
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the endpoints answer from."""
 
     settings: Settings
-    live: Market
-    store: Tape
+    rooms: Rooms
     studies: Analyses
-    status: Callable[[], wire.Status]
-    health: Callable[[], wire.Health]
-    config: Callable[[], wire.Config]
-    tape: Callable[[], wire.TapeStatus]  # reads the disk: to be called in a thread
-    watch: Callable[[str], Awaitable[None]]  # adds a symbol
-    unwatch: Callable[[str], Awaitable[None]]
-    clock: Clock
+    status: Callable[[], wire.Status]  # the board's, with what only the application knows
     gates: Gates = field(default_factory=Gates)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
+
+    @property
+    def live(self) -> Market:
+        return self.rooms.market
+
+    @property
+    def store(self) -> Tape:
+        return self.rooms.tape
 
 
 def always_ok(_: Any) -> int:

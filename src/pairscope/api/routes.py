@@ -27,7 +27,7 @@ from pairscope.base.model import BarArray, BarSource
 
 
 async def get_health(context: Context, query: Query) -> wire.Health:
-    return context.health()
+    return context.rooms.board.health()
 
 
 async def get_status(context: Context, query: Query) -> wire.Status:
@@ -36,29 +36,29 @@ async def get_status(context: Context, query: Query) -> wire.Status:
 
 async def get_tape(context: Context, query: Query) -> wire.TapeStatus:
     async with context.gates.disk.turn():
-        return await context.live.reads.run(lambda _: context.tape())
+        return await context.live.reads.run(lambda _: context.rooms.board.tape())
 
 
 async def get_config(context: Context, query: Query) -> wire.Config:
-    return context.config()
+    return context.rooms.board.config()
 
 
 async def get_symbols(context: Context, query: Query) -> list[str]:
-    return [info.symbol for info in context.config().symbols]
+    return [info.symbol for info in context.rooms.board.config().symbols]
 
 
 async def put_symbol(context: Context, query: Query) -> wire.SymbolsWatched:
-    await context.watch(query.needed("symbol", "name one in the path"))
+    await context.rooms.watched.add(query.needed("symbol", "name one in the path"))
     return _watched(context)
 
 
 async def delete_symbol(context: Context, query: Query) -> wire.SymbolsWatched:
-    await context.unwatch(query.needed("symbol", "name one in the path"))
+    await context.rooms.watched.remove(query.needed("symbol", "name one in the path"))
     return _watched(context)
 
 
 def _watched(context: Context) -> wire.SymbolsWatched:
-    config = context.config()
+    config = context.rooms.board.config()
     return wire.SymbolsWatched(
         symbols=[info.symbol for info in config.symbols],
         pairs=config.pairs,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from html import escape
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pairscope import __version__
 from pairscope.api import pages, wire
 from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
-from pairscope.api.endpoint import ByMethod, Context, Served
+from pairscope.api.endpoint import ByMethod, Context, Rooms, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
 from pairscope.api.gates import Gates
 from pairscope.api.guard import Guard, own_hosts, refuse
@@ -32,13 +32,11 @@ from pairscope.api.hub import Hub
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
 from pairscope.api.websocket import Socket
-from pairscope.base.clock import Clock
 from pairscope.base.errors import Meanings, PairscopeError, RequestError
 from pairscope.base.settings import Settings
+from pairscope.base.tasks import end
 from pairscope.live.analysis import Analyses
-from pairscope.live.market import Market
 from pairscope.live.verdicts import Verdicts
-from pairscope.store.tape import Tape
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -56,35 +54,20 @@ class UpgradeRequired(RequestError):
     http_status = 426
 
 
-def create_app(
-    *,
-    settings: Settings,
-    live: Market,
-    store: Tape,
-    status: Callable[[], wire.Status],
-    health: Callable[[], wire.Health],
-    config: Callable[[], wire.Config],
-    tape: Callable[[], wire.TapeStatus],
-    watch: Callable[[str], Awaitable[None]],
-    unwatch: Callable[[str], Awaitable[None]],
-    clock: Clock,
-    static: Path = STATIC,
-) -> FastAPI:
-    """The application for one running system. The `clients` and `requests` of `status` are filled in here.
+def create_app(settings: Settings, rooms: Rooms, *, static: Path = STATIC) -> FastAPI:
+    """The application for one running system. The `clients` and `requests` of the status are filled in here.
 
     `app.state.hub` is the stream's hub; it runs while the application's lifespan does.
     """
-    gates, connections = Gates(), Connections()
+    gates, connections, live = Gates(), Connections(), rooms.market
 
     def with_requests() -> wire.Status:
-        return msgspec.structs.replace(status(), requests=_requests(gates, connections))
+        return msgspec.structs.replace(rooms.board.status(), requests=_requests(gates, connections))
 
-    studies = Analyses(live, store)
-    verdicts = Verdicts(live, studies, clock)
-    hub = Hub(live=live, status=with_requests, clock=clock, window=settings.window, verdicts=verdicts)
-    context = Context(
-        settings, live, store, studies, hub.status_now, health, config, tape, watch, unwatch, clock, gates
-    )
+    studies = Analyses(live, rooms.tape)
+    verdicts = Verdicts(live, studies, rooms.clock)
+    hub = Hub(live=live, status=with_requests, clock=rooms.clock, window=settings.window, verdicts=verdicts)
+    context = Context(settings, rooms, studies, hub.status_now, gates)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -152,10 +135,7 @@ def _running(
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end(*running)
             studies.close()
 
     return lifespan

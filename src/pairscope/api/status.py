@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import psutil
 
 from pairscope import __version__
-from pairscope.api import wire
-from pairscope.api.standing import Standing
+from pairscope.api import standing, wire
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import LET_GO, OF_IMPORTS
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
-from pairscope.feed.clock_check import ClockCheck
-from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.source import Source
-from pairscope.feed.venue import RequestBudget, Stream
-from pairscope.ingest.intake import Intake
-from pairscope.ingest.repair.archive_fill import ArchiveCounters, ArchiveFill
-from pairscope.ingest.repair.rest_backfill import Backfill
-from pairscope.ingest.watch import Watch
+from pairscope.ingest.ingest import Ingest
+from pairscope.ingest.status import IngestStatus, SymbolNow
 from pairscope.live.market import Market
 from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, report_tape
 from pairscope.store.log_file import kept_logs
 from pairscope.store.retention import ImportedShare
 from pairscope.store.room import LetGo, Room
-from pairscope.store.tape import Tape
+from pairscope.store.tape import Tape, TapeState
 
 MOST_BARS = 5_000
 MOST_GAPS = 200  # of the open and of the closed ones each
@@ -50,77 +44,56 @@ class StatusBoard:
     """Answers for ``/status``, ``/health`` and ``/config``."""
 
     def __init__(
-        self,
-        *,
-        settings: Settings,
-        source: Source,
-        stream: Stream,
-        intake: Intake,
-        tracker: ContinuityTracker,
-        store: Tape,
-        live: Market,
-        clock: Clock,
-        backfill: Backfill,
-        budget: RequestBudget,
-        archive: ArchiveFill | None,
-        watching: Watch,
-        clock_check: ClockCheck,
-        pulse: Pulse,
+        self, settings: Settings, ingest: Ingest, tape: Tape, market: Market, pulse: Pulse, clock: Clock
     ) -> None:
-        self.warm = False
         self._settings = settings
-        self._source = source
-        self._plan = source.plan
-        self._stream = stream
-        self._intake = intake
-        self._tracker = tracker
-        self._store = store
-        self._live = live
-        self._clock = clock
-        self._backfill = backfill
-        self._budget = budget
-        self._archive = archive
-        self._watching = watching
-        self._standing = Standing(source, stream, budget, archive, watching, clock_check)
+        self._ingest = ingest
+        self._plan = ingest.plan
+        self._tape = tape
+        self._market = market
         self._pulse = pulse
+        self._clock = clock
         self._started_ms = now_ms(clock)
         self._started_s = clock.monotonic_s()
         self._config: wire.Config | None = None
         self._config_of: tuple[object, object] = (None, None)
 
+    @property
+    def warm(self) -> bool:
+        """Whether what an open screen needs is there."""
+        return self._ingest.restored.is_set() and self._market.kernels.has("pairs")
+
     def status(self) -> wire.Status:
+        ingest, market, tape = self._ingest.status(), self._market.status(), self._tape.status()
         return wire.Status(
             version=__version__,
             now_ms=now_ms(self._clock),
             started_ms=self._started_ms,
             uptime_s=round(self._clock.monotonic_s() - self._started_s, 3),
             warming_up=not self.warm,
-            kernels=wire.KernelsStatus(
-                preparing=[part for part in self._live.kernels.missing if part != "files"],  # made when first needed
-                compiled_here=self._live.kernels.compiled_here,
-            ),
+            kernels=wire.KernelsStatus(preparing=list(market.preparing), compiled_here=market.compiled_here),
             loop=self._loop(),
             memory_bytes=psutil.Process().memory_info().rss,
-            source=self._source_status(),
-            notices=[*self._standing.notices(), *_room_notices(self._store.room())],
-            feed=self._feed(),
-            exchange=self._standing.status(),
-            store=self._store_status(),
+            source=self._source_status(ingest.finished),
+            notices=[*standing.notices(ingest.exchange), *_room_notices(tape.room)],
+            feed=self._feed(ingest),
+            exchange=standing.status(ingest.exchange),
+            store=_store_status(tape),
             clients=NO_CLIENTS,  # the hub fills them in
             requests=NO_REQUESTS,  # and the application these
-            symbols=[self._symbol(symbol) for symbol in self._watching.watched.symbols],
-            pairs_computed=len(self._live.pairs),
-            pairs_possible=self._watching.watched.possible_pairs,
+            symbols=[self._symbol(each) for each in ingest.symbols],
+            pairs_computed=market.pairs,
+            pairs_possible=ingest.possible_pairs,
         )
 
     def health(self) -> wire.Health:
         problems = []
-        error = self._store.counters().error
+        error = self._tape.status().counters.error
         if error:
             problems.append(f"the tape cannot be written: {error}")
-        state = self._stream.health.state
+        state, last_error = self._ingest.state
         if state in ("down", "stale"):
-            problems.append(f"the feed is {state}: {self._stream.health.last_error or 'no trades'}")
+            problems.append(f"the feed is {state}: {last_error or 'no trades'}")
         if late := self._pulse.lag().problem:
             problems.append(late)
         condition = "degraded" if problems else "ok" if self.warm and state != "connecting" else "starting"
@@ -128,18 +101,18 @@ class StatusBoard:
 
     def config(self) -> wire.Config:
         """Built once for each list of symbols and of instruments; both are replaced when they change."""
-        shown = (self._watching.watched.symbols, self._watching.instruments)
+        shown = (self._ingest.watched.symbols, self._ingest.instruments)
         if self._config is None or any(old is not new for old, new in zip(self._config_of, shown, strict=True)):
             self._config, self._config_of = self._build_config(), shown
         return self._config
 
     def _build_config(self) -> wire.Config:
-        pairs = [f"{y}/{x}" for y, x in self._watching.watched.pairs]
+        pairs = [f"{y}/{x}" for y, x in self._ingest.watched.pairs]
         return wire.Config(
             version=__version__,
-            symbols=[self._symbol_info(symbol) for symbol in self._watching.watched.symbols],
+            symbols=[self._symbol_info(symbol) for symbol in self._ingest.watched.symbols],
             pairs=pairs,
-            intervals=[str(interval) for interval in self._live.intervals],
+            intervals=[str(interval) for interval in self._market.intervals],
             metric_interval=self._settings.metric_interval,
             window=self._settings.window,
             max_bars=MOST_BARS,
@@ -157,15 +130,15 @@ class StatusBoard:
 
     def tape(self) -> wire.TapeStatus:
         """Reads the disk: for a thread."""
-        gaps = self._store.gaps()
+        gaps = self._tape.gaps()
         open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
         closed = [gap for gap in gaps if gap.closed_ms is not None and gap.reason not in (LET_GO, *OF_IMPORTS)]
         closed.sort(key=lambda gap: -(gap.closed_ms or 0))
         shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
-        verified = VerifiedList(self._store.path).read()
-        reports = report_tape(self._live.symbols, self._store.holdings(), gaps)
-        shares = self._store.imported()
-        imported = None if shares is None else {self._live.symbols.name(each.symbol_id): each for each in shares}
+        verified = VerifiedList(self._tape.path).read()
+        reports = report_tape(self._market.symbols, self._tape.holdings(), gaps)
+        shares = self._tape.imported()
+        imported = None if shares is None else {self._market.symbols.name(each.symbol_id): each for each in shares}
         return wire.TapeStatus(
             symbols=[self._tape_symbol(report, verified.get(report.symbol), imported) for report in reports],
             gaps=[wire.TapeGap(ids=gap.ids, **asdict(gap)) for gap in shown],
@@ -178,7 +151,7 @@ class StatusBoard:
     ) -> wire.TapeSymbol:
         share = imported.get(report.symbol) if imported else None
         none = None if imported is None else 0
-        lag_ms = None if self._plays_past else self._stream.lag_ms(report.symbol)
+        lag_ms = None if self._plays_past else self._ingest.lag_ms(report.symbol)
         return wire.TapeSymbol(
             **asdict(replace(report, lag_ms=lag_ms)),
             imported=share.trades if share else none,
@@ -194,34 +167,34 @@ class StatusBoard:
         return self._plan.kind == "replay" and self._settings.replay_times == "kept"
 
     def _backfill_status(self) -> wire.BackfillStatus:
-        counters, budget = self._backfill.counters, self._budget
-        files = self._archive.counters if self._archive else ArchiveCounters()
+        repairs = self._ingest.repairs_now()
+        backfill, archive, budget = repairs.backfill, repairs.archive, repairs.budget
         return wire.BackfillStatus(
-            ids_waiting=self._backfill.waiting,
-            pages=counters.pages,
-            trades=counters.trades,
-            failures=counters.failures,
-            last_error=counters.last_error,
+            ids_waiting=backfill.ids_waiting,
+            pages=backfill.answers,
+            trades=backfill.trades,
+            failures=backfill.failures,
+            last_error=backfill.last_error,
             weight_used=budget.used,
             weight_allowed=budget.own_limit,
             weight_limit=budget.limit,
-            banned_until_ms=budget.banned_until_ms if budget.banned_until_ms > now_ms(self._clock) else None,
-            archive_ids=self._archive.waiting if self._archive else 0,
-            archive_files=files.files,
-            archive_trades=files.trades,
-            archive_error=files.last_error,
+            banned_until_ms=budget.banned_until_ms,
+            archive_ids=archive.ids_waiting,
+            archive_files=archive.answers,
+            archive_trades=archive.trades,
+            archive_error=archive.last_error,
         )
 
     def _disk_status(self) -> wire.DiskStatus:
-        use, room = self._store.disk_use(), self._store.room()
+        use, room = self._tape.disk_use(), self._tape.room()
         return wire.DiskStatus(
             open_bytes=use.open_bytes,
             trades_bytes=use.trades_bytes,
             bars_bytes=use.bars_bytes,
             free_bytes=use.free_bytes,
-            sealed_days=len({part.day_ms for part in self._store.days() if part.kind == "trades"}),
-            quarantined=[f"{part}: {part.damage}" for part in self._store.quarantined()],
-            damaged_logs=[file.name for file in kept_logs(self._store.path)],
+            sealed_days=len({part.day_ms for part in self._tape.days() if part.kind == "trades"}),
+            quarantined=[f"{part}: {part.damage}" for part in self._tape.quarantined()],
+            damaged_logs=[file.name for file in kept_logs(self._tape.path)],
             used_bytes=room.used_bytes,
             most_bytes=room.limit_bytes,
             let_go=[_let_go(day) for day in reversed(room.let_go)],
@@ -234,7 +207,7 @@ class StatusBoard:
         lag = self._pulse.lag()
         return wire.LoopStatus(lag_ms_p50=lag.p50_ms, lag_ms_p99=lag.p99_ms, lag_ms_longest=lag.longest_ms)
 
-    def _source_status(self) -> wire.SourceStatus:
+    def _source_status(self, finished: bool) -> wire.SourceStatus:
         plan = self._plan
         return wire.SourceStatus(
             kind=plan.kind,
@@ -243,80 +216,60 @@ class StatusBoard:
             banner=plan.banner,
             reason=plan.reason,
             detail=plan.detail,
-            finished=self._source.finished.is_set(),
+            finished=finished,
         )
 
-    def _feed(self) -> wire.FeedStatus:
-        health, counters, tally = self._stream.health, self._intake.counters, self._intake.tally
+    def _feed(self, ingest: IngestStatus) -> wire.FeedStatus:
+        feed, tally = ingest.feed, ingest.tally
         return wire.FeedStatus(
-            state=health.state,
-            since_ms=health.since_ms,
-            connections=health.connections,
-            reconnects=health.reconnects,
-            last_error=health.last_error,
-            next_retry_ms=health.next_retry_ms,
-            last_frame_ms=health.last_frame_ns // 1_000_000 or None,
-            frames=health.frames,
-            trades=health.trades,
-            trades_per_s=round(health.rate.per_second(self._clock.monotonic_s()), 2),
-            lag_ms_p50=None if self._plays_past else health.lag_percentile(50),
-            lag_ms_p95=None if self._plays_past else health.lag_percentile(95),
-            duplicates=counters.duplicates,
+            state=feed.state,
+            since_ms=feed.since_ms,
+            connections=feed.connections,
+            reconnects=feed.reconnects,
+            last_error=feed.last_error,
+            next_retry_ms=feed.next_retry_ms,
+            last_frame_ms=feed.last_frame_ms,
+            frames=feed.frames,
+            trades=feed.trades,
+            trades_per_s=feed.trades_per_s,
+            lag_ms_p50=None if self._plays_past else feed.lag_ms_p50,
+            lag_ms_p95=None if self._plays_past else feed.lag_ms_p95,
+            duplicates=ingest.counters.duplicates,
             conflicting=sum(tally.conflicting.values()),
-            rejected=dict(tally.by_reason() + health.rejected),
+            rejected=dict(tally.by_reason() + Counter(feed.rejected)),
             rejected_by_origin={
-                "frames": dict(health.rejected),
+                "frames": dict(feed.rejected),
                 **{origin: dict(counts) for origin, counts in tally.refused.items()},
             },
             noted=dict(tally.oddities()),
-            frames_waiting=self._stream.waiting,
-            frames_limit=self._stream.waiting_limit,
-            silent=self._stream.silent_streams(),
+            frames_waiting=feed.waiting,
+            frames_limit=feed.waiting_limit,
+            silent=list(feed.silent),
         )
 
-    def _store_status(self) -> wire.StoreStatus:
-        counters = self._store.counters()
-        return wire.StoreStatus(
-            path=str(self._store.path),
-            trades_committed=counters.trades_committed,
-            rows_waiting=counters.rows_waiting,
-            rows_limit=counters.rows_limit,
-            rows_refused=counters.rows_refused,
-            commit_ms_p50=counters.commit_ms_p50,
-            commit_ms_p99=counters.commit_ms_p99,
-            last_commit_ms=counters.last_commit_ms,
-            commits_retried=counters.commits_retried,
-            reads_waiting=counters.reads_waiting,
-            reads_repeated=counters.reads_repeated,
-            database_bytes=counters.database_bytes,
-            error=counters.error,
-        )
-
-    def _symbol(self, symbol: str) -> wire.SymbolStatus:
-        symbol_id = self._live.symbols.index(symbol)
-        seen = self._intake.newest(symbol_id)
-        gaps = self._tracker.open_gaps(symbol_id)
+    def _symbol(self, now: SymbolNow) -> wire.SymbolStatus:
+        seen = now.newest
         return wire.SymbolStatus(
-            symbol=symbol,
-            last_price=seen.price if seen else self._last_close(symbol),
+            symbol=now.symbol,
+            last_price=seen.price if seen else self._last_close(now.symbol),
             last_trade_ms=seen.time_ms if seen else None,
             received_ms=seen.received_ns // 1_000_000 if seen else None,
             trades=seen.trades if seen else 0,
-            last_id=self._tracker.highest(symbol_id),
-            gaps_open=len(gaps),
-            ids_missing=sum(gap.ids for gap in gaps),
+            last_id=now.last_id,
+            gaps_open=len(now.gaps),
+            ids_missing=sum(gap.ids for gap in now.gaps),
         )
 
     def _last_close(self, symbol: str) -> float | None:
         """Of a tape that is looked at: there the newest bar tells the newest price."""
         if self._plan.kind != "tape":
             return None
-        lasts = [bars for each in self._live.intervals if len(bars := self._live.bars(symbol, each, 1))]
+        lasts = [bars for each in self._market.intervals if len(bars := self._market.bars(symbol, each, 1))]
         ends = [int((bars["open_time_ms"] + bars["interval_ms"])[0]) for bars in lasts]
         return float(lasts[ends.index(max(ends))]["close"][0]) if lasts else None
 
     def _symbol_info(self, symbol: str) -> wire.SymbolInfo:
-        instrument = self._watching.instruments.get(symbol)
+        instrument = self._ingest.instruments.get(symbol)
         tick_size = instrument.tick_size if instrument else 0.01
         return wire.SymbolInfo(
             symbol=symbol,
@@ -329,6 +282,25 @@ class StatusBoard:
             contract_size=instrument.contract_size if instrument else None,
             native=instrument.native if instrument else None,
         )
+
+
+def _store_status(tape: TapeState) -> wire.StoreStatus:
+    counters = tape.counters
+    return wire.StoreStatus(
+        path=str(tape.path),
+        trades_committed=counters.trades_committed,
+        rows_waiting=counters.rows_waiting,
+        rows_limit=counters.rows_limit,
+        rows_refused=counters.rows_refused,
+        commit_ms_p50=counters.commit_ms_p50,
+        commit_ms_p99=counters.commit_ms_p99,
+        last_commit_ms=counters.last_commit_ms,
+        commits_retried=counters.commits_retried,
+        reads_waiting=counters.reads_waiting,
+        reads_repeated=counters.reads_repeated,
+        database_bytes=counters.database_bytes,
+        error=counters.error,
+    )
 
 
 def _let_go(day: LetGo) -> str:

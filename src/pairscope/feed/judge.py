@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
@@ -104,6 +104,7 @@ class Judged:
 
     rows: TradeBatch
     verdict: Verdicts
+    hole_reason: str | None = None  # why ids would be missing between them; None says what was said last
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -115,7 +116,7 @@ class Judged:
 
     def take(self, selection: BoolArray | IntArray) -> Judged:
         """The rows at a mask or at positions."""
-        return Judged(self.rows.take(selection), self.verdict[selection])
+        return replace(self, rows=self.rows.take(selection), verdict=self.verdict[selection])
 
     def good(self, wanted: BoolArray | None = None) -> GoodTrades:
         """The kept trades, of those that are wanted."""

@@ -7,7 +7,7 @@ that serves its history by time and not by id is told the times of the trades ar
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
@@ -16,6 +16,7 @@ from pairscope.base.errors import FeedUnavailable, Meanings
 from pairscope.base.model import Continuity, Instrument, SymbolTable
 from pairscope.feed.archive_files import ArchiveFiles, ArchiveKind
 from pairscope.feed.health import FeedHealth
+from pairscope.feed.hole_reason import HoleReasons
 from pairscope.feed.judge import Judge, Judged
 from pairscope.feed.limits import HostAccess
 from pairscope.feed.recording import FrameWriter
@@ -171,7 +172,6 @@ class Stream(Protocol):
 
     health: FeedHealth
     door: HostAccess
-    is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None  # asked of symbols in silence
 
     @property
     def waiting(self) -> int:
@@ -232,7 +232,8 @@ class Recorder(Protocol):
 class Listening:
     """What a stream is opened with.
 
-    ``sink`` is called on the event loop with each judged burst, at the latest ``flush_s`` after it arrived;
+    ``sink`` is called on the event loop with each judged burst, at the latest ``flush_s`` after it arrived, which says
+    why ids would be missing in it; ``is_quiet`` is asked of symbols in silence whether the venue had nothing of them;
     ``is_compiled`` says whether the kernel that reads frames is there, and only saves time.
     """
 
@@ -243,6 +244,8 @@ class Listening:
     flush_s: float = 0.04
     stale_s: float = 5.0
     awake_s: Callable[[], float] | None = None
+    is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None = None
+    reasons: HoleReasons = field(default_factory=HoleReasons)
     is_compiled: Callable[[], bool] = lambda: True
 
 

@@ -76,13 +76,26 @@ class Newest:
 
 
 class Intake:
-    """Judges ids, keeps trades, builds bars, publishes changes. Lives on the event loop."""
+    """Judges ids, keeps trades, builds bars, publishes changes. Lives on the event loop.
+
+    Args:
+        unheard: the symbols whose connection is down.
+        gaps_changed: told when holes appear or change.
+    """
 
     def __init__(
-        self, *, store: Tape, tracker: ContinuityTracker, judge: Judge, memory: BarMemory, clock: Clock
+        self,
+        *,
+        store: Tape,
+        tracker: ContinuityTracker,
+        judge: Judge,
+        memory: BarMemory,
+        clock: Clock,
+        unheard: Callable[[], Iterable[int]] = tuple,
+        gaps_changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.counters = IntakeCounters()
-        self.hole_reason = "start"
+        self._hole_reason = "start"  # as who brought trades said it last
         self._store = store
         self._tracker = tracker
         self._judge = judge
@@ -94,16 +107,17 @@ class Intake:
         self._late: set[tuple[int, Interval, int]] = set()
         self._first_ms: dict[int, tuple[int, int]] = {}  # lowest id of each symbol, and its time: listening began there
         self._ends: dict[int, set[tuple[Interval, int]]] = {}  # bars of symbols that are not heard since
-        self.unheard: Callable[[], Iterable[int]] = tuple  # symbols whose connection is down
+        self._unheard = unheard
         self._rows: dict[tuple[str, int], Gap] = {}  # of gaps, to be written once no late bar is left
         self._unsettled = asyncio.Event()
         self._revising = False
-        self._on_gaps: Callable[[], None] = lambda: None
+        self._on_gaps = gaps_changed
 
     def take(self, judged: Judged) -> bool:
         """Take a burst, of a refused row only the id. False when the tape is full: nothing was taken."""
         rows = judged.rows
-        ids = self._tracker.check(rows, now_ms(self._clock), self.hole_reason, judged.verdict)
+        self._hole_reason = judged.hole_reason or self._hole_reason
+        ids = self._tracker.check(rows, now_ms(self._clock), self._hole_reason, judged.verdict)
         kept = judged.good(ids.fresh)
         counters = self.counters
         counters.received += len(rows)
@@ -118,7 +132,7 @@ class Intake:
             return False
         counters.stored += len(kept)
         self._compare(rows, ids.repeated_at, kept)
-        for symbol_id in self.unheard():
+        for symbol_id in self._unheard():
             self.cut(symbol_id)
         self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
         self._mark_edges(kept, present, ids.opened)
@@ -146,10 +160,6 @@ class Intake:
     def unsettled(self) -> bool:
         """Whether bars wait to be revised, or changed gaps to be written."""
         return self._revising or self._unsettled.is_set()
-
-    def when_gaps_change(self, callback: Callable[[], None]) -> None:
-        """Be told when holes appear or change."""
-        self._on_gaps = callback
 
     def _open(self, gaps: Sequence[Gap], trades: int) -> bool:
         """Put new holes to the tape; false when it is full, or has no room for the trades that show them."""
@@ -407,7 +417,7 @@ class Intake:
         for hole in holes:
             present = self._store.trades(symbol, from_id=hole.first_id, to_id=hole.last_id + 1)
             if len(present):
-                judged = self._tracker.check(present, now_ms(self._clock), self.hole_reason)
+                judged = self._tracker.check(present, now_ms(self._clock), self._hole_reason)
                 self.keep_gaps(judged.gaps)
                 times_ms.update(present.time_ms.tolist())
                 times_ms.update(at_ms for at_ms in (hole.after_ms, hole.before_ms) if at_ms is not None)

@@ -17,7 +17,8 @@ from pairscope.analytics.entry.request import MetricRequest
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR
 from pairscope.base.errors import Meanings, PairscopeError
-from pairscope.base.jit import forget_old_caches, is_compiled
+from pairscope.base.jit import forget_old_caches, is_compiled, watch_compiles
+from pairscope.base.notifier import Notifier
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ class Kernels:
 
     def __init__(self, ready: Iterable[Part] = PARTS) -> None:
         self._ready = set(ready)
-        self._listeners: list[Callable[[], None]] = []
+        self._more = Notifier[[]]()
         self.compiled_here = 0
 
     @property
@@ -78,7 +79,35 @@ class Kernels:
 
     def when_ready(self, callback: Callable[[], None]) -> None:
         """Be called on the event loop whenever one more part is there."""
-        self._listeners.append(callback)
+        self._more.listen(callback)
+
+    async def until(self, *parts: Part) -> None:
+        """Return when parts are there."""
+        there = asyncio.Event()
+
+        def look() -> None:
+            if self._ready.issuperset(parts):
+                there.set()
+
+        self.when_ready(look)
+        look()
+        await there.wait()
+
+    async def run(self, begun: asyncio.Event) -> None:
+        """Have everything compiled, what no screen needs to open once the market has begun; until cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def told(function: str) -> None:  # in any thread
+            loop.call_soon_threadsafe(self.found_compiling, function)
+
+        stop_watching = watch_compiles(told)
+        try:
+            await asyncio.gather(*(self.prepare(part) for part in LIVE))
+            await begun.wait()
+            await self.prepare_later()
+            await asyncio.Event().wait()  # what is compiled here all the same is counted to the end
+        finally:
+            stop_watching()
 
     async def prepare(self, *parts: Part, gently: bool = False) -> None:
         """Have parts compiled by processes of their own, all at once, and loaded."""
@@ -91,8 +120,7 @@ class Kernels:
     def add(self, parts: Iterable[Part]) -> None:
         """Say that parts are there."""
         self._ready.update(parts)
-        for callback in list(self._listeners):
-            callback()
+        self._more()
 
     async def prepare_later(self) -> None:
         """What no screen needs to open, one after the other and behind everything else."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
-from pairscope.live.kernels import Kernels, part_of_pair, part_of_symbol
+from pairscope.live.kernels import Kernels, Part, part_of_pair, part_of_symbol
 from pairscope.live.signals import HeardAt
 from pairscope.live.windows import (
     Measured,
@@ -57,6 +58,15 @@ class Span:
     legs: Sequence[BarArray]
 
 
+@dataclass(frozen=True, slots=True)
+class MarketStatus:
+    """What the market says of itself."""
+
+    pairs: int  # that are kept computed
+    preparing: Sequence[Part]  # parts of the numeric code that are not there yet
+    compiled_here: int  # functions that were compiled in this process, which should not happen
+
+
 def _never_heard(_: str) -> int | None:
     return None
 
@@ -69,16 +79,23 @@ class Market:
         *,
         symbols: SymbolTable,
         memory: BarMemory,
-        pairs: Sequence[tuple[str, str]],
+        pairs: Callable[[], Sequence[tuple[str, str]]],
         reader: BarReader,
         kernels: Kernels | None = None,
         heard_at: HeardAt = _never_heard,
+        begun: asyncio.Event | None = None,
         is_over: bool = False,
     ) -> None:
-        """`is_over`: nothing comes any more, and now is where the bars of the symbols in question end."""
+        """
+        Args:
+            pairs: those that are kept computed, as they are now.
+            begun: set once there are bars: what need not be there before is compiled then.
+            is_over: nothing comes any more, and now is where the bars of the symbols in question end.
+        """
         self.symbols = symbols
         self.intervals = memory.intervals
-        self.pairs = list(pairs)
+        self._pairs = pairs
+        self._begun = begun or asyncio.Event()
         self.reads = Workers("read", READS_AT_ONCE)
         self._memory = memory
         self.kernels = kernels or Kernels()
@@ -86,6 +103,22 @@ class Market:
         self._is_over = is_over
         self.heard_at = heard_at
         self.listen = memory.listen  # to every touched bar
+
+    async def run(self) -> None:
+        """Have the numeric code compiled, most of it once bars have begun to come; until cancelled."""
+        await self.kernels.run(self._begun)
+
+    def status(self) -> MarketStatus:
+        return MarketStatus(
+            pairs=len(self.pairs),
+            preparing=[part for part in self.kernels.missing if part != "files"],  # made when first needed
+            compiled_here=self.kernels.compiled_here,
+        )
+
+    @property
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        """Those that are kept computed."""
+        return self._pairs()
 
     @property
     def is_now(self) -> bool:

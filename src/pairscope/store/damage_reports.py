@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
 import duckdb
@@ -13,6 +13,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.id_ranges import Runs, run, runs_of, subtract, union
 from pairscope.base.model import Gap
+from pairscope.base.notifier import Notifier
 from pairscope.store.reads import file_rows
 from pairscope.store.sealed_catalog import Part, mark_damaged, select_parts
 from pairscope.store.sealed_files import SealedFiles
@@ -34,11 +35,7 @@ class DamageReports:
         self._sealed_files = sealed_files
         self._clock = clock
         self._unwritten: dict[int, tuple[Part, str, Future[None]]] = {}
-        self._on_gaps: Callable[[Sequence[Gap]], object] = lambda gaps: None
-
-    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
-        """Be told, in another thread, of the gaps that a damaged file leaves, when they are on the disk."""
-        self._on_gaps = callback
+        self.ids_lost: Notifier[[Sequence[Gap]]] = Notifier()  # of the gaps of a file, once they are on the disk
 
     def report(self, part: Part, damage: str) -> None:
         """Have a damaged file written down, moved away, and told; what fails is tried at `report_again`."""
@@ -58,7 +55,7 @@ class DamageReports:
             gaps = written.result()
             if gaps:
                 log.warning("ids_lost", file=str(part), gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
-                self._on_gaps(gaps)
+                self.ids_lost(gaps)
         over.set_result(None)
 
     def report_again(self) -> None:

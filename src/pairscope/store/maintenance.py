@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import Gap, SymbolTable
+from pairscope.base.notifier import Notifier
 from pairscope.store import data_folder
 from pairscope.store.corrections import Correction, Corrector
 from pairscope.store.damage_reports import DamageReports
@@ -28,6 +30,8 @@ from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
 
+CARE_S = 60.0
+SWEEP_BYTES = 64_000_000  # hashed afresh at each care
 LONGEST_WAIT_S = 5.0  # for damage to be written down
 
 
@@ -46,13 +50,15 @@ class DiskUse:
         return self.open_bytes + self.trades_bytes + self.bars_bytes + self.quarantine_bytes
 
 
-def open_vault(connection: Cursor, path: Path, disk: Disk) -> tuple[SealedFiles, list[Part]]:
+def open_vault(
+    connection: Cursor, path: Path, disk: Disk, *, keeps_unlisted: bool = False
+) -> tuple[SealedFiles, list[Part]]:
     """The folder of a tape's sealed files, and those of trades: bars are many, and no gap hangs on them.
 
     Raises:
         DataFolderError: when days were sealed and their folder is missing.
     """
-    sealed_files = SealedFiles(days_folder(path), disk, damaged_parts(connection))
+    sealed_files = SealedFiles(days_folder(path), disk, damaged_parts(connection), keeps_unlisted=keeps_unlisted)
     ((files,),) = connection.execute("select count(*) from parts where damage is null").fetchall()
     if files:
         sealed_files.make_sure_of_root(files)
@@ -78,6 +84,7 @@ class Maintenance:
         """Without `writes` nothing is made, moved or written down; a damaged file is only left out."""
         self.sealed_files = sealed_files
         self._path = path
+        self._clock = clock
         self._database = database
         self._desk = DamageReports(writer, sealed_files, clock)
         self._sealer = Sealer(database, writer, sealed_files, symbols, clock)
@@ -91,7 +98,22 @@ class Maintenance:
         self._tidy = False
         self._swept = 0
         if writes:
-            sealed_files.when_damaged(self._desk.report)
+            sealed_files.damaged.listen(self._desk.report)
+
+    async def run(self) -> None:
+        """Seal days that are over, delete those too old, and look for rot in the sealed ones, until cancelled."""
+        while True:
+            await asyncio.sleep(CARE_S)
+            try:
+                await asyncio.to_thread(self._care, now_ms(self._clock))
+            except StoreUnavailable as error:  # a full disk: the writer says so, and goes on by itself
+                log.warning("care_postponed", cause=error.message)
+
+    def _care(self, at_ms: int) -> None:
+        self.seal(at_ms)
+        self.retain(at_ms)
+        self.make_room(at_ms)
+        self.sweep(SWEEP_BYTES)
 
     def look_for_missing(self, parts: list[Part]) -> None:
         """Notice files that are missing or of another length, before anything is asked of them."""
@@ -168,8 +190,9 @@ class Maintenance:
                 self.sealed_files.remove_retired(self._database.reads_ended())
                 self._desk.wait(LONGEST_WAIT_S)
 
-    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
-        self._desk.when_ids_are_lost(callback)
+    @property
+    def ids_lost(self) -> Notifier[[Sequence[Gap]]]:
+        return self._desk.ids_lost
 
     def parts(self) -> list[Part]:
         with self._database.reading() as cursor:

@@ -116,6 +116,9 @@ class ReadOnlyTape(Tape):
     def announce(self, url: str) -> None:
         """Nothing is left beside a tape that is only looked at; others may look at the same time."""
 
+    async def run(self) -> None:
+        """Nothing is taken care of."""
+
     def seal(self, now_ms: int) -> SealReport | None:
         _refuse()
 

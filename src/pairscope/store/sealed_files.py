@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from pairscope.base.errors import DataFolderError, StoreUnavailable
+from pairscope.base.notifier import Notifier
 from pairscope.store.disk import Disk
 from pairscope.store.sealed_catalog import Part, number_of
 
@@ -33,19 +34,16 @@ def days_folder(path: Path) -> Path:
 class SealedFiles:
     """Knows every sealed file by its row in the list. Methods may be called from any thread."""
 
-    def __init__(self, root: Path, disk: Disk, damaged: list[Part]) -> None:
+    def __init__(self, root: Path, disk: Disk, damaged: list[Part], *, keeps_unlisted: bool = False) -> None:
+        """`keeps_unlisted`: after a damaged log, whose lost part may have listed them."""
         self.root = root
         self.disk = disk
         self._trusted: dict[int, tuple[int, int]] = {}  # by the number of the part: its stamp when it was hashed
         self._lock = threading.Lock()  # guards the next two
         self._damaged = {part.number for part in damaged}
         self._retired: list[tuple[int, Path]] = []  # with the last read that may still need it
-        self._on_damage: Callable[[Part, str], object] = lambda part, damage: None
-        self.keeps_unlisted = False  # after a damaged log, whose lost part may have listed them
-
-    def when_damaged(self, callback: Callable[[Part, str], object]) -> None:
-        """Be told, in the thread that notices, of each part that can no longer be read."""
-        self._on_damage = callback
+        self.damaged: Notifier[[Part, str]] = Notifier()  # of each part that can no longer be read, by who notices
+        self._keeps_unlisted = keeps_unlisted
 
     def path(self, part: Part) -> Path:
         return self.root / part.path
@@ -77,7 +75,7 @@ class SealedFiles:
             self._damaged.add(part.number)
         if news:
             log.error("sealed_file_damaged", file=str(part), damage=damage, rows=part.row_count)
-            self._on_damage(part, damage)
+            self.damaged(part, damage)
         return False
 
     def _damage_of(self, part: Part, to_be_hashed: Callable[[tuple[int, int]], bool]) -> str | None:
@@ -174,7 +172,7 @@ class SealedFiles:
                 elif path in lost or (number is not None and number > highest_given):
                     self.quarantine(path)
                 elif number is not None and path not in listed:
-                    if self.keeps_unlisted:
+                    if self._keeps_unlisted:
                         self.quarantine(path)
                     else:
                         self.remove(path)

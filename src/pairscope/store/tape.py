@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
+from pairscope.base.notifier import Notifier
 from pairscope.feed.judge import GoodTrades
 from pairscope.store import data_folder, reads
 from pairscope.store.corrections import Correction
@@ -22,7 +23,7 @@ from pairscope.store.data_folder import Connect
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.holdings import Holding, read_holdings
-from pairscope.store.maintenance import DiskUse, Maintenance, open_vault
+from pairscope.store.maintenance import SWEEP_BYTES, DiskUse, Maintenance, open_vault
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
 from pairscope.store.room import Room
 from pairscope.store.schema import prepare
@@ -31,8 +32,6 @@ from pairscope.store.sealing import SealReport
 from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
-
-SWEEP_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,15 @@ class StoreCounters:
     error: str | None  # why the last write failed, while it has not succeeded again
 
 
+@dataclass(frozen=True, slots=True)
+class TapeState:
+    """A tape as it stands."""
+
+    path: Path
+    counters: StoreCounters
+    room: Room
+
+
 class Tape:
     """A tape on disk, open for writing by this process and for reading by any of its threads.
 
@@ -60,8 +68,16 @@ class Tape:
     """
 
     def __init__(
-        self, path: Path, database: Database, writer: Writer, days: Maintenance, symbols: SymbolTable, queue_rows: int
+        self,
+        path: Path,
+        database: Database,
+        writer: Writer,
+        days: Maintenance,
+        symbols: SymbolTable,
+        queue_rows: int,
+        kept_log: Path | None = None,
     ) -> None:
+        """`kept_log`: the damaged log that was set aside when the tape was opened."""
         self.path = path
         self.symbols = symbols
         self._database = database
@@ -69,7 +85,7 @@ class Tape:
         self._days = days
         self._queue_rows = queue_rows
         self._closed = False
-        self.kept_log: Path | None = None  # the damaged log that was set aside when the tape was opened
+        self.kept_log = kept_log
 
     @classmethod
     def open(
@@ -99,8 +115,8 @@ class Tape:
         connection = opened.connection
         try:
             state = prepare(connection, path, kind)
-            sealed_files, sealed = open_vault(connection, path, disk or Disk())
-            sealed_files.keeps_unlisted = opened.kept_log is not None
+            keeps_unlisted = opened.kept_log is not None
+            sealed_files, sealed = open_vault(connection, path, disk or Disk(), keeps_unlisted=keeps_unlisted)
         except duckdb.Error as error:
             connection.close()
             raise data_folder.explained(path, error) from error
@@ -115,9 +131,11 @@ class Tape:
         writer.start()
         days.look_for_missing(sealed)
         log.info("tape_opened", path=str(path), kind=str(kind), symbols=len(state.symbols))
-        store = cls(path, database, writer, days, state.symbols, queue_rows)
-        store.kept_log = opened.kept_log
-        return store
+        return cls(path, database, writer, days, state.symbols, queue_rows, opened.kept_log)
+
+    async def run(self) -> None:
+        """Take care of the sealed days until cancelled."""
+        await self._days.run()
 
     def announce(self, url: str) -> None:
         """Leave the address of the running server beside the tape until it closes, for a second process to show."""
@@ -369,9 +387,10 @@ class Tape:
         """
         return self._days.damaged()
 
-    def when_ids_are_lost(self, callback: Callable[[Sequence[Gap]], object]) -> None:
-        """Be told, in another thread, of the gaps a damaged file leaves, once they are in the table of gaps."""
-        self._days.when_ids_are_lost(callback)
+    @property
+    def ids_lost(self) -> Notifier[[Sequence[Gap]]]:
+        """Tells, in another thread, of the gaps a damaged file leaves, once they are in the table of gaps."""
+        return self._days.ids_lost
 
     def disk_use(self) -> DiskUse:
         """How many bytes each kind of data takes, and how many are left.
@@ -388,6 +407,10 @@ class Tape:
             StoreUnavailable: after close, or when the disk fails.
         """
         return self._database.read(_holdings)
+
+    def status(self) -> TapeState:
+        """What is known of the tape without asking its disk."""
+        return TapeState(self.path, self.counters(), self.room())
 
     def counters(self) -> StoreCounters:
         """How the disk is doing; cheap, never waits for a write."""

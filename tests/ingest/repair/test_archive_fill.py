@@ -14,6 +14,7 @@ from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarStatus, Gap, Origin, TradeBatch, TradeKind
+from pairscope.base.notifier import Notifier
 from pairscope.feed.binance.archive_site import ArchiveSite
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.simulator.archive import ArchiveDoor
@@ -54,11 +55,19 @@ class Running:
         self.revised: list[int] = []  # times of bars told as revised
         store.symbols.add(SYMBOL)
         memory = BarMemory(INTERVALS, 6_000)
-        live = Market(symbols=store.symbols, memory=memory, pairs=[], reader=store)
+        live = Market(symbols=store.symbols, memory=memory, pairs=list, reader=store)
         live.listen(self._note)
         self.tracker = ContinuityTracker(store.symbols)
         own = judge(store.symbols, clock)
-        self.intake = Intake(store=store, tracker=self.tracker, judge=own, memory=memory, clock=clock)
+        gaps_changed: Notifier[[]] = Notifier()
+        self.intake = Intake(
+            store=store,
+            tracker=self.tracker,
+            judge=own,
+            memory=memory,
+            clock=clock,
+            gaps_changed=gaps_changed,
+        )
         self.rest = BinanceRest(exchange.rest_url, clock, judge=own)
         self.site = ArchiveSite(url)
         self.fill = ArchiveFill(
@@ -82,7 +91,7 @@ class Running:
             take=self.intake.take,
             obstructed=self._obstructed,
         )
-        self.intake.when_gaps_change(self.backfill.wake)
+        gaps_changed.listen(self.backfill.wake)
 
     def _note(self, bars: BarArray) -> None:
         self.revised += bars["open_time_ms"][bars["status"] == BarStatus.REVISED].tolist()

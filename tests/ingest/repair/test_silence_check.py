@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -41,9 +41,13 @@ class Watched:
             judge=judge(),
             sink=self.sink,
             options=ConnectionOptions(never_heard_s=2.0),
+            is_quiet=self.is_quiet,
         )
         self.rest = BinanceRest(exchange.rest_url, clock)
         self.watch = SilenceCheck(stream=self.stream, rest=self.rest, tracker=self.tracker, symbols=table, clock=clock)
+
+    async def is_quiet(self, symbols: Sequence[str]) -> bool:
+        return await self.watch.is_quiet(symbols)
 
     def sink(self, judged: Judged) -> None:
         self.tracker.check(judged.rows, 0, "test")
@@ -60,7 +64,6 @@ async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedEx
 
 @contextlib.asynccontextmanager
 async def running(watched: Watched) -> AsyncIterator[None]:
-    watched.stream.is_quiet = watched.watch.is_quiet
     tasks = [asyncio.create_task(watched.stream.run()), asyncio.create_task(watched.watch.run())]
     try:
         async with asyncio.timeout(60):

@@ -7,6 +7,7 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import structlog
@@ -28,6 +29,7 @@ from pairscope.feed.binance.protocol import (
     stream_url,
 )
 from pairscope.feed.health import FeedHealth, StateName
+from pairscope.feed.hole_reason import HoleReasons
 from pairscope.feed.judge import Judge, Judged
 from pairscope.feed.silence_model import SilenceModel
 
@@ -44,8 +46,9 @@ __all__ = ["BATCH_FRAMES", "TradeStream"]
 class TradeStream:
     """The watched symbols, spread over lanes of at most `per_connection` streams.
 
-    ``sink`` is called on the event loop with each judged burst, at the latest `flush_s` after it arrived; `is_compiled`
-    says whether the kernel that reads frames is there, and only saves time.
+    ``sink`` is called on the event loop with each judged burst, at the latest `flush_s` after it arrived, which says
+    why ids would be missing in it; `is_quiet` is asked of symbols in silence whether the exchange had nothing of them;
+    `is_compiled` says whether the kernel that reads frames is there, and only saves time.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class TradeStream:
         access: Access | None = None,
         rng: random.Random | None = None,
         awake_s: Callable[[], float] | None = None,
+        is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None = None,
+        reasons: HoleReasons | None = None,
         is_compiled: Callable[[], bool] = lambda: True,
     ) -> None:
         self.health = FeedHealth(since_ms=now_ms(clock))
@@ -81,7 +86,8 @@ class TradeStream:
         self._tls = tls
         self._access = access or Access.direct(clock)
         self.door = self._access.limits.door(self._url)
-        self.is_quiet: Callable[[Sequence[str]], Awaitable[bool]] | None = None  # asked of symbols in silence
+        self._quiet = is_quiet  # asked of symbols in silence
+        self._reasons = reasons or HoleReasons()
         self._renewed_s: dict[int, float] = {}
         self._rng = rng
         self._decoder = BurstDecoder(kind, symbols, is_compiled)
@@ -234,7 +240,7 @@ class TradeStream:
     async def _is_quiet(self, lane: ManagedConnection) -> bool:
         """Whether the exchange had nothing to deliver on a connection."""
         symbols = [name.partition("@")[0].upper() for name in lane.streams]
-        return self.is_quiet is not None and await self.is_quiet(symbols)
+        return self._quiet is not None and await self._quiet(symbols)
 
     def _lane(self, names: Sequence[str]) -> ManagedConnection:
         return ManagedConnection(
@@ -287,7 +293,8 @@ class TradeStream:
             self._take_note(lane, item)
         if count:
             self._heard(lane, judged, decoded.event_ms)
-            self._sink(judged)
+            reason = self._reasons.of(self.subscribed_for_s, health.reconnects)
+            self._sink(replace(judged, hole_reason=reason))
 
     def _heard(self, lane: ManagedConnection, judged: Judged, event_ms: int) -> None:
         now_s = self._awake_s()

@@ -79,6 +79,8 @@ class BinanceVenue:
             options=ConnectionOptions(stale_s=listening.stale_s),
             access=self.access,
             awake_s=listening.awake_s,
+            is_quiet=listening.is_quiet,
+            reasons=listening.reasons,
             is_compiled=listening.is_compiled,
         )
 

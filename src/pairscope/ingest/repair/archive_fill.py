@@ -29,6 +29,7 @@ from pairscope.feed.judge import REFUSALS, Judge, Judged
 from pairscope.feed.venue import Archive
 from pairscope.ingest.history.known_ids import NOT_IN_ARCHIVE
 from pairscope.ingest.history.merge import in_thread
+from pairscope.ingest.repair.repair import RepairStatus
 from pairscope.ingest.repair.rest_backfill import DISK_PAUSE_S, NOT_SERVED, TOO_OLD
 
 log = structlog.get_logger()
@@ -119,6 +120,17 @@ class ArchiveFill:
     def waiting(self) -> int:
         """Trade ids that only a daily file may still have."""
         return sum(gap.ids for gap in self._gaps())
+
+    def status(self) -> RepairStatus:
+        counters = self.counters
+        return RepairStatus(
+            name="archive",
+            ids_waiting=self.waiting,
+            answers=counters.files,
+            trades=counters.trades,
+            failures=counters.failures,
+            last_error=counters.last_error,
+        )
 
     async def run(self) -> None:
         """Fill gaps as files appear, until cancelled."""

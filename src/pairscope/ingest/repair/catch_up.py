@@ -18,6 +18,7 @@ from pairscope.base.model import SymbolTable
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.feed.venue import Around, Pages
+from pairscope.ingest.repair.repair import RepairStatus
 
 log = structlog.get_logger()
 
@@ -64,6 +65,9 @@ class CatchUp:
         self._clock = clock
         self._nothing_since = nothing_since
         self._turn = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+    def status(self) -> RepairStatus:
+        return RepairStatus(name="catch-up", trades=self.trades)
 
     async def run(self) -> None:
         """Watch for subscriptions until cancelled."""

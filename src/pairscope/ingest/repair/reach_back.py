@@ -20,6 +20,7 @@ from pairscope.base.model import Gap
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.venue import HOUR_MS, RequestRefusedError, Rest
+from pairscope.ingest.repair.repair import RepairStatus
 from pairscope.store.tape import Tape
 
 log = structlog.get_logger()
@@ -87,6 +88,9 @@ class ReachBack:
     def forget(self, symbol: str) -> None:
         """It is watched no longer."""
         self.owed.pop(symbol, None)
+
+    def status(self) -> RepairStatus:
+        return RepairStatus(name="reach-back", symbols_waiting=tuple(self.owed))
 
     async def run(self) -> None:
         """Ask for what is owed as soon as the exchange may be asked, until cancelled."""

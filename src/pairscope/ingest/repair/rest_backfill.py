@@ -20,6 +20,7 @@ from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.feed.venue import Around, Pages, RequestRefusedError, TooOldError
+from pairscope.ingest.repair.repair import RepairStatus
 
 log = structlog.get_logger()
 
@@ -105,6 +106,17 @@ class Backfill:
     def waiting(self) -> int:
         """Trade ids that are still to be asked for."""
         return sum(gap.ids for gap in self._tracker.all_open() if gap.obstacle is None)
+
+    def status(self) -> RepairStatus:
+        counters = self.counters
+        return RepairStatus(
+            name="back-fill",
+            ids_waiting=self.waiting,
+            answers=counters.pages,
+            trades=counters.trades,
+            failures=counters.failures,
+            last_error=counters.last_error,
+        )
 
     async def run(self) -> None:
         """Fill holes as they appear, until cancelled."""

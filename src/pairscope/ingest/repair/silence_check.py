@@ -16,6 +16,7 @@ from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import SymbolTable
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.venue import Rest, Stream
+from pairscope.ingest.repair.repair import RepairStatus
 
 log = structlog.get_logger()
 
@@ -50,6 +51,9 @@ class SilenceCheck:
         self._clock = clock
         self._clock_offset_ms = clock_offset_ms
         self._asked_s: dict[str, float] = {}
+
+    def status(self) -> RepairStatus:
+        return RepairStatus(name="silence")
 
     async def run(self) -> None:
         """Watch until cancelled."""
