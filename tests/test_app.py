@@ -165,9 +165,9 @@ async def test_a_change_is_kept_for_the_next_start_and_what_was_not_heard_meanwh
     ("method", "path", "status", "cure"),
     [
         ("PUT", "/symbols/BTCUSD", 404, "did you mean BTCUSDT?"),
-        ("PUT", "/symbols/%27%20or%201", 422, "use the exchange's name"),
+        ("PUT", "/symbols/%27%20or%201", 422, "a symbol is letters, digits"),
         ("PUT", "/symbols/..%2F..%2Fetc", 404, ""),
-        ("PUT", "/symbols/" + "A" * 500, 422, "use the exchange's name"),
+        ("PUT", "/symbols/" + "A" * 500, 422, "a symbol is letters, digits"),
         ("PUT", "/symbols/SOLUSDT?pair=yes", 422, "it takes none"),
         ("PUT", "/symbols/SOLUSDT", 409, "raise most_symbols"),
         ("DELETE", "/symbols/SOLUSDT", 404, "watched: BTCUSDT, ETHUSDT"),
