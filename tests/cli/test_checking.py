@@ -97,6 +97,8 @@ def test_doctor_tells_of_impossible_times_and_damaged_neighbours(
     assert main(["doctor", "--data-dir", str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "1747000000000100 ms" in out
+    for name in ("verified.json", "imports.jsonl"):
+        assert f"{path.name}.{name}.unreadable could not be read and was set aside" in out
     assert out.count("tape ") >= 4
     assert "torn" in out
 
@@ -106,3 +108,19 @@ def test_doctor_tells_of_an_empty_tape(tmp_path: Path, capsys: pytest.CaptureFix
     Tape.open(path, kind=TradeKind.AGG, clock=SystemClock()).close()
     assert main(["doctor", "--data-dir", str(tmp_path)]) == 0
     assert "no symbol yet" in capsys.readouterr().out
+
+
+def test_doctor_tells_of_a_damaged_state_that_was_set_aside(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--data-dir", str(data)]) == 0
+    (data / "state.sqlite").write_bytes(b"junk" * 5_000)
+    for _ in range(2):
+        capsys.readouterr()
+        assert main(["doctor", "--data-dir", str(data)]) == 0
+        out = capsys.readouterr().out
+        assert "state.sqlite.damaged-1 could not be read and was set aside: put a copy back" in out
+        assert "never" in out, "verified"
+    assert main(["verify", "--data-dir", str(data)]) == 0
+    capsys.readouterr()
+    assert main(["doctor", "--data-dir", str(data)]) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("  BTCUSDT"))
+    assert "never" not in row, "and what is verified now is kept"

@@ -9,6 +9,7 @@ import pytest
 
 from pairscope.base.errors import DataFolderError, UnknownName
 from pairscope.ingest.watch_list import WatchList, WatchRefused
+from pairscope.store.state import State, state_path
 
 START = ("BTCUSDT", "ETHUSDT")
 
@@ -23,13 +24,21 @@ def opened(tape: Path, start: tuple[str, ...] = START, *pairs: tuple[str, str], 
 
 
 def file_of(tape: Path) -> Path:
+    """Where older versions kept the list."""
     return tape.with_name("tape.duckdb.symbols.json")
+
+
+def keep(tape: Path, settings: str, symbols: str) -> None:
+    """Write a list as another hand would."""
+    opened(tape).add("SOLUSDT")
+    with State.open(state_path(tape)) as state, state.change() as connection:
+        connection.execute("update watched set settings = ?, symbols = ?", (settings, symbols))
 
 
 def test_a_list_begins_with_the_symbols_of_the_settings_and_writes_nothing(tape: Path) -> None:
     watched = opened(tape)
     assert (watched.symbols, watched.pairs) == (START, (("ETHUSDT", "BTCUSDT"),))
-    assert not file_of(tape).exists()
+    assert os.listdir(tape.parent) == []
 
 
 def test_changes_hold_for_the_next_start_with_the_same_settings(tape: Path) -> None:
@@ -38,7 +47,7 @@ def test_changes_hold_for_the_next_start_with_the_same_settings(tape: Path) -> N
     watched.remove("BTCUSDT")
     for each in (watched, opened(tape)):
         assert (each.symbols, each.pairs) == (("ETHUSDT", "SOLUSDT"), (("SOLUSDT", "ETHUSDT"),))
-    assert os.listdir(tape.parent) == [file_of(tape).name]
+    assert os.listdir(tape.parent) == [state_path(tape).name]
 
 
 def test_settings_that_name_other_symbols_are_newer_than_the_list(tape: Path) -> None:
@@ -69,7 +78,7 @@ def test_what_is_needed_cannot_be_removed(tape: Path) -> None:
     alone = opened(tape, ("BTCUSDT",))
     with pytest.raises(WatchRefused, match="the only symbol"):
         alone.remove("BTCUSDT")
-    assert not file_of(tape).exists()
+    assert os.listdir(tape.parent) == []
 
 
 @pytest.mark.parametrize(
@@ -80,18 +89,45 @@ def test_what_is_needed_cannot_be_removed(tape: Path) -> None:
         b"[]",
         b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"]}',
         b'{"format": 2, "settings": ["BTCUSDT", "ETHUSDT"], "watched": ["BTCUSDT"]}',
-        b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": []}',
-        b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": ["BTCUSDT", "BTCUSDT"]}',
-        b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": ["btcusdt"]}',
-        b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": ["../../etc"]}',
         b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": "BTCUSDT"}',
-        b'{"format": 1, "settings": ["BTCUSDT", "ETHUSDT"], "watched": ["A", "B", "C", "D", "E"]}',
+        b"[" * 100_000,
     ],
 )
-def test_a_file_that_cannot_be_ours_is_named_with_its_cure(tape: Path, content: bytes) -> None:
+def test_a_file_of_an_older_version_that_cannot_be_read_is_named_with_its_cure_and_stays(
+    tape: Path, content: bytes
+) -> None:
     file_of(tape).write_bytes(content)
-    with pytest.raises(DataFolderError, match=r"symbols\.json cannot be used.*delete it"):
+    for _ in range(2):
+        with pytest.raises(DataFolderError, match=r"symbols\.json cannot be used.*move it away"):
+            opened(tape)
+        WatchList(tape, START, (), 4).add("SOLUSDT")  # whoever changes the list without having read it
+    assert file_of(tape).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("symbols", "cure"),
+    [
+        ("", "name other symbols"),
+        ("{}", "name other symbols"),
+        ("[]", "name other symbols"),
+        ('["BTCUSDT", "BTCUSDT"]', "name other symbols"),
+        ('["btcusdt"]', "name other symbols"),
+        ('["../../etc"]', "name other symbols"),
+        ('["A", "B", "C", "D", "E"]', "raise most_symbols to 5, or name other"),
+    ],
+)
+def test_a_kept_list_that_cannot_be_used_is_named_with_its_cure(tape: Path, symbols: str, cure: str) -> None:
+    keep(tape, '["BTCUSDT", "ETHUSDT"]', symbols)
+    with pytest.raises(DataFolderError, match="cannot be used") as refused:
         opened(tape)
+    assert cure in refused.value.cure
+    assert str(tape) in refused.value.message
+
+
+def test_the_cure_of_a_list_that_cannot_be_used_works(tape: Path) -> None:
+    keep(tape, '["BTCUSDT", "ETHUSDT"]', '["A", "B", "C", "D", "E"]')
+    assert opened(tape, most=5).symbols == ("A", "B", "C", "D", "E")
+    assert opened(tape, ("XRPUSDT",)).symbols == ("XRPUSDT",)
 
 
 def test_a_kept_list_without_a_leg_of_a_configured_pair_is_named(tape: Path) -> None:
@@ -102,16 +138,13 @@ def test_a_kept_list_without_a_leg_of_a_configured_pair_is_named(tape: Path) -> 
         opened(tape, START, ("ETHUSDT", "BTCUSDT"))
 
 
-def test_a_change_that_cannot_be_written_is_no_change(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "its disk is full on device")
-
+def test_a_change_that_cannot_be_written_is_no_change(tape: Path) -> None:
     watched = opened(tape)
     watched.add("SOLUSDT")
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(DataFolderError, match="its disk is full"):
+    with State.open(state_path(tape)) as state, state.change() as connection:
+        connection.execute("create trigger full before insert on watched begin select raise(abort, 'no'); end")
+    with pytest.raises(DataFolderError, match="cannot use"):
         watched.add("XRPUSDT")
-    monkeypatch.undo()
     assert watched.symbols == opened(tape).symbols == (*START, "SOLUSDT")
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from pairscope.base.model import BarArray, BarSource, Gap, Origin, TradeKind
 from pairscope.feed.judge import GoodTrades
 from pairscope.store.imports import ImportedFile, ImportList
 from pairscope.store.inventory import report_symbols
+from pairscope.store.state import State, state_path
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 
@@ -58,9 +58,16 @@ def days_left(store: Tape) -> tuple[list[int], list[int]]:
     )
 
 
-def counts_of(path: Path) -> Path:
-    """Where the counts of imported rows are kept."""
-    return path.with_name(f"{path.name}.imported.json")
+def forget_counts(path: Path) -> None:
+    """As if no sealed file had been looked at yet."""
+    with State.open(state_path(path)) as state, state.change() as connection:
+        assert connection.execute("delete from imported_counts").rowcount
+
+
+def counts_of(path: Path) -> set[str]:
+    """The files of which it is kept how many rows were imported."""
+    with State.look(state_path(path)) as state:
+        return {file for (file,) in state.rows("select file from imported_counts")}
 
 
 @pytest.mark.parametrize("sealed", [True, False])
@@ -115,7 +122,7 @@ async def test_a_day_with_a_single_imported_trade_is_kept_whole_and_with_its_bar
 async def test_a_tape_of_0_1_0_is_asked_for_its_list_of_imports(
     first_id: int, kept: list[int], open_store: OpenStore, days_of: Any, path: Path
 ) -> None:
-    path.parent.mkdir()
+    open_store(**LIMITS).close()
     ImportList(path).add(ImportedFile("x", "a", "BTCUSDT", 5, first_id, first_id + 5, 1))
     store = await days_of(open_store(**LIMITS), [4], origin=Origin.ARCHIVE, source=BarSource.LIVE)
     store.seal(LATER_MS)
@@ -160,7 +167,7 @@ async def test_a_damaged_file_that_is_imported_or_may_be_stays_in_the_quarantine
     store.seal(LATER_MS)
     store.close()
     if not is_known:
-        counts_of(path).unlink()
+        forget_counts(path)
     store = open_store(**LIMITS)
     for part in store.days()[:2]:
         (store.path.with_suffix(".days") / part.path).write_bytes(b"x" * part.byte_count)
@@ -175,13 +182,12 @@ async def test_a_lost_list_of_counts_costs_only_time(open_store: OpenStore, days
     store = await days_of(open_store(**LIMITS), [0])
     store.seal(LATER_MS)
     store.close()
-    counts = counts_of(path)
-    for content in (b"", b"{", b'{"a": "b"}', None):
-        counts.unlink() if content is None else counts.write_bytes(content)
+    for _ in range(2):
         store = open_store(**LIMITS)
         store.retain(LATER_MS)
         assert days_left(store)[0] == [0, 7, 8, 9]
         store.close()
+        forget_counts(path)
 
 
 async def test_a_file_that_cannot_be_read_leaves_the_others_counted(
@@ -190,7 +196,7 @@ async def test_a_file_that_cannot_be_read_leaves_the_others_counted(
     store = await days_of(open_store(**LIMITS), [0])
     store.seal(LATER_MS)
     store.close()
-    counts_of(path).unlink()
+    forget_counts(path)
     store = open_store(**LIMITS)
     bad = next(part for part in store.days() if part.kind == "trades" and part.day_ms == ZERO_MS + 8 * DAY_MS)
     (store.path.with_suffix(".days") / bad.path).write_bytes(b"x" * bad.byte_count)
@@ -209,5 +215,4 @@ async def test_counts_of_files_that_went_are_forgotten_with_the_next_new_file(
     store.seal(LATER_MS)
     listed = [part.sha256[:16] for part in store.days()]
     store.retain(LATER_MS)
-    counted = msgspec.json.decode(counts_of(path).read_bytes(), type=dict[str, tuple[int, int]])
-    assert sorted(counted) == sorted(listed)
+    assert counts_of(path) == set(listed)

@@ -1,4 +1,4 @@
-"""The list of imported files survives kills and damage, at worst by forgetting."""
+"""The list of imported files, as the state keeps it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,7 @@ def test_a_line_of_0_1_0_names_no_path(tmp_path: Path) -> None:
     assert (known, known.place) == (file("one"), "one")
 
 
-def test_a_torn_line_costs_only_itself(tmp_path: Path) -> None:
-    ImportList(tmp_path / "tape.duckdb").add(file("one"))
-    path = tmp_path / "tape.duckdb.imports.jsonl"
-    path.write_bytes(path.read_bytes() + b'{"name":"tw')
-    ImportList(tmp_path / "tape.duckdb").read().add(file("three"))
-    again = ImportList(tmp_path / "tape.duckdb").read()
-    assert [bool(again.named(name)) for name in ("one", "tw", "three")] == [True, False, True]
-
-
 def test_a_list_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    (tmp_path / "tape.duckdb.imports.jsonl").mkdir()
-    with pytest.raises(DataFolderError, match="cannot write"):
+    (tmp_path / "state.sqlite").mkdir()
+    with pytest.raises(DataFolderError, match="cannot use"):
         ImportList(tmp_path / "tape.duckdb").add(file("one"))

@@ -117,6 +117,9 @@ export interface DiskStatus {
   sealed_days: number;
   quarantined: string[];
   damaged_logs: string[];
+  state_bytes: number;
+  damaged_states: string[];
+  state_error: string | null;
   used_bytes: number | null;
   most_bytes: number | null;
   let_go: string[];

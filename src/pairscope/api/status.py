@@ -23,6 +23,7 @@ from pairscope.store.log_file import kept_logs
 from pairscope.store.retention import ImportedShare
 from pairscope.store.room import LetGo, Room
 from pairscope.store.tape import Tape, TapeState
+from pairscope.store.tape_notes import report_state
 
 MOST_BARS = 5_000
 MOST_GAPS = 200  # of the open and of the closed ones each
@@ -187,6 +188,7 @@ class StatusBoard:
 
     def _disk_status(self) -> wire.DiskStatus:
         use, room = self._tape.disk_use(), self._tape.room()
+        state = report_state(self._tape.path)
         return wire.DiskStatus(
             open_bytes=use.open_bytes,
             trades_bytes=use.trades_bytes,
@@ -195,6 +197,9 @@ class StatusBoard:
             sealed_days=len({part.day_ms for part in self._tape.days() if part.kind == "trades"}),
             quarantined=[f"{part}: {part.damage}" for part in self._tape.quarantined()],
             damaged_logs=[file.name for file in kept_logs(self._tape.path)],
+            state_bytes=state.byte_count,
+            damaged_states=state.damaged,
+            state_error=state.error,
             used_bytes=room.used_bytes,
             most_bytes=room.limit_bytes,
             let_go=[_let_go(day) for day in reversed(room.let_go)],

@@ -27,6 +27,7 @@ from pairscope.store.data_folder import read_announcement
 from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, report_symbols, stored_kind
 from pairscope.store.log_file import kept_logs
 from pairscope.store.tape import Tape
+from pairscope.store.tape_notes import report_state
 from pairscope.store.verify import TapeVerdict, verify_symbol
 
 _COLUMNS = (
@@ -49,8 +50,19 @@ def doctor(parsed: dict[str, Any]) -> int:
         print(f"tape {path}{where}")
         for kept in kept_logs(path):
             print(f"  a damaged log was set aside as {kept.name}; what was lost with it is fetched again")
+        for line in _of_state(path):
+            print(f"  {line}")
         print("\n".join(_table(reports, VerifiedList(path).read())) if reports else "  no symbol yet")
     return EXIT_FOUND if failed else 0
+
+
+def _of_state(path: Path) -> Iterator[str]:
+    """What is wrong with the state of a tape."""
+    state = report_state(path)
+    if state.error is not None:
+        yield state.error
+    for name in state.damaged:
+        yield f"{name} could not be read and was set aside: put a copy back in its place, or go on without it"
 
 
 def _reports(path: Path) -> tuple[Sequence[SymbolReport], str]:

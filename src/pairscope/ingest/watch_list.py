@@ -1,4 +1,4 @@
-"""Which symbols are watched, and the file beside the tape that keeps what was changed while running.
+"""Which symbols are watched, and what of it was changed while running, as the state database keeps it.
 
 The settings say with which symbols a tape starts. What people then add and remove holds for every later start with the
 same ones; settings that name others are newer than that, and start over.
@@ -6,23 +6,27 @@ same ones; settings that name others are newer than that, and start over.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 import structlog
 
-from pairscope.base import files
 from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.settings import every_pair
 from pairscope.base.symbol import normal_symbol
+from pairscope.store import side_files
+from pairscope.store.tape_notes import TapeNotes
 
 log = structlog.get_logger()
 
-FORMAT = 1
+
+# Other settings than those of the list start over.
+_OTHERS = "name other symbols in the settings: the list starts over with those"
 
 
 class WatchRefused(RequestError):
@@ -37,9 +41,8 @@ class WatchRefused(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """The file."""
+    """What is kept."""
 
-    format: int
     settings: tuple[str, ...]  # what the settings said when the list was changed
     watched: tuple[str, ...]
 
@@ -48,7 +51,7 @@ class WatchList:
     """The watched symbols, in their order, and the pairs that are kept computed.
 
     Args:
-        tape: the file lies beside it.
+        tape: the list is kept in its state.
         start: the symbols of the settings.
         pairs: those of the settings; none means every two symbols.
         asked: the symbols of the settings with those that are not listed, by which they are known again.
@@ -67,7 +70,7 @@ class WatchList:
     ) -> None:
         self.most = most
         self._most_pairs = most_pairs
-        self._path = tape.with_name(f"{tape.name}.symbols.json")
+        self._tape, self._notes = tape, TapeNotes(tape)
         self._start = tuple(start)
         self._asked = tuple(asked) or self._start
         self.gone: tuple[str, ...] = ()  # kept, and no longer listed
@@ -91,21 +94,17 @@ class WatchList:
         """Take in what was kept, but for symbols that are no longer `listed`, where that is known.
 
         Raises:
-            DataFolderError: when the file cannot be read, or is none of ours.
+            DataFolderError: when the state cannot be read, or its list is of no use with these settings.
         """
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
+        side_files.check_symbols(self._tape)
+        rows = self._notes.rows("select settings, symbols from watched where place = :place")
+        if not rows:
             return self
-        except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from error
         try:
-            saved = msgspec.json.decode(content, type=_Saved)
-            self._check(saved)
-        except (msgspec.DecodeError, UnicodeError) as error:
-            raise self._unusable(str(error)) from error
-        except PairscopeError as error:
-            raise self._unusable(error.message) from error
+            saved = _Saved(*(tuple(msgspec.json.decode(text, type=list[str])) for text in rows[0]))
+        except msgspec.DecodeError as error:
+            raise self._unusable(str(error), _OTHERS) from error
+        self._check(saved)
         if saved.settings != self._asked:
             log.info("kept_symbols_unused", cause="the settings name others", kept=list(saved.watched))
             return self
@@ -117,23 +116,23 @@ class WatchList:
         return self
 
     def _check(self, saved: _Saved) -> None:
-        if saved.format != FORMAT:
-            raise DataFolderError(f"format {saved.format} instead of {FORMAT}")
-        if not saved.watched or len(set(saved.watched)) != len(saved.watched):
-            raise DataFolderError("no symbol, or one twice")
-        if any(normal_symbol(symbol) != symbol for symbol in saved.watched):
-            raise DataFolderError("symbols are not in upper case")
-        if len(saved.watched) > self.most:
-            raise DataFolderError(f"{len(saved.watched)} symbols are more than the {self.most} of most_symbols")
-        unwatched = {leg for pair in self._fixed_pairs for leg in pair} - set(saved.watched)
-        if unwatched and saved.settings == self._asked:
-            raise DataFolderError(f"a configured pair needs {', '.join(sorted(unwatched))}")
+        watched = saved.watched
+        if not watched or len(set(watched)) != len(watched) or not all(map(_is_symbol, watched)):
+            raise self._unusable("it holds no symbol, one twice, or what is none", _OTHERS)
+        if saved.settings != self._asked:  # it is of no use, and does no harm
+            return
+        if len(watched) > self.most:
+            raise self._unusable(
+                f"{len(watched)} symbols are more than the {self.most} of most_symbols",
+                f"raise most_symbols to {len(watched)}, or {_OTHERS}",
+            )
+        unwatched = {leg for pair in self._fixed_pairs for leg in pair} - set(watched)
+        if unwatched:
+            names = ", ".join(sorted(unwatched))
+            raise self._unusable(f"a configured pair needs {names}", f"take it out of pairs, or {_OTHERS}")
 
-    def _unusable(self, why: str) -> DataFolderError:
-        return DataFolderError(
-            f"the list of watched symbols {self._path} cannot be used: {why}",
-            cure="delete it to start with the symbols of the settings",
-        )
+    def _unusable(self, why: str, cure: str) -> DataFolderError:
+        return DataFolderError(f"the list of watched symbols of {self._tape} cannot be used: {why}", cure=cure)
 
     def check_room(self, symbol: str) -> None:
         """Whether one more may be watched.
@@ -185,5 +184,14 @@ class WatchList:
         self._change(tuple(each for each in self._symbols if each != symbol))
 
     def _change(self, symbols: tuple[str, ...]) -> None:
-        files.write_whole(self._path, msgspec.json.encode(asdict(_Saved(FORMAT, self._asked, symbols))))
+        with self._notes.change() as change:
+            values = (change.place, json.dumps(self._asked), json.dumps(symbols))
+            change.execute("insert or replace into watched values (?, ?, ?)", values)
         self._symbols = symbols
+
+
+def _is_symbol(text: str) -> bool:
+    try:
+        return normal_symbol(text) == text
+    except PairscopeError:
+        return False

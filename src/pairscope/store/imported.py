@@ -1,7 +1,7 @@
 """Which days hold something that was imported or uploaded: the limits of live data do not hold for those.
 
-A sealed file never changes, so what was counted in it is remembered by its checksum, in a file beside the tape. A lost
-one costs nothing but time.
+A sealed file never changes, so what was counted in it is remembered by its checksum, in the state database. A lost
+count costs nothing but time.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import msgspec
 import structlog
 
-from pairscope.base import files
-from pairscope.base.errors import FileNotWritten
+from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarSource, Origin, SymbolTable
 from pairscope.store.database import Database
@@ -23,6 +21,7 @@ from pairscope.store.imports import ImportList
 from pairscope.store.reads import BARS, TRADES, Shape, quoted
 from pairscope.store.sealed_catalog import Part, damaged_parts, select_parts
 from pairscope.store.sealed_files import SealedFiles
+from pairscope.store.tape_notes import TapeNotes
 
 log = structlog.get_logger()
 
@@ -75,23 +74,27 @@ class Imported:
     def __init__(
         self, path: Path, database: Database, sealed_files: SealedFiles, symbols: SymbolTable, *, keeps: bool = True
     ) -> None:
-        """`keeps`: the counts are kept in a file beside the tape."""
+        """`keeps`: the counts are kept in the state."""
         self._keeps = keeps
-        self._path = path.with_name(f"{path.name}.imported.json")
+        self._notes = TapeNotes(path)
         self._database = database
         self._sealed_files = sealed_files
         self._symbols = symbols
-        self._counted = self._read()  # by the beginning of a checksum
+        self._counted: dict[str, tuple[int, int]] = {}  # by the beginning of a checksum
         self._ranges: dict[str, list[tuple[int, int]]] = {}
-        for file in ImportList(path).read():
-            if file.last_id:
-                self._ranges.setdefault(file.symbol, []).append((file.first_id, file.last_id))
+        try:
+            self._counted = self._read()
+            for file in ImportList(path).read():
+                if file.last_id:
+                    self._ranges.setdefault(file.symbol, []).append((file.first_id, file.last_id))
+        except DataFolderError as error:
+            if keeps:
+                raise
+            log.warning("imports_unknown", cause=error.message)  # a tape that is only looked at shows what it can
 
     def _read(self) -> dict[str, tuple[int, int]]:
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, tuple[int, int]])
-        except (OSError, msgspec.DecodeError):
-            return {}
+        rows = self._notes.rows("select file, imported, archive from imported_counts where tape = :tape")
+        return {file: (imported, archive) for file, imported, archive in rows}
 
     def unknown(self, parts: Iterable[Part]) -> list[Part]:
         """Those that were not looked at yet."""
@@ -115,9 +118,15 @@ class Imported:
         if not self._keeps:
             return
         try:
-            files.write_whole(self._path, msgspec.json.encode(self._counted))
-        except FileNotWritten as error:
+            self._write()
+        except DataFolderError as error:
             log.warning("imported_counts_not_kept", cause=error.message)
+
+    def _write(self) -> None:
+        with self._notes.change() as change:
+            rows = [(change.tape, file, *counts) for file, counts in self._counted.items()]
+            change.execute("delete from imported_counts where tape = ?", (change.tape,))
+            change.execute_many("insert into imported_counts values (?, ?, ?, ?)", rows)
 
     def _damaged(self) -> list[Part]:
         with self._database.reading() as cursor:

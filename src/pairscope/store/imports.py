@@ -1,4 +1,4 @@
-"""What was imported into a tape: one line for each file, beside the tape.
+"""What was imported into a tape: a row for each file, in the state database.
 
 The tape itself says which ids it has; this only spares reading a file again, and tells when the exchange has replaced
 one. A list that is lost costs nothing but time.
@@ -7,13 +7,10 @@ one. A list that is lost costs nothing but time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from pairscope.base import files
-from pairscope.base.errors import DataFolderError
+from pairscope.store.tape_notes import TapeNotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +32,24 @@ class ImportedFile:
         return self.path or self.name
 
 
+_COLUMNS = "name, sha256, symbol, rows, first_id, last_id, imported_ms, path"
+
+
 class ImportList:
-    """The files of one tape. A torn last line, of a killed process, is as if it had not been written."""
+    """The files of one tape."""
 
     def __init__(self, tape: Path) -> None:
-        self._path = tape.with_name(f"{tape.name}.imports.jsonl")
+        self._notes = TapeNotes(tape)
         self._files: dict[tuple[str, str], ImportedFile] = {}  # by name and checksum, the newest last
 
     def read(self) -> ImportList:
-        """Take in what is written; the last line of a name and a checksum counts."""
-        decode = msgspec.json.Decoder(ImportedFile).decode
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return self
-        except OSError as error:
-            raise DataFolderError(
-                f"cannot read {self._path}: {error.strerror}", cure="check its permissions"
-            ) from error
-        for line in lines:
-            try:
-                file = decode(line)
-            except msgspec.DecodeError:
-                continue
-            self._take_in(file)
+        """Take in what is written.
+
+        Raises:
+            DataFolderError: when the state cannot be read.
+        """
+        for row in self._notes.rows(f"select {_COLUMNS} from imported_files where tape = :tape order by rowid"):
+            self._take_in(ImportedFile(*row))
         return self
 
     def _take_in(self, file: ImportedFile) -> None:
@@ -81,9 +72,14 @@ class ImportList:
         """Note a file for good.
 
         Raises:
-            FileNotWritten: when the list cannot be written.
+            FileNotWritten: when it cannot be written; `DiskFull` when there is no room.
         """
-        files.append_line(self._path, msgspec.json.encode(asdict(file)))
+        values = (file.name, file.sha256, file.symbol, file.rows, file.first_id, file.last_id, file.imported_ms)
+        with self._notes.change() as change:
+            change.execute(
+                f"insert or replace into imported_files (tape, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (change.tape, *values, file.path),
+            )
         self._take_in(file)
 
     def __iter__(self) -> Iterator[ImportedFile]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import msgspec
+import structlog
 
-from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 from pairscope.base.gaps import LET_GO, OF_IMPORTS, SETTLED
 from pairscope.base.id_ranges import intersect, no_runs, run, size, subtract, union
@@ -17,6 +16,9 @@ from pairscope.base.model import Gap, TradeKind
 from pairscope.store import data_folder
 from pairscope.store.holdings import Holding
 from pairscope.store.tape import Tape
+from pairscope.store.tape_notes import TapeNotes
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +100,29 @@ class Verified:
 
 
 class VerifiedList:
-    """When the symbols of a tape were last verified; a file beside it."""
+    """When the symbols of a tape were last verified; rows of the state database."""
 
     def __init__(self, tape: Path) -> None:
-        self._path = tape.with_name(f"{tape.name}.verified.json")
+        self._notes = TapeNotes(tape)
 
     def read(self) -> dict[str, Verified]:
-        """By symbol; empty when there is no readable list."""
+        """By symbol; empty when the state cannot be read, which others tell."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Verified])
-        except (OSError, msgspec.DecodeError):
+            rows = self._notes.rows("select symbol, verified_ms, differences from verified where tape = :tape")
+        except DataFolderError as error:
+            log.warning("verified_unknown", cause=error.message)
             return {}
+        return {symbol: Verified(verified_ms, differences) for symbol, verified_ms, differences in rows}
 
     def add(self, results: dict[str, Verified]) -> None:
-        """Take in new results.
+        """Take in new results, all or none.
 
         Raises:
-            FileNotWritten: when the list cannot be written.
+            FileNotWritten: when they cannot be written; `DiskFull` when there is no room.
         """
-        everything = {symbol: asdict(result) for symbol, result in {**self.read(), **results}.items()}
-        files.write_whole(self._path, msgspec.json.encode(everything))
+        with self._notes.change() as change:
+            rows = [(change.tape, symbol, each.verified_ms, each.differences) for symbol, each in results.items()]
+            change.execute_many("insert or replace into verified values (?, ?, ?, ?)", rows)
 
 
 def stored_kind(path: Path) -> TradeKind:

@@ -29,6 +29,7 @@ from pairscope.store.room import Room
 from pairscope.store.schema import prepare
 from pairscope.store.sealed_catalog import Part, PartKind, select_parts
 from pairscope.store.sealing import SealReport
+from pairscope.store.tape_notes import TapeNotes
 from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
@@ -111,12 +112,14 @@ class Tape:
                 tape, of another format, or holds the other kind of trade, or when its sealed days are missing.
         """
         config = data_folder.database_config(path, memory_limit_mb)
+        notes, is_new = TapeNotes(path), not path.exists()
         opened = data_folder.open_file(path, connect, config)
         connection = opened.connection
         try:
             state = prepare(connection, path, kind)
             keeps_unlisted = opened.kept_log is not None
             sealed_files, sealed = open_vault(connection, path, disk or Disk(), keeps_unlisted=keeps_unlisted)
+            notes.prepare(is_new=is_new)
         except duckdb.Error as error:
             connection.close()
             raise data_folder.explained(path, error) from error

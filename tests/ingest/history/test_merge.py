@@ -269,8 +269,9 @@ async def test_a_file_whose_trades_are_gone_from_the_tape_is_imported_again(tmp_
     await first.take(path)
     first.store.close()
     (tmp_path / "two").mkdir()
-    (tmp_path / "one" / "tape.duckdb.imports.jsonl").rename(tmp_path / "two" / "tape.duckdb.imports.jsonl")
     second = ImportedTape(tmp_path / "two")
+    (known,) = ImportList(tmp_path / "one" / "tape.duckdb").read()
+    ImportList(second.store.path).add(known)
     await second.bring(rows(60, 1, START_MS + DAY_MS))
     assert (await second.take(path)).added == 50
     second.store.close()

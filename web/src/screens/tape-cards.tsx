@@ -85,6 +85,7 @@ export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: b
         ["open day", bytes(disk.open_bytes)],
         ["sealed trades", bytes(disk.trades_bytes)],
         ["bars", bytes(disk.bars_bytes)],
+        ["state", bytes(disk.state_bytes)],
         ["free", bytes(disk.free_bytes)],
         ["sealed days", fixed(disk.sealed_days, 0)],
         ...(disk.most_bytes === null
@@ -106,6 +107,8 @@ export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: b
     >
       {disk.quarantined.length ? <Quarantine lines={disk.quarantined} /> : null}
       <Lines label="Damaged logs, set aside" lines={disk.damaged_logs} />
+      <Lines label="State that could not be read, set aside" lines={disk.damaged_states} />
+      <LastError of="state" text={disk.state_error} />
       <Lines label="Days that made room" lines={disk.let_go} />
     </Card>
   );

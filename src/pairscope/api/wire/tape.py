@@ -63,6 +63,9 @@ class DiskStatus(Wire, frozen=True, kw_only=True):
     sealed_days: int
     quarantined: list[str]  # damaged files, moved aside
     damaged_logs: list[str]  # of the open file, set aside
+    state_bytes: int  # the database of what people and programs change
+    damaged_states: list[str]  # such databases, and files of older versions, that could not be read and were set aside
+    state_error: str | None  # why it cannot be read now
     used_bytes: int | None  # all of the tape, against its bound; null before the first look
     most_bytes: int | None  # that it may take; null: no bound
     let_go: list[str]  # days that made room, the newest first
