@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pairscope
@@ -19,6 +20,9 @@ from pairscope.base.errors import PairscopeError
 from pairscope.base.parameter import Parameter
 from pairscope.base.setting import Topic, as_text, topic_of, what_it_may_be
 from pairscope.base.settings import Settings
+from pairscope.cli import answers
+from pairscope.cli.exit_codes import MEANINGS
+from pairscope.cli.parser import command_list
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -262,11 +266,61 @@ def error_classes() -> list[type[PairscopeError]]:
     return found
 
 
+COMMANDS_HEAD = """\
+# Commands
+
+Written from the parser by `tools/gen_docs.py`; `pairscope COMMAND --help` has the flags, and every setting that a
+command goes by is one of them ([settings](settings.md)).
+
+With `--json` a command prints one JSON document on the standard output and nothing else; what is for people goes to the
+standard error. An error is `{"error": {"code", "message", "cure"}}`, as of the API, with the same codes
+([troubleshooting](troubleshooting.md)). `run` and `simulator` write their document once they can be reached. In Python,
+`pairscope.Client` asks a running server:
+
+```python
+from pairscope import Client
+
+with Client("http://localhost:8000") as client:
+    print(client.pair("ETHUSDT", "BTCUSDT", window=300).metrics["coint_p"])
+```
+
+"""
+DOCUMENTS: Mapping[str, type] = {
+    "run": answers.RunDocument,
+    "import": answers.ImportDocument,
+    "backfill": answers.ImportDocument,
+    "record": answers.RecordDocument,
+    "doctor": answers.DoctorDocument,
+    "verify": answers.VerifyDocument,
+    "config": answers.ConfigDocument,
+    "simulator": answers.SimulatorDocument,
+}
+
+
+def commands_page(_: str) -> str:
+    """Every command with its document, and what the exit codes mean."""
+    told = {action.dest: str(action.help) for action in command_list()}
+    rows = [(f"`{name}`", told[name], _document(DOCUMENTS[name])) for name in told]
+    codes = [(str(code), meaning) for code, meaning in MEANINGS.items()]
+    return (
+        COMMANDS_HEAD
+        + _table(("command", "what it does", "fields of its document"), rows)
+        + "\n## Exit codes\n\nThe same of all commands.\n\n"
+        + _table(("code", "meaning"), codes)
+    )
+
+
+def _document(kind: type) -> str:
+    names = getattr(kind, "__struct_fields__", None) or [each.name for each in fields(kind)]
+    return ", ".join(f"`{name}`" for name in names)
+
+
 # Each generated page: from what it says, what it should say.
 PAGES: Mapping[str, Callable[[str], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "troubleshooting.md": troubles_page,
+    "commands.md": commands_page,
 }
 
 

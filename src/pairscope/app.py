@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from pairscope.api.endpoint import Rooms
-from pairscope.api.serving import Api, listening
+from pairscope.api.serving import Api, Started, listening
 from pairscope.api.status import StatusBoard
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.pulse import Pulse
@@ -67,8 +67,11 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
         yield assemble(ground)
 
 
-async def serve(settings: Settings, clock: Clock | None = None) -> None:
-    """Run until interrupted: the API and the dashboard on one port, the market behind them."""
+async def serve(settings: Settings, clock: Clock | None = None, started: Started | None = None) -> None:
+    """Run until interrupted: the API and the dashboard on one port, the market behind them.
+
+    `started` is told where it is, once it is there.
+    """
     with listening(settings) as sockets:
         async with opened(settings, clock or SystemClock()) as parts:
-            await parts.api.run(sockets, parts.run)
+            await parts.api.run(sockets, parts.run, started)

@@ -7,6 +7,7 @@ import pytest
 from pairscope.base.setting import Topic
 from pairscope.base.settings import Settings
 from pairscope.base.settings_sources import flag_of
+from pairscope.cli.answers import Misused
 from pairscope.cli.common import settings_from
 from pairscope.cli.flags import add_settings
 from pairscope.cli.parser import parser
@@ -42,7 +43,8 @@ def test_every_setting_has_a_flag_that_sets_it(name: str) -> None:
     text, value = EXAMPLES.get(name, ("37", 37))
     arguments = ["run", flag_of(name), *([text] if text is not None else []), *BESIDE.get(name, [])]
     parsed = vars(parser().parse_args(arguments))
-    del parsed["command"]
+    for name_of_ours in ("command", "json", "tells_at_once"):
+        del parsed[name_of_ours]
     found = getattr(settings_from(parsed), name)
     if isinstance(value, tuple):
         found, value = tuple(map(str, found)), tuple(map(str, value))
@@ -78,11 +80,11 @@ def test_the_page_is_opened_or_not() -> None:
     ]
 
 
-def test_a_misspelt_flag_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_flag_is_told_the_nearest_one() -> None:
     for wrong, right in (("--prot", "--port"), ("--keep-data-day=3", "--keep-data-days"), ("--symbol=A", "--symbols")):
-        with pytest.raises(SystemExit):
+        with pytest.raises(Misused) as refused:
             parser().parse_args(["run", wrong])
-        assert f"did you mean {right}?" in capsys.readouterr().err
+        assert refused.value.cure == f"did you mean {right}?"
 
 
 def test_short_names_stay() -> None:

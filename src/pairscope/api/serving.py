@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -19,6 +20,8 @@ from pairscope.base.settings import Settings
 from pairscope.base.tasks import end
 
 log = structlog.get_logger()
+
+Started = Callable[[str, str, Path], None]  # address, source, tape
 
 
 @contextlib.contextmanager
@@ -49,25 +52,29 @@ class Api:
         told: wire.Status = self.app.state.context.status()
         return told
 
-    async def run(self, sockets: list[socket.socket], market: Callable[[], Awaitable[None]]) -> None:
+    async def run(
+        self, sockets: list[socket.socket], market: Callable[[], Awaitable[None]], started: Started | None = None
+    ) -> None:
         """Serve with the market behind it, until cancelled or the market fails."""
         self._tape.announce(address_of(self._settings.host, self._settings.port))
         server = make_server(self.app, sockets)
         behind = asyncio.ensure_future(market())
         behind.add_done_callback(lambda task: _stop_on_failure(task, server))
-        page = asyncio.create_task(self._tell(server), name="page")
+        page = asyncio.create_task(self._tell(server, started), name="page")
         try:
             await _served(server, sockets)
         finally:
             await end(page, behind)
 
-    async def _tell(self, server: uvicorn.Server) -> None:
+    async def _tell(self, server: uvicorn.Server, started: Started | None) -> None:
         """Say where it is, once it is there, and open it when that is wanted."""
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.02)
         settings = self._settings
         url = settings.base_url or address_of(settings.host, settings.port)
         log.info("serving", url=url, source=self._label, tape=str(self._tape.path))
+        if started is not None:
+            started(url, self._label, self._tape.path)
         meaning = exposure(settings.host, settings.port, settings.names())
         if meaning is not None:
             say(meaning)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-import msgspec
 import numpy as np
 
+from pairscope.api.wire import TapeSymbol
 from pairscope.base.clock import SystemClock, now_ms
 from pairscope.base.errors import DataFolderError, PairscopeError, SettingsError, UnknownName
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import BarArray, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.base.symbol import normal_symbol
-from pairscope.cli.asking import ask
-from pairscope.cli.common import EXIT_FOUND, settings_from, tapes_of
+from pairscope.cli.answers import Answer, DoctorDocument, TapeDocument, VerifyDocument, error_body
+from pairscope.cli.common import settings_from, tapes_of
+from pairscope.cli.exit_codes import EXIT_DONE, EXIT_FOUND
 from pairscope.cli.published import verify_published
+from pairscope.client import Client
 from pairscope.feed.archive_files import ArchiveKind, day_ms
 from pairscope.feed.venues import archive_files
 from pairscope.store.data_folder import read_announcement
@@ -36,24 +38,28 @@ _COLUMNS = (
 )
 
 
-def doctor(parsed: dict[str, Any]) -> int:
+def doctor(parsed: dict[str, Any]) -> Answer:
     settings = settings_from(parsed)
     set_up_logs("warning", None)
-    failed = False
+    found = DoctorDocument()
     for path in tapes_of(settings):
+        tape = TapeDocument(str(path))
+        found.tapes.append(tape)
         try:
-            reports, where = _reports(path)
+            _look_at(path, tape)
         except PairscopeError as error:  # the next tape may be sound
-            failed = True
+            tape.error = error_body(error)
             print(f"tape {path}\n  {error}")
             continue
-        print(f"tape {path}{where}")
-        for kept in kept_logs(path):
-            print(f"  a damaged log was set aside as {kept.name}; what was lost with it is fetched again")
-        for line in _of_state(path):
+        where = f"held by {tape.server}" if tape.server else tape.trade_kind
+        print(f"tape {path}, {where}")
+        for name in tape.damaged_logs:
+            print(f"  a damaged log was set aside as {name}; what was lost with it is fetched again")
+        for line in tape.notes:
             print(f"  {line}")
-        print("\n".join(_table(reports, VerifiedList(path).read())) if reports else "  no symbol yet")
-    return EXIT_FOUND if failed else 0
+        print("\n".join(_table(tape.symbols)) if tape.symbols else "  no symbol yet")
+    failed = any(tape.error is not None for tape in found.tapes)
+    return Answer(EXIT_FOUND if failed else EXIT_DONE, found)
 
 
 def _of_state(path: Path) -> Iterator[str]:
@@ -65,32 +71,43 @@ def _of_state(path: Path) -> Iterator[str]:
         yield f"{name} could not be read and was set aside: put a copy back in its place, or go on without it"
 
 
-def _reports(path: Path) -> tuple[Sequence[SymbolReport], str]:
+def _look_at(path: Path, tape: TapeDocument) -> None:
     """What a tape holds, told by its file, or by the server that holds it."""
+    tape.damaged_logs = [log.name for log in kept_logs(path)]
+    tape.notes = list(_of_state(path))
     try:
         kind = stored_kind(path)
     except DataFolderError:
         server = read_announcement(path)
         if server is None:
             raise
-        return _asked(server.url), f", held by {server.url}"
+        tape.server = server.url
+        with Client(server.url, timeout_s=10) as client:
+            tape.symbols = [_of_wire(each) for each in client.tape_status().symbols]
+        return
+    tape.trade_kind = kind.value
+    verified = VerifiedList(path).read()
     with _opened(path, kind) as store:
-        return report_symbols(store), f", {kind.value}"
+        tape.symbols = [SymbolFound(each, verified.get(each.symbol)) for each in report_symbols(store)]
 
 
-def _asked(url: str) -> Sequence[SymbolReport]:
-    with httpx.Client(base_url=url, timeout=10) as client:
-        return ask(client, "/status/tape", _TapeStatus).symbols
+@dataclass(frozen=True, slots=True)
+class SymbolFound:
+    """What `doctor` tells of a symbol."""
+
+    report: SymbolReport
+    verified: Verified | None = None
 
 
-class _TapeStatus(msgspec.Struct):
-    """What is read of the answer."""
+def _of_wire(told: TapeSymbol) -> SymbolFound:
+    report = SymbolReport(**{field.name: getattr(told, field.name) for field in fields(SymbolReport)})
+    if told.verified_ms is None:
+        return SymbolFound(report)
+    return SymbolFound(report, Verified(told.verified_ms, told.verified_differences or 0))
 
-    symbols: list[SymbolReport]
 
-
-def _table(reports: Sequence[SymbolReport], verified: dict[str, Verified]) -> Iterator[str]:
-    rows = [_COLUMNS, *(_row(report, verified.get(report.symbol)) for report in reports)]
+def _table(found: Sequence[SymbolFound]) -> Iterator[str]:
+    rows = [_COLUMNS, *(_row(each.report, each.verified) for each in found)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
     for row in rows:
         yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -141,7 +158,7 @@ def _opened(path: Path, kind: TradeKind) -> Iterator[Tape]:
         store.close()
 
 
-def verify(parsed: dict[str, Any]) -> int:
+def verify(parsed: dict[str, Any]) -> Answer:
     first, last = (_bound(parsed.pop(name), after) for name, after in (("first", 0), ("last", 1)))
     wanted, klines, metrics = (parsed.pop(name) for name in ("wanted", "klines", "metrics"))
     if first is not None and last is not None and first >= last:
@@ -152,40 +169,52 @@ def verify(parsed: dict[str, Any]) -> int:
     paths = tapes_of(settings)
     if metrics:
         return _verify_metrics(paths, symbols)
-    verdicts = [each for path in paths for each in _verify_tape(settings, path, symbols, first, last, klines)]
+    found = VerifyDocument()
+    for path in paths:
+        tape = TapeDocument(str(path))
+        found.tapes.append(tape)
+        tape.symbols = _verify_tape(settings, tape, symbols, first, last, klines)
+    return _proved(found, symbols, bool(klines))
+
+
+def _proved(found: VerifyDocument, symbols: Sequence[str] | None, with_klines: bool) -> Answer:
+    """What all verdicts together say."""
+    verdicts: list[TapeVerdict] = [verdict for tape in found.tapes for verdict in tape.symbols]
     if symbols and (unknown := set(symbols) - {verdict.symbol for verdict in verdicts}):
         raise UnknownName(f"no tape has {', '.join(sorted(unknown))}", cure="see: pairscope doctor")
-    found = sum(verdict.differences for verdict in verdicts)
-    compared = sum(verdict.compared for verdict in verdicts)
-    result = "no differences" if not found else f"{found:,} differences"
-    print(f"{result} in {compared:,} rows compared, of {len(verdicts):,} symbols")
-    nothing = [verdict.symbol for verdict in verdicts if symbols and not verdict.compared]
-    if not compared:
+    found.differences = sum(verdict.differences for verdict in verdicts)
+    found.compared = sum(verdict.compared for verdict in verdicts)
+    result = "no differences" if not found.differences else f"{found.differences:,} differences"
+    print(f"{result} in {found.compared:,} rows compared, of {len(verdicts):,} symbols")
+    found.unproved = [verdict.symbol for verdict in verdicts if symbols and not verdict.compared]
+    if not found.compared:
         print("nothing was compared, so nothing is proved: see what there is with pairscope doctor")
-    elif nothing:
-        print(f"of {', '.join(nothing)} nothing was compared, so nothing is proved")
-    elif klines and not any(verdict.klines for verdict in verdicts):
+    elif found.unproved:
+        print(f"of {', '.join(found.unproved)} nothing was compared, so nothing is proved")
+    elif with_klines and not any(verdict.klines for verdict in verdicts):
         print("none of the official bars was compared: no such bar is wholly on a tape")
-        return EXIT_FOUND
-    return EXIT_FOUND if found or not compared or nothing else 0
+        return Answer(EXIT_FOUND, found)
+    sound = found.compared and not found.differences and not found.unproved
+    return Answer(EXIT_DONE if sound else EXIT_FOUND, found)
 
 
-def _verify_metrics(paths: Sequence[Path], symbols: Sequence[str] | None) -> int:
+def _verify_metrics(paths: Sequence[Path], symbols: Sequence[str] | None) -> Answer:
     served = [path for path in paths if read_announcement(path) is not None]
     if not served:
         raise SettingsError("no server runs on a tape here", cure="start one: pairscope run; then ask again")
-    found = values = 0
+    found = VerifyDocument()
     for path in served:
         print(f"tape {path}")
         verdict = verify_published(path, symbols)
-        found += verdict.differences
+        found.tapes.append(TapeDocument(str(path), symbols=[verdict]))
+        found.differences += verdict.differences
         print(f"  {verdict.values:,} published values computed again, {verdict.differences:,} differ")
-        values += verdict.values
+        found.compared += verdict.values
         for each in verdict.told:
             print(f"    {each}")
-    if not values:
+    if not found.compared:
         print("nothing was compared, so nothing is proved")
-    return EXIT_FOUND if found or not values else 0
+    return Answer(EXIT_FOUND if found.differences or not found.compared else EXIT_DONE, found)
 
 
 def _bound(text: str | None, days_after: int) -> int | None:
@@ -199,13 +228,15 @@ def _bound(text: str | None, days_after: int) -> int | None:
 
 def _verify_tape(
     settings: Settings,
-    path: Path,
+    tape: TapeDocument,
     symbols: Sequence[str] | None,
     first: int | None,
     last: int | None,
     klines: list[Path],
 ) -> list[TapeVerdict]:
+    path = Path(tape.path)
     kind = stored_kind(path)
+    tape.trade_kind = kind.value
     official = _klines(klines)
     verdicts = []
     with _opened(path, kind) as store:

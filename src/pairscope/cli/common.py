@@ -11,16 +11,16 @@ from typing import Any, TextIO
 from pairscope.base.errors import SettingsError
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
-from pairscope.base.settings_sources import load_settings
-
-EXIT_FOUND = 1
-EXIT_CANNOT_START = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT
-EXIT_UNREAD = 141  # 128 + SIGPIPE
+from pairscope.base.settings_sources import Loaded, load_with_origins
 
 
 def settings_from(parsed: dict[str, Any]) -> Settings:
-    """Settings from parsed flags; ``--source replay FILE...`` is taken apart here."""
+    """Settings from parsed flags, the environment and a file."""
+    return loaded_from(parsed).settings
+
+
+def loaded_from(parsed: dict[str, Any]) -> Loaded:
+    """The same with their origins; ``--source replay FILE...`` is taken apart here."""
     flags = {key: value for key, value in parsed.items() if value is not None and key != "settings"}
     if "source" in flags:
         flags["source"], *files = flags["source"]
@@ -28,7 +28,7 @@ def settings_from(parsed: dict[str, Any]) -> Settings:
             raise SettingsError("one tape is looked at at a time", cure="name one: --source tape PATH")
         if files:
             flags |= {"tape": files[0]} if flags["source"] == "tape" else {"replay_file": tuple(files)}
-    return load_settings(flags, file=parsed.get("settings"))
+    return load_with_origins(flags, file=parsed.get("settings"))
 
 
 def tapes_of(settings: Settings) -> list[Path]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -13,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from pairscope.base.clock import SystemClock, now_ms
-from pairscope.base.errors import ArchiveError, FeedUnavailable, SettingsError, UnknownName
+from pairscope.base.errors import ArchiveError, FeedUnavailable, PairscopeError, SettingsError, UnknownName
 from pairscope.base.interval import DAY_MS
 from pairscope.base.logs import set_up_logs
 from pairscope.base.model import TradeKind
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings, live_folder
 from pairscope.base.threads import apart, opened_apart
-from pairscope.cli.common import EXIT_FOUND, ProgressLine, settings_from
+from pairscope.cli.answers import Answer, ImportDocument, error_body
+from pairscope.cli.common import ProgressLine, settings_from
 from pairscope.cli.ending import Ended, run_until_told
+from pairscope.cli.exit_codes import EXIT_DONE, EXIT_FOUND
 from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.judge import Judge
 from pairscope.feed.source import cure_unlisted
@@ -89,32 +92,38 @@ async def _opened(
         await apart(store.close)
 
 
-def bring(parsed: dict[str, Any]) -> int:
+def bring(parsed: dict[str, Any]) -> Answer:
     paths, again = parsed.pop("paths"), parsed.pop("again")
     replaces = parsed.pop("replace")
     settings = settings_from(parsed)
     strangers: list[ArchiveError] = []
     files = archive_files().find(paths, strangers, later_first=replaces)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
+    found = ImportDocument()
     for error in strangers:
-        print(f"refused: {error}", file=sys.stderr, flush=True)
+        _refuse(found, error)
     if not files:
-        return EXIT_FOUND
+        return Answer(EXIT_FOUND, found)
     groups: dict[TradeKind, list[ArchiveFile]] = {}
     for file in files:
         groups.setdefault(file.kind.trade_kind or settings.trade_kind, []).append(file)
-    refused, proofs = len(strangers), _proofs(settings, files)
+    proofs = _proofs(settings, files)
     known = ImportList(settings.tape_path(live_folder(TradeKind.AGG))).read()
     new_proofs = [file for file in groups.get(TradeKind.AGG, []) if not known.named(file.name)]
     for kind, group in groups.items():
-        ended = run_until_told(_import_files(settings, kind, group, again, replaces, proofs))
-        if ended.result is None:
-            return _stopped(ended)
-        refused += ended.result
+        opened = _opened(settings, kind, again=again, replaces=replaces, proofs=proofs)
+        ended = run_until_told(_import_files(opened, group, found))
+        if ended.signal is not None:
+            return _stopped(ended, found)
     _tell_whom_it_proves(settings, new_proofs, groups.get(TradeKind.RAW, []))
-    if refused < len(files) + len(strangers):
+    if len(found.refused) < len(files) + len(strangers):
         _tell_when_it_goes(settings, min(file.from_ms for file in files))
-    return EXIT_FOUND if refused else 0
+    return Answer(EXIT_FOUND if found.refused else EXIT_DONE, found)
+
+
+def _refuse(found: ImportDocument, error: PairscopeError) -> None:
+    found.refused.append(error_body(error))
+    print(f"refused: {error}", file=sys.stderr, flush=True)
 
 
 def _proofs(settings: Settings, files: list[ArchiveFile]) -> list[ArchiveFile]:
@@ -143,26 +152,18 @@ def _tell_whom_it_proves(settings: Settings, proofs: list[ArchiveFile], taken: l
 
 
 async def _import_files(
-    settings: Settings,
-    kind: TradeKind,
-    files: list[ArchiveFile],
-    again: bool,
-    replaces: bool,
-    proofs: Sequence[ArchiveFile],
-) -> int:
-    """How many of the files were refused."""
-    refused = 0
-    async with _opened(settings, kind, again=again, replaces=replaces, proofs=proofs) as bench:
+    opened: AbstractAsyncContextManager[_Bench], files: list[ArchiveFile], found: ImportDocument
+) -> None:
+    async with opened as bench:
         for file in files:
             try:
                 outcome = await bench.history.take(file)
             except ArchiveError as error:
-                refused += 1
                 bench.line.clear()
-                print(f"refused: {error}", file=sys.stderr, flush=True)
+                _refuse(found, error)
             else:
+                found.files.append(outcome)
                 _tell(bench.line, outcome)
-    return refused
 
 
 def _tell(line: ProgressLine, outcome: FileOutcome) -> None:
@@ -189,23 +190,25 @@ def _tell_when_it_goes(settings: Settings, oldest_ms: int) -> None:
     )
 
 
-def backfill(parsed: dict[str, Any]) -> int:
+def backfill(parsed: dict[str, Any]) -> Answer:
     today = datetime.fromtimestamp(now_ms(SystemClock()) / 1_000, UTC).date()
     first, last = _day(parsed.pop("first")), _day(parsed.pop("last") or today.isoformat())
     if first > last or first > today:
         raise SettingsError(f"--from {first} is not before --to {min(last, today)}", cure="swap them")
     settings = settings_from(parsed)
     set_up_logs("warning", settings.data_dir / "pairscope.log")
-    ended = run_until_told(_fetch(settings, first, last))
-    if ended.result is None:
-        return _stopped(ended)
+    found = ImportDocument()
+    ended = run_until_told(_fetch(settings, first, last, found))
+    if ended.signal is not None:
+        return _stopped(ended, found)
     _tell_when_it_goes(settings, int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()) * 1_000)
-    return EXIT_FOUND if ended.result else 0
+    return Answer(EXIT_FOUND if found.refused else EXIT_DONE, found)
 
 
-def _stopped(ended: Ended[Any]) -> int:
+def _stopped(ended: Ended[Any], found: ImportDocument) -> Answer:
     say("stopped; the same command goes on where it stopped", sys.stderr)
-    return ended.exit_code()
+    found.stopped = True
+    return Answer(ended.exit_code(), found)
 
 
 def _day(text: str) -> date:
@@ -215,8 +218,8 @@ def _day(text: str) -> date:
         raise SettingsError(f"'{text[:20]}' is no day", cure="write it as 2026-11-01") from None
 
 
-async def _fetch(settings: Settings, first: date, last: date) -> int:
-    """How many of the symbols have neither a listing nor files."""
+async def _fetch(settings: Settings, first: date, last: date, found: ImportDocument) -> None:
+    """All days of all symbols; refused are those that have neither a listing nor files."""
     venue = opener_of(settings.symbols).reach(settings, SystemClock())
     archive = venue.archive()
     if archive is None:
@@ -227,6 +230,11 @@ async def _fetch(settings: Settings, first: date, last: date) -> int:
         venue.rest(bench.importer.judge) as rest,
     ):
         listed = await _listed(rest, bench.importer.judge)
+
+        def told(outcome: FileOutcome) -> None:
+            found.files.append(outcome)
+            _tell(bench.line, outcome)
+
         remote = Download(
             store=bench.store,
             kind=settings.trade_kind,
@@ -237,14 +245,14 @@ async def _fetch(settings: Settings, first: date, last: date) -> int:
             folder=bench.store.path.parent / "downloads",
             clock=bench.clock,
             progress=bench.line,
-            told=lambda outcome: _tell(bench.line, outcome),
+            told=told,
         )
-        refused = [
-            symbol for symbol in settings.symbols if not await _bring(remote, bench.line, symbol, first, last, listed)
-        ]
-    if len(refused) == len(settings.symbols):
-        raise _unknown(refused[0], listed or ())
-    return len(refused)
+        for symbol in settings.symbols:
+            if not await _bring(remote, bench.line, symbol, first, last, listed):
+                bench.line.clear()
+                _refuse(found, _unknown(symbol, listed or ()))
+    if len(found.refused) == len(settings.symbols):
+        raise _unknown(settings.symbols[0], listed or ())
 
 
 async def _bring(
@@ -257,9 +265,6 @@ async def _bring(
     if await remote.bring_files(symbol, first, last):
         line.say(f"note: {symbol} is not listed any more: official files only")
         return True
-    line.clear()
-    error = _unknown(symbol, listed)
-    print(f"refused: {error}", file=sys.stderr, flush=True)
     return False
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pairscope import __version__
 from pairscope.base.errors import nearest
+from pairscope.base.setting import limits_of
+from pairscope.base.settings import Settings
+from pairscope.cli.answers import Misused
+from pairscope.cli.exit_codes import MEANINGS
 from pairscope.cli.flags import add_settings
 
 # Settings that say which tape is meant, and what is made of it.
 PLACE = ("data_dir", "database_path")
 TAPE = (*PLACE, "trade_kind", "intervals")
+
+SEED, SPEED = (Settings.model_fields[name] for name in ("simulator_seed", "replay_speed"))
+JSON = "print one JSON document, errors too; what is for people goes to the standard error"
 
 EPILOG = """\
 examples:
@@ -25,9 +34,15 @@ examples:
   pairscope import downloads/                         official archive files
   pairscope backfill --from 2026-11-01                past days from the exchange
   pairscope verify                                    prove that nothing is missing that is not told
+  pairscope config                                    the settings in force, and where they come from
 
 Every setting can also stand in pairscope.toml or in the environment as PAIRSCOPE_<NAME>; flags win.
 """
+
+CODES = "exit codes, of every command:\n" + "\n".join(
+    textwrap.fill(meaning.replace("`", ""), 110, initial_indent=f"  {code:<5}", subsequent_indent=" " * 7)
+    for code, meaning in MEANINGS.items()
+)
 
 
 IMPORT_EPILOG = """\
@@ -44,7 +59,10 @@ stands; with --replace the file does, as for one the exchange has corrected. Exi
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells the nearest flag of its commands; flags are not to be cut short, for new ones may come."""
+    """Tells the nearest flag of its commands; flags are not to be cut short, for new ones may come.
+
+    A mistake is raised, as every other error is.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
@@ -53,8 +71,9 @@ class Parser(argparse.ArgumentParser):
         unknown = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
         if message.startswith("unrecognized arguments") and unknown:
             guess = nearest(unknown[0], self._flags())
-            message += f" (did you mean {guess}?)" if guess else ""
-        super().error(message)
+            if guess:
+                raise Misused(message, cure=f"did you mean {guess}?")
+        raise Misused(message, cure=f"see: {self.prog} --help")
 
     def _flags(self) -> set[str]:
         flags = set(self._option_string_actions)
@@ -69,14 +88,46 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="pairscope",
         description="A periscope for pairs: live statistical arbitrage on Binance USD-M Futures.",
-        epilog=EPILOG,
+        epilog=f"{EPILOG}\n{CODES}\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pairscope {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_run, _add_import, _add_backfill, _add_record, _add_doctor, _add_verify, _add_simulator):
+    for add in (
+        _add_run,
+        _add_import,
+        _add_backfill,
+        _add_record,
+        _add_doctor,
+        _add_verify,
+        _add_config,
+        _add_simulator,
+    ):
         add(commands)
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help=JSON)
     return parser
+
+
+def command_list() -> Sequence[argparse.Action]:
+    """The commands with their names and help, in the order of the help."""
+    (commands,) = (each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
+    return list(commands._choices_actions)
+
+
+def _number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:
+    """Reads a number between two ends, both among it."""
+
+    def read(text: str) -> float:
+        try:
+            if low <= (value := kind(text)) <= high:
+                return value
+        except ValueError:
+            pass
+        whole = "whole " if kind is int else ""
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a {whole}number from {low} to {high}")
+
+    return read
 
 
 def _add_run(commands: Any) -> None:
@@ -86,7 +137,7 @@ def _add_run(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.set_defaults(command="running.run")
+    run.set_defaults(command="running.run", tells_at_once=True)
     add_settings(run)
 
 
@@ -94,15 +145,28 @@ def _add_simulator(commands: Any) -> None:
     simulator = commands.add_parser(
         "simulator", help="run only the simulated exchange, speaking Binance's protocol on loopback"
     )
-    simulator.set_defaults(command="running.simulator")
+    simulator.set_defaults(command="running.simulator", tells_at_once=True)
     add = simulator.add_argument
-    add("--port", type=int, default=9443, help="port of the streams (9443)")
-    add("--rest-port", type=int, default=9444, help="port of the REST API (9444)")
-    add("--seed", type=int, default=1, help="seed of the market (1)")
-    add("--speed", type=float, default=1.0, help="play N times faster; for recordings 0 is as fast as possible")
-    add("--rate", type=float, default=1.0, help="N times as many trades as a usual day")
+    port, seed, speed = _number(int, 0, 65_535), limits_of(SEED), limits_of(SPEED)
+    add("--port", type=port, default=9443, help="port of the streams (9443)")
+    add("--rest-port", type=port, default=9444, help="port of the REST API (9444)")
+    add("--seed", type=_number(int, seed["ge"], seed["le"]), default=1, help="seed of the market (1)")
+    told = "play N times faster; for recordings 0 is as fast as possible"
+    add("--speed", type=_number(float, speed["ge"], speed["le"]), default=1.0, help=told)
+    add("--rate", type=_number(float, 0.001, 1_000), default=1.0, help="N times as many trades as a usual day")
     add("--times", choices=["kept", "now"], default="now", help="keep a recording's times or shift them to now")
     add("recordings", nargs="*", type=Path, help="recordings to play instead of the seeded market")
+
+
+def _add_config(commands: Any) -> None:
+    config = commands.add_parser(
+        "config",
+        help="show the settings in force, where each comes from, and how to change it",
+        description="Without names all settings by topic; with names also what each may be and how to change it.",
+    )
+    config.set_defaults(command="configuring.config")
+    config.add_argument("names", nargs="*", metavar="NAME", help="settings to tell all about, such as port")
+    add_settings(config)
 
 
 def _add_import(commands: Any) -> None:

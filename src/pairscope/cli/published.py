@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import httpx
 import numpy as np
 
 from pairscope.analytics.estimators.terms import ALL_TERMS, Terms
 from pairscope.analytics.registry import SYMBOL_BAR
-from pairscope.api import wire
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray
-from pairscope.cli.asking import ask
+from pairscope.client import Client
 from pairscope.live.windows import first_needed_ms, pair_series, symbol_series
 from pairscope.store.data_folder import read_announcement
 
@@ -76,20 +74,21 @@ def verify_published(path: Path, symbols: Sequence[str] | None = None) -> Metric
 
     Raises:
         DataFolderError: when no server runs on the tape, for only a running one publishes.
+        NotAnswered: when it does not answer.
     """
     server = read_announcement(path)
     if server is None:
         raise DataFolderError(f"no server runs on {path}", cure="start one: pairscope run; then ask again")
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with Client(server.url) as client:
         return _Published(client).verify(symbols)
 
 
 class _Published:
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     def verify(self, symbols: Sequence[str] | None) -> MetricsVerdict:
-        config = ask(self._client, "/config", wire.Config)
+        config = self._client.config()
         named = {info.symbol for info in config.symbols}
         chosen = named if symbols is None else named & {*symbols}
         whole = MetricsVerdict()
@@ -113,14 +112,7 @@ class _Published:
 
     def _symbol(self, symbol: str, interval: Interval, window: int) -> MetricsVerdict:
         verdict = MetricsVerdict()
-        published = ask(
-            self._client,
-            f"/analytics/{symbol}/series",
-            wire.SymbolSeriesAnswer,
-            interval=interval,
-            window=window,
-            limit=ROWS,
-        )
+        published = self._client.symbol_series(symbol, interval, window=window, limit=ROWS)
         if settled := published.open_time_ms[:-UNSETTLED]:
             bars = self._stored(symbol, interval, window, settled)
             computed = symbol_series(bars, interval, window, settled[0], settled[-1], SYMBOL_BAR)
@@ -130,10 +122,8 @@ class _Published:
 
     def _pair(self, y: str, x: str, interval: Interval, window: int, terms: Terms) -> MetricsVerdict:
         verdict = MetricsVerdict()
-        asked = {"y": y, "x": x, "interval": interval, "window": window} | terms.parameters
-        published = ask(
-            self._client, "/analytics/pair", wire.PairAnswer, **asked, limit=ROWS, metrics="price_spread"
-        ).series
+        asked = {"interval": interval, "window": window, "limit": ROWS} | terms.parameters
+        published = self._client.pair(y, x, metrics="price_spread", **asked).series
         if settled := published.open_time_ms[:-UNSETTLED]:
             legs = [self._stored(symbol, interval, window, settled) for symbol in (y, x)]
             computed = pair_series(legs[0], legs[1], interval, window, settled[0], settled[-1], terms)
@@ -148,8 +138,7 @@ class _Published:
         from_ms = first_needed_ms(rows[0], interval, window)
         while from_ms <= rows[-1]:
             to_ms = from_ms + MOST_BARS * interval.ms
-            span = {"from": from_ms, "to": to_ms, "stored": "true", "limit": MOST_BARS}
-            answer = ask(self._client, "/ohlc", wire.Ohlc, symbol=symbol, interval=interval, **span)
+            answer = self._client.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=MOST_BARS, stored=True)
             bars = np.zeros(len(answer.bars.open_time_ms), BAR)
             for name in BAR_COLUMNS:
                 bars[name] = getattr(answer.bars, name)

@@ -10,6 +10,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
+from pairscope.cli.answers import Answer, RecordDocument
 from pairscope.cli.common import ProgressLine, settings_from
 from pairscope.cli.ending import run_until_told
 from pairscope.feed.recording import FrameWriter
@@ -18,7 +19,7 @@ from pairscope.feed.venues import open_source, plan_source
 _SHOW_EVERY_S = 1.0
 
 
-def record(parsed: dict[str, Any]) -> int:
+def record(parsed: dict[str, Any]) -> Answer:
     file = parsed.pop("file")
     settings = settings_from(parsed)
     set_up_logs("warning", None)
@@ -26,7 +27,7 @@ def record(parsed: dict[str, Any]) -> int:
         run_until_told(_run(settings, writer))
         frames = writer.frames
     say(f"{frames:,} frames in {file}")
-    return 0
+    return Answer(document=RecordDocument(str(file), frames))
 
 
 async def _run(settings: Settings, writer: FrameWriter) -> None:

@@ -225,6 +225,7 @@ async def serve(
     recordings: Sequence[Path] = (),
     times: Literal["kept", "now"] = "now",
     tell: Callable[[str], None] = say,
+    started: Callable[[str, str], None] = lambda ws_url, rest_url: None,
 ) -> None:
     """Run the exchange alone until cancelled, or until the recordings are played to the end."""
     clock = SystemClock()
@@ -233,4 +234,5 @@ async def serve(
     async with SimulatedExchange(source, clock=clock, port=port, rest_port=rest_port) as exchange:
         tell(f"streams  {exchange.ws_url}")
         tell(f"REST     {exchange.rest_url}")
+        started(exchange.ws_url, exchange.rest_url)
         await (replay.finished if replay else asyncio.Event()).wait()
