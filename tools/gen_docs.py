@@ -229,7 +229,7 @@ def _choices() -> dict[str, Mapping[str, str]]:
     return {parameter.name: parameter.remarks for parameter in parameters if parameter.remarks}
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [columns, tuple("---" for _ in columns), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 from pathlib import Path
@@ -17,7 +18,10 @@ from tests.cli.test_checking import lay, trades_of
 from tests.test_cli import Running, free_port, pairscope
 from tools.gen_docs import DOCUMENTS
 
-COMMANDS = next(action.choices for action in parser()._actions if action.dest == "command" or action.choices)
+COMMANDS: dict[str, argparse.ArgumentParser] = {}
+for each in parser()._actions:
+    if isinstance(each, argparse._SubParsersAction):
+        COMMANDS.update(each.choices)
 
 
 def answered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
