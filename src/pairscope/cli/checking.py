@@ -51,6 +51,7 @@ def doctor(parsed: dict[str, Any]) -> Answer:
             tape.error = error_body(error)
             print(f"tape {path}\n  {error}")
             continue
+        tape.notes = list(_of_state(path))  # what the look itself set aside is among it
         where = f"held by {tape.server}" if tape.server else tape.trade_kind
         print(f"tape {path}, {where}")
         for name in tape.damaged_logs:
@@ -74,7 +75,6 @@ def _of_state(path: Path) -> Iterator[str]:
 def _look_at(path: Path, tape: TapeDocument) -> None:
     """What a tape holds, told by its file, or by the server that holds it."""
     tape.damaged_logs = [log.name for log in kept_logs(path)]
-    tape.notes = list(_of_state(path))
     try:
         kind = stored_kind(path)
     except DataFolderError:
