@@ -160,3 +160,15 @@ def test_a_file_that_is_not_written_leaves_the_old_one_and_no_draft(
             files.append_line(path, b"line")
     assert type(caught.value) is kind
     assert (path.read_bytes(), [each.name for each in tmp_path.iterdir()]) == (b"old", ["side.json"])
+
+
+def test_a_file_takes_the_place_of_another_and_both_are_synced(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"1")
+    new.write_bytes(b"2")
+    files.sync(old)
+    assert files.rename(old, new) == new
+    files.sync(tmp_path)
+    assert (old.exists(), new.read_bytes()) == (False, b"1")
+    with pytest.raises(FileNotFoundError):
+        files.rename(old, new)

@@ -103,7 +103,7 @@ async def test_stream_rest_and_archive_go_through_the_same_proxy(
         await heard(access)
         async with BinanceRest(f"https://{REST}", SystemClock(), access=access) as rest:
             assert "BTCUSDT" in await rest.instruments()
-        async with ArchiveSite(f"https://{REST}", access=access) as site:
+        async with ArchiveSite(f"https://{REST}", SystemClock(), access=access) as site:
             assert await site.checksum("NOSUCHUSDT", ArchiveKind.AGG, date(2024, 1, 1)) is None
         assert proxy.asked == [f"CONNECT {STREAM}:443", f"CONNECT {REST}:443", f"CONNECT {REST}:443"]
 
@@ -121,7 +121,7 @@ async def test_stream_rest_and_archive_go_through_the_same_socks_proxy(
         await heard(access)
         async with BinanceRest(f"https://{REST}", SystemClock(), access=access) as rest:
             assert "BTCUSDT" in await rest.instruments()
-        async with ArchiveSite(f"https://{REST}", access=access) as site:
+        async with ArchiveSite(f"https://{REST}", SystemClock(), access=access) as site:
             assert await site.checksum("NOSUCHUSDT", ArchiveKind.AGG, date(2024, 1, 1)) is None
         assert proxy.asked == [f"SOCKS {STREAM}:443", f"SOCKS {REST}:443", f"SOCKS {REST}:443"]
 
@@ -176,7 +176,7 @@ async def test_a_proxy_that_refuses_is_told_with_its_cure_and_without_its_passwo
         async with BinanceRest(f"https://{REST}", SystemClock(), access=access) as rest:
             with pytest.raises(FeedUnavailable) as of_rest:
                 await rest.ping()
-        async with ArchiveSite(f"https://{REST}", access=access) as site:
+        async with ArchiveSite(f"https://{REST}", SystemClock(), access=access) as site:
             with pytest.raises(FeedUnavailable) as of_site:
                 await site.checksum("BTCUSDT", ArchiveKind.AGG, date(2024, 1, 1))
     for raised in (of_stream, of_rest, of_site):

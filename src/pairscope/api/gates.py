@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,11 @@ from pairscope.live.analysis import STUDIES_AT_ONCE
 
 LONGEST_RETRY_S = 60
 _NEWEST_WEIGHT = 0.2  # of the newest turn in the mean of how long they take
+
+
+def _loop_s() -> float:
+    """The time of the loop, by which its turns wait too."""
+    return asyncio.get_running_loop().time()
 
 
 class Gate:
@@ -61,9 +65,9 @@ class Gate:
         self._inside += 1
         try:
             async with while_connected(), self._turns:
-                began_s = time.perf_counter()
+                began_s = _loop_s()
                 yield
-                self._mean_s += _NEWEST_WEIGHT * (time.perf_counter() - began_s - self._mean_s)
+                self._mean_s += _NEWEST_WEIGHT * (_loop_s() - began_s - self._mean_s)
         except ClientGone:
             self.abandoned += 1
             raise
@@ -90,11 +94,11 @@ class SharedAnswers:
         Raises:
             Busy, ClientGone: as `Gate.turn`.
         """
-        asked_s = time.monotonic()
+        asked_s = _loop_s()
         async with self.gate.turn():
             begun_s, body = self._held.get(key, (0.0, b""))
             if begun_s < asked_s:
-                begun_s = time.monotonic()
+                begun_s = _loop_s()
                 body = await make()
                 self._held.pop(key, None)
                 if self.gate.waiting:  # else nobody asked before it was begun

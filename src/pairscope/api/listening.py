@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Mapping
 
 from pairscope.base.errors import SettingsError
+from pairscope.base.net import NoSuchHost, listening_socket, machine_name
 
 EVERYWHERE = ("0.0.0.0", "::")
 
@@ -22,25 +23,14 @@ def listen(host: str, port: int, flag: str = "--port") -> socket.socket:
         SettingsError: when it is taken or may not be used, or the host is none of this machine.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
+        return listening_socket(host, port)
+    except NoSuchHost:
         raise SettingsError(f"no address of this machine is called '{host[:80]}'", cure=_OTHER_HOST) from None
-    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    taken = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            # "::" stands for every network, the older protocol's included; another address for itself alone.
-            taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
-        taken.bind(address)
-        taken.listen(128)
     except OSError as error:
-        taken.close()
         told = error.strerror or "the address is not to be used"
         raise SettingsError(
             f"cannot listen on {_authority(host, port)}: {told}", cure=_cure(error, port, flag)
         ) from None
-    return taken
 
 
 _OTHER_HOST = "127.0.0.1 is this machine alone, 0.0.0.0 every network it is in"
@@ -86,7 +76,7 @@ def exposure(host: str, port: int, names: tuple[str, ...]) -> str | None:
     elif host in EVERYWHERE:
         told.append(
             "It still answers only under localhost: to reach it from elsewhere, name what you type in the browser"
-            f" there, such as --allowed-hosts {socket.gethostname()}. Requests under other names are refused, so that"
+            f" there, such as --allowed-hosts {machine_name()}. Requests under other names are refused, so that"
             " foreign pages cannot read yours."
         )
     return "\n".join(told)

@@ -33,6 +33,7 @@ from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
 from pairscope.api.websocket import Socket
 from pairscope.base.errors import Meanings, PairscopeError, RequestError
+from pairscope.base.net import send_at_once
 from pairscope.base.settings import Settings
 from pairscope.base.tasks import end
 from pairscope.live.analysis import Analyses
@@ -201,7 +202,7 @@ def make_server(app: FastAPI, listening: Sequence[socket.socket]) -> uvicorn.Ser
     # asyncio does this only for sockets made with an explicit protocol number. Without it every short answer waits
     # 40 ms for the peer's delayed acknowledgement.
     for each in listening:
-        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        send_at_once(each)
     connections: Connections = app.state.connections
     config = uvicorn.Config(
         app,

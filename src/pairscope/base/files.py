@@ -56,8 +56,8 @@ def write_whole(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            draft.replace(path)
-            sync_folder(path.parent)
+            rename(draft, path)
+            sync(path.parent)
         except OSError:
             remove_quietly(draft)
             raise
@@ -84,15 +84,24 @@ def append_line(path: Path, line: bytes) -> None:
             raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk."""
-    if os.name == "nt":  # folders cannot be opened there
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":  # folders cannot be opened there
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def rename(old: Path, new: Path) -> Path:
+    """Give a file another name, in place of what has it; `sync` of the folder makes it last. Gives the new one.
+
+    Raises:
+        OSError: what the machine says against it.
+    """
+    return old.replace(new)
 
 
 def remove_quietly(path: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from pairscope.base.clock import SystemClock
 from pairscope.base.errors import SettingsError
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
@@ -60,7 +60,7 @@ class ProgressLine:
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """How far the trades of one file are; 0 of 0 while it is being read."""
-        now_s = time.monotonic()
+        now_s = SystemClock.monotonic_s()
         if done < total and now_s < self._next_s:
             return
         self._next_s = now_s + self._EVERY_S

@@ -13,12 +13,13 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Any, Generic, TypeVar
+
+from pairscope.base.clock import SystemClock
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ class _Told:
                 self._stop = lambda: None  # the loop is about to close
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        now_s = time.monotonic()
+        now_s = SystemClock.monotonic_s()
         if self.signal is None:
             self.signal, self._first_s = number, now_s
             self._stop()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from pairscope.base.chance import jitter
+
 
 class Backoff:
     """Doubling waits with jitter, capped; the caller resets it once something was delivered, not once connected.
@@ -16,7 +18,7 @@ class Backoff:
     def __init__(self, *, first_s: float = 0.5, cap_s: float = 30.0, rng: random.Random | None = None) -> None:
         self._first_s = first_s
         self._cap_s = cap_s
-        self._rng = rng or random.Random()
+        self._rng = rng or jitter()
         self._tries = 0
 
     def next_s(self) -> float:

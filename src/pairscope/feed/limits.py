@@ -8,8 +8,6 @@ written is counted in memory only, and the file is bounded.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
+from pairscope.base import files
+from pairscope.base.chance import token
 from pairscope.base.clock import Clock, now_ms
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class Limits:
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         self._clock = clock
         self._path = path
-        self._by = secrets.token_hex(4)
+        self._by = token()
         self._counts: dict[str, _Count] = {}
         self._read_bytes = 0
         self._inode = 0
@@ -175,7 +175,7 @@ class Limits:
         draft = self._path.with_name(f"{self._path.name}.{self._by}")
         try:
             draft.write_bytes(b"".join(b"\n" + msgspec.json.encode(line) for line in kept[-MOST_CONNECTIONS:]))
-            os.replace(draft, self._path)
+            files.rename(draft, self._path)
         finally:
             draft.unlink(missing_ok=True)
 

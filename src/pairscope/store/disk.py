@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
+
+from pairscope.base import files
 
 _HASHED_AT_ONCE = 1 << 20
 
@@ -22,17 +23,11 @@ class Disk:
 
     def sync(self, path: Path) -> None:
         """Return when a file, or the names in a folder, are on the disk."""
-        if path.is_dir() and os.name == "nt":  # folders cannot be opened there
-            return
-        handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        files.sync(path)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name, which is there after a power cut."""
-        old.replace(new)
+        files.rename(old, new)
         self.sync(new.parent)
 
     def remove(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 from pairscope.store.state import State, place_of
 
@@ -119,7 +120,7 @@ def _side_file(tape: Path, ending: str) -> Path:
 def _rename(path: Path, ending: str) -> Path:
     target = path.with_name(f"{path.name}.{ending}")
     with contextlib.suppress(OSError):  # it is known by its checksum, and not taken over twice
-        path.replace(target)
+        files.rename(path, target)
     return target
 
 

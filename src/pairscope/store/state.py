@@ -145,7 +145,7 @@ class State:
                 raise
         if is_new:
             with files.telling(path):
-                files.sync_folder(path.parent)
+                files.sync(path.parent)
         return state
 
     @classmethod
@@ -275,8 +275,8 @@ class State:
                 self._connection.backup(copy)
                 copy.execute("pragma journal_mode = delete")
             with files.telling(target):
-                draft.replace(target)
-                files.sync_folder(target.parent)
+                files.rename(draft, target)
+                files.sync(target.parent)
         except BaseException:
             for rest in ("", "-wal", "-shm", "-journal"):
                 files.remove_quietly(draft.with_name(f"{draft.name}{rest}"))
@@ -319,12 +319,12 @@ def _set_aside(path: Path) -> Path:
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     with files.telling(kept):
-        path.replace(kept)
+        files.rename(path, kept)
         log_ = path.with_name(f"{path.name}-wal")
         if log_.exists():
-            log_.replace(kept.with_name(f"{kept.name}-wal"))
+            files.rename(log_, kept.with_name(f"{kept.name}-wal"))
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-        files.sync_folder(path.parent)
+        files.sync(path.parent)
     return kept
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pairscope.base.clock import ManualClock
+from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.feed.access import http_client
@@ -42,7 +42,7 @@ async def exchange() -> AsyncIterator[SimulatedExchange]:
 
 @pytest.fixture
 async def site(exchange: SimulatedExchange) -> AsyncIterator[ArchiveSite]:
-    async with ArchiveSite(exchange.rest_url) as opened:
+    async with ArchiveSite(exchange.rest_url, SystemClock()) as opened:
         yield opened
 
 
@@ -78,7 +78,7 @@ async def test_a_download_that_is_not_the_official_file_leaves_nothing(site: Arc
 
 
 async def test_the_same_day_is_the_same_bytes_and_a_replaced_one_is_not(exchange: SimulatedExchange) -> None:
-    async with ArchiveSite(exchange.rest_url) as site:
+    async with ArchiveSite(exchange.rest_url, SystemClock()) as site:
         first = await site.checksum("XRPUSDT", AGG, DAY)
         assert await site.checksum("XRPUSDT", AGG, DAY) == first
         assert exchange.archive is not None
@@ -87,7 +87,7 @@ async def test_the_same_day_is_the_same_bytes_and_a_replaced_one_is_not(exchange
 
 
 async def test_a_site_out_of_reach_is_told() -> None:
-    async with ArchiveSite("http://127.0.0.1:1") as site:
+    async with ArchiveSite("http://127.0.0.1:1", SystemClock()) as site:
         with pytest.raises(FeedUnavailable, match="cannot be reached"):
             await site.checksum("XRPUSDT", AGG, DAY)
 

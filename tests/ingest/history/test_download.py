@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pairscope.base import gaps as reasons
-from pairscope.base.clock import ManualClock
+from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import Origin, TradeKind
@@ -65,7 +65,7 @@ class World:
         importer = Merge(self.store, INTERVALS, self.clock)
         done = ImportList(self.store.path).read()
         async with (
-            ArchiveSite(self.exchange.rest_url) as site,
+            ArchiveSite(self.exchange.rest_url, SystemClock()) as site,
             rest(self.exchange.rest_url, self.clock) as opened,
         ):
             remote = Download(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pairscope.bars.memory import BarMemory
-from pairscope.base.clock import ManualClock
+from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarStatus, Gap, Origin, TradeBatch, TradeKind
 from pairscope.base.notifier import Notifier
@@ -69,7 +69,7 @@ class Running:
             gaps_changed=gaps_changed,
         )
         self.rest = BinanceRest(exchange.rest_url, clock, judge=own)
-        self.site = ArchiveSite(url)
+        self.site = ArchiveSite(url, SystemClock())
         self.fill = ArchiveFill(
             site=self.site,
             tracker=self.tracker,

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from pairscope.base import files
-from pairscope.base.clock import Clock, SystemClock, now_ms
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import ArchiveError, FeedUnavailable
 from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.archive_files import ArchiveFiles, ArchiveKind
@@ -28,10 +28,8 @@ class ArchiveSite:
 
     files: ArchiveFiles = FILES
 
-    def __init__(
-        self, base_url: str, clock: Clock | None = None, *, access: Access | None = None, timeout_s: float = 20.0
-    ) -> None:
-        self._clock = clock or SystemClock()
+    def __init__(self, base_url: str, clock: Clock, *, access: Access | None = None, timeout_s: float = 20.0) -> None:
+        self._clock = clock
         self._access = access or Access.direct(self._clock)
         self._url = base_url
         self.door = self._access.limits.door(base_url)
@@ -91,7 +89,7 @@ class ArchiveSite:
         if digest.hexdigest() != sha256:
             files.remove_quietly(draft)
             raise ArchiveError(f"{target.name} came damaged: its SHA-256 is not the official one", cure="try again")
-        return draft.replace(target)
+        return files.rename(draft, target)
 
     def _ask_not_too_soon(self) -> None:
         if self.door.wait_s > 0:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from picows import (
 
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.errors import SettingsError
+from pairscope.base.net import listening_socket
 from pairscope.base.saying import say
 from pairscope.feed.binance.simulator.archive import ArchiveDoor
 from pairscope.feed.binance.simulator.connection import ConnectionLimits
@@ -159,7 +159,7 @@ class SimulatedExchange:
         try:
             self._sockets = await ws_create_server(self._accept, self._host, self._port, ssl=self._ssl)
             self._port = self._sockets.sockets[0].getsockname()[1]
-            rest_socket = socket.create_server((self._host, self._rest_port))
+            rest_socket = listening_socket(self._host, self._rest_port)
         except OSError as error:
             await self._silence()
             raise SettingsError(
