@@ -32,11 +32,15 @@ test-all: test ## the slow tests too, and planted faults (up to 2 h)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python tools/mutate.py
 
-check: $(VENV)/developing ## formats, types, rooms, lint
+check: $(VENV)/developing ## formats, types, rooms, what asks the machine, generated files, lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/python tools/seams.py
+	$(BIN)/python tools/gen_ts.py --check
+	$(BIN)/python tools/gen_docs.py --check
+	$(BIN)/python tools/gen_why.py --check
 	$(BIN)/python tools/npm.py run typecheck
 	$(BIN)/python tools/npm.py run lint
 

@@ -48,7 +48,17 @@ NAMED: Mapping[str, str] = {
 # To call one of these is; their types and constants may be named.
 CALLED: Mapping[str, str] = {"random": CHANCE, "socket": NETWORK}
 # To import one of these is to speak to the network.
-LIBRARIES = ("aiohttp", "http", "httpx", "picows", "python_socks", "requests", "socketserver", "urllib.request")
+LIBRARIES = (
+    "aiohttp",
+    "http.client",
+    "http.server",
+    "httpx",
+    "picows",
+    "python_socks",
+    "requests",
+    "socketserver",
+    "urllib.request",
+)
 LIBRARIES = (*LIBRARIES, "urllib3", "uvicorn", "websockets")
 SEEDED = ("default_rng", "Generator", "Philox", "PCG64", "SeedSequence", "RandomState")  # of numpy.random
 
@@ -87,9 +97,11 @@ def asked_by(source: str) -> Iterator[Asking]:
     names = dict(_imported(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            modules = [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            for module in modules:
-                yield from (Asking(node.lineno, each, NETWORK) for each in LIBRARIES if _within(module, each))
+            within = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            modules = [f"{within}{each.name}" for each in node.names]
+            for each in LIBRARIES:
+                if any(_within(module, each) for module in modules):
+                    yield Asking(node.lineno, each, NETWORK)
         elif isinstance(node, ast.Call):
             yield from _called(node, _name_of(node.func, names))
         elif isinstance(node, ast.Attribute | ast.Name):
@@ -104,9 +116,9 @@ def _called(node: ast.Call, name: str | None) -> Iterator[Asking]:
             yield Asking(node.lineno, name, CALLED[module])
         if module == "numpy.random" and not (function in SEEDED and (node.args or node.keywords)):
             yield Asking(node.lineno, name, CHANCE)
-    elif isinstance(node.func, ast.Attribute) and node.func.attr in ("replace", "rename"):
-        # With one argument it is that of a path: of a text it has two, of a time it has names.
-        if len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred):
+    # With one argument it is that of a path: of a text it has two, of a time it has names.
+    elif isinstance(node.func, ast.Attribute) and len(node.args) == 1 and not node.keywords:
+        if node.func.attr in ("replace", "rename"):
             yield Asking(node.lineno, f"Path.{node.func.attr}", DISK)
 
 
@@ -114,10 +126,8 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for each in node.names:
-                yield (
-                    each.asname or each.name.partition(".")[0],
-                    each.name if each.asname else each.name.partition(".")[0],
-                )
+                first = each.name.partition(".")[0]
+                yield (each.asname, each.name) if each.asname else (first, first)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for each in node.names:
                 yield each.asname or each.name, f"{node.module}.{each.name}"
