@@ -49,17 +49,9 @@ NAMED: Mapping[str, str] = {
 CALLED: Mapping[str, str] = {"random": CHANCE, "socket": NETWORK}
 # To import one of these is to speak to the network.
 LIBRARIES = (
-    "aiohttp",
-    "http.client",
-    "http.server",
-    "httpx",
-    "picows",
-    "python_socks",
-    "requests",
-    "socketserver",
-    "urllib.request",
+    *("aiohttp", "http.client", "http.server", "httpx", "picows", "python_socks", "requests", "socketserver"),
+    *("urllib.request", "urllib3", "uvicorn", "websockets"),
 )
-LIBRARIES = (*LIBRARIES, "urllib3", "uvicorn", "websockets")
 SEEDED = ("default_rng", "Generator", "Philox", "PCG64", "SeedSequence", "RandomState")  # of numpy.random
 
 # Who may all the same; each is a wall of the house, where the machine begins.
@@ -116,10 +108,11 @@ def _called(node: ast.Call, name: str | None) -> Iterator[Asking]:
             yield Asking(node.lineno, name, CALLED[module])
         if module == "numpy.random" and not (function in SEEDED and (node.args or node.keywords)):
             yield Asking(node.lineno, name, CHANCE)
+        return
     # With one argument it is that of a path: of a text it has two, of a time it has names.
-    elif isinstance(node.func, ast.Attribute) and len(node.args) == 1 and not node.keywords:
-        if node.func.attr in ("replace", "rename"):
-            yield Asking(node.lineno, f"Path.{node.func.attr}", DISK)
+    is_of_path = len(node.args) == 1 and not node.keywords
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("replace", "rename") and is_of_path:
+        yield Asking(node.lineno, f"Path.{node.func.attr}", DISK)
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
