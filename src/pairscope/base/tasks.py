@@ -1,9 +1,21 @@
-"""Ending tasks: cancelled, waited for, and without losing a cancellation of who waits."""
+"""Waiting for tasks and events without losing a cancellation of who waits."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
+
+
+async def over(*tasks: asyncio.Future[Any]) -> None:
+    """Return when all are over, whatever became of them; a cancellation meanwhile is raised then, and not before."""
+    told: asyncio.CancelledError | None = None
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            told = error
+    if told is not None:
+        raise told
 
 
 async def end(*tasks: asyncio.Future[Any]) -> None:
@@ -15,16 +27,20 @@ async def end(*tasks: asyncio.Future[Any]) -> None:
     """
     for task in tasks:
         task.cancel()
-    told: asyncio.CancelledError | None = None
-    while left := [task for task in tasks if not task.done()]:
-        try:
-            await asyncio.wait(left)
-        except asyncio.CancelledError as error:
-            told = error
-            for task in left:
-                task.cancel()
-    if told is not None:
-        raise told
+    await over(*tasks)
     for task in tasks:
         if not task.cancelled() and (failure := task.exception()) is not None:
             raise failure
+
+
+async def comes(event: asyncio.Event, within_s: float) -> bool:
+    """Whether an event is set before so long is over.
+
+    Not by ``asyncio.wait_for``, which up to Python 3.11 gives the result to a task that was cancelled as it came.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
+
+from pairscope.base.tasks import over
 
 T = TypeVar("T")
 
@@ -16,7 +19,7 @@ async def apart(work: Callable[[], T]) -> T:
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
-        await asyncio.wait({doing})
+        await over(doing)
         raise
 
 
@@ -26,10 +29,11 @@ async def opened_apart(open_it: Callable[[], T], close: Callable[[T], object]) -
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
-        await asyncio.wait({doing})
-        if doing.exception() is None:
-            thing = doing.result()
-            await apart(lambda: close(thing))
+        try:
+            await over(doing)
+        finally:
+            if doing.exception() is None:
+                await apart(partial(close, doing.result()))
         raise
 
 

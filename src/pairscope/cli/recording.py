@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.logs import set_up_logs
 from pairscope.base.saying import say
 from pairscope.base.settings import Settings
+from pairscope.base.tasks import end
 from pairscope.cli.answers import Answer, RecordDocument
 from pairscope.cli.common import ProgressLine, settings_from
 from pairscope.cli.ending import run_until_told
@@ -52,7 +52,4 @@ async def _run(settings: Settings, writer: FrameWriter) -> None:
             await asyncio.sleep(_SHOW_EVERY_S / 2)
         finally:
             line.clear()
-            for task in (recording, finished):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end(recording, finished)

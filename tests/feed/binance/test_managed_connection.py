@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
+from pairscope.feed.binance.connection import Frames
 from pairscope.feed.binance.managed_connection import ConnectionOptions, ManagedConnection
 from tests.faults.virtual import VirtualClock, run_virtually
 from tests.faults.wire import Switchboard
@@ -209,3 +211,49 @@ def test_what_came_right_before_the_end_does_not_make_a_lost_connection_look_ali
     states: list[str] = []
     told(story)
     assert states == ["down", "live"]
+
+
+class Slow:
+    """A connection whose end takes a moment to be told, also to who no longer waits for it."""
+
+    is_open, heard = True, True
+
+    def __init__(self) -> None:
+        self.leaving, self.told = asyncio.Event(), asyncio.Event()
+
+    def send(self, request: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    async def ended(self) -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.leaving.set()
+            await self.told.wait()
+            raise
+        raise AssertionError
+
+
+def test_a_lane_that_is_ended_while_it_leaves_a_connection_ends() -> None:
+    async def main() -> None:
+        road, slow = Road(None), Slow()
+
+        async def connect(frames: Frames) -> Any:
+            return slow
+
+        road.lane._connect = connect
+        running = asyncio.create_task(road.lane.run())
+        while not road.lane.connections:
+            await asyncio.sleep(0)
+        road.lane.leave("it is deaf")
+        await slow.leaving.wait()
+        running.cancel()
+        await asyncio.sleep(0)
+        slow.told.set()
+        await asyncio.wait({running}, timeout=600)
+        assert running.cancelled(), road.lane.last_error
+
+    run_virtually(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.tasks import end
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.connection import Connection, Frames
 from pairscope.feed.binance.protocol import subscriptions
@@ -186,9 +186,7 @@ class ManagedConnection:
                     return _ROTATE
             return ended.result()
         finally:
-            ended.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ended
+            await end(ended)
 
     def _stalled(self) -> str | None:
         """Whether the connection has been silent for longer than these symbols together ever are."""

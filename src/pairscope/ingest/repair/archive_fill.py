@@ -22,6 +22,7 @@ from pairscope.base.errors import ArchiveError, DataFolderError, FeedUnavailable
 from pairscope.base.id_ranges import intersect, run, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import Gap, SymbolTable
+from pairscope.base.tasks import comes
 from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
@@ -150,8 +151,7 @@ class ArchiveFill:
             if pause_s != CHECK_S:
                 await asyncio.sleep(pause_s)
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause_s)
+            await comes(self._wake, within_s=pause_s)
 
     def _failed(self, cause: str) -> None:
         self.counters.failures += 1

@@ -7,7 +7,6 @@ other trade; the continuity tracker takes it because it lies in a hole.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import structlog
 
 from pairscope.base.errors import FeedUnavailable
 from pairscope.base.model import Gap, SymbolTable
+from pairscope.base.tasks import comes
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
@@ -137,8 +137,7 @@ class Backfill:
         """Wait before the next try; a new hole ends a long wait, because it proves that the exchange is heard again."""
         self._wake.clear()
         await asyncio.sleep(min(seconds, SHORTEST_PAUSE_S))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, seconds - SHORTEST_PAUSE_S))
+        await comes(self._wake, within_s=max(0.0, seconds - SHORTEST_PAUSE_S))
 
     def plan(self, count: int) -> list[_Page]:
         """The next requests: newest holes first, then the most watched; a long hole from its newest end.

@@ -115,7 +115,8 @@ class SimulatedExchange:
         self._shut_door()
         self.drop_connections()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.hub.emptied(), _GOODBYE_S)
+            async with asyncio.timeout(_GOODBYE_S):
+                await self.hub.emptied()
         await self._silence()
 
     async def __aenter__(self) -> SimulatedExchange:

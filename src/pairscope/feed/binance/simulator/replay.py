@@ -192,7 +192,8 @@ class RecordingSource:
         settled = bool(self._wait_for)
         while not settled:
             try:
-                await asyncio.wait_for(hub.changed(), self._settle_s)
+                async with asyncio.timeout(self._settle_s):
+                    await hub.changed()
             except TimeoutError:
                 settled = bool(hub.wanted)
 
