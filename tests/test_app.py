@@ -15,13 +15,13 @@ import pytest
 from pairscope.app import Parts, opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError, FeedUnavailable
+from pairscope.base.gaps import Obstacle
 from pairscope.base.interval import Interval
 from pairscope.base.model import Gap
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
-from pairscope.feed.judge import Refusal
 from pairscope.live import kernels
 from tests.loopback import http_client
 from tests.patience import START_S, WORK_S
@@ -235,7 +235,7 @@ async def test_trades_refused_for_their_time_by_a_wrong_clock_are_fetched_once_t
             door = Door(system)
 
             def refused() -> list[Gap]:
-                return [gap for gap in system.ingest.tracker.all_open() if gap.obstacle == Refusal.TIME]
+                return [gap for gap in system.ingest.tracker.all_open() if gap.obstacle is Obstacle.TIME]
 
             try:
                 async with asyncio.timeout(START_S):

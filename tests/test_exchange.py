@@ -11,6 +11,7 @@ import pytest
 from pairscope.app import opened
 from pairscope.base.clock import ManualClock, SystemClock, now_ms
 from pairscope.base.errors import FeedUnavailable, SettingsError
+from pairscope.base.gaps import GapReason
 from pairscope.base.settings import Settings
 from pairscope.feed.binance import budget
 from pairscope.feed.binance.planning import exchange_name
@@ -20,7 +21,6 @@ from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
 from pairscope.feed.clock_check import ClockCheck
-from pairscope.ingest.repair.reach_back import HISTORY
 from tests.test_app import Door, running
 
 
@@ -233,7 +233,7 @@ async def whole_history(door: Door, symbol: str) -> None:
     system = door.system
     await door.until(lambda: not system.ingest.reach_back.owed and not system.ingest.tracker.all_open())
     await system.tape.flushed()
-    gaps = [gap for gap in system.tape.gaps(symbol) if gap.reason == HISTORY]
+    gaps = [gap for gap in system.tape.gaps(symbol) if gap.reason == GapReason.HISTORY]
     trades = system.tape.trades(symbol)
     assert gaps[0].first_id == trades.id[0]
     assert np.all(np.diff(trades.id) == 1)

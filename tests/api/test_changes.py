@@ -25,6 +25,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, IntArray, TradeBatch
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.live.analysis import PairVerdict
+from pairscope.live.signals import Muted
 from pairscope.live.verdicts import PairKey, Verdicts
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ async def test_the_signal_comes_with_health_and_with_the_silence_of_a_leg_althou
     heard[Y] += 2_000
     topic.pump(2e9)
     (message,) = await follower.read()
-    assert message.signal == wire.PairSignal(side=message.signal.side, muted="leg_late", late=[X])
+    assert message.signal == wire.PairSignal(side=message.signal.side, muted=Muted.LEG_LATE, late=[X])
     assert len(msgspec.json.encode(message)) < 200
     heard[X] += 3_000
     verdicts.verdict = held(Condition.NOT_SHOWN)

@@ -62,7 +62,7 @@ def test_rows_before_the_first_price_are_left_out() -> None:
 def test_a_null_quantity_always_has_a_reason() -> None:
     measured = Measured(value=math.nan, unit="1", window=30, n=2, as_of_ms=None, missing=0.0, reason=None)
     assert quantity(measured).value is None
-    assert quantity(measured).reason == "not available"
+    assert quantity(measured).reason == "not_finite"
 
 
 def test_each_trade_names_where_it_came_from() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pairscope.bars.cuts import Unknown, cut_by_gaps, missing_share, settle
+from pairscope.bars.cuts import MissingReason, cut_by_gaps, missing_share, settle
 from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import rebuild_bars
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BAR, BarArray, BarStatus, Continuity, Cut, Gap, TradeBatch
 
@@ -32,7 +33,7 @@ def trades_at(*times_ms: int) -> TradeBatch:
 
 def gap(after_ms: int | None, before_ms: int | None, ids: int = 10) -> Gap:
     after_ms, before_ms = (None if at is None else START_MS + at for at in (after_ms, before_ms))
-    return Gap("A", 1_000, 999 + ids, 0, "skipped", after_ms=after_ms, before_ms=before_ms)
+    return Gap("A", 1_000, 999 + ids, 0, GapReason.SKIPPED, after_ms=after_ms, before_ms=before_ms)
 
 
 def seconds(gaps: list[Gap], ends: bool = False) -> BarArray:
@@ -53,7 +54,7 @@ def test_bars_on_both_sides_of_a_hole_are_partial_until_it_is_filled() -> None:
     bars = seconds([gap(3_500, 6_500)])
     assert {i: Cut(c) for i, c in enumerate(bars["cut"].tolist()) if c} == {3: Cut.HOLE_AFTER, 6: Cut.HOLE_BEFORE}
     assert bars["status"][3] == bars["status"][6] == BarStatus.PARTIAL
-    assert missing_share(bars[:4]) == missing_share(bars[6:]) == (None, Unknown.HOLE)
+    assert missing_share(bars[:4]) == missing_share(bars[6:]) == (None, MissingReason.HOLE)
     assert missing_share(bars) == (10 / 22, None), (
         "the hole lies in this row of bars, whatever bar its trades belong to"
     )
@@ -63,10 +64,10 @@ def test_bars_on_both_sides_of_a_hole_are_partial_until_it_is_filled() -> None:
 def test_where_listening_began_and_ended_inside_a_bar_nobody_counts() -> None:
     bars = seconds([], ends=True)
     assert (bars["cut"][0], bars["cut"][-1]) == (Cut.BEGIN, Cut.END)
-    assert missing_share(bars) == (None, Unknown.BEGIN)
-    assert missing_share(bars[1:]) == (None, Unknown.END)
+    assert missing_share(bars) == (None, MissingReason.BEGIN)
+    assert missing_share(bars[1:]) == (None, MissingReason.END)
     assert missing_share(bars[1:-1]) == (0.0, None)
-    assert missing_share(bars[:0]) == (None, Unknown.NO_TRADES)
+    assert missing_share(bars[:0]) == (None, MissingReason.NO_TRADES)
 
 
 def test_what_reaches_to_the_end_of_a_day_is_whole() -> None:
@@ -91,7 +92,7 @@ def test_of_a_merged_bar_the_worst_part_counts(worse: Continuity) -> None:
     bars = seconds([])
     bars["continuity"][7] = worse
     assert merge_bars(bars, FIVE)["continuity"].tolist() == [Continuity.PROVED, worse, Continuity.PROVED]
-    reason = {Continuity.SAMPLED: Unknown.SAMPLED, Continuity.UNPROVED: Unknown.NO_IDS}[worse]
+    reason = {Continuity.SAMPLED: MissingReason.SAMPLED, Continuity.UNPROVED: MissingReason.NO_IDS}[worse]
     assert missing_share(bars) == (None, reason)
 
 

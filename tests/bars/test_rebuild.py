@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pairscope.bars.builder import build_bars
 from pairscope.bars.rebuild import rebuild_bars, same_bars
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
 from pairscope.base.model import Gap, TradeBatch
 
@@ -53,11 +54,11 @@ def test_holes_are_charged_to_the_bar_of_the_trade_after_them() -> None:
     batch = trades(400, seed=1)
     after = START_MS + 130_000
     gaps = [
-        Gap("BTCUSDT", 1_000, 1_009, 1, "start", before_ms=after),
-        Gap("BTCUSDT", 2_000, 2_004, 1, "start", before_ms=after + 1),
-        Gap("BTCUSDT", 3_000, 3_000, 1, "start", before_ms=after, closed_ms=2),
-        Gap("BTCUSDT", 4_000, 4_000, 1, "start"),
-        Gap("BTCUSDT", 5_000, 5_000, 1, "start", before_ms=START_MS + 900_000),
+        Gap("BTCUSDT", 1_000, 1_009, 1, GapReason.START, before_ms=after),
+        Gap("BTCUSDT", 2_000, 2_004, 1, GapReason.START, before_ms=after + 1),
+        Gap("BTCUSDT", 3_000, 3_000, 1, GapReason.START, before_ms=after, closed_ms=2),
+        Gap("BTCUSDT", 4_000, 4_000, 1, GapReason.START),
+        Gap("BTCUSDT", 5_000, 5_000, 1, GapReason.START, before_ms=START_MS + 900_000),
     ]
     bars = rebuild_bars([batch], [MINUTE], gaps)
     assert bars["lost"].tolist() == [0, 0, 15, 0, 0]

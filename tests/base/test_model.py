@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairscope.base.errors import SettingsError, UnknownName
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import (
     BAR,
     Gap,
@@ -64,7 +65,7 @@ def test_a_batch_can_be_taken_apart_and_joined_again() -> None:
 
 
 def test_a_gap_knows_how_many_ids_it_misses() -> None:
-    assert Gap("BTCUSDT", 5, 9, 0, "disconnect").ids == 5
+    assert Gap("BTCUSDT", 5, 9, 0, GapReason.DISCONNECTED).ids == 5
 
 
 @given(st.lists(st.integers(0, 6), max_size=30))

@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from pairscope.analytics.values import Flag, Reason
 from pairscope.api import wire
+from pairscope.bars.cuts import MissingReason
 from tests.patience import ANSWER_S
 
 if TYPE_CHECKING:
@@ -231,10 +233,10 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     correlation: list[list[float | None]] = [
         [1.0 if i == j else 0.9 if i // 20 == j // 20 else -0.3 for j in square] for i in square
     ]
-    reason: list[list[str | None]] = [[None for _ in square] for _ in square]
-    correlation[0][2], reason[0][2] = None, "too_few_observations"
-    flag: list[list[str | None]] = [[None for _ in square] for _ in square]
-    correlation[0][3], flag[0][3] = 1.125, "beyond_one"
+    reason: list[list[Reason | None]] = [[None for _ in square] for _ in square]
+    correlation[0][2], reason[0][2] = None, Reason.TOO_FEW
+    flag: list[list[Flag | None]] = [[None for _ in square] for _ in square]
+    correlation[0][3], flag[0][3] = 1.125, Flag.BEYOND_ONE
     clustering = wire.Clustering(
         matrix=wire.CorrelationMatrix(
             symbols=names,
@@ -248,7 +250,7 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
             reason=reason,
             flag=flag,
             missing=[0.0, None, *(0.0 for _ in square[2:])],
-            missing_reason=[None, "no_trade_ids", *(None for _ in square[2:])],
+            missing_reason=[None, MissingReason.NO_IDS, *(None for _ in square[2:])],
         ),
         cut=0.9,
         cluster=[i // 20 for i in square],

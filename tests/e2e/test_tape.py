@@ -35,7 +35,7 @@ def spoil(tape: dict[str, Any]) -> None:
     tape["symbols"][0] |= {"ids_missing": 1_234, "gaps_open": 1}
     hole = {"reason": "file_damaged", "obstacle": "not_served_by_rest", "closed_ms": None, "first_id": 1, "ids": 1_234}
     tape["gaps"].insert(0, tape["gaps"][0] | hole)
-    tape["disk"]["quarantined"] = ["date=2026-11-19/BTCUSDT.parquet: the hash differs"]
+    tape["disk"]["damaged"] = [{"file": "date=2026-11-19/BTCUSDT.parquet", "damage": "the hash differs"}]
 
 
 def test_the_tape_is_complete_and_its_history_was_filled(watched: Watched) -> None:

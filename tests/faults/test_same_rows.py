@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock, SystemClock
-from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.gaps import GapReason
 from pairscope.base.id_ranges import Runs, run, runs_of, size, union
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeBatch, TradeKind
@@ -112,9 +112,9 @@ class Way:
         trades = self.store.trades(SYMBOL)
         gaps: dict[str, Runs] = {}
         for gap in self.store.gaps(SYMBOL):
-            if gap.closed_ms is not None and gap.reason != NOT_A_TRADE:
+            if gap.closed_ms is not None and gap.reason != GapReason.NOT_A_TRADE:
                 continue
-            why = gap.reason if gap.closed_ms is not None else (gap.obstacle or gap.reason)
+            why: str = gap.reason if gap.closed_ms is not None else (gap.obstacle or gap.reason)
             why = "absent" if why in ("start", "restart", "not_in_archive") else why
             gaps[why] = union(gaps.get(why, run(1, 0)), run(gap.first_id, gap.last_id))
         verdict = verify_symbol(self.store, SYMBOL, kind=TradeKind.AGG, intervals=[])

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.model import Gap, SymbolTable, TradeBatch
 from pairscope.feed.continuity import LARGEST_HOLE, Continuity, ContinuityTracker
 
@@ -33,7 +34,7 @@ class WrittenIds:
             self.tracker.restore(0, restored, 0)
 
     def add(self, *ids: int) -> Continuity:
-        found = self.tracker.check(batch(ids), 1_000, "test")
+        found = self.tracker.check(batch(ids), 1_000, GapReason.SKIPPED)
         self.kept += [i for i, fresh in zip(ids, found.fresh.tolist(), strict=True) if fresh]
         self.lost += int(found.lost.sum())
         return found
@@ -52,7 +53,7 @@ def test_the_first_id_opens_no_gap() -> None:
 def test_a_skipped_id_is_a_gap_at_once_and_is_charged_to_the_trade_after_it() -> None:
     tape = WrittenIds()
     found = tape.add(1, 2, 5)
-    assert [(g.first_id, g.last_id, g.reason) for g in found.gaps] == [(3, 4, "test")]
+    assert [(g.first_id, g.last_id, g.reason) for g in found.gaps] == [(3, 4, GapReason.SKIPPED)]
     assert found.lost.tolist() == [0, 0, 2]
 
 
@@ -105,17 +106,20 @@ def test_a_batch_the_tape_refused_never_came_and_what_follows_shows_the_hole() -
     tape = WrittenIds()
     tape.add(1, 2, 5)
     refused = tape.add(3, 6, 9)
-    tape.tracker.rewind(refused, batch([3, 6, 9]), "disk_queue_full")
+    tape.tracker.rewind(refused, batch([3, 6, 9]), GapReason.DISK_QUEUE_FULL)
     assert [(g.first_id, g.last_id) for g in tape.tracker.open_gaps(0)] == [(3, 4)]
     (hole,) = tape.add(10).opened
     assert (hole.first_id, hole.last_id, hole.reason, hole.after_ms) == (6, 9, "disk_queue_full", 50)
     (next_hole,) = tape.add(12).opened
-    assert next_hole.reason == "test"
+    assert next_hole.reason is GapReason.SKIPPED
 
 
 def test_what_came_before_a_hole_and_was_not_written_is_a_hole_too() -> None:
     tape = WrittenIds()
-    rows = [Gap("BTCUSDT", first, last, found_ms=1, reason="test", before_ms=9) for first, last in ((48, 50), (55, 60))]
+    rows = [
+        Gap("BTCUSDT", first, last, found_ms=1, reason=GapReason.SKIPPED, before_ms=9)
+        for first, last in ((48, 50), (55, 60))
+    ]
     shown = tape.tracker.restore(0, 42, 420, rows)
     assert [(gap.first_id, gap.last_id) for gap in shown] == [(43, 47), (51, 54)]
     assert tape.missing == set(range(43, 61))
@@ -125,7 +129,7 @@ def test_what_came_before_a_hole_and_was_not_written_is_a_hole_too() -> None:
 def test_a_restart_never_opens_a_hole_over_one_that_is_open() -> None:
     """The rows of gaps reach the disk before the trades that show them; a kill in between leaves them ahead."""
     tape = WrittenIds()
-    ahead = Gap("BTCUSDT", 43, 60, found_ms=1, reason="test", before_ms=610)
+    ahead = Gap("BTCUSDT", 43, 60, found_ms=1, reason=GapReason.SKIPPED, before_ms=610)
     tape.tracker.restore(0, 42, 420, [ahead])
     (hole,) = tape.add(70).opened
     assert (hole.first_id, hole.last_id, hole.after_ms) == (61, 69, 610)
@@ -144,7 +148,7 @@ def test_kept_and_missing_ids_are_exactly_the_range_whatever_the_order(ids: list
 
 def test_many_symbols_do_not_mix() -> None:
     tracker = ContinuityTracker(SymbolTable([f"S{i}" for i in range(51)]))
-    found = tracker.check(batch([7, 900, 8, 902], [0, 50, 0, 50]), 0, "test")
+    found = tracker.check(batch([7, 900, 8, 902], [0, 50, 0, 50]), 0, GapReason.SKIPPED)
     assert [(g.symbol, g.first_id, g.last_id) for g in found.gaps] == [("S50", 901, 901)]
     assert tracker.highest(0) == 8
     assert tracker.highest(3) is None
@@ -169,18 +173,18 @@ def test_a_part_of_a_hole_that_is_filled_lies_between_its_own_trades() -> None:
 def test_a_filled_hole_has_no_obstacle_any_more() -> None:
     tape = WrittenIds()
     tape.add(1, 4)
-    tape.tracker.obstruct(0, 2, 3, "too_old_for_rest")
+    tape.tracker.obstruct(0, 2, 3, Obstacle.TOO_OLD)
     (closed,) = tape.add(2, 3).gaps
     assert (closed.closed_ms, closed.obstacle) == (1_000, None)
 
 
 def test_a_reason_told_beforehand_is_that_of_the_next_trade_only() -> None:
     tape = WrittenIds(restored=41)
-    tape.tracker.expect(0, "unwatched")
+    tape.tracker.expect(0, GapReason.UNWATCHED)
     assert [hole.reason for hole in tape.add(40, 41).opened + tape.add(45).opened] == ["unwatched"]
-    tape.tracker.expect(0, "unwatched")
+    tape.tracker.expect(0, GapReason.UNWATCHED)
     assert tape.add(46).opened == []
-    assert [hole.reason for hole in tape.add(48).opened] == ["test"]
+    assert [hole.reason for hole in tape.add(48).opened] == [GapReason.SKIPPED]
 
 
 def test_an_id_nobody_can_believe_changes_nothing() -> None:
@@ -211,7 +215,7 @@ def test_two_damaged_ids_that_have_nothing_to_do_with_each_other_are_not_believe
 def test_an_obstacle_splits_a_hole_and_can_be_taken_back() -> None:
     tape = WrittenIds()
     tape.add(1, 100)
-    changed = tape.tracker.obstruct(0, 40, 60, "too_old_for_rest")
+    changed = tape.tracker.obstruct(0, 40, 60, Obstacle.TOO_OLD)
     assert [(g.first_id, g.last_id, g.obstacle) for g in changed] == [
         (2, 39, None),
         (40, 60, "too_old_for_rest"),

@@ -1,15 +1,16 @@
 import pytest
 
+from pairscope.base.gaps import GapReason
 from pairscope.feed.hole_reason import JUST_CONNECTED_S, HoleReasons
 
-REPLAY = HoleReasons(at_start="recording", later="recording")
+REPLAY = HoleReasons(at_start=GapReason.RECORDING, later=GapReason.RECORDING)
 
 
 @pytest.mark.parametrize(
     ("reasons", "for_s", "reconnects", "reason"),
     [
         (HoleReasons(), 1.0, 0, "restart"),
-        (HoleReasons(at_start="log_damaged"), JUST_CONNECTED_S, 0, "log_damaged"),
+        (HoleReasons(at_start=GapReason.LOG_DAMAGED), JUST_CONNECTED_S, 0, "log_damaged"),
         (HoleReasons(), JUST_CONNECTED_S, 1, "disconnected"),
         (HoleReasons(), JUST_CONNECTED_S + 0.1, 1, "skipped"),
         (HoleReasons(), None, 0, "skipped"),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pairscope.base.errors import StoreUnavailable
-from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.feed.judge import GoodTrades
@@ -62,7 +62,7 @@ def corrected(store: Tape) -> GoodTrades:
     return good(replace(right, price=right.price + 1_000))
 
 
-GAPS = [Gap("BTCUSDT", int(trade_id), int(trade_id), 1, NOT_A_TRADE, closed_ms=1) for trade_id in GONE]
+GAPS = [Gap("BTCUSDT", int(trade_id), int(trade_id), 1, GapReason.NOT_A_TRADE, closed_ms=1) for trade_id in GONE]
 
 
 def correct(store: Tape) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pairscope.base.errors import DataFolderError, StoreUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.base.notifier import Notifier
@@ -178,13 +179,15 @@ async def test_who_asked_is_told_of_the_gaps_when_they_are_in_the_table(sealed: 
 async def test_only_ids_that_are_nowhere_else_become_gaps(sealed: Tape, day_trades: DayTrades) -> None:
     """The damaged file holds 10–99 and a hole; late trades for it are in the open table; the hole stays its own."""
     store = sealed
-    hole = Gap("ETHUSDT", 50, 59, 1, "disconnect")
+    hole = Gap("ETHUSDT", 50, 59, 1, GapReason.DISCONNECTED)
     own = day_trades(0, 10, 90, symbol_id=1)
-    store.put_gaps([hole, Gap("ETHUSDT", 5, 9, 1, "start", closed_ms=2)])
+    store.put_gaps([hole, Gap("ETHUSDT", 5, 9, 1, GapReason.START, closed_ms=2)])
     await put(store, own.take((own.id < 50) | (own.id > 59)), day_trades(1, 100, 5, symbol_id=1))
     assert store.seal(LATER_MS) is not None
     late = own.take(np.isin(own.id, [52, 53]))
-    store.put_gaps([Gap("ETHUSDT", 50, 51, 1, "disconnect"), Gap("ETHUSDT", 54, 59, 1, "disconnect")])
+    store.put_gaps(
+        [Gap("ETHUSDT", 50, 51, 1, GapReason.DISCONNECTED), Gap("ETHUSDT", 54, 59, 1, GapReason.DISCONNECTED)]
+    )
     await put(store, late)
     (part, _) = store.days("ETHUSDT")
     assert (part.first_id, part.last_id, part.row_count) == (10, 99, 80)
@@ -194,8 +197,8 @@ async def test_only_ids_that_are_nowhere_else_become_gaps(sealed: Tape, day_trad
     holes = [(gap.first_id, gap.last_id, gap.reason) for gap in store.gaps("ETHUSDT", open_only=True)]
     assert holes == [
         (10, 49, "file_damaged"),
-        (50, 51, "disconnect"),
-        (54, 59, "disconnect"),
+        (50, 51, "disconnected"),
+        (54, 59, "disconnected"),
         (60, 99, "file_damaged"),
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pairscope.base.gaps import LET_GO, NEVER_RECORDED
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, Origin, TradeKind
 from pairscope.feed.judge import GoodTrades
@@ -134,13 +134,15 @@ async def test_ids_that_go_between_kept_days_are_told_and_not_called_missing(
     open_store: OpenStore, days_of: Any
 ) -> None:
     store = await days_of(open_store(**LIMITS), [0, 3])
-    never = Gap("BTCUSDT", 150, 150, 1, NEVER_RECORDED, ZERO_MS, ZERO_MS + DAY_MS)
-    store.put_gaps([never, Gap("BTCUSDT", 250, 259, 1, "skipped", ZERO_MS, ZERO_MS + 2 * DAY_MS)])
+    never = Gap("BTCUSDT", 150, 150, 1, GapReason.NEVER_RECORDED, ZERO_MS, ZERO_MS + DAY_MS)
+    store.put_gaps([never, Gap("BTCUSDT", 250, 259, 1, GapReason.SKIPPED, ZERO_MS, ZERO_MS + 2 * DAY_MS)])
     store.seal(LATER_MS)
     store.retain(LATER_MS)
-    told = [(gap.first_id, gap.last_id, gap.closed_ms is not None) for gap in store.gaps() if gap.reason == LET_GO]
+    told = [
+        (gap.first_id, gap.last_id, gap.closed_ms is not None) for gap in store.gaps() if gap.reason == GapReason.LET_GO
+    ]
     assert told == [(100, 149, True), (151, 299, True), (400, 699, True)]
-    assert [gap for gap in store.gaps() if gap.reason != LET_GO] == [never]
+    assert [gap for gap in store.gaps() if gap.reason != GapReason.LET_GO] == [never]
     assert not [
         text for text in verify_symbol(store, "BTCUSDT", kind=TradeKind.AGG, intervals=()).told if "ids" in text
     ]

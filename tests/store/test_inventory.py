@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pairscope.base.errors import DataFolderError
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.store.holdings import Holding
 from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, backfilled, report_symbols, stored_kind
@@ -20,7 +21,9 @@ async def test_a_report_counts_trades_and_gaps(
 ) -> None:
     store = open_store()
     store.put_trades(good(trades(10, 5)))
-    store.put_gaps([Gap("BTCUSDT", 15, 17, 1, "start"), Gap("BTCUSDT", 11, 12, 1, "start", closed_ms=2)])
+    store.put_gaps(
+        [Gap("BTCUSDT", 15, 17, 1, GapReason.START), Gap("BTCUSDT", 11, 12, 1, GapReason.START, closed_ms=2)]
+    )
     await store.flushed()
     btc, eth = report_symbols(store)
     assert (btc.trades, btc.first_id, btc.last_id) == (5, 10, 14)
@@ -32,11 +35,11 @@ async def test_a_report_counts_trades_and_gaps(
 def test_no_more_is_back_filled_than_is_on_the_tape() -> None:
     held = Holding(0, trades=95, first_id=10, last_id=109, first_ms=0, last_ms=0)
     gaps = [
-        Gap("BTCUSDT", 1, 30, 1, "start", closed_ms=2),  # its first trades are deleted
-        Gap("BTCUSDT", 25, 35, 1, "file_damaged", closed_ms=2),  # some of them came twice
-        Gap("BTCUSDT", 33, 34, 1, "file_damaged"),  # and are missing again
-        Gap("BTCUSDT", 50, 52, 1, "not_a_trade", closed_ms=2),
-        Gap("BTCUSDT", 109, 120, 1, "start", closed_ms=2),
+        Gap("BTCUSDT", 1, 30, 1, GapReason.START, closed_ms=2),  # its first trades are deleted
+        Gap("BTCUSDT", 25, 35, 1, GapReason.FILE_DAMAGED, closed_ms=2),  # some of them came twice
+        Gap("BTCUSDT", 33, 34, 1, GapReason.FILE_DAMAGED),  # and are missing again
+        Gap("BTCUSDT", 50, 52, 1, GapReason.NOT_A_TRADE, closed_ms=2),
+        Gap("BTCUSDT", 109, 120, 1, GapReason.START, closed_ms=2),
     ]
     assert backfilled(held, gaps) == 26 - 2 + 1
 

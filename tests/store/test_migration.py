@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, Gap
 from pairscope.store.migration import STEPS
@@ -63,7 +64,7 @@ def make_old_tape(open_store: OpenStore, hour_bars: HourBars, path: Path) -> Non
         spans = [(7.2, 7.4, 1), (9.5, 11.5, 2), (47.5, 48.5, 3)]
         store.put_gaps(
             [
-                Gap("BTCUSDT", i, i, 0, "skipped", ZERO_MS + int(a * HOUR_MS), ZERO_MS + int(b * HOUR_MS))
+                Gap("BTCUSDT", i, i, 0, GapReason.SKIPPED, ZERO_MS + int(a * HOUR_MS), ZERO_MS + int(b * HOUR_MS))
                 for a, b, i in spans
             ]
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, Gap, TradeBatch
 from pairscope.store.tape import Tape
@@ -64,9 +65,9 @@ async def test_a_clock_that_jumps_ahead_deletes_nothing_and_one_that_lags_delete
 
 async def test_gaps_go_with_their_days(ten_days: Tape) -> None:
     store = ten_days
-    old = Gap("BTCUSDT", 50, 59, 1, "disconnect", after_ms=ZERO_MS, before_ms=ZERO_MS + 1)
-    new = Gap("BTCUSDT", 950, 959, 1, "disconnect", after_ms=ZERO_MS, before_ms=ZERO_MS + 9 * DAY_MS)
-    timeless = Gap("BTCUSDT", 5, 5, 1, "start")
+    old = Gap("BTCUSDT", 50, 59, 1, GapReason.DISCONNECTED, after_ms=ZERO_MS, before_ms=ZERO_MS + 1)
+    new = Gap("BTCUSDT", 950, 959, 1, GapReason.DISCONNECTED, after_ms=ZERO_MS, before_ms=ZERO_MS + 9 * DAY_MS)
+    timeless = Gap("BTCUSDT", 5, 5, 1, GapReason.START)
     store.put_gaps([old, new, timeless])
     await store.flushed()
     report = store.retain(LATER_MS)

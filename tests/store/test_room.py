@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarArray, BarSource, Gap, Origin
 from pairscope.feed.judge import GoodTrades
@@ -122,7 +123,9 @@ def test_imported_and_open_days_never_go_and_a_bound_that_cannot_be_kept_is_told
 async def test_gap_rows_go_with_the_days_they_lie_on_and_no_others(six_days: Callable[..., Tape]) -> None:
     store = six_days(less_bytes=1)  # the oldest day goes, the second is imported
     for day in (0, 1):
-        store.put_gaps([Gap("BTCUSDT", 100 * day + 50, 100 * day + 59, 1, "skipped", 0, ZERO_MS + day * DAY_MS + 1)])
+        store.put_gaps(
+            [Gap("BTCUSDT", 100 * day + 50, 100 * day + 59, 1, GapReason.SKIPPED, 0, ZERO_MS + day * DAY_MS + 1)]
+        )
     await store.flushed()
     store.make_room(LATER_MS)
     assert days_left(store)["trades"] == [1, 2, 3, 4]

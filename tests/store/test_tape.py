@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import StoreUnavailable, UnknownName
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.interval import Interval
 from pairscope.base.model import (
     BAR,
@@ -187,12 +188,23 @@ async def test_bars_are_read_by_range_and_by_newest(open_store: OpenStore) -> No
 
 async def test_a_gap_is_kept_until_it_is_changed_and_found_by_symbol_and_by_state(open_store: OpenStore) -> None:
     store = open_store()
-    hole, other = Gap("BTCUSDT", 5, 9, 1_000, "disconnect"), Gap("SOLUSDT", 1, 1, 1_001, "start")
+    hole, other = Gap("BTCUSDT", 5, 9, 1_000, GapReason.DISCONNECTED), Gap("SOLUSDT", 1, 1, 1_001, GapReason.START)
     store.put_gaps([hole, other])
     await store.flushed()
     assert store.gaps() == [hole, other]
-    closed = Gap("BTCUSDT", 5, 9, 1_000, "disconnect", after_ms=1, before_ms=2, closed_ms=2_000, obstacle="too old")
-    store.put_gaps([Gap("BTCUSDT", 5, 7, 1_000, "disconnect"), closed])
+    closed = Gap(
+        "BTCUSDT",
+        5,
+        9,
+        1_000,
+        GapReason.DISCONNECTED,
+        after_ms=1,
+        before_ms=2,
+        closed_ms=2_000,
+        obstacle=Obstacle.NO_FILE,
+        looked_ms=5_000,
+    )
+    store.put_gaps([Gap("BTCUSDT", 5, 7, 1_000, GapReason.DISCONNECTED), closed])
     await store.flushed()
     assert store.gaps("btcusdt") == [closed]
     assert store.gaps(open_only=True) == [other]
@@ -271,7 +283,7 @@ async def test_a_closed_tape_refuses_by_name(open_store: OpenStore, trades: Make
     with pytest.raises(StoreUnavailable, match="closed"):
         store.put_bars(bar(0))
     with pytest.raises(StoreUnavailable, match="closed"):
-        store.put_gaps([Gap("BTCUSDT", 1, 1, 0, "x")])
+        store.put_gaps([Gap("BTCUSDT", 1, 1, 0, GapReason.SKIPPED)])
     with pytest.raises(StoreUnavailable, match="closed"):
         await store.flushed()
     with pytest.raises(StoreUnavailable, match="closed"):
@@ -314,7 +326,7 @@ async def test_the_tape_equals_a_dictionary_after_any_puts_flushes_and_restarts(
             bars[symbol_id, key * 1_000] = float(value)
             store.put_bars(bar(key * 1_000, close=float(value), symbol_id=symbol_id))
         elif kind == "gap":
-            gaps[name, key] = Gap(name, key, key + value, 1, "test", closed_ms=value if value > 5 else None)
+            gaps[name, key] = Gap(name, key, key + value, 1, GapReason.SKIPPED, closed_ms=value if value > 5 else None)
             store.put_gaps([gaps[name, key]])
         elif kind == "flush":
             await store.flushed()

@@ -10,6 +10,7 @@ import pytest
 
 from pairscope.bars.builder import build_bars
 from pairscope.bars.rebuild import charged
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind
 from pairscope.store.tape import Tape
@@ -160,7 +161,7 @@ async def test_a_bar_without_trades_is_found(tape: VerifiedTape) -> None:
     after_ms, before_ms = trades.time_ms[98:100].tolist()
     await tape.put_gap(100, 499, after_ms=after_ms, before_ms=before_ms)
     await tape.put(trades)
-    gap = Gap("BTCUSDT", 100, 499, 1, "start", after_ms=after_ms, before_ms=before_ms)
+    gap = Gap("BTCUSDT", 100, 499, 1, GapReason.START, after_ms=after_ms, before_ms=before_ms)
     made, seconds = (charged(build_bars(trades, interval), [gap]) for interval in (MINUTE, SECOND))
     extra = made[-1:].copy()
     extra["open_time_ms"] = START_MS + 3 * 60_000

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pairscope.base.errors import StoreUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, Gap, TradeBatch
 from pairscope.store import data_folder, transaction, writer
@@ -118,13 +119,13 @@ def put_one_of_each(store: Tape, batch: TradeBatch) -> None:
     store.symbols.add("SOLUSDT")
     assert store.put_trades(good(batch))
     assert store.put_bars(some_bars())
-    assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, "test")])
+    assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, GapReason.SKIPPED)])
 
 
 def assert_one_of_each_once(store: Tape, batch: TradeBatch) -> None:
     assert store.trades("BTCUSDT").id.tolist() == batch.id.tolist()
     assert store.bars("BTCUSDT", Interval(1_000))["open_time_ms"].tolist() == [0, 1_000, 2_000]
-    assert store.gaps() == [Gap("BTCUSDT", 1, 2, 0, "test")]
+    assert store.gaps() == [Gap("BTCUSDT", 1, 2, 0, GapReason.SKIPPED)]
     assert list(store.symbols) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 
 
@@ -255,7 +256,7 @@ async def test_a_full_queue_refuses_trades_whole_and_still_takes_bars_and_gaps(
     assert not store.put_trades(good(trades(1_000, 1)))
     assert store.put_bars(some_bars())
     assert not store.put_bars(np.zeros(writer.BARS_LIMIT, BAR))
-    assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, "test")])
+    assert store.put_gaps([Gap("BTCUSDT", 1, 2, 0, GapReason.SKIPPED)])
     assert store.counters().rows_refused == 21 + writer.BARS_LIMIT
     released.set()
     await store.flushed()

@@ -39,11 +39,11 @@ export interface BarChange {
   buy_volume?: number;
   trades?: number;
   missing?: number | null;
-  missing_reason?: string | null;
-  continuity?: string;
+  missing_reason?: MissingReason | null;
+  continuity?: "partial" | "proved" | "sampled" | "unproved";
   backfilled?: number;
-  source?: string;
-  status?: string;
+  source?: "import" | "live" | "upload";
+  status?: "closed" | "open" | "partial" | "revised";
 }
 /** Bars of one symbol and interval, oldest first. */
 export interface BarColumns {
@@ -58,10 +58,10 @@ export interface BarColumns {
   vwap: (number | null)[];
   trades: number[];
   missing: (number | null)[];
-  status: string[];
-  source: string[];
-  continuity?: string[];
-  missing_reason?: (string | null)[];
+  status: ("closed" | "open" | "partial" | "revised")[];
+  source: ("import" | "live" | "upload")[];
+  continuity?: ("partial" | "proved" | "sampled" | "unproved")[];
+  missing_reason?: (MissingReason | null)[];
   backfilled?: number[];
 }
 export type ClientMessage = Subscribe | Unsubscribe;
@@ -82,6 +82,7 @@ export interface Clustering {
   right: number[];
   height: number[];
 }
+export type Condition = "broken" | "cointegrated" | "not_shown" | "unknown" | "unrelated" | "weakening";
 /** What the dashboard needs once, at its start. */
 export interface Config {
   version: string;
@@ -104,10 +105,22 @@ export interface CorrelationMatrix {
   as_of_ms: number;
   correlation: ((number | null)[])[];
   n: number[][];
-  reason: ((string | null)[])[];
-  flag: ((string | null)[])[];
+  reason: ((Reason | null)[])[];
+  flag: ((Flag | null)[])[];
   missing: (number | null)[];
-  missing_reason: (string | null)[];
+  missing_reason: (MissingReason | null)[];
+}
+/** A sealed file that is not what it was; what was in it is a gap, and is asked for again. */
+export interface DamagedFile {
+  file: string;
+  damage: string;
+}
+/** A day that was deleted for newer ones to have room. */
+export interface DayLetGo {
+  kind: "bars" | "trades";
+  day: string;
+  file_bytes: number;
+  at_ms: number;
 }
 export interface DiskStatus {
   open_bytes: number;
@@ -115,6 +128,7 @@ export interface DiskStatus {
   bars_bytes: number;
   free_bytes: number;
   sealed_days: number;
+  damaged: DamagedFile[];
   quarantined: string[];
   damaged_logs: string[];
   state_bytes: number;
@@ -122,6 +136,7 @@ export interface DiskStatus {
   state_error: string | null;
   used_bytes: number | null;
   most_bytes: number | null;
+  made_room: DayLetGo[];
   let_go: string[];
   keep_data_days: number;
   keep_bar_days: number;
@@ -184,6 +199,10 @@ export interface FeedStatus {
   frames_limit: number;
   silent: string[];
 }
+/** What is to be known of a number that is given all the same. */
+export type Flag = "below_one_bar" | "beyond_one" | "integrated" | "no_arch" | "ratio_of_quantities" | "rival";
+/** How ids came to be missing. */
+export type GapReason = "archive_hole" | "disconnected" | "disk_queue_full" | "file_damaged" | "history" | "import" | "let_go" | "log_damaged" | "never_recorded" | "not_a_trade" | "recording" | "refused" | "restart" | "skipped" | "start" | "unwatched";
 /** A line of those who ask, and how many have left it without an answer since the start. */
 export interface GateStatus {
   waiting: number;
@@ -217,7 +236,7 @@ export interface LeadLagCurve {
   high_ms: number | null;
   leader: "x" | "y" | null;
   n: number;
-  reason: string | null;
+  reason: Reason | null;
   lags_ms: number[];
   contrasts: (number | null)[];
 }
@@ -232,8 +251,8 @@ export interface MetricInfo {
   scope: "pair" | "symbol";
   title: string;
   formula: string;
-  unit: string;
-  unit_on_levels: string;
+  unit: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x";
+  unit_on_levels: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x";
   window: number;
   fewest: number;
   reference: string;
@@ -253,6 +272,12 @@ export interface MetricParameter {
   wants: Record<string, number>;
   wants_each: number;
 }
+/** Why the share of missing trades cannot be given. */
+export type MissingReason = "gap_across_bars" | "listening_began" | "listening_ended" | "no_trade_ids" | "no_trades" | "sampled";
+/** Why a signal is not to be acted on. */
+export type Muted = "broken" | "leg_late" | "not_now" | "not_shown" | "unjudged" | "unknown" | "unrelated";
+/** Why ids that are missing cannot be had for now. */
+export type Obstacle = "id_implausible" | "importing" | "no_archive_file" | "not_finite" | "not_imported" | "not_in_archive" | "not_served_by_rest" | "side_unreadable" | "size_too_small" | "time_implausible" | "too_old_for_rest";
 export interface Ohlc {
   symbol: string;
   interval: string;
@@ -283,7 +308,7 @@ export interface PairBar {
   type: "pair_bar";
   topic: string;
   seq: number;
-  status: string;
+  status: "closed" | "open" | "partial" | "revised";
   y_bar: BarColumns;
   series: PairColumns;
 }
@@ -301,8 +326,9 @@ export interface PairColumns {
 }
 /** One word for a pair, what speaks against it, and how long it has been so; of closed bars. */
 export interface PairHealth {
-  condition: "broken" | "cointegrated" | "not_shown" | "unknown" | "unrelated" | "weakening";
+  condition: Condition;
   reasons: string[];
+  doubts: number;
   as_of_ms: number | null;
   since_ms: number | null;
   is_since_before: boolean;
@@ -329,7 +355,7 @@ export interface PairRow {
 /** What the z of a pair may be read as. The spread counts as stretched from |z| = 2. */
 export interface PairSignal {
   side: "flat" | "long" | "short" | null;
-  muted: string | null;
+  muted: Muted | null;
   late: string[];
 }
 export interface PairSnapshot {
@@ -381,8 +407,8 @@ export interface PairUpdate {
   bar_ms?: number;
   values?: (number | string | null)[];
   n?: number[];
-  reasons?: (string | null)[];
-  flags?: string[][];
+  reasons?: (Reason | null)[];
+  flags?: Flag[][];
   shares?: Shares;
   y?: number | null;
   x?: number | null;
@@ -405,16 +431,18 @@ export interface Preparing {
 /** One metric: its value, or null with the reason, and what it was computed from. */
 export interface Quantity {
   value: number | string | null;
-  unit: string;
+  unit: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x";
   window: number;
   n: number;
   as_of_ms: number | null;
   missing: number | null;
-  reason?: string | null;
-  missing_reason?: string | null;
+  reason?: Reason | null;
+  missing_reason?: MissingReason | null;
   backfilled?: number;
-  flags?: string[];
+  flags?: Flag[];
 }
+/** Why a number cannot be given. */
+export type Reason = "below_one_bar" | "collinear" | "constant_series" | "exact_fit" | "gaps" | "leg_is_stationary" | "no_arch" | "no_rival" | "no_trades" | "no_variance" | "no_volume" | "not_converged" | "not_finite" | "not_mean_reverting" | "out_of_range" | "stale" | "too_few_observations" | "uncertain";
 /** HTTP connections, and the lines in which requests wait. */
 export interface RequestsStatus {
   connections: number;
@@ -430,7 +458,7 @@ export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSna
 /** What all metrics of a moment have in common; what is left out is as it was. */
 export interface Shares {
   missing?: number | null;
-  missing_reason?: string | null;
+  missing_reason?: MissingReason | null;
   backfilled?: number;
 }
 export interface SourceStatus {
@@ -560,8 +588,8 @@ export interface SymbolUpdate {
   bar_ms?: number;
   values?: (number | string | null)[];
   n?: number[];
-  reasons?: (string | null)[];
-  flags?: string[][];
+  reasons?: (Reason | null)[];
+  flags?: Flag[][];
   shares?: Shares;
 }
 /** What is watched after a change, and how many symbols may be. */
@@ -579,8 +607,9 @@ export interface TapeGap {
   found_ms: number;
   after_ms: number | null;
   before_ms: number | null;
-  reason: string;
-  obstacle: string | null;
+  reason: GapReason;
+  obstacle: Obstacle | null;
+  looked_ms: number | null;
   closed_ms: number | null;
 }
 /** What the tape holds and what it lacks. */
@@ -615,7 +644,7 @@ export interface TradeColumns {
   size: number[];
   buyer_is_maker: boolean[];
   received_ns: number[];
-  origin: string[];
+  origin: ("archive" | "import" | "rest" | "simulator" | "ws")[];
 }
 export interface Unsubscribe {
   op: "unsub";

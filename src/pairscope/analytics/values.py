@@ -47,7 +47,7 @@ class Value:
 
     value: float | str | None
     n: int
-    reason: str | None = None
+    reason: Reason | None = None
     flags: tuple[Flag, ...] = ()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pairscope.analytics.estimators.suggestion import Suggestion
 from pairscope.analytics.metrics.health import Health
-from pairscope.analytics.values import Flag, is_beyond_one
+from pairscope.analytics.values import Flag, Reason, is_beyond_one
 from pairscope.api import wire
 from pairscope.bars.cuts import unknown
 from pairscope.base.interval import Interval
@@ -88,7 +88,7 @@ def quantity(measured: Measured) -> wire.Quantity:
     if isinstance(value, float) and not math.isfinite(value):
         value = None
     if value is None and reason is None:
-        reason = "not available"
+        reason = Reason.NOT_FINITE
     return wire.Quantity(
         value=value,
         unit=measured.unit,
@@ -140,13 +140,14 @@ def pair_health(health: Health, suggestion: Suggestion | None) -> wire.PairHealt
         bars = str(Interval(suggestion.bar_ms))
         instead = wire.PairSuggestion(interval=bars, window=suggestion.window, p=suggestion.p)
     return wire.PairHealth(
-        condition=health.condition.value,
+        condition=health.condition,
         reasons=list(health.reasons),
+        doubts=health.doubts,
         as_of_ms=health.as_of_ms,
         since_ms=health.since_ms,
         is_since_before=health.is_since_before,
         held_until_ms=health.held_until_ms,
-        shares={condition.value: share for condition, share in health.shares.items()},
+        shares=dict(health.shares),
         windows=health.windows,
         visible_half_life=health.visible_half_life,
         suggestion=instead,
@@ -169,7 +170,7 @@ def correlation_rows(study: MatrixStudy, rows: IntArray, of: CorrelationOf, **ab
         correlation=correlation,
         n=study.n[np.ix_(rows, rows)].tolist(),
         reason=[[study.reasons[i][j] for j in order] for i in order],
-        flag=[[Flag.BEYOND_ONE.value if is_beyond_one(cell) else None for cell in row] for row in correlation],
+        flag=[[Flag.BEYOND_ONE if is_beyond_one(cell) else None for cell in row] for row in correlation],
         missing=[study.shares[i].missing for i in order],
         missing_reason=[study.shares[i].unknown for i in order],
         **about,

@@ -205,7 +205,7 @@ class PairTopic(MarketTopic):
         y_bars = self._live.bars(self._y, self._interval, len(series.open_time_ms) + 1)
         for i, open_ms in enumerate(series.open_time_ms.tolist()):
             if first_ms <= open_ms <= until_ms:
-                status = "revised" if open_ms <= before_ms else "closed"
+                status: wire.BarStatus = "revised" if open_ms <= before_ms else "closed"
                 self.publish(partial(self._row, series, i, y_bars, status))
 
     def _series_from(self, first_ms: int) -> PairSeries:
@@ -220,7 +220,7 @@ class PairTopic(MarketTopic):
     def _rows(self, limit: int) -> PairSeries:
         return self._live.pair_series(self._y, self._x, self._interval, self._window, limit, self._terms)
 
-    def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: str, seq: int) -> wire.Wire:
+    def _row(self, series: PairSeries, i: int, y_bars: BarArray, status: wire.BarStatus, seq: int) -> wire.Wire:
         open_ms = series.open_time_ms[i]
         return wire.PairBar(
             topic=self.name,

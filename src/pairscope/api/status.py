@@ -12,7 +12,7 @@ import psutil
 from pairscope import __version__
 from pairscope.api import standing, wire
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.gaps import LET_GO, OF_IMPORTS
+from pairscope.base.gaps import OF_IMPORTS, GapReason
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
 from pairscope.ingest.ingest import Ingest
@@ -133,7 +133,9 @@ class StatusBoard:
         """Reads the disk: for a thread."""
         gaps = self._tape.gaps()
         open_gaps = sorted((gap for gap in gaps if gap.closed_ms is None), key=lambda gap: -gap.found_ms)
-        closed = [gap for gap in gaps if gap.closed_ms is not None and gap.reason not in (LET_GO, *OF_IMPORTS)]
+        closed = [
+            gap for gap in gaps if gap.closed_ms is not None and gap.reason not in (GapReason.LET_GO, *OF_IMPORTS)
+        ]
         closed.sort(key=lambda gap: -(gap.closed_ms or 0))
         shown = [*open_gaps[:MOST_GAPS], *closed[:MOST_GAPS]]
         verified = VerifiedList(self._tape.path).read()
@@ -187,7 +189,7 @@ class StatusBoard:
         )
 
     def _disk_status(self) -> wire.DiskStatus:
-        use, room = self._tape.disk_use(), self._tape.room()
+        use, room, damaged = self._tape.disk_use(), self._tape.room(), self._tape.quarantined()
         state = report_state(self._tape.path)
         return wire.DiskStatus(
             open_bytes=use.open_bytes,
@@ -195,13 +197,15 @@ class StatusBoard:
             bars_bytes=use.bars_bytes,
             free_bytes=use.free_bytes,
             sealed_days=len({part.day_ms for part in self._tape.days() if part.kind == "trades"}),
-            quarantined=[f"{part}: {part.damage}" for part in self._tape.quarantined()],
+            damaged=[wire.DamagedFile(file=str(part), damage=part.damage or "") for part in damaged],
+            quarantined=[f"{part}: {part.damage}" for part in damaged],
             damaged_logs=[file.name for file in kept_logs(self._tape.path)],
             state_bytes=state.byte_count,
             damaged_states=state.damaged,
             state_error=state.error,
             used_bytes=room.used_bytes,
             most_bytes=room.limit_bytes,
+            made_room=[wire.DayLetGo(**asdict(day)) for day in reversed(room.let_go)],
             let_go=[_let_go(day) for day in reversed(room.let_go)],
             keep_data_days=self._settings.keep_data_days,
             keep_bar_days=self._settings.keep_bar_days,

@@ -17,7 +17,7 @@ from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, Gap, IntA
 _HOLES = Cut.HOLE_AFTER | Cut.HOLE_BEFORE
 
 
-class Unknown(enum.StrEnum):
+class MissingReason(enum.StrEnum):
     """Why the share of missing trades cannot be given."""
 
     NO_IDS = "no_trade_ids"  # bars that were not made of numbered trades
@@ -78,10 +78,10 @@ def merged_continuity(bars: BarArray, first: IntArray, cut: IntArray) -> IntArra
     return worst
 
 
-def missing_share(bars: BarArray) -> tuple[float | None, Unknown | None]:
+def missing_share(bars: BarArray) -> tuple[float | None, MissingReason | None]:
     """Share of the trade ids of a row of bars that are not on the tape; None with the reason when it is not known."""
     if not len(bars):
-        return None, Unknown.NO_TRADES
+        return None, MissingReason.NO_TRADES
     first = np.zeros(1, np.int64)
     cut = merged_cuts(bars, first)
     continuity = int(merged_continuity(bars, first, cut)[0])
@@ -92,13 +92,13 @@ def missing_share(bars: BarArray) -> tuple[float | None, Unknown | None]:
     return lost / max(1, lost + trades), None
 
 
-def unknown(continuity: Continuity, cut: Cut) -> Unknown | None:
+def unknown(continuity: Continuity, cut: Cut) -> MissingReason | None:
     """Why a share of missing trades cannot be given; None when it can."""
     match continuity:
         case Continuity.PROVED:
             return None
         case Continuity.SAMPLED:
-            return Unknown.SAMPLED
+            return MissingReason.SAMPLED
         case Continuity.UNPROVED:
-            return Unknown.NO_IDS
-    return Unknown.BEGIN if cut & Cut.BEGIN else Unknown.END if cut & Cut.END else Unknown.HOLE
+            return MissingReason.NO_IDS
+    return MissingReason.BEGIN if cut & Cut.BEGIN else MissingReason.END if cut & Cut.END else MissingReason.HOLE

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.errors import UnknownName
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import ascii_upper
 from pairscope.base.symbol import normal_symbol
@@ -292,11 +293,16 @@ class Gap:
     first_id: int
     last_id: int
     found_ms: int
-    reason: str
+    reason: GapReason
     after_ms: int | None = None
     before_ms: int | None = None
     closed_ms: int | None = None
-    obstacle: str | None = None
+    obstacle: Obstacle | None = None
+    looked_ms: int | None = None  # of NO_FILE: when it was last looked for
+
+    def __post_init__(self) -> None:
+        if self.looked_ms is not None and self.obstacle is not Obstacle.NO_FILE:
+            object.__setattr__(self, "looked_ms", None)
 
     @property
     def ids(self) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.gaps import NOT_A_TRADE, REFUSED
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.jit import plain
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 from pairscope.feed.judge import REFUSALS, Refusal, Verdicts
@@ -101,7 +101,7 @@ class ContinuityTracker:
         # known when the next trade comes.
         self._unended: dict[int, int] = {}
         self._blank: dict[int, deque[int]] = {}  # the newest ids that came without a price or a size
-        self._reasons: dict[int, str] = {}  # why the next trade of a symbol may come after a hole
+        self._reasons: dict[int, GapReason] = {}  # why the next trade of a symbol may come after a hole
 
     def restore(self, symbol_id: int, highest_id: int, time_ms: int, open_gaps: Iterable[Gap] = ()) -> list[Gap]:
         """Go on from what the tape already holds; returns the holes this shows.
@@ -140,7 +140,7 @@ class ContinuityTracker:
     def open_gaps(self, symbol_id: int) -> list[Gap]:
         return list(self._holes.get(symbol_id, ()))
 
-    def expect(self, symbol_id: int, reason: str) -> None:
+    def expect(self, symbol_id: int, reason: GapReason) -> None:
         """Should the next trade of a symbol come after a hole, this is why."""
         self._reasons[symbol_id] = reason
 
@@ -148,7 +148,7 @@ class ContinuityTracker:
         """Every open hole of every symbol."""
         return [gap for holes in self._holes.values() for gap in holes]
 
-    def check(self, trades: TradeBatch, now_ms: int, reason: str, refusals: Verdicts | None = None) -> Continuity:
+    def check(self, trades: TradeBatch, now_ms: int, reason: GapReason, refusals: Verdicts | None = None) -> Continuity:
         """Judge ids in order of arrival and remember them; new holes get ``reason``.
 
         Args:
@@ -189,7 +189,7 @@ class ContinuityTracker:
         return Continuity(fresh, lost, repeated, implausible, opened, list(newest.values()), before)
 
     def _new_ids(
-        self, symbol: int, batch: _Batch, odd_rows: BoolArray, expected: list[str], reason: str
+        self, symbol: int, batch: _Batch, odd_rows: BoolArray, expected: list[GapReason], reason: GapReason
     ) -> tuple[list[Gap], list[Gap]]:
         """Open the holes that the new ids of a symbol show; also what is known now of holes that had no end."""
         mine = np.flatnonzero((batch.trades.symbol_id == symbol) & (batch.verdict < OLD))
@@ -213,7 +213,7 @@ class ContinuityTracker:
                         self._unended[symbol] = min(self._unended.get(symbol, gap.first_id), gap.first_id)
         return opened, ended
 
-    def _shown(self, symbol: int, batch: _Batch, place: int, next_place: int, reason: str) -> list[Gap]:
+    def _shown(self, symbol: int, batch: _Batch, place: int, next_place: int, reason: GapReason) -> list[Gap]:
         """What one id shows: a hole before it, and that it is itself missing when its row was refused."""
         trade_id, lost = int(batch.trades.id[place]), int(batch.skipped[place])
         hole = Gap(
@@ -230,7 +230,15 @@ class ContinuityTracker:
         if refusal is not None and refusal.is_no_trade:
             shown += self._without_trade(symbol, hole, trade_id, refusal)
         elif refusal is not None:
-            shown.append(replace(hole, first_id=trade_id, last_id=trade_id, reason=REFUSED, obstacle=refusal.value))
+            shown.append(
+                replace(
+                    hole,
+                    first_id=trade_id,
+                    last_id=trade_id,
+                    reason=GapReason.REFUSED,
+                    obstacle=Obstacle(refusal.value),
+                )
+            )
         if next_place != place:
             missing = sum(gap.ids for gap in shown if gap.closed_ms is None)
             batch.lost[place] -= lost
@@ -243,7 +251,9 @@ class ContinuityTracker:
         if refusal is Refusal.NOT_MARKET:
             return []
         self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
-        closed = replace(hole, first_id=trade_id, last_id=trade_id, reason=NOT_A_TRADE, closed_ms=hole.found_ms)
+        closed = replace(
+            hole, first_id=trade_id, last_id=trade_id, reason=GapReason.NOT_A_TRADE, closed_ms=hole.found_ms
+        )
         return [closed]
 
     def _end(self, symbol: int, batch: _Batch, place: int) -> list[Gap]:
@@ -272,7 +282,7 @@ class ContinuityTracker:
             if refusal is not None and refusal.is_no_trade:
                 changed += self._close_without_trade(symbol, trade_id, refusal, batch.now_ms)
             elif refusal is not None:
-                changed += self.obstruct(symbol, trade_id, trade_id, refusal.value)
+                changed += self.obstruct(symbol, trade_id, trade_id, Obstacle(refusal.value))
         return changed
 
     def _reopen(self, symbol: int, batch: _Batch, places: IntArray) -> None:
@@ -281,7 +291,7 @@ class ContinuityTracker:
         found = [int(i) for i in np.unique(batch.trades.id[places]).tolist() if i in blank]
         for trade_id in found:
             self._blank[symbol].remove(trade_id)
-            self._open(symbol, Gap(self._symbols.name(symbol), trade_id, trade_id, batch.now_ms, REFUSED))
+            self._open(symbol, Gap(self._symbols.name(symbol), trade_id, trade_id, batch.now_ms, GapReason.REFUSED))
 
     def _close_without_trade(self, symbol: int, trade_id: int, refusal: Refusal, now_ms: int) -> list[Gap]:
         holes = self._holes.get(symbol, ())
@@ -293,10 +303,12 @@ class ContinuityTracker:
         place = holes.index(hole)
         self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
         self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
-        closed = replace(hole, first_id=trade_id, last_id=trade_id, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)
+        closed = replace(
+            hole, first_id=trade_id, last_id=trade_id, closed_ms=now_ms, reason=GapReason.NOT_A_TRADE, obstacle=None
+        )
         return [*left, closed, *right]
 
-    def rewind(self, judged: Continuity, trades: TradeBatch, reason: str) -> None:
+    def rewind(self, judged: Continuity, trades: TradeBatch, reason: GapReason) -> None:
         """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
         before = judged.before
         self._highest, self._newest_ms = before.highest, before.newest_ms
@@ -309,7 +321,9 @@ class ContinuityTracker:
         for gap in gaps:
             self._open(self._symbols.index(gap.symbol), gap)
 
-    def obstruct(self, symbol_id: int, first_id: int, last_id: int, obstacle: str | None) -> list[Gap]:
+    def obstruct(
+        self, symbol_id: int, first_id: int, last_id: int, obstacle: Obstacle | None, looked_ms: int | None = None
+    ) -> list[Gap]:
         """Note why the missing ids of a range cannot be had for now; returns every row this makes or changes."""
         changed: list[Gap] = []
         holes: list[Gap] = []
@@ -320,7 +334,7 @@ class ContinuityTracker:
                 continue
             parts = [
                 *_part(hole, hole.first_id, inside[0] - 1),
-                replace(hole, first_id=inside[0], last_id=inside[1], obstacle=obstacle),
+                replace(hole, first_id=inside[0], last_id=inside[1], obstacle=obstacle, looked_ms=looked_ms),
                 *_part(hole, inside[1] + 1, hole.last_id),
             ]
             changed += parts
@@ -328,7 +342,7 @@ class ContinuityTracker:
         self._holes[symbol_id] = tuple(holes)
         return changed
 
-    def _expected(self, symbol_id: NDArray[np.int32], verdict: NDArray[np.uint8]) -> dict[int, str]:
+    def _expected(self, symbol_id: NDArray[np.int32], verdict: NDArray[np.uint8]) -> dict[int, GapReason]:
         """The reasons of symbols that go on now, hole or not; they are used up by this."""
         if not self._reasons:
             return {}

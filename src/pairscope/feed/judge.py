@@ -16,6 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS
 from pairscope.base.jit import kernel, plain
 from pairscope.base.model import (
@@ -104,7 +105,7 @@ class Judged:
 
     rows: TradeBatch
     verdict: Verdicts
-    hole_reason: str | None = None  # why ids would be missing between them; None says what was said last
+    hole_reason: GapReason | None = None  # why ids would be missing between them; None says what was said last
 
     def __len__(self) -> int:
         return len(self.rows)

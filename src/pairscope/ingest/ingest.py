@@ -13,6 +13,7 @@ import structlog
 
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import now_ms
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.model import Gap, Instrument
 from pairscope.base.notifier import Notifier
 from pairscope.base.pulse import Pulse
@@ -20,7 +21,7 @@ from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.health import StateName
 from pairscope.feed.hole_reason import HoleReasons
-from pairscope.feed.judge import Judge, Judged, Refusal
+from pairscope.feed.judge import Judge, Judged
 from pairscope.feed.source import SourcePlan
 from pairscope.feed.venue import Archive, Listening, Stream
 from pairscope.ingest.intake import Intake
@@ -212,7 +213,7 @@ class Ingest:
     def _follow_events(self) -> None:
         self.events.gaps_changed.listen(self.backfill.wake)
         # Rows that were refused for their time were held against a wrong one.
-        self.events.clock_corrected.listen(partial(self.backfill.ask_again, Refusal.TIME))
+        self.events.clock_corrected.listen(partial(self.backfill.ask_again, Obstacle.TIME))
         self.events.watched_changed.listen(self._watched_changed)
 
     # --- what its parts ask of each other ---
@@ -231,8 +232,9 @@ class Ingest:
 
     def _hole_reasons(self) -> HoleReasons:
         if self._plan.kind == "replay":  # played on from where it was left: what is missing is missing in it
-            return HoleReasons(at_start="recording", later="recording")
-        return HoleReasons(at_start="restart" if self._ground.tape.kept_log is None else "log_damaged")
+            return HoleReasons(at_start=GapReason.RECORDING, later=GapReason.RECORDING)
+        is_whole = self._ground.tape.kept_log is None
+        return HoleReasons(at_start=GapReason.RESTART if is_whole else GapReason.LOG_DAMAGED)
 
     def _may_store(self) -> bool:
         return self._ground.tape.counters().error is None

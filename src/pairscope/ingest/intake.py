@@ -26,7 +26,7 @@ from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
-from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
 from pairscope.base.model import (
     BarArray,
@@ -50,7 +50,6 @@ MOST_MERGED = 200_000  # stored bars read at once to make coarser ones
 LARGEST_REBUILD = 2_000_000  # trades read at once after a restart
 LATE_MS = 300_000  # a bar that ended so long before a kill has all its trades, but for those of holes
 RETRY_S = 1.0
-DISK_QUEUE_FULL = "disk_queue_full"
 RECENT_ROWS = 20_000  # a few seconds of a busy market: what two connections of a rotation both deliver
 LONGEST_STRETCH = 12  # bars of the coarsest interval read at once to rebuild what late trades belong to
 
@@ -95,7 +94,7 @@ class Intake:
         gaps_changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.counters = IntakeCounters()
-        self._hole_reason = "start"  # as who brought trades said it last
+        self._hole_reason = GapReason.START  # as who brought trades said it last
         self._store = store
         self._tracker = tracker
         self._judge = judge
@@ -128,7 +127,7 @@ class Intake:
         self._remember(kept, present)
         if not (self._open(ids.opened, len(kept)) and self._store.put_trades(kept)):
             counters.refused += len(kept)
-            self._tracker.rewind(ids, rows, DISK_QUEUE_FULL)
+            self._tracker.rewind(ids, rows, GapReason.DISK_QUEUE_FULL)
             return False
         counters.stored += len(kept)
         self._compare(rows, ids.repeated_at, kept)
@@ -177,7 +176,7 @@ class Intake:
         changed = [gap for gap in ids.gaps if gap not in ids.opened]
         for gap in changed:
             self._late.update(self._charge(gap))
-            if gap.closed_ms is not None and gap.reason != NOT_A_TRADE:
+            if gap.closed_ms is not None and gap.reason != GapReason.NOT_A_TRADE:
                 log.info("gap_closed", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id)
         self.keep_gaps(changed)
         self._on_gaps()

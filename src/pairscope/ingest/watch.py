@@ -9,6 +9,7 @@ import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import Instrument, SymbolTable
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.symbol import normal_symbol
@@ -23,8 +24,6 @@ log = structlog.get_logger()
 LOOK_S = 900.0  # between looks at what is listed
 TRADING = ("TRADING", "")  # of a source that tells no status
 LIST_AGE_S = 60.0  # a symbol that is not listed is looked for anew, but not more often than this
-
-UNWATCHED = "unwatched"  # why trades are missing right before the first one that is heard again
 
 
 class Watch:
@@ -137,7 +136,7 @@ class Watch:
             if self._tracker.highest(symbol_id) is None:
                 await self._reach_back.at_once([symbol])
             else:
-                self._tracker.expect(symbol_id, UNWATCHED)
+                self._tracker.expect(symbol_id, GapReason.UNWATCHED)
             self.watched.add(symbol)
             await self._stream.watch(symbol)
             self._changed()

@@ -110,7 +110,7 @@ class MatrixStudy:
     matrix: FloatArray  # float64[k, k]
     n: IntArray  # int64[k, k]
     shares: Sequence[Shares]  # of each symbol
-    reasons: Sequence[Sequence[str | None]]
+    reasons: Sequence[Sequence[Reason | None]]
 
 
 class Analyses:
@@ -321,7 +321,7 @@ def _verdict(
     return PairVerdict(health, None, measured.get("correlation_hy"))
 
 
-Found = tuple[FloatArray, IntArray, list[list[str | None]]]
+Found = tuple[FloatArray, IntArray, list[list[Reason | None]]]
 
 
 def _window_of(held: HeldSpan, interval: Interval, window: int, check: Check) -> tuple[FloatArray, list[Shares]]:
@@ -360,8 +360,9 @@ def _matrix_of_trades(tapes: Sequence[TradeSeries], check: Check = never_abandon
     return matrix, n, _reasons(matrix, n < FEWEST_CHANGES, Reason.NO_TRADES, Reason.NO_VARIANCE)
 
 
-def _reasons(matrix: FloatArray, few: BoolArray, why_few: Reason, otherwise: Reason) -> list[list[str | None]]:
-    reasons = np.where(few, why_few.value, otherwise.value).astype(object)
+def _reasons(matrix: FloatArray, few: BoolArray, why_few: Reason, otherwise: Reason) -> list[list[Reason | None]]:
+    reasons = np.full(few.shape, otherwise, object)
+    reasons[few] = why_few
     reasons[np.isfinite(matrix)] = None
-    told: list[list[str | None]] = reasons.tolist()
+    told: list[list[Reason | None]] = reasons.tolist()
     return told

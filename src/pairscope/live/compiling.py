@@ -20,6 +20,7 @@ from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSerie
 from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
 from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.bars import warm
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
 from pairscope.base.jit import is_compiled, remember_compiled
 from pairscope.base.model import BAR, BarArray, BarStatus, Rows, SymbolTable, TradeBatch
@@ -57,7 +58,7 @@ def warm_up(part: Part) -> None:
 def _symbols() -> None:
     warm.warm_up()
     _judged()
-    ContinuityTracker(SymbolTable(["A"])).check(_trades(), 0, "")
+    ContinuityTracker(SymbolTable(["A"])).check(_trades(), 0, GapReason.SKIPPED)
     windows.measure_symbol(_bars(1.0), _SECOND, _WINDOW, _LAST_MS, SYMBOL_BAR)
 
 

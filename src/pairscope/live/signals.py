@@ -5,6 +5,7 @@ A stretched spread is a signal only while the pair is shown to be one and both o
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,20 @@ THRESHOLD = 2.0  # |z| at which a spread counts as stretched
 LATE_BARS, LATE_LEAST_MS, LATE_MOST_MS = 2, 3_000, 10_000  # of a symbol's silence, before it counts as late
 
 Side = Literal["flat", "short", "long"]  # what is expected of the spread: nothing, to fall, to rise
-LEG_LATE, NOT_NOW, UNJUDGED = "leg_late", "not_now", "unjudged"
+
+
+class Muted(enum.StrEnum):
+    """Why a signal is not to be acted on."""
+
+    LEG_LATE = "leg_late"  # a leg is not heard
+    NOT_NOW = "not_now"  # a tape, or a time that is past
+    UNJUDGED = "unjudged"  # health is not known yet
+    # The health of a pair that is not shown to be one.
+    BROKEN = Condition.BROKEN.value
+    NOT_SHOWN = Condition.NOT_SHOWN.value
+    UNRELATED = Condition.UNRELATED.value
+    UNKNOWN = Condition.UNKNOWN.value
+
 
 # When the newest trade of a symbol reached us, by our clock; None while there is none since the start.
 HeardAt = Callable[[str], int | None]
@@ -26,7 +40,7 @@ HeardAt = Callable[[str], int | None]
 @dataclass(frozen=True, slots=True)
 class Signal:
     side: Side | None  # None: the z is not known
-    muted: str | None  # why it is not to be acted on: leg_late, not_now, unjudged, or what the pair's health is
+    muted: Muted | None  # None: it is to be acted on
     late: tuple[str, ...] = ()  # legs that are not heard
 
 
@@ -58,9 +72,9 @@ def signal_of(z: float, condition: Condition | None, late: Sequence[str], *, is_
     >>> signal_of(2.5, Condition.COINTEGRATED, ())
     Signal(side='short', muted=None, late=())
     >>> signal_of(-2.5, Condition.NOT_SHOWN, ()).muted
-    'not_shown'
+    <Muted.NOT_SHOWN: 'not_shown'>
     >>> signal_of(-2.5, Condition.COINTEGRATED, ("ETHUSDT",))
-    Signal(side='long', muted='leg_late', late=('ETHUSDT',))
+    Signal(side='long', muted=<Muted.LEG_LATE: 'leg_late'>, late=('ETHUSDT',))
     """
     if not math.isfinite(z):
         side: Side | None = None
@@ -71,11 +85,11 @@ def signal_of(z: float, condition: Condition | None, late: Sequence[str], *, is_
     return Signal(side, _muted(condition, late, is_now), tuple(late))
 
 
-def _muted(condition: Condition | None, late: Sequence[str], is_now: bool) -> str | None:
+def _muted(condition: Condition | None, late: Sequence[str], is_now: bool) -> Muted | None:
     if not is_now:
-        return NOT_NOW
+        return Muted.NOT_NOW
     if late:
-        return LEG_LATE
+        return Muted.LEG_LATE
     if condition is None:
-        return UNJUDGED
-    return None if condition in HELD else condition.value
+        return Muted.UNJUDGED
+    return None if condition in HELD else Muted(condition.value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from pairscope.analytics.entry.metric import Unit
 from pairscope.analytics.entry.request import MetricRequest
 from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks
@@ -19,9 +20,9 @@ from pairscope.analytics.estimators.readings import PairHistory
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.kernels.rolling import rolling_pair
 from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, SYMBOL_BAR
-from pairscope.analytics.values import Flag, Value
+from pairscope.analytics.values import Flag, Reason, Value
 from pairscope.bars.align import align_closes, stale_limit_ms
-from pairscope.bars.cuts import missing_share
+from pairscope.bars.cuts import MissingReason, missing_share
 from pairscope.base.interval import Interval
 from pairscope.base.jit import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
@@ -33,14 +34,14 @@ class Measured:
     """A metric with everything it was computed from."""
 
     value: float | str | None
-    unit: str
+    unit: Unit
     window: int
     n: int
     as_of_ms: int | None
     missing: float | None
-    reason: str | None
+    reason: Reason | None
     backfilled: float = 0.0
-    unknown: str | None = None  # why missing is None
+    unknown: MissingReason | None = None  # why missing is None
     flags: tuple[Flag, ...] = ()
 
 
@@ -220,7 +221,7 @@ class Shares:
 
     missing: float | None
     backfilled: float
-    unknown: str | None  # why it cannot be told how many are missing
+    unknown: MissingReason | None  # why it cannot be told how many are missing
 
 
 def _worse(y: Shares, x: Shares) -> Shares:

@@ -11,6 +11,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import StoreUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.id_ranges import Runs, run, runs_of, subtract, union
 from pairscope.base.model import Gap
 from pairscope.base.notifier import Notifier
@@ -22,7 +23,6 @@ from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
 
-REASON = "file_damaged"
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -81,7 +81,7 @@ class DamageReports:
         """The ids of a file that are neither elsewhere on the tape nor known to be missing."""
         left = ids_told_nowhere(connection, self._sealed_files, part.symbol_id, part.first_id, part.last_id)
         return [
-            Gap(part.symbol, first, last, now, REASON, after_ms=part.first_ms, before_ms=part.last_ms)
+            Gap(part.symbol, first, last, now, GapReason.FILE_DAMAGED, after_ms=part.first_ms, before_ms=part.last_ms)
             for first, last in left.tolist()
         ]
 

@@ -10,7 +10,7 @@ import duckdb
 import structlog
 
 from pairscope.base.errors import DataFolderError
-from pairscope.base.gaps import LET_GO, OF_IMPORTS, SETTLED
+from pairscope.base.gaps import OF_IMPORTS, SETTLED, GapReason
 from pairscope.base.id_ranges import intersect, no_runs, run, size, subtract, union
 from pairscope.base.model import Gap, TradeKind
 from pairscope.store import data_folder
@@ -65,7 +65,9 @@ def _report(symbol: str, held: Holding | None, gaps: Sequence[Gap]) -> SymbolRep
         ids_missing=sum(gap.ids for gap in missing),
         gaps_open=len(missing),
         # Tapes of 0.1.0 keep a closed row of each import.
-        gaps_closed=sum(gap.closed_ms is not None and gap.reason not in (LET_GO, *OF_IMPORTS) for gap in gaps),
+        gaps_closed=sum(
+            gap.closed_ms is not None and gap.reason not in (GapReason.LET_GO, *OF_IMPORTS) for gap in gaps
+        ),
         first_id=held.first_id if held else None,
         last_id=held.last_id if held else None,
         first_ms=held.first_ms if held else None,

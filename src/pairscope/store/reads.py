@@ -28,6 +28,7 @@ from pairscope.base.model import (
     SymbolTable,
     TradeBatch,
 )
+from pairscope.store.gap_rows import gap_of
 from pairscope.store.gate import LARGE, SMALL
 from pairscope.store.sealed_catalog import Part, PartKind, select_parts
 from pairscope.store.sealed_files import SealedFiles
@@ -428,4 +429,4 @@ def read_gaps(cursor: Cursor, symbols: SymbolTable, symbol_id: int | None, open_
         """,
         [symbol_id, symbol_id, open_only],
     ).fetchall()
-    return [Gap(symbols.name(row[0]), *row[1:]) for row in rows]
+    return [gap_of(symbols.name(row[0]), row[1:]) for row in rows]

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import structlog
 
-from pairscope.base.gaps import LET_GO, OF_IMPORTS
+from pairscope.base.gaps import OF_IMPORTS, GapReason
 from pairscope.base.id_ranges import Runs, intersect, no_runs, run, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import Gap, SymbolTable
@@ -226,7 +226,8 @@ class Retention:
         for symbol_id, ids in gone.items():
             low = lowest.get(symbol_id, _HIGHEST_ID)
             connection.execute(
-                "delete from gaps where symbol_id = ? and reason = ? and last_id < ?", [symbol_id, LET_GO, low]
+                "delete from gaps where symbol_id = ? and reason = ? and last_id < ?",
+                [symbol_id, GapReason.LET_GO.value, low],
             )
             left = no_runs()
             for first_id, last_id in intersect(ids, run(low, _HIGHEST_ID)).tolist():
@@ -237,13 +238,14 @@ class Retention:
     def _write_let_go(self, connection: Cursor, symbol_id: int, ids: Runs) -> None:
         """One row for each run, whichever day it went on."""
         rows = connection.execute(
-            "select first_id, last_id from gaps where symbol_id = ? and reason = ?", [symbol_id, LET_GO]
+            "select first_id, last_id from gaps where symbol_id = ? and reason = ?", [symbol_id, GapReason.LET_GO.value]
         ).fetchall()
-        connection.execute("delete from gaps where symbol_id = ? and reason = ?", [symbol_id, LET_GO])
+        connection.execute("delete from gaps where symbol_id = ? and reason = ?", [symbol_id, GapReason.LET_GO.value])
         every = union(ids, np.array(rows, np.int64).reshape(-1, 2))
         now_ms, symbol = self._now_ms(), self._symbols.name(symbol_id)
         gaps = [
-            Gap(symbol, first_id, last_id, now_ms, LET_GO, closed_ms=now_ms) for first_id, last_id in every.tolist()
+            Gap(symbol, first_id, last_id, now_ms, GapReason.LET_GO, closed_ms=now_ms)
+            for first_id, last_id in every.tolist()
         ]
         replace_gaps(connection, [(symbol_id, gap) for gap in gaps])
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pairscope.base.gaps import OF_IMPORTS
 from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, TradeBatch, join_bars, take_bars
+from pairscope.store.gap_rows import obstacle_text
 
 Columns = dict[str, NDArray[Any]]
 T = TypeVar("T")
@@ -159,11 +160,11 @@ def replace_gaps(connection: duckdb.DuckDBPyConnection, gaps: list[tuple[int, Ga
     columns: Columns = {"symbol_id": np.array([symbol_id for symbol_id, _ in newest], np.int32)}
     for name in ("first_id", "last_id", "found_ms"):
         columns[name] = np.array([getattr(gap, name) for _, gap in newest], np.int64)
-    columns["reason"] = np.array([gap.reason for _, gap in newest], dtype=object)
+    columns["reason"] = np.array([gap.reason.value for _, gap in newest], dtype=object)
     for name in ("after_ms", "before_ms", "closed_ms"):
         values = np.array([-1 if getattr(gap, name) is None else getattr(gap, name) for _, gap in newest], np.int64)
         columns[name] = np.ma.masked_less(values, 0)
-    columns["obstacle"] = np.array([gap.obstacle for _, gap in newest], dtype=object)
+    columns["obstacle"] = np.array([obstacle_text(gap) for _, gap in newest], dtype=object)
     columns["over"] = np.array([gap.closed_ms is not None and gap.reason in OF_IMPORTS for _, gap in newest])
     connection.register("incoming", columns)
     connection.execute(

@@ -16,6 +16,7 @@ from pairscope.base.gaps import SETTLED
 from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BoolArray, Cut, Gap, TradeBatch, TradeKind, of_trades
+from pairscope.store.gap_rows import obstacle_text
 from pairscope.store.iterate import absent_ids, read_stretches
 from pairscope.store.kline_check import KlineCheck
 from pairscope.store.tape import Tape
@@ -183,7 +184,7 @@ class _IdCheck:
             if gap.closed_ms is not None:
                 continue
             for first_id, last_id in intersect(seen, run(gap.first_id, gap.last_id)).tolist():
-                why = f" (obstacle {gap.obstacle})" if gap.obstacle else ""
+                why = f" (obstacle {obstacle_text(gap)})" if gap.obstacle else ""
                 self._verdict.differs(f"ids {first_id} to {last_id} are on the tape, and in an open gap{why}")
 
 

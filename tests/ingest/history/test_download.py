@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.base import gaps as reasons
 from pairscope.base.clock import ManualClock, SystemClock
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import Origin, TradeKind
 from pairscope.feed.binance.archive_site import ArchiveSite
@@ -24,7 +24,6 @@ from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.judge import Judged
 from pairscope.feed.venue import ANYWHERE, Around
-from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.download import Download
 from pairscope.ingest.history.file_import import FileImport, FileOutcome, Progress
 from pairscope.ingest.history.merge import Merge
@@ -159,7 +158,7 @@ async def test_older_days_without_a_file_stay_a_gap_that_says_so(world: World) -
         world.market.first_id_at(SYMBOL, TODAY_MS - 4 * DAY_MS),
         world.market.first_id_at(SYMBOL, TODAY_MS - 3 * DAY_MS) - 1,
     ]
-    assert (gap.reason, gap.obstacle) == (reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED)
+    assert (gap.reason, gap.obstacle) == (GapReason.NEVER_RECORDED, Obstacle.NOT_IMPORTED)
     world.assert_sound()
 
 
@@ -184,7 +183,7 @@ async def test_an_exchange_that_bans_in_the_middle_loses_nothing_and_the_next_tr
         await world.bring(day(20), day(20), progress=ban)
     (gap,) = world.store.gaps(SYMBOL, open_only=True)
     assert len(world.ids()) == 1_000
-    assert (gap.first_id, gap.obstacle) == (world.ids()[-1] + 1, known_ids.NOT_IMPORTED)
+    assert (gap.first_id, gap.obstacle) == (world.ids()[-1] + 1, Obstacle.NOT_IMPORTED)
     world.assert_sound()
 
     world.exchange.faults.refuse(0, door=FaultyDoor.REST)

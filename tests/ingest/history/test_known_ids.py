@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.base import gaps as reasons
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.id_ranges import Runs, no_runs, run, runs_of, subtract
 from pairscope.base.model import Gap
 from pairscope.feed.judge import Refusal
@@ -28,7 +28,7 @@ def ids_of(gaps: list[Gap]) -> set[int]:
 
 
 def gap(first_id: int, last_id: int) -> Gap:
-    return Gap("BTCUSDT", first_id, last_id, found_ms=1, reason="start")
+    return Gap("BTCUSDT", first_id, last_id, found_ms=1, reason=GapReason.START)
 
 
 def series_of(ids: set[int]) -> KnownIds:
@@ -64,18 +64,18 @@ def test_every_id_is_on_the_tape_or_in_an_open_gap_at_any_moment(
         conclude(still_open(during), runs(came), {Refusal.NOT_POSITIVE: runs(blank)}, runs(brings | blank), now_ms=6),
     )
     assert ids_of(still_open(after)) == whole - has - came - blank
-    assert known_ids.IMPORTING not in {row.obstacle for row in after.values()}
-    no_trades = [row for row in after.values() if row.reason == reasons.NOT_A_TRADE]
+    assert Obstacle.IMPORTING not in {row.obstacle for row in after.values()}
+    no_trades = [row for row in after.values() if row.reason == GapReason.NOT_A_TRADE]
     assert ids_of(no_trades) == blank - has
 
 
 def test_what_lies_between_an_import_and_the_tape_is_a_gap_with_its_reason() -> None:
     rows = announce(series_of({50, 51}), runs({1, 2, 5}), now_ms=9)
     assert {(row.first_id, row.last_id, row.reason, row.obstacle) for row in rows} == {
-        (1, 2, reasons.IMPORTED, known_ids.IMPORTING),
-        (3, 4, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE),
-        (5, 5, reasons.IMPORTED, known_ids.IMPORTING),
-        (6, 49, reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED),
+        (1, 2, GapReason.IMPORTED, Obstacle.IMPORTING),
+        (3, 4, GapReason.ARCHIVE_HOLE, Obstacle.NOT_IN_ARCHIVE),
+        (5, 5, GapReason.IMPORTED, Obstacle.IMPORTING),
+        (6, 49, GapReason.NEVER_RECORDED, Obstacle.NOT_IMPORTED),
     }
 
 

@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from pairscope.bars.builder import build_bars
-from pairscope.base import gaps as reasons
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import ArchiveError
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.id_ranges import no_runs, run
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarSource, BarStatus, Cut, Gap, Origin, TradeBatch, TradeKind
@@ -25,7 +25,6 @@ from pairscope.feed.binance.archive import archive_file
 from pairscope.feed.binance.protocol import Decoder
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import GoodTrades
-from pairscope.ingest.history import known_ids
 from pairscope.ingest.history.file_import import FileImport, FileOutcome
 from pairscope.ingest.history.merge import Merge
 from pairscope.store.imports import ImportList
@@ -150,7 +149,7 @@ async def test_importing_twice_changes_nothing(tape: ImportedTape, day: Any) -> 
 async def test_only_what_is_missing_beside_live_trades_is_added(tape: ImportedTape, day: Any) -> None:
     trades = rows(10, 600)
     await tape.bring(trades[100:200])
-    tape.store.put_gaps([Gap("BTCUSDT", 210, 299, 5, "start", trades[199][3], trades[290][3])])
+    tape.store.put_gaps([Gap("BTCUSDT", 210, 299, 5, GapReason.START, trades[199][3], trades[290][3])])
     await tape.bring(trades[290:300])
     outcome = await tape.take(day(trades))
     assert outcome.added == 490
@@ -187,7 +186,7 @@ async def test_bars_that_change_are_revised_and_the_others_left_alone(tape: Impo
 async def test_older_days_leave_a_gap_with_its_reason_between_them_and_the_tape(tape: ImportedTape, day: Any) -> None:
     await tape.bring(rows(5_000, 50, START_MS + DAY_MS))
     await tape.take(day(rows(10, 500)))
-    assert tape.open_gaps() == [(510, 4_999, reasons.NEVER_RECORDED, known_ids.NOT_IMPORTED)]
+    assert tape.open_gaps() == [(510, 4_999, GapReason.NEVER_RECORDED, Obstacle.NOT_IMPORTED)]
     (gap,) = tape.store.gaps("BTCUSDT", open_only=True)
     assert (gap.after_ms, gap.before_ms) == (START_MS + 499_000, START_MS + DAY_MS)
     lost = tape.store.bars("BTCUSDT", INTERVALS[0], from_ms=START_MS + DAY_MS)["lost"]
@@ -222,7 +221,7 @@ async def test_rows_of_a_symbol_that_is_on_no_tape_yet_are_judged_and_named_like
 
 async def test_holes_of_a_file_are_gaps_and_are_told(tape: ImportedTape, day: Any) -> None:
     outcome = await tape.take(day(rows(10, 40) + rows(60, 40, START_MS + 60_000)))
-    assert tape.open_gaps() == [(50, 59, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [(50, 59, GapReason.ARCHIVE_HOLE, Obstacle.NOT_IN_ARCHIVE)]
     assert outcome.notes == ("10 ids are missing in it",)
     assert tape.store.bars("BTCUSDT", Interval.parse("1m"))["lost"].tolist() == [0, 10]
     tape.assert_sound()
@@ -340,10 +339,14 @@ async def test_a_file_that_ends_in_the_middle_leaves_the_rest_to_others(tape: Im
 
     await tape.bring(rows(5, 1))
     await tape.bring(rows(40, 1))
-    tape.store.put_gaps([Gap("BTCUSDT", 6, 39, 1, "reconnect")])
+    tape.store.put_gaps([Gap("BTCUSDT", 6, 39, 1, GapReason.DISCONNECTED)])
     with pytest.raises(ArchiveError):
         await tape.importer.bring("BTCUSDT", breaks(), run(10, 30), {}, no_runs())
-    assert tape.open_gaps() == [(6, 9, "reconnect", None), (20, 30, "reconnect", None), (31, 39, "reconnect", None)]
+    assert tape.open_gaps() == [
+        (6, 9, GapReason.DISCONNECTED, None),
+        (20, 30, GapReason.DISCONNECTED, None),
+        (31, 39, GapReason.DISCONNECTED, None),
+    ]
     assert tape.verdict().ids_missing == 24
 
 
@@ -360,8 +363,8 @@ async def test_absent_raw_ids_are_missing_unless_the_aggregated_trades_prove_oth
         tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(trades[:50] + trades[60:90] + trades[95:]), None
     )
     assert (await tape.take(path)).notes == ("15 ids are missing in it",)
-    holes = [(60, 69, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
-    assert tape.open_gaps() == [*holes, (100, 104, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
+    holes = [(60, 69, GapReason.ARCHIVE_HOLE, Obstacle.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [*holes, (100, 104, GapReason.ARCHIVE_HOLE, Obstacle.NOT_IN_ARCHIVE)]
     assert tape.verdict().ids_missing == 15
     # 60 to 64 lie between neighbours, 65 to 69 within one; between 99 and 105 an aggregated trade is absent itself.
     proof = archive_file(aggregated(tmp_path, (1, 10, 59), (2, 65, 99), (4, 105, 209)))
@@ -389,7 +392,7 @@ def told_by_the_stream(tape: ImportedTape, trades: list[Row], x: dict[int, str])
     judged = judge.judge(
         Decoder(TradeKind.RAW, tape.store.symbols).decode(frames, np.zeros(len(frames), np.int64)).rows
     )
-    ids = ContinuityTracker(tape.store.symbols).check(judged.rows, START_MS, "skipped", judged.verdict)
+    ids = ContinuityTracker(tape.store.symbols).check(judged.rows, START_MS, GapReason.SKIPPED, judged.verdict)
     kept = judged.good(ids.fresh).id.tolist()
     return [row for row in trades if row[0] in kept], ids.gaps
 
@@ -407,7 +410,7 @@ async def test_raw_ids_that_came_as_no_trade_of_the_market_are_missing_nowhere(t
     told = [row for row in trades if row[0] not in {*no_trades, 150}]
     outcome = await tape.take(write_zip(tmp_path / "BTCUSDT-trades-2024-08-08.zip", raw_lines(told), None))
     assert "1 ids are missing in it" in outcome.notes
-    assert tape.open_gaps() == [(150, 150, reasons.ARCHIVE_HOLE, known_ids.NOT_IN_ARCHIVE)]
+    assert tape.open_gaps() == [(150, 150, GapReason.ARCHIVE_HOLE, Obstacle.NOT_IN_ARCHIVE)]
     assert (tape.verdict().ids_missing, tape.verdict().ids_unused) == (1, 3)
     tape.assert_sound()
     tape.store.close()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pairscope.bars.rebuild import same_bars
-from pairscope.base.gaps import NOT_A_TRADE
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Origin
 from pairscope.feed.binance.archive import find_archives
@@ -196,7 +196,7 @@ async def test_the_case_of_a_repaired_file(cases_dir: Path, tape: ImportedTape, 
     one, other = (each.store.trades("ETHUSDT") for each in (tape, fresh))
     assert one.id.tolist() == other.id.tolist()
     assert one.size.tolist() == other.size.tolist()
-    assert [gap.reason for gap in tape.store.gaps() if gap.reason == NOT_A_TRADE] == []
+    assert [gap.reason for gap in tape.store.gaps() if gap.reason == GapReason.NOT_A_TRADE] == []
     assert same_bars(*(each.store.bars("ETHUSDT", MINUTE) for each in (tape, fresh))).all()
     fresh.store.close()
 

@@ -12,6 +12,7 @@ import pytest
 
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import ManualClock, SystemClock
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarStatus, Gap, Origin, TradeBatch, TradeKind
 from pairscope.base.notifier import Notifier
@@ -22,10 +23,9 @@ from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.ingest.history.known_ids import NOT_IN_ARCHIVE
 from pairscope.ingest.intake import Intake
-from pairscope.ingest.repair.archive_fill import NO_FILE, ArchiveFill, MissingDay
-from pairscope.ingest.repair.rest_backfill import TOO_OLD, Backfill
+from pairscope.ingest.repair.archive_fill import ArchiveFill, MissingDay
+from pairscope.ingest.repair.rest_backfill import Backfill
 from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
@@ -148,7 +148,10 @@ class Running:
         await self.until(same)
         await self.store.flushed()
 
-    def obstacles(self) -> list[str | None]:
+    def looked(self) -> list[tuple[Obstacle | None, int | None]]:
+        return [(gap.obstacle, gap.looked_ms) for gap in self.tracker.open_gaps(0)]
+
+    def obstacles(self) -> list[Obstacle | None]:
         return [gap.obstacle for gap in self.tracker.open_gaps(0)]
 
     def true_ids(self, from_ms: int, to_ms: int) -> list[int]:
@@ -204,7 +207,7 @@ async def test_without_a_file_the_gap_says_when_it_was_looked_for_and_a_later_lo
     async with running.going():
         running.hear(begin_ms, begin_ms + HOUR_MS)
         running.hear(begin_ms + 2 * HOUR_MS, begin_ms + 3 * HOUR_MS)
-        await running.until(lambda: running.obstacles() == [f"{NO_FILE} 2026-11-20T15:00:00Z"])
+        await running.until(lambda: running.looked() == [(Obstacle.NO_FILE, NOW_MS)])
         await running.settled()
         assert running.fill.next() is None  # not again at once
 
@@ -220,12 +223,12 @@ async def test_what_the_files_do_not_have_is_said_and_not_looked_for_again(start
     running = start()
     first = running.true_ids(TODAY_MS - 4 * DAY_MS, TODAY_MS - 3 * DAY_MS)[0]
     noon_ms = TODAY_MS - 4 * DAY_MS + 12 * HOUR_MS
-    gap = Gap(SYMBOL, first - 9, first - 5, 1, "test", after_ms=noon_ms, before_ms=noon_ms + 5)
+    gap = Gap(SYMBOL, first - 9, first - 5, 1, GapReason.SKIPPED, after_ms=noon_ms, before_ms=noon_ms + 5)
     # The file of the day begins later: these ids are of no file.
     running.tracker.restore(0, first + 10**6, NOW_MS, [gap])
-    running.tracker.obstruct(0, first - 9, first - 5, TOO_OLD)
+    running.tracker.obstruct(0, first - 9, first - 5, Obstacle.TOO_OLD)
     async with running.going():
-        await running.until(lambda: running.obstacles() == [NOT_IN_ARCHIVE])
+        await running.until(lambda: running.obstacles() == [Obstacle.NOT_IN_ARCHIVE])
     assert running.door.downloads == 1
     assert running.fill.next() is None
 
@@ -234,10 +237,19 @@ async def test_a_file_that_was_read_is_left_alone_while_that_of_the_day_beside_i
     running = start()
     midnight_ms = TODAY_MS - 3 * DAY_MS
     running.door.missing.add(f"{SYMBOL}-aggTrades-2026-11-16")
-    gap = Gap(SYMBOL, 5, 9, 1, "test", after_ms=midnight_ms - 5, before_ms=midnight_ms + 5, obstacle=TOO_OLD)
+    gap = Gap(
+        SYMBOL,
+        5,
+        9,
+        1,
+        GapReason.SKIPPED,
+        after_ms=midnight_ms - 5,
+        before_ms=midnight_ms + 5,
+        obstacle=Obstacle.TOO_OLD,
+    )
     running.tracker.restore(0, 1_000, NOW_MS, [gap])
     async with running.going():
-        await running.until(lambda: (running.obstacles()[0] or "").startswith(NO_FILE))
+        await running.until(lambda: running.obstacles()[0] is Obstacle.NO_FILE)
         assert running.fill.counters.files == running.door.downloads == 1
     running.clock.advance(2.0 * 3_600)
     assert running.fill.next() == MissingDay(midnight_ms - DAY_MS, SYMBOL)
@@ -255,15 +267,19 @@ async def test_only_days_whose_file_may_be_there_and_is_kept_are_looked_for(star
         TODAY_MS - 8 * DAY_MS: False,
     }
     for day_ms, worth in days.items():
-        gap = Gap(SYMBOL, 5, 6, 1, "test", after_ms=day_ms + 5, before_ms=day_ms + 9, obstacle=TOO_OLD)
+        gap = Gap(
+            SYMBOL, 5, 6, 1, GapReason.SKIPPED, after_ms=day_ms + 5, before_ms=day_ms + 9, obstacle=Obstacle.TOO_OLD
+        )
         running.tracker.restore(0, 1_000, NOW_MS, [gap])
         assert running.fill.next() == (MissingDay(day_ms, SYMBOL) if worth else None)
     running.clock.set_wall(TODAY_MS + 9 * HOUR_MS)
-    yesterday = Gap(SYMBOL, 5, 6, 1, "test", before_ms=TODAY_MS - 5, after_ms=TODAY_MS - 9, obstacle=TOO_OLD)
+    yesterday = Gap(
+        SYMBOL, 5, 6, 1, GapReason.SKIPPED, before_ms=TODAY_MS - 5, after_ms=TODAY_MS - 9, obstacle=Obstacle.TOO_OLD
+    )
     running.tracker.restore(0, 1_000, NOW_MS, [yesterday])
     assert running.fill.next() is None  # the exchange is still making it
-    for obstacle in (None, NOT_IN_ARCHIVE, "not_imported", "importing"):
-        gap = Gap(SYMBOL, 5, 6, 1, "test", before_ms=TODAY_MS - 3 * DAY_MS, obstacle=obstacle)
+    for obstacle in (None, Obstacle.NOT_IN_ARCHIVE, Obstacle.NOT_IMPORTED, Obstacle.IMPORTING):
+        gap = Gap(SYMBOL, 5, 6, 1, GapReason.SKIPPED, before_ms=TODAY_MS - 3 * DAY_MS, obstacle=obstacle)
         running.tracker.restore(0, 1_000, NOW_MS, [gap])
         assert running.fill.next() is None
 
@@ -277,4 +293,4 @@ async def test_a_site_that_cannot_be_reached_is_told_and_nothing_else_stops(star
         await running.until(lambda: running.fill.counters.failures == 1)
         running.hear(begin_ms + 3 * HOUR_MS, begin_ms + 4 * HOUR_MS)
     assert "cannot be reached" in (running.fill.counters.last_error or "")
-    assert running.obstacles() == [TOO_OLD]
+    assert running.obstacles() == [Obstacle.TOO_OLD]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import SymbolTable, TradeBatch
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
@@ -78,7 +79,7 @@ class World:
         return judged(trades(symbol_id, from_id, min(limit, max(0, self.newest + 1 - from_id))))
 
     def take(self, rows: Judged) -> bool:
-        assert not self.tracker.check(rows.rows, 0, "test").opened
+        assert not self.tracker.check(rows.rows, 0, GapReason.SKIPPED).opened
         return True
 
     async def subscribed(self, *heard: str) -> None:
@@ -88,7 +89,7 @@ class World:
         await asyncio.sleep(GRACE_S / 2)
         for symbol in heard:
             symbol_id = self.symbols.index(symbol)
-            self.tracker.check(trades(symbol_id, self.newest + 1, 1), 0, "disconnected")
+            self.tracker.check(trades(symbol_id, self.newest + 1, 1), 0, GapReason.DISCONNECTED)
         await asyncio.sleep(60)
 
     def told(self, *reconnects: tuple[str, ...]) -> World:

@@ -14,12 +14,13 @@ import pytest
 
 from pairscope.base.clock import ManualClock
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import Gap, TradeBatch, TradeKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.venue import HOUR_MS, RequestRefusedError, Rest
 from pairscope.ingest.repair import reach_back
-from pairscope.ingest.repair.reach_back import HISTORY, ReachBack
+from pairscope.ingest.repair.reach_back import ReachBack
 from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.patience import WORK_S
@@ -79,7 +80,7 @@ class World:
         symbol_id = self.store.symbols.add(symbol)
         ones = np.ones(count)
         batch = TradeBatch(np.full(count, symbol_id, np.int32), ids, zeros + time_ms, ones, ones, zeros > 0, zeros)
-        self.tracker.check(batch, NOW_MS, "skipped")
+        self.tracker.check(batch, NOW_MS, GapReason.SKIPPED)
         if keep:
             self.store.put_trades(good(batch))
         await self.store.flushed()
@@ -126,7 +127,7 @@ async def test_what_is_found_before_anything_is_heard_makes_the_first_trade_come
     await world.reach.at_once([BTC])
     await world.hear(BTC, 200, 3, NOW_MS)
     (gap,) = world.tracker.open_gaps(0)
-    assert (gap.first_id, gap.last_id, gap.reason) == (100, 199, HISTORY)
+    assert (gap.first_id, gap.last_id, gap.reason) == (100, 199, GapReason.HISTORY)
     assert world.holes == []
 
 
@@ -147,7 +148,7 @@ async def test_an_exchange_that_may_not_be_asked_is_asked_later_and_the_hole_end
     world.exchange.fails = None
     await world.settled()
     (gap,) = world.holes
-    assert (gap.symbol, gap.first_id, gap.last_id, gap.reason) == (BTC, 100, 199, HISTORY)
+    assert (gap.symbol, gap.first_id, gap.last_id, gap.reason) == (BTC, 100, 199, GapReason.HISTORY)
     assert (gap.after_ms, gap.before_ms) == (NOW_MS - HISTORY_MS, NOW_MS + 50)
     assert world.tracker.highest(1) == 899  # not heard yet
 

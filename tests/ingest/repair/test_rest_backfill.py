@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.model import Gap, SymbolTable, TradeBatch
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.judge import Judged, Refusal
+from pairscope.feed.judge import Judged
 from pairscope.feed.venue import ANYWHERE, Around, RequestRefusedError, TooOldError
-from pairscope.ingest.repair.rest_backfill import NOT_SERVED, TOO_OLD, Backfill
+from pairscope.ingest.repair.rest_backfill import Backfill
 from tests.faults.virtual import run_virtually
 from tests.judged import judged
 
@@ -68,13 +69,13 @@ class Desk:
 
     def _take(self, rows: Judged) -> bool:
         if not self.full:
-            self.tracker.check(rows.rows, 0, "test")
+            self.tracker.check(rows.rows, 0, GapReason.SKIPPED)
         return not self.full
 
     def hole(self, symbol_id: int, first_id: int, last_id: int, found_ms: int = 0) -> None:
         if self.tracker.highest(symbol_id) is None:
             self.tracker.restore(symbol_id, first_id - 1, 0)
-        self.tracker.check(page(symbol_id, [last_id + 1]), found_ms, "test")
+        self.tracker.check(page(symbol_id, [last_id + 1]), found_ms, GapReason.SKIPPED)
         self.backfill.wake()
 
     async def run(self, seconds: float) -> None:
@@ -139,7 +140,7 @@ def test_a_page_that_stays_empty_is_asked_for_again_and_then_said_to_be_missing(
 
     desk = told(story)
     assert len(desk.asked) == 6
-    assert [(gap.first_id, gap.last_id, gap.obstacle) for gap in desk.obstructed] == [(1, 5, NOT_SERVED)]
+    assert [(gap.first_id, gap.last_id, gap.obstacle) for gap in desk.obstructed] == [(1, 5, Obstacle.NOT_SERVED)]
 
 
 def test_ids_that_are_served_late_are_waited_for() -> None:
@@ -169,7 +170,7 @@ def test_what_is_older_than_a_page_that_is_too_old_is_not_asked_for() -> None:
 
     desk = told(story)
     assert len(desk.asked) == 4  # the four that were under way at once
-    assert sum(gap.ids for gap in desk.tracker.all_open() if gap.obstacle == TOO_OLD) == 25_000
+    assert sum(gap.ids for gap in desk.tracker.all_open() if gap.obstacle == Obstacle.TOO_OLD) == 25_000
 
 
 def test_a_symbol_the_exchange_no_longer_knows_does_not_hold_up_the_others() -> None:
@@ -185,7 +186,7 @@ def test_a_symbol_the_exchange_no_longer_knows_does_not_hold_up_the_others() -> 
 
     desk = told(story)
     assert desk.tracker.open_gaps(1) == []
-    assert {gap.obstacle for gap in desk.tracker.open_gaps(0)} == {NOT_SERVED}
+    assert {gap.obstacle for gap in desk.tracker.open_gaps(0)} == {Obstacle.NOT_SERVED}
 
 
 def test_an_exchange_that_cannot_be_reached_is_asked_less_and_less_and_no_hole_is_given_up() -> None:
@@ -239,14 +240,14 @@ def test_what_was_refused_for_its_time_is_asked_for_again_when_that_was_judged_w
     def story(desk: Desk) -> None:
         desk.hole(0, 11, 20)
         desk.hole(1, 31, 40)
-        desk.tracker.obstruct(0, 13, 14, Refusal.TIME)
-        desk.tracker.obstruct(0, 17, 17, Refusal.SIDE)
-        desk.tracker.obstruct(1, 31, 40, TOO_OLD)
-        desk.backfill.ask_again(Refusal.TIME)
+        desk.tracker.obstruct(0, 13, 14, Obstacle.TIME)
+        desk.tracker.obstruct(0, 17, 17, Obstacle.SIDE)
+        desk.tracker.obstruct(1, 31, 40, Obstacle.TOO_OLD)
+        desk.backfill.ask_again(Obstacle.TIME)
 
     desk = told(story)
     assert [(gap.symbol, gap.first_id, gap.last_id, gap.obstacle) for gap in desk.tracker.all_open()] == [
-        ("AUSDT", 17, 17, Refusal.SIDE),
-        ("BUSDT", 31, 40, TOO_OLD),
+        ("AUSDT", 17, 17, Obstacle.SIDE),
+        ("BUSDT", 31, 40, Obstacle.TOO_OLD),
     ]
     assert [(gap.first_id, gap.last_id, gap.obstacle) for gap in desk.obstructed] == [(13, 14, None)]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 
 from pairscope.base.clock import SystemClock
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.feed.binance import managed_connection
 from pairscope.feed.binance.managed_connection import ConnectionOptions
@@ -50,7 +51,7 @@ class Watched:
         return await self.watch.is_quiet(symbols)
 
     def sink(self, judged: Judged) -> None:
-        self.tracker.check(judged.rows, 0, "test")
+        self.tracker.check(judged.rows, 0, GapReason.SKIPPED)
 
 
 @pytest.fixture

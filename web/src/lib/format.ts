@@ -1,5 +1,7 @@
 // Numbers as people read them. Pure; nothing here knows where a number came from.
 
+import type { MissingReason } from "../api.gen";
+
 export const DASH = "—";
 const MINUS = "−";
 
@@ -75,7 +77,7 @@ export function missingShare(share: Maybe): string {
   return share < 0.001 ? "<0.1 %" : percent(share);
 }
 
-const UNKNOWN: Record<string, string> = {
+const UNKNOWN: Record<MissingReason, string> = {
   no_trade_ids: "these bars know no trade ids",
   sampled: "trades were polled",
   listening_began: "the data begin inside a bar",
@@ -85,10 +87,10 @@ const UNKNOWN: Record<string, string> = {
 };
 
 /** Why it is not known how much is missing. */
-export const unknownWords = (reason: string): string => UNKNOWN[reason] ?? reason.replaceAll("_", " ");
+export const unknownWords = (reason: MissingReason): string => UNKNOWN[reason];
 
 /** A share that is missing, or that it is not known and why. */
-export function missingOf(share: Maybe, reason: string | null | undefined): string {
+export function missingOf(share: Maybe, reason: MissingReason | null | undefined): string {
   if (!absent(share) || !reason) return missingShare(share);
   return `unknown: ${unknownWords(reason)}`;
 }

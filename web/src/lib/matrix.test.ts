@@ -71,7 +71,7 @@ describe("a cell", () => {
   it("says in words what it is of, how much it rests on, and why it has no value", () => {
     expect(cellWords(matrix, { row: 0, column: 1 })).toEqual(["ETHUSDT with SOLUSDT", "0.489", "298 returns"]);
     expect(cellWords(matrix, { row: 0, column: 2 })[1]).toBe("No value: too few bars yet");
-    const beyond = { ...matrix, correlation: [[1, 1.125, 0.5]], flag: [[null, "beyond_one", null]] };
+    const beyond: CorrelationMatrix = { ...matrix, correlation: [[1, 1.125, 0.5]], flag: [[null, "beyond_one", null]] };
     expect(cellWords(beyond, { row: 0, column: 1 }).slice(1)).toEqual([
       "1.125",
       "298 returns",

@@ -31,8 +31,8 @@ describe("quantityText", () => {
     ["half_life_ms", "ms", 8_765, "8.8 s"],
     ["half_life_ms", "ms", 187_000, "3 min 7 s"],
     ["rsi:period=21", "1", 73.211, "73.2"],
-    ["something_new", "furlongs", 12.3456, "12.35"],
-  ])("writes %s", (name, unit, value, text) => {
+    ["something_new", "name", 12.3456, "12.35"],
+  ] satisfies [string, Quantity["unit"], number, string][])("writes %s", (name, unit, value, text) => {
     expect(quantityText(name, quantity({ unit, value }), 1)).toBe(text);
   });
 
@@ -63,13 +63,15 @@ describe("what a number rests on", () => {
 describe("what is said of an absent value", () => {
   it("is its reason, in words", () => {
     expect(reasonText(quantity({ value: null, reason: "constant_series" }))).toBe("the price did not move");
-    expect(reasonText(quantity({ value: null, reason: "brand_new_reason" }))).toBe("brand new reason");
+    expect(reasonText(quantity({ value: null }))).toBe("not available");
     expect(reasonText(quantity({}))).toBe("");
   });
 
   it("stands beside a value that is given with a reservation", () => {
     expect(flagText(quantity({ flags: ["no_arch"] }))).toBe("a constant variance is as good");
-    expect(flagText(quantity({ flags: ["rival", "brand_new"] }))).toBe("another fit is nearly as likely, brand new");
+    expect(flagText(quantity({ flags: ["rival", "integrated"] }))).toBe(
+      "another fit is nearly as likely, good for the next bar only",
+    );
     expect(flagText(quantity({}))).toBe("");
   });
 

@@ -1,10 +1,12 @@
 // A metric as text: decimals by its unit, and words for why it has none.
 
-import type { MetricInfo, Quantity } from "../api.gen";
+import type { Flag, MetricInfo, Quantity, Reason } from "../api.gen";
 import { basisPoints, compact, DASH, duration, fixed, percent, probability, signed, significant } from "./format";
 import type { Prices } from "./methods";
 
 type Write = (value: number, decimals: number) => string;
+
+const plain: Write = (value) => significant(value, 4);
 
 /** Milliseconds below a second, tenths of seconds below ten. */
 function timeText(ms: number): string {
@@ -16,7 +18,9 @@ function timeText(ms: number): string {
 export const spreadText = (value: number | null | undefined, prices: Prices, decimals: number): string =>
   prices === "level" ? (value == null ? DASH : signed(value, decimals)) : basisPoints(value);
 
-const BY_UNIT: Record<string, Write> = {
+type Unit = Quantity["unit"];
+
+const BY_UNIT: Record<Unit, Write> = {
   price: fixed,
   ln: (value) => basisPoints(value),
   "ln per bar": (value) => `${fixed(value * 1e4, 2)} bp`,
@@ -29,6 +33,8 @@ const BY_UNIT: Record<string, Write> = {
   bars: (value) => `${fixed(value, value < 10 && !Number.isInteger(value) ? 1 : 0)} ${value === 1 ? "bar" : "bars"}`,
   ms: timeText,
   probability,
+  word: plain,
+  name: plain,
   "1": (value) => (value !== 0 && Math.abs(value) < 0.01 ? significant(value, 2) : fixed(value, 3)),
 };
 
@@ -69,7 +75,7 @@ export function titleOf(name: string, catalogue: ReadonlyMap<string, MetricInfo>
 }
 
 /** The value of a metric as text; `decimals` are those of the symbol's prices. */
-export function valueText(name: string, value: Value, unit: string | undefined, decimals: number): string {
+export function valueText(name: string, value: Value, unit: Unit | undefined, decimals: number): string {
   if (value === null || value === undefined) return DASH;
   if (typeof value === "string") return value.toLowerCase().replaceAll("_", " ");
   const base = baseName(name);
@@ -77,15 +83,14 @@ export function valueText(name: string, value: Value, unit: string | undefined, 
     BY_NAME[base] ??
     (unit === "price" ? undefined : OF_LOGS[base]) ??
     (isProbability(base) ? probability : undefined) ??
-    BY_UNIT[unit ?? ""] ??
-    ((plain: number) => significant(plain, 4));
+    (unit ? BY_UNIT[unit] : plain);
   return write(value, decimals);
 }
 
 export const quantityText = (name: string, quantity: Quantity | undefined, decimals: number): string =>
   valueText(name, quantity?.value, quantity?.unit, decimals);
 
-const REASONS: Record<string, string> = {
+const REASONS: Record<Reason, string> = {
   too_few_observations: "too few bars yet",
   constant_series: "the price did not move",
   exact_fit: "the line fits exactly",
@@ -107,10 +112,9 @@ const REASONS: Record<string, string> = {
 };
 
 /** A reason of the server in words. */
-export const inWords = (reason: string | null | undefined): string =>
-  REASONS[reason ?? ""] ?? (reason ?? "not available").replaceAll("_", " ");
+export const inWords = (reason: Reason | null | undefined): string => (reason ? REASONS[reason] : "not available");
 
-const FLAGS: Record<string, string> = {
+const FLAGS: Record<Flag, string> = {
   no_arch: "a constant variance is as good",
   rival: "another fit is nearly as likely",
   integrated: "good for the next bar only",
@@ -119,7 +123,7 @@ const FLAGS: Record<string, string> = {
   below_one_bar: "shorter than a bar: ask for a shorter interval",
 };
 
-export const flagWords = (flag: string): string => FLAGS[flag] ?? flag.replaceAll("_", " ");
+export const flagWords = (flag: Flag): string => FLAGS[flag];
 
 /** What is to be known of a value that is there; empty when nothing is. */
 export const flagText = (quantity: Quantity | undefined): string => (quantity?.flags ?? []).map(flagWords).join(", ");

@@ -11,7 +11,7 @@ import {
   suggestionText,
 } from "./statistics";
 
-const given = (values: Record<string, Quantity["value"]>) =>
+const given = (values: Record<string, Quantity["value"]>): Record<string, Quantity> =>
   Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
@@ -70,6 +70,7 @@ describe("the health of a pair", () => {
   const health: PairHealth = {
     condition: "not_shown",
     reasons: ["cointegration is not shown: p = 0.34"],
+    doubts: 1,
     as_of_ms: 90_000,
     since_ms: 30_000,
     is_since_before: false,

@@ -1,6 +1,6 @@
 // How the tests of a pair are set out: which figures stand together, and the words for what they say.
 
-import { type PairHealth, type Quantity, TRADES_LEAD_BELOW_MS } from "../api.gen";
+import { type Condition, type PairHealth, type Quantity, TRADES_LEAD_BELOW_MS } from "../api.gen";
 import { duration, fixed, percent, probability, signed } from "./format";
 import { quantityText } from "./quantity";
 
@@ -153,7 +153,7 @@ export const RETURNS_WARNING =
   "Of bars below a minute: too low, for two moves of one moment often fall into different bars (Epps effect). The number from trades is free of it.";
 
 /** The condition as it is drawn: a sign besides the colour. */
-export const CONDITIONS: Record<PairHealth["condition"], { sign: string; tone: string }> = {
+export const CONDITIONS: Record<Condition, { sign: string; tone: string }> = {
   cointegrated: { sign: "✓", tone: "text-ok" },
   weakening: { sign: "~", tone: "text-vwap" },
   broken: { sign: "✕", tone: "text-short" },

@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { TapeGap, TapeSymbol } from "../api.gen";
 import {
   backfilledShare,
-  damage,
   differences,
   fateWords,
   hasImports,
   leftOut,
+  madeRoomWords,
   reasonWords,
   timeSpan,
   totals,
@@ -44,6 +44,7 @@ const gap = (change: Partial<TapeGap> = {}): TapeGap => ({
   before_ms: null,
   reason: "history",
   obstacle: null,
+  looked_ms: null,
   closed_ms: null,
   ...change,
 });
@@ -89,14 +90,13 @@ describe("the words of a gap", () => {
   });
 
   it("tell when a daily file was last looked for", () => {
-    const words = fateWords(gap({ obstacle: "no_archive_file 2026-11-20T15:00:00Z" }), "UTC");
-    expect(words).toMatch(/^no daily file, last looked for .*20.* 15:00:00$/);
-    expect(fateWords(gap({ obstacle: "no_archive_file" }), "UTC")).toBe("no archive file");
+    const looked = { obstacle: "no_archive_file", looked_ms: Date.UTC(2026, 10, 20, 15) } as const;
+    expect(fateWords(gap(looked), "UTC")).toBe("no daily file, last looked for 20 Nov 2026 15:00:00");
+    expect(fateWords(gap({ ...looked, looked_ms: null }), "UTC")).toBe("no daily file");
   });
 
-  it("are the server's own where there are no better ones", () => {
-    expect(reasonWords("solar_flare")).toBe("solar flare");
-    expect(fateWords(gap({ obstacle: "solar_flare" }), "UTC")).toBe("solar flare");
+  it("tell how the ids came to be missing", () => {
+    expect(reasonWords("log_damaged")).toBe("the newest rows of the open day could not be read");
   });
 });
 
@@ -148,9 +148,9 @@ describe("weightParts", () => {
   });
 });
 
-describe("damage", () => {
-  it("parts the file from what is wrong with it", () => {
-    expect(damage("a/b.parquet: truncated: 3 bytes")).toEqual({ file: "a/b.parquet", what: "truncated: 3 bytes" });
-    expect(damage("a/b.parquet")).toEqual({ file: "a/b.parquet", what: "damaged" });
+describe("days that made room", () => {
+  it("are told with their size, and when", () => {
+    const day = { kind: "bars", day: "2026-11-20", file_bytes: 12_300_000, at_ms: Date.UTC(2026, 10, 27, 4) } as const;
+    expect(madeRoomWords(day, "Asia/Kolkata")).toBe("bars of 2026-11-20, 12.3 MB, on 27 Nov 2026 09:30:00");
   });
 });

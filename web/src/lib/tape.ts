@@ -1,7 +1,7 @@
 // What the tape holds and what it lacks, in words. Pure.
 
-import type { BackfillStatus, DiskStatus, TapeGap, TapeSymbol } from "../api.gen";
-import { age, DASH, fixed, milliseconds } from "./format";
+import type { BackfillStatus, DayLetGo, DiskStatus, GapReason, Obstacle, TapeGap, TapeSymbol } from "../api.gen";
+import { age, bytes, DASH, fixed, milliseconds } from "./format";
 import { clock, dateTime } from "./time";
 
 export interface Totals {
@@ -46,10 +46,11 @@ export function verdict({ ids, missing, gapsOpen }: Totals): Verdict {
 export const backfilledShare = ({ backfilled, trades }: Pick<Totals, "backfilled" | "trades">): number | undefined =>
   trades > 0 ? Math.min(1, backfilled / trades) : undefined;
 
-const REASONS: Record<string, string> = {
+const REASONS: Record<GapReason, string> = {
   start: "nobody was listening",
   history: "nobody was listening yet",
   restart: "nobody was listening",
+  log_damaged: "the newest rows of the open day could not be read",
   unwatched: "it was not watched",
   disconnected: "the connection was lost",
   skipped: "the exchange skipped it",
@@ -64,35 +65,34 @@ const REASONS: Record<string, string> = {
   refused: "told in rows that cannot be true",
 };
 
-const OBSTACLES: Record<string, string> = {
+const OBSTACLES: Record<Obstacle, string> = {
   too_old_for_rest: "too old for REST, waits for its daily file",
   not_served_by_rest: "the exchange does not give these ids out",
+  no_archive_file: "no daily file",
   importing: "being imported",
   not_imported: "not in any imported file",
   not_in_archive: "the official archive does not have them either",
+  id_implausible: "refused: an id too far from its neighbours",
   not_finite: "refused: a price or size is no number",
   size_too_small: "refused: a size below 1e-8",
   time_implausible: "refused: a time that cannot be",
   side_unreadable: "refused: who was the maker is not readable",
 };
 
-const plain = (code: string) => code.replaceAll("_", " ");
-
 /** How the ids came to be missing. */
-export const reasonWords = (reason: string): string => REASONS[reason] ?? plain(reason);
+export const reasonWords = (reason: GapReason): string => REASONS[reason];
 
 /** A length of time down to milliseconds: most holes are short, and most are filled quickly. */
 export const brief = (lengthMs: number): string => (lengthMs < 1_000 ? milliseconds(lengthMs) : age(lengthMs));
 
 /** What is being done about a gap, or why nothing can be done. */
-export function fateWords(gap: Pick<TapeGap, "obstacle" | "closed_ms" | "found_ms" | "reason">, zone: string): string {
-  if (gap.closed_ms !== null) return `closed after ${brief(gap.closed_ms - gap.found_ms)}`;
-  if (gap.obstacle === null) return "being filled";
-  const [code, looked] = gap.obstacle.split(" ");
-  if (code === "no_archive_file" && looked) {
-    return `no daily file, last looked for ${dateTime(Date.parse(looked), zone)}`;
-  }
-  return OBSTACLES[gap.obstacle] ?? plain(gap.obstacle);
+export function fateWords(
+  { obstacle, closed_ms, found_ms, looked_ms }: Pick<TapeGap, "obstacle" | "closed_ms" | "found_ms" | "looked_ms">,
+  zone: string,
+): string {
+  if (closed_ms !== null) return `closed after ${brief(closed_ms - found_ms)}`;
+  if (obstacle === null) return "being filled";
+  return OBSTACLES[obstacle] + (looked_ms === null ? "" : `, last looked for ${dateTime(looked_ms, zone)}`);
 }
 
 /** Whether the tape has filled nine tenths of what it may take. */
@@ -142,8 +142,6 @@ export function weightParts({ weight_used, weight_allowed, weight_limit }: Weigh
   return { used: part(weight_used), allowed: part(weight_allowed) };
 }
 
-/** `trades/ETHUSDT/2024-03-05.parquet: the hash differs` as the file and its damage. */
-export function damage(line: string): { file: string; what: string } {
-  const at = line.indexOf(": ");
-  return at < 0 ? { file: line, what: "damaged" } : { file: line.slice(0, at), what: line.slice(at + 2) };
-}
+/** `trades of 2026-11-20, 12.3 MB, on 27 Nov 2026 04:10:00` */
+export const madeRoomWords = ({ kind, day, file_bytes, at_ms }: DayLetGo, zone: string): string =>
+  `${kind} of ${day}, ${bytes(file_bytes)}, on ${dateTime(at_ms, zone)}`;

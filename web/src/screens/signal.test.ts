@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { PairSignal } from "../api.gen";
+import type { Muted, PairSignal } from "../api.gen";
 import { titleOf } from "./pair";
 import { readSignal } from "./signal";
 
-const told = (muted: string | null, late: string[] = []): PairSignal => ({ side: "short", muted, late });
+const told = (muted: Muted | null, late: string[] = []): PairSignal => ({ side: "short", muted, late });
 const FREE = told(null);
 
 describe("readSignal", () => {

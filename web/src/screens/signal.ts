@@ -1,6 +1,6 @@
 // What a z says, in words. What is to be read of it, and why not, the server tells; of old numbers nothing is said.
 
-import type { PairSignal } from "../api.gen";
+import type { Muted, PairSignal } from "../api.gen";
 import { fixed } from "../lib/format";
 
 export interface Signal {
@@ -11,7 +11,7 @@ export interface Signal {
   isMuted: boolean;
 }
 
-const MUTED: Record<string, string> = {
+const MUTED: Record<Exclude<Muted, "leg_late">, string> = {
   not_now: "not of now",
   unjudged: "health is being read",
   not_shown: "not shown to be a pair",
@@ -22,10 +22,10 @@ const MUTED: Record<string, string> = {
 
 /** Why a signal is muted; empty when it is not. */
 export const mutedText = (signal: PairSignal | undefined): string => {
-  if (!signal) return MUTED.unjudged as string;
+  if (!signal) return MUTED.unjudged;
   if (signal.muted === null) return "";
   if (signal.muted === "leg_late") return `${signal.late.join(" and ")} late`;
-  return MUTED[signal.muted] ?? signal.muted.replaceAll("_", " ");
+  return MUTED[signal.muted];
 };
 
 export function readSignal(

@@ -1,8 +1,8 @@
 // Beside the tape: how far the back-fill is, and what the disk holds.
 
-import type { BackfillStatus, DiskStatus } from "../api.gen";
+import type { BackfillStatus, DamagedFile, DiskStatus } from "../api.gen";
 import { bytes, fixed } from "../lib/format";
-import { damage, isNear, keptWords, weightParts } from "../lib/tape";
+import { isNear, keptWords, madeRoomWords, weightParts } from "../lib/tape";
 import { clock } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
@@ -73,6 +73,7 @@ function WeightBar({ backfill }: { backfill: BackfillStatus }) {
 }
 
 export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: boolean }) {
+  const zone = useZone();
   const kept: Row[] = [
     ["trades are kept", keptWords(disk.keep_data_days)],
     ["bars are kept", keptWords(disk.keep_bar_days)],
@@ -98,18 +99,14 @@ export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: b
               ] satisfies Row,
             ]),
         ...(isLookedAt ? [] : kept),
-        [
-          "damaged files",
-          disk.quarantined.length ? fixed(disk.quarantined.length, 0) : "none",
-          !!disk.quarantined.length,
-        ],
+        ["damaged files", disk.damaged.length ? fixed(disk.damaged.length, 0) : "none", !!disk.damaged.length],
       ]}
     >
-      {disk.quarantined.length ? <Quarantine lines={disk.quarantined} /> : null}
+      {disk.damaged.length ? <Quarantine files={disk.damaged} /> : null}
       <Lines label="Damaged logs, set aside" lines={disk.damaged_logs} />
       <Lines label="State that could not be read, set aside" lines={disk.damaged_states} />
       <LastError of="state" text={disk.state_error} />
-      <Lines label="Days that made room" lines={disk.let_go} />
+      <Lines label="Days that made room" lines={disk.made_room.map((day) => madeRoomWords(day, zone))} />
     </Card>
   );
 }
@@ -131,13 +128,13 @@ function Lines({ label, lines }: { label: string; lines: readonly string[] }) {
 }
 
 /** Damaged files lie aside; what was in them is a gap, and is asked for again. */
-function Quarantine({ lines }: { lines: readonly string[] }) {
+function Quarantine({ files }: { files: readonly DamagedFile[] }) {
   return (
     <ul className="border-line border-t px-3 py-1.5" aria-label="Damaged files, moved aside">
-      {lines.map(damage).map(({ file, what }) => (
+      {files.map(({ file, damage }) => (
         <li key={file} className="py-1">
           <p className="num whitespace-normal wrap-anywhere">{file}</p>
-          <p className="text-fault wrap-anywhere">{what}</p>
+          <p className="text-fault wrap-anywhere">{damage}</p>
         </li>
       ))}
     </ul>

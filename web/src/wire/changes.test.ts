@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PairHealth, PairUpdate, ServerMessage, SymbolUpdate } from "../api.gen";
+import type { Flag, PairHealth, PairUpdate, Reason, ServerMessage, SymbolUpdate } from "../api.gen";
 import { barsAt, metric, pairAt } from "./testing";
 import { applyMessage, emptyTopic, type TopicMessage, type TopicState } from "./topic";
 
@@ -113,8 +113,8 @@ describe("a moment told by what changed", () => {
 
   it("takes counts, reasons and flags in the order of the snapshot, and lets go of those that are gone", () => {
     const state = started();
-    const of = (last: string | null) => [null, null, null, null, null, last];
-    const flags = [["ratio_of_quantities"], [], [], [], [], []];
+    const of = (last: Reason | null) => [null, null, null, null, null, last];
+    const flags: Flag[][] = [["ratio_of_quantities"], [], [], [], [], []];
     applyMessage(state, pair({ values: [1, 1, 1, 1, 1, null], n: [9, 9, 9, 9, 9, 1], reasons: of("stale"), flags }));
     expect(state.metrics.r2).toMatchObject({ value: null, n: 1, reason: "stale", flags: [] });
     expect(state.metrics.beta).toMatchObject({ value: 1, n: 9, reason: null, flags: ["ratio_of_quantities"] });

@@ -6,7 +6,7 @@ import type { Surroundings } from "./connection";
 const filled = <T>(times: readonly number[], value: T): T[] => times.map(() => value);
 
 /** Bars at these seconds; the close is the second itself. */
-export function barsAt(times: readonly number[], status = "closed"): BarColumns {
+export function barsAt(times: readonly number[], status: BarColumns["status"][number] = "closed"): BarColumns {
   return {
     open_time_ms: times.map((time) => time * 1000),
     open: [...times],
@@ -59,7 +59,12 @@ export const snapshot = (topic: string, seq: number, times: readonly number[]): 
   metrics: {},
 });
 
-export const bar = (topic: string, seq: number, time: number, status = "closed"): ServerMessage => ({
+export const bar = (
+  topic: string,
+  seq: number,
+  time: number,
+  status: BarColumns["status"][number] = "closed",
+): ServerMessage => ({
   type: "symbol_bar",
   topic,
   seq,

@@ -11,6 +11,23 @@ from pairscope.analytics.values import Reason, Value
 from pairscope.base.parameter import Parameter
 
 DEFAULT_WINDOW = 300
+Unit = Literal[
+    "1",
+    "price",
+    "ln",
+    "ln per bar",
+    "ln per year",
+    "y per x",
+    "units of x per y",
+    "base",
+    "quote",
+    "trades",
+    "bars",
+    "ms",
+    "probability",
+    "word",
+    "name",
+]
 Input = Literal["high", "low", "trades", "history"]
 _ENTRY = "metric"  # under which a function keeps its own
 # What cannot be said of too few: two points lie on a line, and one does not move.
@@ -40,7 +57,7 @@ class Metric:
     scope: Literal["symbol", "pair"]
     title: str
     formula: str
-    unit: str
+    unit: Unit
     name: str = ""  # of the function, unless told
     function: Callable[..., Value] = _nothing  # (SymbolWindow or PairWindow, **parameters) -> Value
     window: int = DEFAULT_WINDOW  # bars, when nothing else is asked for
@@ -54,7 +71,7 @@ class Metric:
     # What it is told of, which decides when it is not told: the newest close in the light of its window; the closes of
     # the window; the newest bar alone; or trades and closed bars, which have rules of their own.
     about: Literal["newest", "window", "bar", "tape"] = "window"
-    unit_on_levels: str = ""  # of prices themselves instead of their logarithms, where it is another
+    unit_on_levels: Unit | None = None  # of prices themselves instead of their logarithms, where it is another
 
     def __call__(self, function: Function) -> Function:
         """Declare a function; it stays what it is."""
@@ -76,10 +93,9 @@ class Metric:
             return Value(None, value.n, Reason.TOO_FEW)
         return value
 
-    def unit_of(self, parameters: Mapping[str, object]) -> str:
+    def unit_of(self, parameters: Mapping[str, object]) -> Unit:
         """The unit of a value with these parameters."""
-        on_levels = parameters.get("prices") == "level" and self.unit_on_levels
-        return self.unit_on_levels if on_levels else self.unit
+        return (self.unit_on_levels if parameters.get("prices") == "level" else None) or self.unit
 
     def _silence(self, window: Any) -> Reason | None:
         """The one rule for what is stale and what is short, of every metric of closes.

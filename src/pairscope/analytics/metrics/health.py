@@ -34,6 +34,7 @@ class Health:
 
     condition: Condition
     reasons: tuple[str, ...] = ()
+    doubts: int = 0  # of the reasons, the first so many speak against the pair; others tell what is not known
     as_of_ms: int | None = None  # open time of the bar of the newest reading
     since_ms: int | None = None  # of the reading at which it began, or of the oldest one that counts
     is_since_before: bool = False  # it began before that
@@ -68,9 +69,11 @@ def judge(history: PairHistory, window: int) -> Health:
     counted = states[_RUN_IN:] if len(states) > _RUN_IN else states[-1:]
     same = _run(states)
     first = max(len(states) - same, len(states) - len(counted))
+    doubts = _WORDS[condition](readings, int(causes[-1]), int(goods[-1]))
     return Health(
         condition,
-        tuple(_reasons(readings, condition, int(causes[-1]), int(goods[-1]))),
+        (*doubts, *_short_tape(readings, condition)),
+        doubts=0 if condition is Condition.UNKNOWN else len(doubts),
         as_of_ms=int(readings.index[-1]) * history.bar_ms,
         since_ms=int(readings.index[first]) * history.bar_ms,
         is_since_before=same >= len(counted) and len(states) == READINGS,
@@ -104,12 +107,11 @@ def _too_short(history: PairHistory, window: int) -> str:
     return f"the two have {min(both, window - 1)} closed bars in common, of the {window:,} of a window"
 
 
-def _reasons(readings: Readings, state: Condition, cause: int, good: int) -> list[str]:
-    """What speaks against the pair at the newest reading."""
-    told = _WORDS[state](readings, cause, good)
-    if len(readings) < READINGS and state is not Condition.UNKNOWN:
-        told.append(f"the tape holds {len(readings) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed")
-    return told
+def _short_tape(readings: Readings, state: Condition) -> list[str]:
+    """That the word rests on less than is wanted, which does not speak against the pair."""
+    if len(readings) == READINGS or state is Condition.UNKNOWN:
+        return []
+    return [f"the tape holds {len(readings) / PER_WINDOW:.2g} of the {WINDOWS} windows that are replayed"]
 
 
 def _of_cointegrated(readings: Readings, cause: int, good: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.entry.metric import Metric, Unit
 from pairscope.analytics.entry.window import SymbolWindow, once
 from pairscope.analytics.estimators.garch import BARS, FEWEST_RETURNS, STARTS, GarchFit, fit_garch
 from pairscope.analytics.values import Flag, Reason, Value, given, null
@@ -16,7 +16,7 @@ _REFERENCE = "T. Bollerslev, Journal of Econometrics 31, 1986"
 _WINDOW = "Of the newest closed bars, at each close, whatever window is asked for."
 
 
-def _garch(title: str, formula: str, unit: str, remark: str) -> Metric:
+def _garch(title: str, formula: str, unit: Unit, remark: str) -> Metric:
     return Metric(
         scope="symbol",
         title=title,

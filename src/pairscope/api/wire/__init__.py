@@ -8,6 +8,7 @@ be given is ``null``, and a single value then carries its ``reason``.
 from pairscope.api.wire.numbers import (
     AnalyticsAnswer,
     BarColumns,
+    BarStatus,
     Clustering,
     CorrelationMatrix,
     EppsColumns,
@@ -70,18 +71,21 @@ from pairscope.api.wire.system import (
     SymbolStatus,
     SymbolsWatched,
 )
-from pairscope.api.wire.tape import BackfillStatus, DiskStatus, TapeGap, TapeStatus, TapeSymbol
+from pairscope.api.wire.tape import BackfillStatus, DamagedFile, DayLetGo, DiskStatus, TapeGap, TapeStatus, TapeSymbol
 
 __all__ = [
     "AnalyticsAnswer",
     "BackfillStatus",
     "BarChange",
     "BarColumns",
+    "BarStatus",
     "ClientMessage",
     "ClientsStatus",
     "Clustering",
     "Config",
     "CorrelationMatrix",
+    "DamagedFile",
+    "DayLetGo",
     "DiskStatus",
     "EppsColumns",
     "ErrorAnswer",

@@ -6,22 +6,32 @@ from typing import Literal
 
 import msgspec
 
+from pairscope.analytics.entry.metric import Unit
+from pairscope.analytics.estimators.conditions import Condition
+from pairscope.analytics.values import Flag, Reason
 from pairscope.api.wire.record import Number, Wire
+from pairscope.bars.cuts import MissingReason
+from pairscope.live.signals import Muted
+
+BarStatus = Literal["open", "closed", "revised", "partial"]  # partial: not heard from its beginning to its end
+BarSource = Literal["live", "upload", "import"]
+Continuity = Literal["proved", "sampled", "unproved", "partial"]
+Origin = Literal["ws", "rest", "archive", "simulator", "import"]
 
 
 class Quantity(Wire, frozen=True, kw_only=True):
     """One metric: its value, or null with the reason, and what it was computed from."""
 
     value: float | str | None
-    unit: str
+    unit: Unit
     window: int  # bars asked for
     n: int  # observations used
     as_of_ms: int | None  # open time of the last bar used
     missing: Number  # share of the window's trade ids that are not on the tape; null when it is not known
-    reason: str | None = None
-    missing_reason: str | None = None  # why missing is null
+    reason: Reason | None = None
+    missing_reason: MissingReason | None = None  # why missing is null
     backfilled: float = 0.0  # share of its trades that came later than by the socket
-    flags: list[str] | msgspec.UnsetType = msgspec.UNSET  # what is to be known of a value; left out when nothing is
+    flags: list[Flag] | msgspec.UnsetType = msgspec.UNSET  # what is to be known of a value; left out when nothing is
 
 
 class BarColumns(Wire, frozen=True, kw_only=True):
@@ -38,10 +48,10 @@ class BarColumns(Wire, frozen=True, kw_only=True):
     vwap: list[Number]
     trades: list[int]
     missing: list[Number]  # share of the bar's trade ids that are not on the tape; null when it is not known
-    status: list[str]  # open, closed, revised, partial: not heard from its beginning to its end
-    source: list[str]  # live, upload, import
-    continuity: list[str] = []  # proved, sampled, unproved, partial; missing is a number only where it is proved
-    missing_reason: list[str | None] = []  # why missing is null
+    status: list[BarStatus]
+    source: list[BarSource]
+    continuity: list[Continuity] = []  # missing is a number only where it is proved
+    missing_reason: list[MissingReason | None] = []  # why missing is null
     backfilled: list[float] = []  # share of the trades that came later than by the socket
 
 
@@ -58,7 +68,7 @@ class TradeColumns(Wire, frozen=True, kw_only=True):
     size: list[float]
     buyer_is_maker: list[bool]
     received_ns: list[int]
-    origin: list[str]
+    origin: list[Origin]
 
 
 class LatestTrades(Wire, frozen=True, kw_only=True):
@@ -84,9 +94,7 @@ class PairSignal(Wire, frozen=True, kw_only=True):
     """What the z of a pair may be read as. The spread counts as stretched from |z| = 2."""
 
     side: Literal["flat", "short", "long"] | None  # expected of the spread: nothing, to fall, to rise; null without a z
-    # Why it is not to be acted on: leg_late, not_now (a tape, or a time that is past), unjudged (health is not known
-    # yet), or the health of a pair that is not shown to be one; null: it is a signal.
-    muted: str | None
+    muted: Muted | None  # why it is not to be acted on; null: it is a signal
     late: list[str]  # legs that are not heard: for two bars, but never less than 3 s nor more than 10 s
 
 
@@ -101,13 +109,14 @@ class PairSuggestion(Wire, frozen=True, kw_only=True):
 class PairHealth(Wire, frozen=True, kw_only=True):
     """One word for a pair, what speaks against it, and how long it has been so; of closed bars."""
 
-    condition: Literal["cointegrated", "weakening", "broken", "not_shown", "unrelated", "unknown"]
+    condition: Condition
     reasons: list[str]
+    doubts: int  # of the reasons, the first so many speak against the pair; others tell what is not known
     as_of_ms: int | None  # open time of the bar of the newest reading
     since_ms: int | None  # of the reading at which the condition began
     is_since_before: bool  # it began earlier, beyond what is replayed
     held_until_ms: int | None  # when a pair that is neither cointegrated nor weakening last was
-    shares: dict[str, float]  # of the readings of the last four windows, by condition
+    shares: dict[Condition, float]  # of the readings of the last four windows, by condition
     windows: float  # of readings that were replayed, at most five
     visible_half_life: Number  # bars, for not_shown: what this window would have seen in 4 of 5 cases
     suggestion: PairSuggestion | None  # for a pair that is not held
@@ -128,7 +137,7 @@ class LeadLagCurve(Wire, frozen=True, kw_only=True):
     high_ms: Number
     leader: Literal["y", "x"] | None
     n: int
-    reason: str | None
+    reason: Reason | None
     lags_ms: list[int]
     contrasts: list[Number]
 
@@ -195,10 +204,10 @@ class CorrelationMatrix(Wire, frozen=True, kw_only=True):
     as_of_ms: int
     correlation: list[list[Number]]
     n: list[list[int]]  # observations of each pair
-    reason: list[list[str | None]]
-    flag: list[list[str | None]]  # what is to be known of a number that is there: beyond_one
+    reason: list[list[Reason | None]]
+    flag: list[list[Flag | None]]  # what is to be known of a number that is there: beyond_one
     missing: list[Number]  # of each symbol, the share of the window's trade ids not on the tape; null when unknown
-    missing_reason: list[str | None]  # why missing is null
+    missing_reason: list[MissingReason | None]  # why missing is null
 
 
 class Clustering(Wire, frozen=True, kw_only=True):

@@ -6,9 +6,20 @@ from typing import Literal
 
 import msgspec
 
-from pairscope.api.wire.numbers import BarColumns, PairColumns, PairHealth, PairSignal, Quantity
+from pairscope.analytics.values import Flag, Reason
+from pairscope.api.wire.numbers import (
+    BarColumns,
+    BarSource,
+    BarStatus,
+    Continuity,
+    PairColumns,
+    PairHealth,
+    PairSignal,
+    Quantity,
+)
 from pairscope.api.wire.record import ErrorBody, Number, Wire
 from pairscope.api.wire.system import Status
+from pairscope.bars.cuts import MissingReason
 
 #
 # Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`, the last with
@@ -86,7 +97,7 @@ class PairBar(Wire, frozen=True, kw_only=True, tag_field="type", tag="pair_bar")
 
     topic: str
     seq: int
-    status: str
+    status: BarStatus
     y_bar: BarColumns  # empty columns when y did not trade in the bar
     series: PairColumns
 
@@ -109,11 +120,11 @@ class BarChange(Wire, frozen=True, kw_only=True, omit_defaults=True):
     buy_volume: float | msgspec.UnsetType = msgspec.UNSET
     trades: int | msgspec.UnsetType = msgspec.UNSET
     missing: Number | msgspec.UnsetType = msgspec.UNSET  # of a new bar 0
-    missing_reason: str | msgspec.UnsetType | None = msgspec.UNSET  # null
-    continuity: str | msgspec.UnsetType = msgspec.UNSET  # proved
+    missing_reason: MissingReason | msgspec.UnsetType | None = msgspec.UNSET  # null
+    continuity: Continuity | msgspec.UnsetType = msgspec.UNSET  # proved
     backfilled: float | msgspec.UnsetType = msgspec.UNSET  # 0
-    source: str | msgspec.UnsetType = msgspec.UNSET  # live
-    status: str | msgspec.UnsetType = msgspec.UNSET  # that of the message
+    source: BarSource | msgspec.UnsetType = msgspec.UNSET  # live
+    status: BarStatus | msgspec.UnsetType = msgspec.UNSET  # that of the message
 
 
 class PairRow(Wire, frozen=True, kw_only=True):
@@ -130,7 +141,7 @@ class Shares(Wire, frozen=True, kw_only=True):
     """What all metrics of a moment have in common; what is left out is as it was."""
 
     missing: Number | msgspec.UnsetType = msgspec.UNSET
-    missing_reason: str | msgspec.UnsetType | None = msgspec.UNSET
+    missing_reason: MissingReason | msgspec.UnsetType | None = msgspec.UNSET
     backfilled: float | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -151,8 +162,8 @@ class MarketUpdate(Wire, frozen=True, kw_only=True):
     # The metrics of the moment, in the order of the snapshot's.
     values: list[float | str | None] | msgspec.UnsetType = msgspec.UNSET
     n: list[int] | msgspec.UnsetType = msgspec.UNSET
-    reasons: list[str | None] | msgspec.UnsetType = msgspec.UNSET
-    flags: list[list[str]] | msgspec.UnsetType = msgspec.UNSET
+    reasons: list[Reason | None] | msgspec.UnsetType = msgspec.UNSET
+    flags: list[list[Flag]] | msgspec.UnsetType = msgspec.UNSET
     shares: Shares | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pairscope.analytics.entry.metric import Unit
 from pairscope.api.wire.record import Number, Wire
 from pairscope.live.kernels import Part
 
@@ -67,8 +68,8 @@ class MetricInfo(Wire, frozen=True, kw_only=True):
     scope: Literal["symbol", "pair"]
     title: str
     formula: str
-    unit: str
-    unit_on_levels: str  # of a pair on prices themselves instead of their logarithms
+    unit: Unit
+    unit_on_levels: Unit  # of a pair on prices themselves instead of their logarithms
     window: int  # default; 0 when the metric has none
     fewest: int
     reference: str

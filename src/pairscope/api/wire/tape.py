@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pairscope.api.wire.record import Number, Wire
+from pairscope.base.gaps import GapReason, Obstacle
 
 
 class TapeGap(Wire, frozen=True, kw_only=True):
@@ -15,8 +18,9 @@ class TapeGap(Wire, frozen=True, kw_only=True):
     found_ms: int
     after_ms: int | None  # time of the trade before the hole
     before_ms: int | None  # time of the trade after it
-    reason: str
-    obstacle: str | None  # why it cannot be filled for now
+    reason: GapReason
+    obstacle: Obstacle | None  # why it cannot be filled for now
+    looked_ms: int | None  # of no_archive_file: when the file was last looked for
     closed_ms: int | None
 
 
@@ -55,20 +59,38 @@ class BackfillStatus(Wire, frozen=True, kw_only=True):
     archive_error: str | None
 
 
+class DamagedFile(Wire, frozen=True, kw_only=True):
+    """A sealed file that is not what it was; what was in it is a gap, and is asked for again."""
+
+    file: str
+    damage: str  # how it was seen
+
+
+class DayLetGo(Wire, frozen=True, kw_only=True):
+    """A day that was deleted for newer ones to have room."""
+
+    kind: Literal["trades", "bars"]
+    day: str  # 2026-11-27
+    file_bytes: int
+    at_ms: int
+
+
 class DiskStatus(Wire, frozen=True, kw_only=True):
     open_bytes: int  # the file of the open day
     trades_bytes: int  # sealed days
     bars_bytes: int
     free_bytes: int
     sealed_days: int
-    quarantined: list[str]  # damaged files, moved aside
+    damaged: list[DamagedFile]  # moved aside
+    quarantined: list[str]  # the same as lines of text; in this version only
     damaged_logs: list[str]  # of the open file, set aside
     state_bytes: int  # the database of what people and programs change
     damaged_states: list[str]  # such databases, and files of older versions, that could not be read and were set aside
     state_error: str | None  # why it cannot be read now
     used_bytes: int | None  # all of the tape, against its bound; null before the first look
     most_bytes: int | None  # that it may take; null: no bound
-    let_go: list[str]  # days that made room, the newest first
+    made_room: list[DayLetGo]  # the newest first
+    let_go: list[str]  # the same as lines of text; in this version only
     keep_data_days: int
     keep_bar_days: int
     keep_imported_days: int | None  # of days with anything imported or uploaded; null: for ever

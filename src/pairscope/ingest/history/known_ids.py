@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pairscope.base.gaps import ARCHIVE_HOLE, IMPORTED, NEVER_RECORDED, NOT_A_TRADE, OF_IMPORTS
+from pairscope.base.gaps import OF_IMPORTS, GapReason, Obstacle
 from pairscope.base.id_ranges import Runs, holes, intersect, no_runs, run, subtract, union
 from pairscope.base.model import Gap
 from pairscope.feed.judge import Refusal
@@ -18,9 +18,6 @@ from pairscope.feed.judge import Refusal
 RefusedIds = Mapping[Refusal, Runs]  # ids that exist and whose rows are no trades, by the reason
 
 # Obstacles: why they are not fetched for now.
-IMPORTING = "importing"
-NOT_IMPORTED = "not_imported"
-NOT_IN_ARCHIVE = "not_in_archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +46,26 @@ class KnownIds:
 def announce(coverage: KnownIds, brings: Runs, now_ms: int) -> list[Gap]:
     """The rows to write before `brings` is put: what will come, and what will then lie between it and the rest."""
     inside = [
-        row for gap in coverage.gaps for row in _split(gap, brings, lambda part: replace(part, obstacle=IMPORTING))
+        row
+        for gap in coverage.gaps
+        for row in _split(gap, brings, lambda part: replace(part, obstacle=Obstacle.IMPORTING))
     ]
     known = union(coverage.span, coverage.missing)
     fresh = subtract(brings, union(known, coverage.no_trades))
-    rows = [_gap(coverage, ends, now_ms, IMPORTED, IMPORTING) for ends in fresh.tolist()]
+    rows = [_gap(coverage, ends, now_ms, GapReason.IMPORTED, Obstacle.IMPORTING) for ends in fresh.tolist()]
     for ends in subtract(holes(union(known, brings)), coverage.no_trades).tolist():
         own_hole = len(brings) > 0 and brings[0, 0] < ends[0] and ends[1] < brings[-1, 1]
-        why = (ARCHIVE_HOLE, NOT_IN_ARCHIVE) if own_hole else (NEVER_RECORDED, NOT_IMPORTED)
-        rows.append(_gap(coverage, ends, now_ms, *why))
+        reason = GapReason.ARCHIVE_HOLE if own_hole else GapReason.NEVER_RECORDED
+        obstacle = Obstacle.NOT_IN_ARCHIVE if own_hole else Obstacle.NOT_IMPORTED
+        rows.append(_gap(coverage, ends, now_ms, reason, obstacle))
     return [*inside, *rows]
 
 
-def _gap(coverage: KnownIds, ends: list[int], now_ms: int, reason: str, obstacle: str) -> Gap:
+def _announced(gap: Gap) -> Gap:
+    return replace(gap, obstacle=Obstacle.IMPORTING)
+
+
+def _gap(coverage: KnownIds, ends: list[int], now_ms: int, reason: GapReason, obstacle: Obstacle) -> Gap:
     first_id, last_id = ends
     return Gap(coverage.symbol, first_id, last_id, now_ms, reason, obstacle=obstacle)
 
@@ -88,18 +92,18 @@ def _refused(part: Gap, refusal: Refusal, ids: Runs, now_ms: int) -> list[Gap]:
     if part.closed_ms is not None:
         return [part]
     if refusal.is_no_trade:
-        return _split(part, ids, lambda row: replace(row, closed_ms=now_ms, reason=NOT_A_TRADE, obstacle=None)) or [
-            part
-        ]
-    reason = ARCHIVE_HOLE if part.reason == IMPORTED else part.reason  # nobody had listened for it
-    return _split(part, ids, lambda row: replace(row, reason=reason, obstacle=refusal.value)) or [part]
+        return _split(
+            part, ids, lambda row: replace(row, closed_ms=now_ms, reason=GapReason.NOT_A_TRADE, obstacle=None)
+        ) or [part]
+    reason = GapReason.ARCHIVE_HOLE if part.reason == GapReason.IMPORTED else part.reason  # nobody had listened for it
+    return _split(part, ids, lambda row: replace(row, reason=reason, obstacle=Obstacle(refusal.value))) or [part]
 
 
 def _released(part: Gap, brings: Runs) -> list[Gap]:
     """What did not come: the exchange may still have it."""
-    if part.closed_ms is not None or part.obstacle != IMPORTING:
+    if part.closed_ms is not None or part.obstacle != Obstacle.IMPORTING:
         return [part]
-    obstacle = NOT_IMPORTED if part.reason == IMPORTED else None
+    obstacle = Obstacle.NOT_IMPORTED if part.reason == GapReason.IMPORTED else None
     return _split(part, brings, lambda row: replace(row, obstacle=obstacle)) or [part]
 
 

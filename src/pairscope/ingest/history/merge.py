@@ -17,7 +17,7 @@ import numpy as np
 from pairscope.bars.cuts import settle
 from pairscope.bars.rebuild import rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.gaps import LET_GO, NOT_A_TRADE, OF_IMPORTS
+from pairscope.base.gaps import OF_IMPORTS, GapReason
 from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Gap, IntArray, Origin, TradeBatch, of_trades
@@ -79,13 +79,13 @@ class Merge:
         last = self._store.trades(symbol, limit=1, newest=True)
         span = run(int(first.id[0]), int(last.id[0])) if len(first) else no_runs()
         gaps = self._store.gaps(symbol)
-        no_trades = [run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == NOT_A_TRADE]
+        no_trades = [run(gap.first_id, gap.last_id) for gap in gaps if gap.reason == GapReason.NOT_A_TRADE]
         still_open = [gap for gap in gaps if gap.closed_ms is None]
         return KnownIds(symbol, span, still_open, union(no_runs(), *no_trades))
 
     def absent(self, symbol: str) -> Runs:
         """Ids between the first and the last that may be trades and are not on the tape; work for a thread."""
-        absent = [gap for gap in self._store.gaps(symbol) if gap.closed_ms is None or gap.reason == LET_GO]
+        absent = [gap for gap in self._store.gaps(symbol) if gap.closed_ms is None or gap.reason == GapReason.LET_GO]
         return union(no_runs(), *(run(gap.first_id, gap.last_id) for gap in absent))
 
     async def bring(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.gaps import IMPORTED, NOT_A_TRADE
+from pairscope.base.gaps import GapReason
 from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, runs_of, size, subtract, union
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BoolArray, Gap, IntArray, Origin, TradeBatch, of_trades
@@ -167,7 +167,7 @@ class Corrections:
         rows: list[Gap] = []
         known = no_runs()
         for row in self._store.gaps(self._symbol):
-            if row.reason != NOT_A_TRADE or row.closed_ms is None:
+            if row.reason != GapReason.NOT_A_TRADE or row.closed_ms is None:
                 continue
             whole = run(row.first_id, row.last_id)
             known = union(known, whole)
@@ -175,11 +175,11 @@ class Corrections:
             if size(left) == size(whole):
                 continue
             if not len(left) or left[0, 0] != row.first_id:
-                rows.append(replace(row, reason=IMPORTED, last_id=row.first_id))  # which leaves no row
+                rows.append(replace(row, reason=GapReason.IMPORTED, last_id=row.first_id))  # which leaves no row
             rows += [replace(row, first_id=first_id, last_id=last_id) for first_id, last_id in left.tolist()]
         at_ms = now_ms(self._clock)
         for first_id, last_id in subtract(runs_of(gone), known).tolist():
-            rows.append(Gap(self._symbol, first_id, last_id, at_ms, NOT_A_TRADE, closed_ms=at_ms))
+            rows.append(Gap(self._symbol, first_id, last_id, at_ms, GapReason.NOT_A_TRADE, closed_ms=at_ms))
         return rows
 
 

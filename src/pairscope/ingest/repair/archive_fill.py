@@ -19,6 +19,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import ArchiveError, DataFolderError, FeedUnavailable, StoreUnavailable
+from pairscope.base.gaps import BY_REFUSAL, Obstacle
 from pairscope.base.id_ranges import intersect, run, union
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import Gap, SymbolTable
@@ -26,12 +27,11 @@ from pairscope.base.tasks import comes
 from pairscope.feed.archive_files import ArchiveFile, ArchiveKind
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
-from pairscope.feed.judge import REFUSALS, Judge, Judged
+from pairscope.feed.judge import Judge, Judged
 from pairscope.feed.venue import Archive
-from pairscope.ingest.history.known_ids import NOT_IN_ARCHIVE
 from pairscope.ingest.history.merge import in_thread
 from pairscope.ingest.repair.repair import RepairStatus
-from pairscope.ingest.repair.rest_backfill import DISK_PAUSE_S, NOT_SERVED, TOO_OLD
+from pairscope.ingest.repair.rest_backfill import DISK_PAUSE_S
 
 log = structlog.get_logger()
 
@@ -40,7 +40,6 @@ CHECK_S = 600.0
 FIRST_AGAIN_S, LAST_AGAIN_S = 3_600.0, 86_400.0  # between looks for a file that was not there
 ROWS_AT_ONCE = 4_000  # put between two turns of the event loop
 BREATH_S = 0.01
-NO_FILE = "no_archive_file"  # followed by when it was last looked for
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -206,10 +205,10 @@ class ArchiveFill:
     def _note_absent(self, wanted: MissingDay) -> None:
         backoff = self._absent.setdefault(wanted, Backoff(first_s=FIRST_AGAIN_S, cap_s=LAST_AGAIN_S))
         self._not_before_s[wanted] = self._clock.monotonic_s() + backoff.next_s()
-        looked = datetime.fromtimestamp(now_ms(self._clock) / 1_000, UTC)
+        looked_ms = now_ms(self._clock) // 1_000 * 1_000  # as the tape keeps it
         for gap in self._gaps(wanted.symbol):
             if wanted.day_ms in days_of(gap):
-                self._obstruct(gap, f"{NO_FILE} {looked:%Y-%m-%dT%H:%M:%SZ}")
+                self._obstruct(gap, Obstacle.NO_FILE, looked_ms)
 
     async def _fill(self, file: ArchiveFile, wanted: MissingDay) -> None:
         trades = self._site.files.trades(file, self._clock.now_ns(), self._judge, kept_rows=0)
@@ -224,7 +223,7 @@ class ArchiveFill:
         log.info("archive_file_read", file=file.name, brought=brought)
         for gap in self._gaps(wanted.symbol):
             if all(MissingDay(day_ms, gap.symbol) in self._read for day_ms in days_of(gap)):
-                self._obstruct(gap, NOT_IN_ARCHIVE)
+                self._obstruct(gap, Obstacle.NOT_IN_ARCHIVE)
 
     async def _bring(self, batches: AsyncGenerator[Judged, None]) -> int:
         brought = 0
@@ -243,15 +242,15 @@ class ArchiveFill:
                 return
             await asyncio.sleep(DISK_PAUSE_S)
 
-    def _obstruct(self, gap: Gap, obstacle: str) -> None:
+    def _obstruct(self, gap: Gap, obstacle: Obstacle, looked_ms: int | None = None) -> None:
         symbol_id = self._symbols.index(gap.symbol)
         log.warning("gap_stays", symbol=gap.symbol, first_id=gap.first_id, last_id=gap.last_id, obstacle=obstacle)
-        for changed in self._tracker.obstruct(symbol_id, gap.first_id, gap.last_id, obstacle):
+        for changed in self._tracker.obstruct(symbol_id, gap.first_id, gap.last_id, obstacle, looked_ms):
             self._obstructed(changed)
 
 
 def _is_for_archive(gap: Gap) -> bool:
-    return gap.obstacle in (TOO_OLD, NOT_SERVED, *REFUSALS) or (gap.obstacle or "").startswith(NO_FILE)
+    return gap.obstacle in (Obstacle.TOO_OLD, Obstacle.NOT_SERVED, Obstacle.NO_FILE, *BY_REFUSAL)
 
 
 def days_of(gap: Gap) -> Iterable[int]:

@@ -16,6 +16,7 @@ import structlog
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable, StoreUnavailable
+from pairscope.base.gaps import GapReason
 from pairscope.base.model import Gap
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.continuity import ContinuityTracker
@@ -25,7 +26,6 @@ from pairscope.store.tape import Tape
 
 log = structlog.get_logger()
 
-HISTORY = "history"  # why trades are missing right before the first one that is heard
 AT_ONCE_S = 5.0  # for which a start waits for it
 
 
@@ -136,7 +136,7 @@ class ReachBack:
         symbol_id = self._store.symbols.index(symbol)
         if self._tracker.highest(symbol_id) is None:
             self._tracker.restore(symbol_id, first_id - 1, since_ms)
-            self._tracker.expect(symbol_id, HISTORY)
+            self._tracker.expect(symbol_id, GapReason.HISTORY)
             return True
         gap = await self._hole(symbol, symbol_id, first_id, since_ms)
         return gap is not None and (gap.ids <= 0 or self._holes.reach_back(gap))
@@ -162,7 +162,7 @@ class ReachBack:
             first_id,
             end_id - 1,
             now_ms(self._clock),
-            HISTORY,
+            GapReason.HISTORY,
             after_ms=since_ms,
             before_ms=before_ms or None,
         )

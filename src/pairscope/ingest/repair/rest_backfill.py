@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from pairscope.base.errors import FeedUnavailable
+from pairscope.base.gaps import Obstacle
 from pairscope.base.model import Gap, SymbolTable
 from pairscope.base.tasks import comes
 from pairscope.feed.backoff import Backoff
@@ -31,7 +32,6 @@ SHORTEST_PAUSE_S = 1.0  # after a failure, even when a new hole appears
 TRIES_UNSERVED = 6  # REST may lag the stream: an empty page is asked for again before it counts
 
 # Why a hole stays open for now; written into its row.
-TOO_OLD, NOT_SERVED = "too_old_for_rest", "not_served_by_rest"
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class Backfill:
         """There are new holes."""
         self._wake.set()
 
-    def ask_again(self, obstacle: str) -> None:
+    def ask_again(self, obstacle: Obstacle) -> None:
         """Ask once more for the ids that this keeps missing: what was in the way may not be there any more."""
         for gap in self._tracker.all_open():
             if gap.obstacle == obstacle:
@@ -168,7 +168,7 @@ class Backfill:
             batch = await self._pages.page(page.gap.symbol, page.symbol_id, page.first_id, wanted, around)
         except TooOldError:
             # What comes before this page is older still: not asked for, it would only cost weight.
-            self._give_up(replace(page, first_id=page.gap.first_id), TOO_OLD)
+            self._give_up(replace(page, first_id=page.gap.first_id), Obstacle.TOO_OLD)
             return False
         except RequestRefusedError as error:  # the fault of this very page: others must not wait for it for ever
             self._failed(page, error)
@@ -199,10 +199,10 @@ class Backfill:
         if self._unserved[key] < TRIES_UNSERVED:
             return True
         del self._unserved[key]
-        self._give_up(page, NOT_SERVED)
+        self._give_up(page, Obstacle.NOT_SERVED)
         return False
 
-    def _give_up(self, page: _Page, obstacle: str) -> None:
+    def _give_up(self, page: _Page, obstacle: Obstacle) -> None:
         for gap in self._tracker.obstruct(page.symbol_id, page.first_id, page.last_id, obstacle):
             log.warning("gap_stays", symbol=gap.symbol, first_id=gap.first_id, last_id=gap.last_id, obstacle=obstacle)
             self._obstructed(gap)
