@@ -1,8 +1,7 @@
 // A small curve with its axis: a picture for the eye, a sentence and a table for everybody else.
 
 import { type PointerEvent, useEffect, useRef, useState } from "react";
-import { nearest, type Plane, pathOf, planeOf, type Scale } from "./plane";
-import { roundTicks } from "./scatter";
+import { nearest, type Plane, pathOf, planeOf, roundTicks, type Scale } from "./plane";
 
 const HEIGHT = 116;
 const MARGIN = { left: 38, right: 8, top: 6, bottom: 18 };

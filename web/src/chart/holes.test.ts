@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { emptyTopic } from "../wire/state";
 import { barsAt, pairAt } from "../wire/testing";
-import { emptyTopic } from "../wire/topic";
 import { frozenLabel, frozenOf, holeLabel, holesOf } from "./holes";
 
 describe("holesOf", () => {

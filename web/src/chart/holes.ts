@@ -4,8 +4,7 @@ import type { IChartApiBase, IPanePrimitive, IPrimitivePaneRenderer, Time, UTCTi
 import type { PairColumns } from "../api.gen";
 import { duration } from "../lib/format";
 import { limits } from "../wire/freshness";
-import type { Topic } from "../wire/hub";
-import type { TopicState } from "../wire/topic";
+import type { Topic, TopicState } from "../wire/state";
 import { staleLimitMs, WIDEST_GAP } from "./points";
 import { COLORS } from "./theme";
 

@@ -4,7 +4,7 @@ import type { MetricInfo } from "../api.gen";
 import { type Indicator, kindOf, metricOf, periodOf } from "../lib/indicators";
 import { valueText } from "../lib/quantity";
 import { lowerBound } from "../wire/columns";
-import type { TopicState } from "../wire/topic";
+import type { TopicState } from "../wire/state";
 import { panesOf } from "./indicator-layers";
 import { Figure, type LegendOf, rowAt, Title, tone } from "./legend";
 import type { Table } from "./table-view";

@@ -4,7 +4,7 @@ import { CandlestickSeries, HistogramSeries, LineSeries, type PriceFormatCustom 
 import { fixed, signed } from "../lib/format";
 import type { Indicator } from "../lib/indicators";
 import type { Prices } from "../lib/methods";
-import type { TopicState } from "../wire/topic";
+import type { TopicState } from "../wire/state";
 import { indicatorLayers } from "./indicator-layers";
 import type { Build, Chart, Layer } from "./live-chart";
 import { baseline, buyVolumes, candles, line, lostMarks, type PairColumn, volumes, vwapLine } from "./points";

@@ -9,8 +9,7 @@ import { useSignal } from "../lib/signal";
 import { leadingOf } from "../lib/statistics";
 import { lowerBound } from "../wire/columns";
 import { useTopicState } from "../wire/context";
-import type { Topic } from "../wire/hub";
-import type { TopicState } from "../wire/topic";
+import type { Topic, TopicState } from "../wire/state";
 import type { LiveChart } from "./live-chart";
 import { vwapAt } from "./points";
 

@@ -11,8 +11,7 @@ import {
 } from "lightweight-charts";
 import { Signal } from "../lib/signal";
 import { type Columns, lowerBound } from "../wire/columns";
-import type { Topic } from "../wire/hub";
-import type { TopicState } from "../wire/topic";
+import type { Topic, TopicState } from "../wire/state";
 import { frozenLabel, HoleBands } from "./holes";
 import { type Point, withGaps } from "./points";
 import { chartOptions, RIGHT_OFFSET } from "./theme";

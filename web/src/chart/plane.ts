@@ -64,3 +64,14 @@ export function nearest(x: readonly number[], y: readonly (number | null)[], pla
   });
   return best;
 }
+
+/** Round values between `low` and `high`, about `count` of them. */
+export function roundTicks(low: number, high: number, count: number): number[] {
+  const raw = (high - low) / count;
+  if (!(raw > 0) || !Number.isFinite(raw)) return [];
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = ([1, 2, 5, 10].find((factor) => factor * power >= raw) as number) * power;
+  const first = Math.ceil(low / step);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
+}

@@ -9,7 +9,7 @@ import type {
   WhitespaceData,
 } from "lightweight-charts";
 import type { BarColumns, PairColumns } from "../api.gen";
-import type { Series } from "../wire/series";
+import type { Series } from "../wire/state";
 import { COLORS } from "./theme";
 
 export type Point<T> = T | WhitespaceData<UTCTimestamp>;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pairAt } from "../wire/testing";
-import { cloudOf, roundTicks } from "./scatter";
+import { roundTicks } from "./plane";
+import { cloudOf } from "./scatter";
 
 describe("roundTicks", () => {
   it("stand on round numbers inside the range", () => {

@@ -4,22 +4,12 @@ import { useEffect, useRef } from "react";
 import type { PairColumns } from "../api.gen";
 import { fixed } from "../lib/format";
 import type { Prices } from "../lib/methods";
-import type { Topic } from "../wire/hub";
+import type { Topic } from "../wire/state";
+import { roundTicks } from "./plane";
 import { COLORS } from "./theme";
 
 const REDRAW_MS = 500;
 const MARGIN = { left: 8, right: 58, top: 8, bottom: 20 };
-
-/** Round values between `low` and `high`, about `count` of them. */
-export function roundTicks(low: number, high: number, count: number): number[] {
-  const raw = (high - low) / count;
-  if (!(raw > 0) || !Number.isFinite(raw)) return [];
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 5, 10].find((factor) => factor * power >= raw) as number) * power;
-  const first = Math.ceil(low / step);
-  const last = Math.floor(high / step + 1e-9);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step);
-}
 
 export interface Cloud {
   x: number[]; // ln x, or x itself, oldest first

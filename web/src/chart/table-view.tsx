@@ -7,8 +7,7 @@ import type { Prices } from "../lib/methods";
 import { spreadText } from "../lib/quantity";
 import { dateTime } from "../lib/time";
 import { useTopicState, useTopicValue } from "../wire/context";
-import type { Topic } from "../wire/hub";
-import type { TopicState } from "../wire/topic";
+import type { Topic, TopicState } from "../wire/state";
 
 const ROWS = 200;
 const REFRESH_MS = 1_000;

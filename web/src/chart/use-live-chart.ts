@@ -3,7 +3,7 @@
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { useKeys } from "../lib/keys";
 import { changeView, currentPlace } from "../lib/url";
-import type { Topic } from "../wire/hub";
+import type { Topic } from "../wire/state";
 import { type Build, LiveChart, type Sight } from "./live-chart";
 
 const SETTLE_MS = 400;

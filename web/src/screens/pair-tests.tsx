@@ -22,9 +22,8 @@ import { useZone } from "../ui/clock";
 import { FigureGroup, Figures, Footing } from "../ui/figures";
 import { request } from "../wire/client";
 import { useTopicValue } from "../wire/context";
-import type { Topic } from "../wire/hub";
 import { type Polled, usePolled } from "../wire/polled";
-import { NO_METRICS } from "../wire/topic";
+import { NO_METRICS, type Topic } from "../wire/state";
 
 const LEAST_MS = 5_000;
 const MOST_SPIKES = 5; // that are named; the figures say how many there are

@@ -20,8 +20,7 @@ import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
 import { type Freshness, isCurrent, isNow, silence, silenceOf, wasHeard } from "../wire/freshness";
-import type { Topic } from "../wire/hub";
-import { NO_METRICS, type TopicState } from "../wire/topic";
+import { NO_METRICS, type Topic, type TopicState } from "../wire/state";
 import { Statistics, Trades, usePairTests } from "./pair-tests";
 import { mutedText, readSignal } from "./signal";
 

@@ -20,10 +20,9 @@ import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
 import { type Shown, useConfig, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
 import { type Freshness, type FreshState, isCurrent, silence, wasHeard } from "../wire/freshness";
-import type { Topic } from "../wire/hub";
 import { PREPARING, usePolled } from "../wire/polled";
 import { followSeries } from "../wire/series";
-import { NO_METRICS, type TopicState } from "../wire/topic";
+import { NO_METRICS, type Topic, type TopicState } from "../wire/state";
 
 interface Props {
   symbol: string;

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { bytes, fixed, lag } from "../lib/format";
 import { useConfig, useLink, useStatus, useTopicState } from "../wire/context";
-import type { Topic } from "../wire/hub";
+import type { Topic } from "../wire/state";
 
 function Item({ name, children }: { name: string; children: ReactNode }) {
   return (

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Flag, PairHealth, PairUpdate, Reason, ServerMessage, SymbolUpdate } from "../api.gen";
+import { emptyTopic, type TopicState } from "./state";
 import { barsAt, metric, pairAt } from "./testing";
-import { applyMessage, emptyTopic, type TopicMessage, type TopicState } from "./topic";
+import { applyMessage, type TopicMessage } from "./topic";
 
 const METRICS = {
   beta: metric(1),

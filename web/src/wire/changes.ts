@@ -4,7 +4,7 @@ import type { BarChange, BarColumns, PairColumns, PairUpdate, Quantity, SymbolUp
 import { OF_TRADES } from "../lib/statistics";
 import { type Change, lowerBound, putRow, trim } from "./columns";
 import { putLive } from "./series";
-import { earlier, judge, type TopicState, type Verdict } from "./topic";
+import { earlier, judge, type TopicState, type Verdict } from "./state";
 
 type Update = (SymbolUpdate | PairUpdate) & { open_time_ms: number };
 

@@ -5,8 +5,8 @@ import type { Config, KernelsStatus } from "../api.gen";
 import { useSignal } from "../lib/signal";
 import type { Link } from "./connection";
 import { type Freshness, freshness } from "./freshness";
-import type { Hub, ReceivedStatus, Topic } from "./hub";
-import type { TopicState } from "./topic";
+import type { Hub, ReceivedStatus } from "./hub";
+import type { Topic, TopicState } from "./state";
 
 interface Wire {
   hub: Hub;

@@ -3,7 +3,8 @@
 import type { ServerMessage, Status } from "../api.gen";
 import { Signal } from "../lib/signal";
 import { BROWSER, Connection, type Surroundings } from "./connection";
-import { applyMessage, emptyTopic, STATUS_TOPIC, type TopicMessage, type TopicState } from "./topic";
+import { Topic } from "./state";
+import { applyMessage, STATUS_TOPIC, type TopicMessage } from "./topic";
 
 const ANSWER_WITHIN_MS = 5_000;
 const TICK_MS = 250;
@@ -16,16 +17,6 @@ const isOfSame = (a: ServerMessage, b: ServerMessage): boolean => "of" in a && "
 export interface ReceivedStatus {
   status: Status;
   receivedMs: number;
-}
-
-/** One topic in use: `state` is changed in place, `version` rises with each change. */
-export class Topic {
-  readonly state: TopicState = emptyTopic();
-  readonly version = new Signal(0);
-  users = 0;
-  askedMs: number | undefined; // when a subscription was sent whose answer has not come
-
-  constructor(readonly name: string) {}
 }
 
 export class Hub {

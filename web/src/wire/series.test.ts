@@ -2,10 +2,10 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SymbolSeriesAnswer } from "../api.gen";
-import { Topic } from "./hub";
 import { followSeries, putLive, putSeries } from "./series";
+import { emptyTopic, Topic } from "./state";
 import { bar, barsAt, metric } from "./testing";
-import { applyMessage, emptyTopic, type TopicMessage } from "./topic";
+import { applyMessage, type TopicMessage } from "./topic";
 
 const answer = (times: readonly number[], values: readonly (number | null)[] = times): SymbolSeriesAnswer => ({
   symbol: "BTCUSDT",

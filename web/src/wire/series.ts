@@ -2,14 +2,8 @@
 // any more, and carried on in the open bar by the live metrics.
 
 import type { SymbolSeriesAnswer } from "../api.gen";
-import { type Columns, lowerBound, putRow, trim } from "./columns";
-import type { Topic } from "./hub";
-import type { TopicState } from "./topic";
-
-/** One column for each metric, by the name it was asked for. */
-export interface Series extends Columns {
-  [metric: string]: (number | null)[];
-}
+import { lowerBound, putRow, trim } from "./columns";
+import type { Series, Topic, TopicState } from "./state";
 
 const LEAST_MS = 1_000;
 const AFTER_FAILURE_MS = 5_000;

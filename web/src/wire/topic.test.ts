@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { USUAL_TERMS } from "../lib/methods";
+import { emptyTopic, judge, type TopicState } from "./state";
 import { bar, barsAt, metric, pairAt, snapshot } from "./testing";
-import type { TopicMessage, TopicState } from "./topic";
-import { applyMessage, emptyTopic, judge, pairTopic, scaleOf, symbolTopic } from "./topic";
+import type { TopicMessage } from "./topic";
+import { applyMessage, pairTopic, scaleOf, symbolTopic } from "./topic";
 
 const TOPIC = symbolTopic("BTCUSDT", "1s");
 const apply = (state: TopicState, message: unknown) => applyMessage(state, message as TopicMessage);

@@ -1,11 +1,12 @@
 // The state of one topic, and what each message does to it.
 
-import type { BarColumns, ErrorBody, PairColumns, PairHealth, PairSignal, Quantity, ServerMessage } from "../api.gen";
+import type { BarColumns, PairColumns, Quantity, ServerMessage } from "../api.gen";
 import { partsOf, type Terms, termsOf, USUAL_TERMS } from "../lib/methods";
 import { OF_TRADES } from "../lib/statistics";
 import { applyUpdate } from "./changes";
 import { type Change, putRow, trim } from "./columns";
-import { putLive, type Series } from "./series";
+import { putLive } from "./series";
+import { earlier, judge, type TopicState, type Verdict } from "./state";
 
 export const symbolTopic = (symbol: string, tf: string) => `symbol:${symbol}:${tf}`;
 export const pairTopic = (y: string, x: string, tf: string, window: number, terms: Terms = USUAL_TERMS) =>
@@ -26,66 +27,6 @@ export function scaleOf(name: string): Scale {
 }
 
 export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
-
-/** Everything known of a topic. The tables are changed in place; the counters say when. */
-export interface TopicState {
-  phase: "loading" | "preparing" | "ready" | "refused"; // preparing: the server still compiles what it needs
-  seq: number | undefined;
-  bars: BarColumns | undefined; // of the symbol, or of y in a pair
-  pair: PairColumns | undefined;
-  metrics: Readonly<Record<string, Quantity>>;
-  named: readonly string[]; // metrics that come with each moment, in the order in which they do
-  health: PairHealth | undefined; // of a pair, with its signal
-  signal: PairSignal | undefined;
-  series: Series | undefined; // metrics along time, where a screen asks for them
-  outdatedMs: number | undefined; // first bar that was closed or revised since the series was read
-  seriesResets: number; // rises when more than the tail of the series has changed
-  openBar: boolean; // the last bar is still open
-  toldMs: number | undefined; // of the last message of a moment: the next one may leave it out
-  error: ErrorBody | undefined;
-  version: number; // rises with every change
-  rows: number; // rises with every change of the tables
-  touchedMs: number | undefined; // earliest of the recent rows that changed since a chart has drawn them
-  resets: number; // rises when more than the tail of a table has changed
-}
-
-export const NO_METRICS: Readonly<Record<string, Quantity>> = {};
-
-export const emptyTopic = (): TopicState => ({
-  phase: "loading",
-  seq: undefined,
-  bars: undefined,
-  pair: undefined,
-  metrics: NO_METRICS,
-  named: [],
-  health: undefined,
-  signal: undefined,
-  series: undefined,
-  outdatedMs: undefined,
-  seriesResets: 0,
-  openBar: false,
-  toldMs: undefined,
-  error: undefined,
-  version: 0,
-  rows: 0,
-  touchedMs: undefined,
-  resets: 0,
-});
-
-export const earlier = (a: number | undefined, b: number): number => Math.min(a ?? b, b);
-
-export type Verdict = "apply" | "old" | "hole";
-
-/**
- * Whether a message fits. Closed and revised bars are numbered without a hole; what may be dropped
- * (the open bar, metrics) carries the number it follows.
- */
-export function judge(last: number | undefined, seq: number, isNumbered: boolean): Verdict {
-  if (last === undefined) return "hole";
-  const expected = isNumbered ? last + 1 : last;
-  if (seq === expected) return "apply";
-  return seq < expected ? "old" : "hole";
-}
 
 /** Apply a message to the state, in place. `hole` asks the caller to subscribe again from `state.seq`. */
 export function applyMessage(state: TopicState, message: TopicMessage): Verdict {
