@@ -149,7 +149,7 @@ def packed(path: Path, lines: list[str]) -> Path:
 
 def rot(data: Path) -> None:
     """Cut a sealed file short, as a bad disk would: its ids become a gap that is not closed."""
-    (file,) = data.glob(f"live-aggTrade/tape.days/trades/date=2024-08-08/symbol={ROTTEN}/*.parquet")
+    (file,) = data.glob(f"live-aggTrade/tape.days/trades/date=2024-08-08/**/symbol={ROTTEN}/*.parquet")
     file.write_bytes(file.read_bytes()[:-100])
 
 
@@ -240,8 +240,8 @@ def tell(data: Path, folder: Path) -> None:
             for table, columns in (("trades", TRADES), ("bars", BARS), ("gaps", GAPS)):
                 chosen = f"'{tape}' as tape, name as symbol, {columns}"
                 rows[table].append(f"select {chosen} from t{number}.{table} join t{number}.symbols using (symbol_id)")
-                if table != "gaps" and list(days.glob(f"{table}/*/*/*.parquet")):
-                    sealed = f"read_parquet('{days}/{table}/*/*/*.parquet', hive_partitioning = false)"
+                if table != "gaps" and list(days.glob(f"{table}/**/*.parquet")):
+                    sealed = f"read_parquet('{days}/{table}/**/*.parquet', hive_partitioning = false)"
                     joined = f"{sealed} join t{number}.symbols using (symbol_id)"
                     rows[table].append(f"select {chosen} from {joined}")
         for table, order in (("trades", "tape, symbol, id"), ("bars", "all"), ("gaps", "all")):

@@ -13,6 +13,7 @@ from pairscope.api.status import StatusBoard
 from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
+from pairscope.feed.venues import VENUES, Venues
 from pairscope.ingest.ingest import Ingest
 from pairscope.ingest.opening import Ground, open_ground
 from pairscope.live.kernels import Kernels
@@ -61,9 +62,9 @@ def assemble(ground: Ground) -> Parts:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
+async def opened(settings: Settings, clock: Clock, venues: Venues = VENUES) -> AsyncIterator[Parts]:
     """Everything on an open tape and an open source; both are closed again whatever happens."""
-    async with open_ground(settings, clock) as ground:
+    async with open_ground(settings, clock, venues) as ground:
         yield assemble(ground)
 
 

@@ -56,7 +56,13 @@ async def test_the_root_and_the_bare_path_lead_to_the_dashboard(
             assert (answer.status_code, answer.headers["location"]) == (307, "/app/")
 
 
-@pytest.mark.parametrize("path", ["/app/", "/app/index.html", "/app/pair/BTCUSDT-ETHUSDT", "/app/symbol/BTCUSDT?tf=1s"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/app/", "/app/index.html", "/app/pair/BTCUSDT-ETHUSDT", "/app/symbol/BTCUSDT?tf=1s"),
+        *("/app/symbol/OKX.ETH_USDT", "/app/symbol/okx.eth_usdt", "/app/pair/OKX.ETH_USDT-BTCUSDT"),
+    ],
+)
 async def test_every_screen_is_the_index_and_is_always_asked_for_again(
     market: MadeUpMarket, serve: Serve, static: Path, path: str
 ) -> None:
@@ -76,7 +82,13 @@ async def test_hashed_files_are_kept_for_ever_and_missing_ones_are_not_the_index
         found = await server.http.get("/app/assets/index-abc123.js")
         assert found.content == b"main()"
         assert found.headers["cache-control"] == FOR_EVER
-        for path in ("/app/assets/index-old999.js", "/app/robots.txt", "/app/notes.py", "/app/link.html"):
+        for path in (
+            "/app/assets/index-old999.js",
+            "/app/robots.txt",
+            "/app/notes.py",
+            "/app/link.html",
+            "/app/x/app.js.map",
+        ):
             missing = await server.http.get(path)
             assert missing.status_code == 404
             assert missing.json()["error"]["code"] == "not_found"

@@ -116,3 +116,21 @@ def test_a_gap_that_is_closed_charges_and_cuts_no_bar() -> None:
     hole = gap(2_500, 4_500)
     assert cut_by_gaps([hole], 1_000, START_MS + 4_000) == (10, Cut.HOLE_BEFORE)
     assert cut_by_gaps([replace(hole, closed_ms=START_MS)], 1_000, START_MS + 4_000) == (0, Cut.NONE)
+
+
+@pytest.mark.parametrize("best", [Continuity.SAMPLED, Continuity.UNPROVED])
+def test_no_bar_is_better_than_what_can_be_proved_of_its_trades(best: Continuity) -> None:
+    bars = seconds([gap(3_500, 6_500)])
+    assert Continuity.PARTIAL in bars["continuity"]
+    whole = settle(bars.copy(), best)
+    assert set(whole["continuity"].tolist()) == {best}
+    assert whole["status"].tolist() == bars["status"].tolist()  # it is cut all the same
+    some = settle(bars.copy(), np.where(np.arange(len(bars)) < 5, best, Continuity.PROVED).astype(np.uint8))
+    assert set(some["continuity"][:5].tolist()) == {best}
+    assert some["continuity"][5:].tolist() == bars["continuity"][5:].tolist()
+
+
+def test_of_sampled_bars_a_coarser_one_is_sampled_wherever_it_is_cut() -> None:
+    bars = settle(seconds([gap(3_500, 6_500)]), Continuity.SAMPLED)
+    assert set(merge_bars(bars, FIVE)["continuity"].tolist()) == {Continuity.SAMPLED}
+    assert missing_share(bars) == (None, Unknown.SAMPLED)

@@ -7,6 +7,7 @@ from pairscope.base.errors import SettingsError, UnknownName
 from pairscope.base.gaps import GapReason
 from pairscope.base.model import (
     BAR,
+    Continuity,
     Gap,
     Present,
     SymbolTable,
@@ -92,3 +93,23 @@ def test_bars_are_joined_and_taken_whole_and_in_new_memory() -> None:
     assert not (bars["symbol_id"] == -1).any()
     assert join_bars([]).dtype == BAR
     assert not len(join_bars([]))
+
+
+def test_what_can_be_proved_of_a_symbol_comes_from_its_venue_and_never_grows_better() -> None:
+    table = SymbolTable(["BTCUSDT", "NEW.AB"])
+    assert table.best_of(np.array([0])) is not Continuity.PROVED  # of a venue that nobody knows nothing is proved
+    table.know("TOY", Continuity.SAMPLED)
+    table.add("TOY.CD")
+    best = table.best_of(np.array([2, 0, 1, 0]))
+    assert np.asarray(best).tolist() == [Continuity.SAMPLED, 0, Continuity.UNPROVED, 0]
+    table.know("TOY", Continuity.PROVED)
+    assert table.best(2) is Continuity.SAMPLED
+    assert SymbolTable(["BTCUSDT"]).best_of(np.array([0, 0])) is Continuity.PROVED
+    assert SymbolTable.stored(table.rows()).rows() == table.rows()
+
+
+def test_the_default_venue_may_be_named_and_is_not_kept() -> None:
+    table = SymbolTable(["binance.btcusdt"])
+    assert list(table) == ["BTCUSDT"]
+    assert "BINANCE.BTCUSDT" in table
+    assert table.index(" Binance.btcusdt ") == 0

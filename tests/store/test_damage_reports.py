@@ -342,8 +342,8 @@ async def test_files_of_another_tape_are_set_aside_and_never_deleted(
     assert [part.number for part in store.days()] == [1]
     quarantine = sealed.path.with_suffix(".days") / "quarantine"
     assert sorted(file.name for file in quarantine.iterdir()) == [
-        "trades_date=2024-10-04_symbol=BTCUSDT_1.parquet",
-        "trades_date=2024-10-05_symbol=BTCUSDT_2.parquet",
+        "trades_date=2024-10-04_venue=BINANCE_symbol=BTCUSDT_1.parquet",
+        "trades_date=2024-10-05_venue=BINANCE_symbol=BTCUSDT_2.parquet",
     ]
 
 
@@ -367,7 +367,7 @@ async def test_what_a_crash_leaves_is_cleared_and_what_is_not_ours_is_left_alone
 
 def _part(number: int, day: str) -> Part:
     day_ms = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000
-    return Part(number, "trades", "BTCUSDT", 0, 0, day_ms, 0, 0, 0, 0, 0, 0, 0, "")
+    return Part(number, "trades", "BTCUSDT", 0, 0, day_ms, 0, 0, 0, 0, 0, 0, 0, "", venue="BINANCE")
 
 
 async def test_a_disk_that_does_not_answer_refuses_the_read_and_loses_no_file(

@@ -235,7 +235,7 @@ def test_a_tape_of_another_format_is_refused_with_both_numbers(
     open_store().close()
     with duckdb.connect(path) as connection:
         connection.execute("update tape_format set format = ?", [format_])
-    assert f"written by a {age} pairscope (format {format_}, this one reads 2 to 3)" in refusal(open_store).message
+    assert f"written by a {age} pairscope (format {format_}, this one reads 2 to 4)" in refusal(open_store).message
 
 
 def test_aggregate_and_raw_trades_do_not_share_a_tape(open_store: OpenStore) -> None:

@@ -36,9 +36,9 @@ def test_a_new_name_is_synced(tmp_path: Path) -> None:
     assert disk.synced == [tmp_path]
 
 
-def test_a_removed_file_takes_two_empty_folders_with_it_and_no_others(tmp_path: Path) -> None:
+def test_a_removed_file_takes_three_empty_folders_with_it_and_no_others(tmp_path: Path) -> None:
     disk = Disk()
-    folder = tmp_path / "kind" / "date" / "symbol"
+    folder = tmp_path / "kind" / "date" / "venue" / "symbol"
     folder.mkdir(parents=True)
     for name in ("1", "2"):
         (folder / name).touch()

@@ -15,6 +15,7 @@ from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, BarStatus, Continuity, Cut, Gap
 from pairscope.store.migration import STEPS
+from pairscope.store.schema import FORMAT
 from pairscope.store.tape import Tape
 from tests import prepared
 from tests.patience import COMMAND_S
@@ -33,7 +34,7 @@ def to_format_2(path: Path) -> None:
     with duckdb.connect(path) as connection:
         for column in NEW_COLUMNS:
             connection.execute(f"alter table bars drop column {column}")
-        for file in path.with_suffix(".days").glob("bars/*/*/*.parquet"):
+        for file in path.with_suffix(".days").glob("bars/*/*/*/*.parquet"):
             old = file.with_suffix(".old")
             left_out = ", ".join(NEW_COLUMNS)
             source = f"read_parquet('{file}', hive_partitioning = false)"
@@ -130,8 +131,37 @@ def test_a_tape_is_migrated_once(open_store: OpenStore, hour_bars: HourBars, pat
     make_old_tape(open_store, hour_bars, path)
     open_store().close()
     with duckdb.connect(path) as connection:
-        assert connection.execute("select format from tape_format").fetchall() == [(3,)]
+        assert connection.execute("select format from tape_format").fetchall() == [(FORMAT,)]
     assert cuts(open_store()) == EXPECTED
+
+
+def test_files_of_before_venues_stay_where_they_are_and_new_ones_lie_in_the_folder_of_theirs(
+    open_store: OpenStore, hour_bars: HourBars, path: Path
+) -> None:
+    make_old_tape(open_store, hour_bars, path)
+    days = path.with_suffix(".days")
+    with duckdb.connect(path) as connection:
+        for file in days.glob("bars/*/venue=BINANCE/*/*.parquet"):
+            place = file.parents[2] / file.parent.name / file.name
+            place.parent.mkdir(exist_ok=True)
+            file.rename(place)
+        connection.execute("alter table parts drop column venue")
+        connection.execute("alter table symbols drop column continuity")
+    store = open_store()
+    old = {str(part) for part in store.days()}
+    assert old
+    assert not any("venue=" in name for name in old)
+    before = store.bars("BTCUSDT", HOUR)
+    reports = [store.seal(ZERO_MS + 3 * DAY_MS + 2 * HOUR_MS) for _ in range(3)]
+    assert all(not report.failed for report in reports if report)
+    new = {str(part) for part in store.days()} - old
+    assert new
+    assert all("/venue=BINANCE/symbol=" in name for name in new)
+    store.close()
+    store = open_store()
+    assert store.quarantined() == []
+    np.testing.assert_array_equal(store.bars("BTCUSDT", HOUR), before)
+    assert [store.symbols.best(i) for i in range(len(store.symbols))] == 2 * [Continuity.PROVED]
 
 
 KILLED = """

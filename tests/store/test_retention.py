@@ -89,7 +89,7 @@ async def test_the_quarantine_is_kept_as_long_as_the_days_it_comes_from(ten_days
     store.retain(LATER_MS)
     assert [part.number for part in store.quarantined()] == [last.number]
     assert [name for name in files(store) if name.startswith("quarantine")] == [
-        f"quarantine/trades_date={last.day}_symbol=BTCUSDT_{last.number}.parquet"
+        f"quarantine/trades_date={last.day}_venue=BINANCE_symbol=BTCUSDT_{last.number}.parquet"
     ]
 
 

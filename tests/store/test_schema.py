@@ -29,14 +29,14 @@ def test_the_columns_of_trades_and_bars_stand_as_in_their_records() -> None:
 def test_a_new_tape_is_laid_once_and_recognised_after() -> None:
     with duckdb.connect() as connection:
         assert len(prepare(connection, Path("tape"), TradeKind.AGG).symbols) == 0
-        connection.execute("insert into symbols values (1, 'ETHUSDT'), (0, 'BTCUSDT')")
+        connection.execute("insert into symbols values (1, 'ETHUSDT', 0), (0, 'BTCUSDT', 0)")
         connection.execute("update tape_format set commit_number = 7")
         again = prepare(connection, Path("tape"), TradeKind.AGG)
         assert list(again.symbols) == ["BTCUSDT", "ETHUSDT"]
         assert again.commit_number == commit_number(connection) == 7
 
 
-@pytest.mark.parametrize("rows", ["(1, 'B')", "(0, 'A'), (0, 'A')", "(0, 'A'), (1, 'A')"])
+@pytest.mark.parametrize("rows", ["(1, 'B', 0)", "(0, 'A', 0), (0, 'A', 0)", "(0, 'A', 0), (1, 'A', 0)"])
 def test_symbols_with_holes_or_doubles_are_damage(rows: str) -> None:
     with duckdb.connect() as connection:
         prepare(connection, Path("tape"), TradeKind.AGG)

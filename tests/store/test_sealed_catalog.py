@@ -44,7 +44,7 @@ PART = Part(
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         prepare(connection, Path("tape"), TradeKind.AGG)
-        connection.execute("insert into symbols values (0, 'BTCUSDT'), (1, 'ETHUSDT')")
+        connection.execute("insert into symbols values (0, 'BTCUSDT', 0), (1, 'ETHUSDT', 0)")
         yield connection
 
 
@@ -55,6 +55,13 @@ def test_a_part_lies_in_the_folder_of_its_kind_day_and_symbol() -> None:
     assert number_of(PART.path) == number_of(bars.path) == 3
     for name in ("3.parquet.draft", "x.parquet", "notes.txt", "a-b-3.parquet"):
         assert number_of(Path(name)) is None
+
+
+def test_a_part_of_today_lies_in_the_folder_of_its_venue_too() -> None:
+    own = replace(PART, venue="BINANCE")
+    assert str(own) == "trades/date=2024-10-04/venue=BINANCE/symbol=BTCUSDT/3.parquet"
+    other = replace(PART, symbol="OKX.ETH_USDT_SWAP", venue="OKX", kind="bars", interval_ms=60_000)
+    assert str(other) == "bars/date=2024-10-04/venue=OKX/symbol=ETH_USDT_SWAP/1m-3.parquet"
 
 
 def test_what_was_listed_is_found_until_it_is_deleted(connection: duckdb.DuckDBPyConnection) -> None:

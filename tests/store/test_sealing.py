@@ -68,7 +68,7 @@ async def test_a_day_that_is_over_becomes_a_sorted_file_and_reads_the_same(
     report = store.seal(LATER_MS)
     assert report is not None
     assert (report.files, report.trades, report.bars, report.failed) == (1, 500, 0, ())
-    assert files(path) == ["trades/date=2024-10-04/symbol=BTCUSDT/1.parquet"]
+    assert files(path) == ["trades/date=2024-10-04/venue=BINANCE/symbol=BTCUSDT/1.parquet"]
     assert_same(store.trades("BTCUSDT"), TradeBatch.concatenate([yesterday, today]))
     (part,) = store.days("BTCUSDT")
     assert (part.row_count, part.first_id, part.last_id, part.day) == (500, 0, 499, "2024-10-04")
@@ -121,7 +121,7 @@ async def test_late_trades_join_their_sealed_day_when_no_more_come(
     (part,) = store.days()
     assert part.row_count == 300
     store.close()
-    assert files(path) == [f"trades/date=2024-10-04/symbol=BTCUSDT/{part.number}.parquet"]
+    assert files(path) == [f"trades/date=2024-10-04/venue=BINANCE/symbol=BTCUSDT/{part.number}.parquet"]
     assert_same(open_store().trades("BTCUSDT", to_id=300), whole)
 
 
@@ -138,8 +138,8 @@ async def test_bars_are_sealed_by_interval_and_a_revised_bar_hides_the_sealed_on
     await put(store, day_trades(1, 0, 10, hours=(0, 5)))
     assert seal(store) == 2
     assert [name.split("/", 1)[1] for name in files(path)] == [
-        "date=2024-10-04/symbol=BTCUSDT/1h-2.parquet",
-        "date=2024-10-04/symbol=BTCUSDT/1m-1.parquet",
+        "date=2024-10-04/venue=BINANCE/symbol=BTCUSDT/1h-2.parquet",
+        "date=2024-10-04/venue=BINANCE/symbol=BTCUSDT/1m-1.parquet",
     ]
     bars = store.bars("BTCUSDT", HOUR)
     assert bars.dtype == BAR

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from pairscope.base.model import (
     BarArray,
     BarSource,
     BarStatus,
+    Continuity,
     Gap,
     Origin,
     TradeBatch,
@@ -340,3 +342,32 @@ async def test_the_tape_equals_a_dictionary_after_any_puts_flushes_and_restarts(
         assert stored == {key: close for key, close in bars.items() if key[0] == symbol_id}
     assert store.gaps() == [gaps[key] for key in sorted(gaps)]
     store.close()
+
+
+async def test_symbols_of_another_venue_keep_their_name_and_what_is_proved_of_them(
+    open_store: Callable[..., Tape], trades: Callable[..., TradeBatch]
+) -> None:
+    store = open_store()
+    store.symbols.know("TOY", Continuity.SAMPLED)
+    symbol_id = store.symbols.add("toy.eth_usdt")
+    assert store.put_trades(good(trades(5, 3, symbol_id)))
+    await store.flushed()
+    store.close()
+    store = open_store()
+    assert list(store.symbols) == ["BTCUSDT", "ETHUSDT", "TOY.ETH_USDT"]
+    assert [store.symbols.best(i) for i in range(3)] == [Continuity.PROVED, Continuity.PROVED, Continuity.SAMPLED]
+    assert store.trades("TOY.ETH_USDT").id.tolist() == [5, 6, 7]
+
+
+async def test_a_tape_with_a_name_that_is_refused_now_opens_and_is_read(
+    open_store: Callable[..., Tape], trades: Callable[..., TradeBatch], path: Path
+) -> None:
+    store = open_store()
+    assert store.put_trades(good(trades(1, 3)))
+    await store.flushed()
+    store.close()
+    with duckdb.connect(path) as connection:
+        connection.execute("insert into symbols values (2, 'BTC-USDT', 0)")
+    store = open_store()
+    assert store.symbols.index("btc-usdt") == 2
+    assert len(store.trades("BTC-USDT")) == 0

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pairscope.api.pages import not_built_page
-from pairscope.base.errors import Meanings, PairscopeError
+from pairscope.base.errors import Meanings, PairscopeError, SettingsError
+from pairscope.base.symbol import normal_symbol
 
 # Our own table: the one of the operating system may call a script plain text.
 CONTENT_TYPES = {
@@ -32,6 +33,7 @@ CONTENT_TYPES = {
     ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8",
 }
+FILES = {*CONTENT_TYPES, ".map"}
 FOR_EVER = "public, max-age=31536000, immutable"
 INDEX = "index.html"
 HASHED = "assets/"  # the names of these files change with their content
@@ -97,7 +99,19 @@ def _is_screen(path: str) -> bool:
     if path.startswith(HASHED) or "\\" in path or "\0" in path:
         return False
     parts = path.split("/")
-    return ".." not in parts and "." not in parts[-1]
+    return ".." not in parts and ("." not in parts[-1] or (len(parts) > 1 and _names_symbols(parts[-1])))
+
+
+def _names_symbols(part: str) -> bool:
+    """Whether the last part of an address is a symbol, or two, of a venue that is not the default one.
+
+    >>> _names_symbols("OKX.ETH_USDT-BTCUSDT"), _names_symbols("app.js"), _names_symbols("app.js.map")
+    (True, False, False)
+    """
+    try:
+        return PurePosixPath(part).suffix not in FILES and all(normal_symbol(each) for each in part.split("-"))
+    except SettingsError:
+        return False
 
 
 async def to_dashboard(request: Request) -> Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.bars.cuts import settle
+from pairscope.bars.cuts import BestOf, proved, settle
 from pairscope.base.exact_sum import add_exactly, decimal
 from pairscope.base.interval import Interval
 from pairscope.base.jit import kernel, plain
@@ -67,8 +67,9 @@ class BarBuilder:
     (10.0, 12.0, 0.3, 2)
     """
 
-    def __init__(self, interval: Interval) -> None:
+    def __init__(self, interval: Interval, best: BestOf = proved) -> None:
         self.interval = interval
+        self._best = best
         # Places are symbol ids. A row with trades == 0 is no bar.
         self._rows: BarArray = np.zeros(0, BAR)
         self._carry: FloatArray = np.zeros((0, len(_SUMS)))  # what the compensated sums still owe
@@ -77,7 +78,7 @@ class BarBuilder:
     def update(self, batch: TradeBatch, lost: IntArray | None = None) -> BarUpdate:
         """Count trades in; ``lost[i]`` ids are missing right before trade ``i`` and are charged to its bar."""
         closed, late = self.count(batch, lost)
-        return BarUpdate(finished(closed, BarStatus.CLOSED), late)
+        return BarUpdate(finished(closed, BarStatus.CLOSED, self._best), late)
 
     def count(self, batch: TradeBatch, lost: IntArray | None = None) -> tuple[BarArray, list[tuple[int, int]]]:
         """As `update`; the bars are still to be `finished`, those of all intervals together."""
@@ -108,7 +109,7 @@ class BarBuilder:
 
     def close_until(self, time_ms: int) -> BarArray:
         """Close every open bar that ends at or before ``time_ms``; in order of symbol id."""
-        return finished(self.end_until(time_ms), BarStatus.CLOSED)
+        return finished(self.end_until(time_ms), BarStatus.CLOSED, self._best)
 
     def end_until(self, time_ms: int) -> BarArray:
         """As `close_until`; the bars are still to be `finished`."""
@@ -121,7 +122,7 @@ class BarBuilder:
 
     def open_bars(self, symbol_ids: Iterable[int] | None = None) -> BarArray:
         """Copies of the bars now open, of all symbols or of the given ones; symbols without one are left out."""
-        return finished(self.unfinished(symbol_ids), BarStatus.OPEN)
+        return finished(self.unfinished(symbol_ids), BarStatus.OPEN, self._best)
 
     def unfinished(self, symbol_ids: Iterable[int] | IntArray | None = None) -> BarArray:
         """As `open_bars`; the bars are still to be `finished`."""
@@ -171,26 +172,30 @@ class BarBuilder:
         self._earliest = np.concatenate([self._earliest, np.zeros(missing, np.int64)])
 
 
-def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = None) -> BarArray:
+def build_bars(batch: TradeBatch, interval: Interval, lost: IntArray | None = None, best: BestOf = proved) -> BarArray:
     """All bars of some trades, the last of each symbol included, by symbol and then time.
 
     Trades that come after a later bar of their symbol began are put where they belong.
     """
-    builder = BarBuilder(interval)
+    builder = BarBuilder(interval, best)
     update = builder.update(batch, lost)
     if update.late:
         order = np.lexsort((batch.time_ms // interval.ms, batch.symbol_id))
-        return build_bars(batch.take(order), interval, None if lost is None else lost[order])
+        return build_bars(batch.take(order), interval, None if lost is None else lost[order], best)
     bars = join_bars([update.closed, builder.close_until(_END_OF_TIME_MS)])
     return take_bars(bars, np.lexsort((bars["open_time_ms"], bars["symbol_id"])))
 
 
-def finished(bars: BarArray, status: BarStatus) -> BarArray:
-    """What a builder gives out, made presentable in place: its status told, its sums without noise."""
+def finished(bars: BarArray, status: BarStatus, best: BestOf = proved) -> BarArray:
+    """What a builder gives out, made presentable in place: its status told, its sums without noise.
+
+    Args:
+        best: what can be proved of the trades of some symbols at best.
+    """
     if not len(bars):
         return bars
     bars["status"] = status
-    settle(bars)
+    settle(bars, best(bars["symbol_id"]))
     # A bar of trade 0 alone: by its ids it could not be told from a kline.
     bars["source"][bars["last_id"] == 0] = BarSource.LIVE
     sums = decimal(np.stack([bars[name] for name in _SUMS]))

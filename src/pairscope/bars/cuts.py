@@ -7,14 +7,22 @@ whole truth; when it reaches over the border of bars, nobody knows how many belo
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, Gap, IntArray
 
 _HOLES = Cut.HOLE_AFTER | Cut.HOLE_BEFORE
+Best = Continuity | NDArray[np.uint8]
+BestOf = Callable[[IntArray], Best]  # by the integers of symbols
+
+
+def proved(symbol_ids: IntArray) -> Best:
+    """All that is counted is proved, as of the default venue."""
+    return Continuity.PROVED
 
 
 class MissingReason(enum.StrEnum):
@@ -47,10 +55,15 @@ def ends_with_the_day(open_ms: int, interval_ms: int, cut: Cut) -> bool:
     return (open_ms if cut is Cut.BEGIN else open_ms + interval_ms) % DAY_MS == 0
 
 
-def settle(bars: BarArray) -> BarArray:
-    """Bars over, made of numbered trades, with continuity and status as their cuts say."""
+def settle(bars: BarArray, best: Best = Continuity.PROVED) -> BarArray:
+    """Bars over, made of numbered trades, with continuity and status as their cuts say.
+
+    Args:
+        best: what can be proved of the trades at best, of all bars or of each: only a proved bar is a part of one.
+    """
     is_cut = bars["cut"] != 0
-    bars["continuity"] = np.where(is_cut, Continuity.PARTIAL, Continuity.PROVED)
+    of_proved = np.where(is_cut, Continuity.PARTIAL, Continuity.PROVED)
+    bars["continuity"] = of_proved if best is Continuity.PROVED else np.where(np.asarray(best) > 0, best, of_proved)
     was_cut = bars["status"] == BarStatus.PARTIAL
     bars["status"][was_cut & ~is_cut] = BarStatus.CLOSED
     bars["status"][is_cut & (bars["status"] != BarStatus.OPEN)] = BarStatus.PARTIAL
@@ -74,7 +87,9 @@ def merged_cuts(bars: BarArray, first: IntArray) -> IntArray:
 def merged_continuity(bars: BarArray, first: IntArray, cut: IntArray) -> IntArray:
     """The worst continuity of the bars of each row, but for holes that lie inside of it."""
     of_parts = np.where(bars["continuity"] == Continuity.PARTIAL, Continuity.PROVED, bars["continuity"])
-    worst: IntArray = np.where(cut != 0, Continuity.PARTIAL, np.maximum.reduceat(of_parts, first))
+    of_whole = np.maximum.reduceat(of_parts, first)
+    # Of sampled trades nothing is proved at the ends either.
+    worst: IntArray = np.where((cut != 0) & (of_whole != Continuity.SAMPLED), Continuity.PARTIAL, of_whole)
     return worst
 
 

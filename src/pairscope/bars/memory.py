@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from pairscope.bars.builder import BarBuilder, finished
+from pairscope.bars.cuts import BestOf, proved
 from pairscope.bars.series import BarSeries
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, IntArray, TradeBatch, join_bars, no_bars, take_bars
@@ -30,9 +31,10 @@ class BarChanges:
 class BarMemory:
     """Bars of all symbols and intervals; bounded to the newest `capacity` of each."""
 
-    def __init__(self, intervals: Sequence[Interval], capacity: int) -> None:
+    def __init__(self, intervals: Sequence[Interval], capacity: int, best: BestOf = proved) -> None:
         self.intervals = tuple(intervals)
-        self._builders = {interval: BarBuilder(interval) for interval in intervals}
+        self._best = best  # what can be proved of the trades of some symbols at best
+        self._builders = {interval: BarBuilder(interval, best) for interval in intervals}
         self.capacity = capacity
         self._series: dict[tuple[int, int], BarSeries] = {}  # by symbol and milliseconds
         self._exchange_ms = 0
@@ -83,8 +85,8 @@ class BarMemory:
             closed += [ended, builder.end_until(self._exchange_ms - CLOSING_GRACE_MS)]
             opened.append(builder.unfinished(symbols))
             late += [(symbol_id, interval, open_ms) for symbol_id, open_ms in too_late]
-        over = finished(join_bars(closed), BarStatus.CLOSED)
-        change = BarChanges(over, join_bars([over, finished(join_bars(opened), BarStatus.OPEN)]), late)
+        over = finished(join_bars(closed), BarStatus.CLOSED, self._best)
+        change = BarChanges(over, join_bars([over, finished(join_bars(opened), BarStatus.OPEN, self._best)]), late)
         self.put(change.touched)
         return change
 

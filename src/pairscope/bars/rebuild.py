@@ -9,7 +9,7 @@ import numpy as np
 from pairscope.bars.builder import BarBuilder
 from pairscope.bars.cuts import ends_with_the_day, settle
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarArray, Cut, Gap, IntArray, TradeBatch, join_bars
+from pairscope.base.model import BAR, BarArray, Continuity, Cut, Gap, IntArray, TradeBatch, join_bars
 
 # What a bar is, apart from when it was written and where it came from.
 VALUES = tuple(name for name in BAR.names or () if name not in ("status", "source"))
@@ -21,6 +21,7 @@ def rebuild_bars(
     intervals: Sequence[Interval],
     gaps: Sequence[Gap],
     ends_ms: Sequence[int] | None = None,
+    best: Continuity = Continuity.PROVED,
 ) -> BarArray:
     """The bars of all intervals from trades of one symbol, in stretches of time that follow one another.
 
@@ -28,6 +29,7 @@ def rebuild_bars(
 
     Args:
         ends_ms: times of the first and the last trade of all, where listening began and ended; left out, it went on.
+        best: what can be proved of the trades at best.
 
     Returns:
         Bars sorted by interval and open time.
@@ -42,10 +44,15 @@ def rebuild_bars(
         for builder, closed in zip(builders, parts, strict=True):
             closed.append(builder.update(ordered).closed)
     found = [join_bars([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)]
-    return charged(join_bars(found), gaps, ends_ms)
+    return charged(join_bars(found), gaps, ends_ms, best)
 
 
-def charged(bars: BarArray, gaps: Sequence[Gap], ends_ms: Sequence[int] | None = None) -> BarArray:
+def charged(
+    bars: BarArray,
+    gaps: Sequence[Gap],
+    ends_ms: Sequence[int] | None = None,
+    best: Continuity = Continuity.PROVED,
+) -> BarArray:
     """Bars of one symbol with the ids that are missing right before a trade of theirs counted as lost.
 
     Bars that are not whole are marked: where a hole crosses their borders, where listening began or ended.
@@ -69,7 +76,7 @@ def charged(bars: BarArray, gaps: Sequence[Gap], ends_ms: Sequence[int] | None =
             place = _holds(opens, interval_ms, at_ms)
             if place is not None and not ends_with_the_day(int(opens[place]), interval_ms, cut):
                 bars["cut"][places[place]] |= cut
-    return settle(bars)
+    return settle(bars, best)
 
 
 def _holds(opens: IntArray, interval_ms: int, at_ms: int | None) -> int | None:

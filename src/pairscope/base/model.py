@@ -7,7 +7,7 @@ but NumPy columns. Records never change after they are made.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from pairscope.base.errors import UnknownName
 from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import ascii_upper
-from pairscope.base.symbol import normal_symbol
+from pairscope.base.symbol import DEFAULT_VENUE, POINT, normal_symbol, venue_of
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -77,26 +77,64 @@ class BarSource(enum.IntEnum):
 
 
 class SymbolTable:
-    """Symbols and their small integers; grows, never changes. Upper case inside, any case accepted.
+    """Symbols, their small integers, and the best that can be proved of their trades; grows, never changes.
+
+    Upper case inside, any case accepted; the name of the default venue may be written before a symbol, and is not kept.
 
     >>> table = SymbolTable(["BTCUSDT"])
-    >>> table.add("ethusdt"), table.index("BtcUsdt"), table.name(1)
-    (1, 0, 'ETHUSDT')
+    >>> table.add("ethusdt"), table.index("BtcUsdt"), table.index("binance.btcusdt"), table.name(1)
+    (1, 0, 0, 'ETHUSDT')
     """
 
     def __init__(self, symbols: Sequence[str] = ()) -> None:
         self._names: list[str] = []
         self._index: dict[str, int] = {}
+        self._best: list[Continuity] = []  # by symbol
+        self._venues: dict[str, Continuity] = {DEFAULT_VENUE: Continuity.PROVED}
         for symbol in symbols:
             self.add(symbol)
+
+    @classmethod
+    def stored(cls, rows: Iterable[tuple[str, int]]) -> Self:
+        """As they stand on a tape, with what can be proved of each: a released version may have allowed more names."""
+        table = cls()
+        for name, best in rows:
+            if name not in table._index:  # one twice is damage, for who compares
+                table._put(name, Continuity(best))
+        return table
+
+    def rows(self, first: int = 0) -> list[tuple[str, Continuity]]:
+        """As they are stored, from an integer on."""
+        return list(zip(self._names[first:], self._best[first:], strict=True))
+
+    def know(self, venue: str, best: Continuity) -> None:
+        """What can be proved of the trades of a venue's symbols, of those to come too."""
+        self._venues[venue] = best
+        for symbol_id, name in enumerate(self._names):
+            if venue_of(name) == venue:
+                self._best[symbol_id] = max(best, self._best[symbol_id])
 
     def add(self, symbol: str) -> int:
         """The integer of a symbol, made when new."""
         symbol = normal_symbol(symbol)
         if symbol not in self._index:
-            self._index[symbol] = len(self._names)
-            self._names.append(symbol)
+            self._put(symbol, self._venues.get(venue_of(symbol), Continuity.UNPROVED))
         return self._index[symbol]
+
+    def _put(self, name: str, best: Continuity) -> None:
+        self._index[name] = len(self._names)
+        self._names.append(name)
+        self._best.append(best)
+
+    def best(self, symbol_id: int) -> Continuity:
+        """The best that can be proved of a symbol's trades."""
+        return self._best[symbol_id]
+
+    def best_of(self, symbol_ids: IntArray) -> NDArray[np.uint8] | Continuity:
+        """The same for many; one for all where all trades can be proved, which is usual and costs nothing."""
+        if not any(self._best):
+            return Continuity.PROVED
+        return np.array(self._best, np.uint8)[symbol_ids]
 
     def index(self, symbol: str) -> int:
         """The integer of a known symbol.
@@ -104,10 +142,11 @@ class SymbolTable:
         Raises:
             UnknownName: with the nearest known symbol as the cure.
         """
+        text = _written(symbol)
         try:
-            return self._index[ascii_upper(symbol.strip())]
+            return self._index[text]
         except KeyError:
-            guess = nearest_symbol(ascii_upper(symbol.strip()), self._names)
+            guess = nearest_symbol(text, self._names)
             cure = f"did you mean {guess}?" if guess else f"known symbols: {', '.join(self._names[:20])}"
             raise UnknownName(f"no symbol '{symbol[:40]}' here", cure=cure, code="unknown_symbol") from None
 
@@ -125,7 +164,12 @@ class SymbolTable:
         return iter(self._names)
 
     def __contains__(self, symbol: str) -> bool:
-        return ascii_upper(symbol.strip()) in self._index
+        return _written(symbol) in self._index
+
+
+def _written(symbol: str) -> str:
+    """A symbol as it stands in a table, whatever people write."""
+    return ascii_upper(symbol.strip()).removeprefix(f"{DEFAULT_VENUE}{POINT}")
 
 
 @dataclass(frozen=True, slots=True)

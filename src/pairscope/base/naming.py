@@ -10,6 +10,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from pairscope.base.symbol import name_of
+
 QUOTES = ("FDUSD", "USDT", "USDC", "USD")  # not BUSD and TUSD: BNBUSD is BNB, and USD
 MULTIPLIERS = ("1000000", "1000", "1M")  # of coins of a small price
 _LONG = 5  # letters, from which on one wrong letter is a slip and not another coin
@@ -61,8 +63,10 @@ def assets_of(symbol: str) -> tuple[str, str]:
 
     >>> assets_of("ETHUSDT"), assets_of("SOL_USDT_SWAP"), assets_of("TREE")
     (('ETH', 'USDT'), ('SOL', 'USDT'), ('TREE', ''))
+    >>> assets_of("OKX.ETH_USDT_SWAP")
+    ('ETH', 'USDT')
     """
-    name = _BETWEEN.sub("", _KIND.sub("", symbol))
+    name = _BETWEEN.sub("", name_of(_KIND.sub("", symbol)))
     for quote in QUOTES:
         if name.endswith(quote) and name != quote:
             return name.removesuffix(quote), quote

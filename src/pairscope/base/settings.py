@@ -16,7 +16,7 @@ from pairscope.base.errors import SettingsError
 from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind
 from pairscope.base.naming import nearest_symbol
-from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, ascii_upper, read_window
+from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, read_window
 from pairscope.base.setting import Topic, setting
 from pairscope.base.symbol import normal_symbol
 
@@ -285,7 +285,8 @@ class Settings(BaseModel):
         return [self._pair(text) for text in self.pairs]
 
     def _pair(self, text: str) -> tuple[str, str]:
-        y, slash, x = (part.strip() for part in ascii_upper(text).partition("/"))
+        y, slash, x = (part.strip() for part in text.partition("/"))
+        y, x = normal_symbol(y) if y else "", normal_symbol(x) if x else ""
         for leg in (y, x):
             if not slash or leg not in self.symbols:
                 guess = nearest_symbol(leg, self.symbols) or self.symbols[0]

@@ -82,6 +82,7 @@ class Ingest:
         self.restored = asyncio.Event()  # the tape's bars are in memory
         self.events = Events()
         self.watched = ground.watched
+        ground.tape.symbols.know(self.source.venue.name, self.source.venue.capabilities.continuity)
         for symbol in self.watched.symbols:
             ground.tape.symbols.add(symbol)
         self.tracker = ContinuityTracker(ground.tape.symbols)
@@ -90,7 +91,9 @@ class Ingest:
         )
         if self._plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(self.source.instruments.values())
-        self.memory = BarMemory(self._settings.interval_list(), self._settings.history_bars)
+        self.memory = BarMemory(
+            self._settings.interval_list(), self._settings.history_bars, ground.tape.symbols.best_of
+        )
         self.intake = self._made_intake()
         self.stream = self._made_stream(pulse)
         self.rest = self.source.venue.rest(self.judge)

@@ -239,7 +239,7 @@ class Intake:
             return
         bar["lost"], bar["cut"] = lost, cut
         bar["status"] = BarStatus.REVISED
-        self._memory.put(settle(bar))
+        self._memory.put(settle(bar, self._store.symbols.best(symbol_id)))
         self._put_bars(bar)
         self._memory.publish(bar)
 
@@ -371,7 +371,7 @@ class Intake:
         for run in runs(np.array(starts, np.int64), stretch.ms, LONGEST_STRETCH):
             trades = self._store.trades(symbol, from_ms=int(run[0]), to_ms=int(run[-1]) + stretch.ms)
             for interval in self._memory.intervals:
-                bars = build_bars(trades, interval)
+                bars = build_bars(trades, interval, best=self._store.symbols.best_of)
                 times = [open_ms for kept, open_ms in wanted if kept == interval]
                 found.append(take_bars(bars, np.isin(bars["open_time_ms"], times)))
         return join_bars(found)
@@ -384,7 +384,7 @@ class Intake:
             bar["lost"], bar["cut"] = self._state_of(symbol_id, interval, open_ms)
             known = self._memory.series(symbol_id, interval).since(open_ms)[:1]["open_time_ms"]
             bar["status"] = BarStatus.REVISED if open_ms in known else BarStatus.CLOSED
-        settle(bars)
+        settle(bars, self._store.symbols.best(symbol_id))
         if not self._store.put_bars(bars):
             raise StoreUnavailable("the queue of bars is full")
         self.counters.revised_bars += len(bars)
@@ -439,7 +439,8 @@ class Intake:
         gaps = self._tracker.open_gaps(symbol_id)
         own = change.closed["symbol_id"] == symbol_id  # the bars of others may be over by now
         first = self._first_ms.get(symbol_id)
-        change.closed[own] = charged(change.closed[own], gaps, first and first[1:])
+        best = self._store.symbols.best(symbol_id)
+        change.closed[own] = charged(change.closed[own], gaps, first and first[1:], best)
         self._memory.put(change.closed)
         self._put_bars(change.closed)
         for gap in gaps:
@@ -453,7 +454,8 @@ class Intake:
         """Bars that say otherwise than the gaps what is missing in them: a kill came before they were told."""
         stored = stored[of_trades(stored)]
         first = self._first_ms.get(symbol_id)
-        known = charged(stored.copy(), self._tracker.open_gaps(symbol_id), first and first[1:])
+        best = self._store.symbols.best(symbol_id)
+        known = charged(stored.copy(), self._tracker.open_gaps(symbol_id), first and first[1:], best)
         differs = (known["cut"] != stored["cut"]) | (known["lost"] != stored["lost"])
         open_ms: list[int] = stored["open_time_ms"][differs].tolist()
         return open_ms

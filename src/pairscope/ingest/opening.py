@@ -12,7 +12,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.settings import Settings
 from pairscope.base.threads import apart, opened_apart
 from pairscope.feed.source import Source
-from pairscope.feed.venues import open_source, plan_source
+from pairscope.feed.venues import VENUES, Venues, open_source, plan_source
 from pairscope.ingest.read_only import find_tape, plan_tape, tape_source
 from pairscope.ingest.replayed import clear_replayed
 from pairscope.ingest.watch_list import WatchList
@@ -34,13 +34,13 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def open_ground(settings: Settings, clock: Clock) -> AsyncIterator[Ground]:
+async def open_ground(settings: Settings, clock: Clock, venues: Venues = VENUES) -> AsyncIterator[Ground]:
     """Open the tape and the source; both are closed again whatever happens."""
     if settings.source == "tape":
         async with _looked_at(settings, clock) as ground:
             yield ground
         return
-    plan = await plan_source(settings, clock)
+    plan = await plan_source(settings, clock, venues)
     path = settings.tape_path(plan.folder)
     if plan.kind == "replay":
         clear_replayed(path)
@@ -66,7 +66,7 @@ async def open_ground(settings: Settings, clock: Clock) -> AsyncIterator[Ground]
         plan = replace(plan, symbols=watched.symbols, pairs=watched.pairs)
         heads = await asyncio.to_thread(tape.last_trades)
         had = {tape.symbols.name(symbol_id): last_id for symbol_id, (last_id, _) in heads.items()}
-        async with open_source(plan, settings, clock, had) as source:
+        async with open_source(plan, settings, clock, had, venues) as source:
             yield Ground(settings, clock, source, tape, watched)
     finally:
         await apart(tape.close)

@@ -23,6 +23,7 @@ from pairscope.base import files
 from pairscope.base.errors import DataFolderError
 from pairscope.store import log_file
 from pairscope.store.log_file import LogState
+from pairscope.store.sealed_catalog import PATTERNS
 from pairscope.store.sealed_files import days_folder
 
 log = structlog.get_logger()
@@ -102,7 +103,8 @@ def refuse_log_without_file(path: Path, state: LogState | None) -> None:
 def _refuse_days_without_file(path: Path) -> None:
     """A new file knows nothing of the sealed days beside it."""
     days = days_folder(path)
-    if (not path.exists() or _is_unborn(path)) and any(days.glob("*/date=*/symbol=*/*.parquet")):
+    sealed = (file for pattern in PATTERNS for file in days.glob(f"*/{pattern}.parquet"))
+    if (not path.exists() or _is_unborn(path)) and any(sealed):
         what = "is empty" if path.exists() else "is missing"
         raise DataFolderError(
             f"the tape {path} {what}, and its sealed days {days.name} are there",

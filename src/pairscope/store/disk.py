@@ -31,9 +31,9 @@ class Disk:
         self.sync(new.parent)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, if it is there, and the folders above it that are empty now, up to two."""
+        """Remove a file, if it is there, and the folders above it that are empty now: of its symbol, venue and day."""
         path.unlink(missing_ok=True)
-        for folder in (path.parent, path.parent.parent):
+        for folder in list(path.parents)[:3]:
             if any(folder.iterdir()):
                 return
             folder.rmdir()

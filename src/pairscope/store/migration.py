@@ -52,6 +52,7 @@ def bars_of_format_2(table: str) -> str:
 
 def _tell_of_continuity(connection: duckdb.DuckDBPyConnection, path: Path, tables: Tables) -> None:
     """Format 2 to 3: bars say whether their missing trades are counted, and where they are cut."""
+    _give_parts_a_venue(connection)  # the list of files is read by the code of today
     connection.execute("alter table bars rename to bars_before")
     connection.execute(tables["bars"])
     connection.execute(f"insert into bars {bars_of_format_2('bars_before')}")
@@ -68,6 +69,24 @@ def _tell_of_continuity(connection: duckdb.DuckDBPyConnection, path: Path, table
             where {key}
             """
         )
+
+
+def _tell_of_venues(connection: duckdb.DuckDBPyConnection, path: Path, tables: Tables) -> None:
+    """Format 3 to 4: symbols say what can be proved of their trades, sealed files in which venue's folder they lie.
+
+    All that was recorded before is of the one venue there was, whose trades are proved; its files stay where they are.
+    """
+    connection.execute("alter table symbols rename to symbols_before")
+    connection.execute(tables["symbols"])
+    connection.execute(
+        f"insert into symbols select symbol_id, name, {Continuity.PROVED:d} from symbols_before order by symbol_id"
+    )
+    connection.execute("drop table symbols_before")
+    _give_parts_a_venue(connection)
+
+
+def _give_parts_a_venue(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("alter table parts add column if not exists venue varchar")
 
 
 def _cuts(connection: duckdb.DuckDBPyConnection) -> Cuts:
@@ -113,5 +132,19 @@ def _take_from_part(connection: duckdb.DuckDBPyConnection, path: Path, key: str,
         connection.execute(f"insert into bars select {BARS.columns} from {file_rows(files, BARS)} where {key}")
 
 
-STEPS: dict[int, Callable[[duckdb.DuckDBPyConnection, Path, Tables], None]] = {2: _tell_of_continuity}
+STEPS: dict[int, Callable[[duckdb.DuckDBPyConnection, Path, Tables], None]] = {
+    2: _tell_of_continuity,
+    3: _tell_of_venues,
+}
+_CHANGED = {2: {"bars", "parts"}, 3: {"symbols", "parts"}}
 OLDEST = min(STEPS)
+
+
+def changed_tables(found: int) -> set[str]:
+    """The tables that are written when a tape of a format comes to the present one.
+
+    >>> sorted(changed_tables(3)), sorted(changed_tables(4))
+    (['parts', 'symbols', 'tape_format'], [])
+    """
+    changed = {name for step, names in _CHANGED.items() if step >= found for name in names}
+    return changed | {"tape_format"} if changed else changed

@@ -24,9 +24,10 @@ from pairscope.store import data_folder, log_file
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.maintenance import Maintenance, open_vault
+from pairscope.store.migration import changed_tables
 from pairscope.store.reads import quoted
 from pairscope.store.retention import KeepDays, RetainReport
-from pairscope.store.schema import FORMAT, TABLES, prepare
+from pairscope.store.schema import TABLES, prepare
 from pairscope.store.sealing import SealReport
 from pairscope.store.tape import Tape
 from pairscope.store.writer import Writer
@@ -186,7 +187,7 @@ def _lay_views(connection: duckdb.DuckDBPyConnection, path: Path) -> TradeKind:
         what = "is a DuckDB file of something else" if found else "is empty: nothing was ever written to it"
         raise DataFolderError(f"{path} {what}", cure="name the folder or the file of a tape: --source tape PATH")
     ((format_, kind),) = connection.execute(f"select format, trade_kind from {ALIAS}.main.tape_format").fetchall()
-    copied = {"bars", "tape_format"} if format_ < FORMAT else set()
+    copied = changed_tables(format_)
     for name in sorted(found & set(TABLES)):
         made = "table" if name in copied else "view"
         connection.execute(f"create {made} {name} as select * from {ALIAS}.main.{name}")

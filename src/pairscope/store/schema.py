@@ -15,7 +15,7 @@ from pairscope.base.errors import DataFolderError
 from pairscope.base.model import SymbolTable, TradeKind
 from pairscope.store.migration import OLDEST, migrate
 
-FORMAT = 3
+FORMAT = 4
 
 TABLES = {
     "tape_format": """
@@ -25,7 +25,7 @@ TABLES = {
         )
     """,
     "symbols": """
-        create table symbols (symbol_id integer not null, name varchar not null)
+        create table symbols (symbol_id integer not null, name varchar not null, continuity utinyint not null)
     """,
     "trades": """
         create table trades (
@@ -55,7 +55,7 @@ TABLES = {
             number bigint not null, kind varchar not null, symbol_id integer not null, interval_ms integer not null,
             day_ms bigint not null, row_count bigint not null, first_id bigint not null, last_id bigint not null,
             first_ms bigint not null, last_ms bigint not null, last_id_ms bigint not null, byte_count bigint not null,
-            sha256 varchar not null, damage varchar, damaged_ms bigint
+            sha256 varchar not null, damage varchar, damaged_ms bigint, venue varchar
         )
     """,
 }
@@ -95,9 +95,9 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
 
 
 def _symbols(connection: duckdb.DuckDBPyConnection, path: Path) -> SymbolTable:
-    rows = connection.execute("select symbol_id, name from symbols order by symbol_id").fetchall()
-    table = SymbolTable([name for _, name in rows])
-    if rows != list(enumerate(table)):
+    rows = connection.execute("select symbol_id, name, continuity from symbols order by symbol_id").fetchall()
+    table = SymbolTable.stored([(name, best) for _, name, best in rows])
+    if [(symbol_id, name) for symbol_id, name, _ in rows] != list(enumerate(table)):
         raise DataFolderError(
             f"the tape {path} is damaged: its table of symbols has holes or doubles",
             cure="put a copy back, or choose another --data-dir",

@@ -16,10 +16,12 @@ from typing import Literal
 import duckdb
 
 from pairscope.base.interval import Interval
+from pairscope.base.symbol import name_of
 
 Cursor = duckdb.DuckDBPyConnection
 PartKind = Literal["trades", "bars"]
 
+PATTERNS = ("date=*/venue=*/symbol=*/*", "date=*/symbol=*/*")  # of files of one kind, those of before format 4 too
 _NUMBER = re.compile(r"(?:\w+-)?(\d+)\.parquet")
 
 
@@ -43,6 +45,7 @@ class Part:
     sha256: str
     damage: str | None = None
     damaged_ms: int | None = None
+    venue: str | None = None  # the folder of its venue; None: a file of before format 4, which lies in none
 
     @property
     def day(self) -> str:
@@ -55,7 +58,10 @@ class Part:
         name = (
             f"{self.number}.parquet" if self.kind == "trades" else f"{Interval(self.interval_ms)}-{self.number}.parquet"
         )
-        return Path(self.kind, f"date={self.day}", f"symbol={self.symbol}", name)
+        folder = Path(self.kind, f"date={self.day}")
+        if self.venue is None:
+            return folder / f"symbol={self.symbol}" / name
+        return folder / f"venue={self.venue}" / f"symbol={name_of(self.symbol)}" / name
 
     def __str__(self) -> str:
         return self.path.as_posix()

@@ -16,7 +16,7 @@ import structlog
 from pairscope.base.errors import DataFolderError, StoreUnavailable
 from pairscope.base.notifier import Notifier
 from pairscope.store.disk import Disk
-from pairscope.store.sealed_catalog import Part, number_of
+from pairscope.store.sealed_catalog import PATTERNS, Part, number_of
 
 log = structlog.get_logger()
 
@@ -165,7 +165,8 @@ class SealedFiles:
         listed = {self.path(part) for part in readable}
         lost = {self.path(part) for part in damaged}
         for kind in ("trades", "bars"):
-            for path in sorted((self.root / kind).glob("date=*/symbol=*/*")):
+            found = {path for pattern in PATTERNS for path in (self.root / kind).glob(pattern) if not path.is_dir()}
+            for path in sorted(found):
                 number = number_of(path)
                 if path.name.endswith(DRAFT):
                     self.remove(path)

@@ -19,6 +19,7 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import SymbolTable
+from pairscope.base.symbol import venue_of
 from pairscope.store.database import Database
 from pairscope.store.gate import LARGE
 from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
@@ -240,6 +241,7 @@ def _blank(day: _Day, number: int, symbol: str) -> Part:
         last_id_ms=0,
         byte_count=0,
         sha256="",
+        venue=venue_of(symbol),
     )
 
 

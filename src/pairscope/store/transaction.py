@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.gaps import OF_IMPORTS
-from pairscope.base.model import BAR, TRADE_COLUMNS, BarArray, BarSource, Gap, TradeBatch, join_bars, take_bars
+from pairscope.base.model import (
+    BAR,
+    TRADE_COLUMNS,
+    BarArray,
+    BarSource,
+    Continuity,
+    Gap,
+    TradeBatch,
+    join_bars,
+    take_bars,
+)
 from pairscope.store.gap_rows import obstacle_text
 
 Columns = dict[str, NDArray[Any]]
@@ -25,7 +35,7 @@ class Work:
     number: int
     puts: int  # puts accepted up to and with this work
     first_symbol_id: int
-    symbols: list[str]  # new ones, in the order of their integers
+    symbols: list[tuple[str, Continuity]]  # new ones, in the order of their integers, and what can be proved of them
     trades: list[TradeBatch]
     bars: list[BarArray]
     gaps: list[tuple[int, Gap]]  # with the integer of their symbol
@@ -96,7 +106,8 @@ def _symbol_columns(work: Work) -> Columns:
     first = work.first_symbol_id
     return {
         "symbol_id": np.arange(first, first + len(work.symbols), dtype=np.int32),
-        "name": np.array(work.symbols, dtype=object),
+        "name": np.array([name for name, _ in work.symbols], dtype=object),
+        "continuity": np.array([best for _, best in work.symbols], np.uint8),
     }
 
 

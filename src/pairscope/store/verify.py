@@ -86,6 +86,7 @@ def verify_symbol(
     official = KlineCheck(klines, exact=kind is TradeKind.RAW)
     all_with_trades = store.days_with("trades", symbol)
     with_trades = {day for day in all_with_trades if _overlaps(day, from_ms, to_ms)}
+    best = store.symbols.best(store.symbols.index(symbol))
     with_bars = {day for day in store.days_with("bars", symbol) if _overlaps(day, from_ms, to_ms)}
     for day_ms in sorted(with_trades | with_bars):
         verdict.days += 1
@@ -93,7 +94,7 @@ def verify_symbol(
             bars.check_empty(symbol, day_ms, too_old=not all_with_trades or day_ms < all_with_trades[0])
             continue
         hours = [ids.seen(trades) for trades in read_stretches(store, symbol, day_ms, day_ms + DAY_MS)]
-        made = rebuild_bars(hours, checked, still_open)
+        made = rebuild_bars(hours, checked, still_open, best=best)
         bars.check(symbol, made, day_ms)
         official.add(made)
     if with_trades:
@@ -244,7 +245,7 @@ class _BarCheck:
                 continue
             at_the_end = stored["open_time_ms"] == interval.floor(at_ms)
             made["cut"][at_the_end] |= stored["cut"][at_the_end] & np.uint8(cut)
-        return stored, settle(made)
+        return stored, settle(made, self._store.symbols.best_of(made["symbol_id"]))
 
     def _compare(self, interval: Interval, stored: BarArray, made: BarArray, newest_ms: int) -> None:
         verdict = self._verdict

@@ -224,7 +224,7 @@ class Writer:
                 number=self._number + 1,
                 puts=self._puts,
                 first_symbol_id=self._symbols_stored,
-                symbols=list(self._symbols)[self._symbols_stored :],
+                symbols=self._symbols.rows(self._symbols_stored),
                 trades=self._trades,
                 bars=self._bars,
                 gaps=self._gaps,

@@ -54,8 +54,9 @@ export function parsePlace(pathname: string, search: string): Place {
   return { route: parseRoute(pathname), view: parseView(new URLSearchParams(search)) };
 }
 
-// Letters of any script, as the exchange names its symbols; only a to z have another case.
-const SYMBOL = "([\\p{L}\\p{N}_]{1,40})";
+// Letters of any script, as the exchange names its symbols, after a venue that is not the default one and a point; only
+// a to z have another case.
+const SYMBOL = "((?:[a-z0-9]{1,20}\\.)?[\\p{L}\\p{N}_]{1,40})";
 const upper = (text: string) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 
 function parseRoute(pathname: string): Route {

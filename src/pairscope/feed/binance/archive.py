@@ -19,7 +19,7 @@ from pairscope.feed.archive_files import ArchiveFile, ArchiveKind, day_ms
 from pairscope.feed.binance.archive_identity import foreign, is_debris
 
 _NAME = re.compile(
-    r"(?P<symbol>[^/]{1,40})-(?P<kind>aggTrades|trades|\d{1,2}(?:s|m|h|d))-(?P<date>\d{4}-\d{2}(?:-\d{2})?)\.(?:zip|csv)"
+    r"(?P<symbol>[^/.]{1,40})-(?P<kind>aggTrades|trades|\d{1,2}(?:s|m|h|d))-(?P<date>\d{4}-\d{2}(?:-\d{2})?)\.(?:zip|csv)"
 )
 
 

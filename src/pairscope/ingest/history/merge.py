@@ -212,7 +212,8 @@ class Merge:
         """The bars of a day that are over and not on the tape as its trades make them."""
         gaps = self._store.gaps(symbol, open_only=True)
         stretches = read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS)
-        bars = rebuild_bars(stretches, intervals, gaps, self._ends_ms(symbol))
+        best = self._store.symbols.best(self._store.symbols.index(symbol))
+        bars = rebuild_bars(stretches, intervals, gaps, self._ends_ms(symbol), best)
         bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= now_ms(self._clock)]
         keep = np.ones(len(bars), np.bool_)
         for interval in intervals:
@@ -226,7 +227,7 @@ class Merge:
             bars["status"][places[mine[~equal]]] = BarStatus.REVISED
             again = np.isin(bars["open_time_ms"][places], revised.get(interval, ()))
             bars["status"][places[again]] = BarStatus.REVISED
-        changed: BarArray = settle(bars[keep])
+        changed: BarArray = settle(bars[keep], best)
         return changed
 
     def _ends_ms(self, symbol: str) -> list[int]:
