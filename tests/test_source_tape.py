@@ -221,7 +221,7 @@ def test_whatever_would_change_a_tape_that_is_looked_at_is_refused(first_version
 
 def test_a_damaged_day_is_left_out_and_stays_where_it_is(first_version: Path) -> None:
     path = first_version / "live-aggTrade" / "tape.duckdb"
-    part = next((path.parent / "tape.days" / "bars").glob("*/*/symbol=SOLUSDT/1m-*.parquet"))
+    part = next((path.parent / "tape.days" / "bars").rglob("symbol=SOLUSDT/1m-*.parquet"))
     whole = part.read_bytes()
     middle = len(whole) // 2
     part.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
