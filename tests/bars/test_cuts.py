@@ -133,4 +133,4 @@ def test_no_bar_is_better_than_what_can_be_proved_of_its_trades(best: Continuity
 def test_of_sampled_bars_a_coarser_one_is_sampled_wherever_it_is_cut() -> None:
     bars = settle(seconds([gap(3_500, 6_500)]), Continuity.SAMPLED)
     assert set(merge_bars(bars, FIVE)["continuity"].tolist()) == {Continuity.SAMPLED}
-    assert missing_share(bars) == (None, Unknown.SAMPLED)
+    assert missing_share(bars) == (None, MissingReason.SAMPLED)
