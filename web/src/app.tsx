@@ -3,16 +3,11 @@
 import { Tooltip } from "@base-ui/react/tooltip";
 import { useEffect, useState } from "react";
 import { neighbour, placeTo, splitPair } from "./lib/destinations";
-import { pairName } from "./lib/format";
-import { useKeys } from "./lib/keys";
-import { type Terms, USUAL_TERMS } from "./lib/methods";
+import { type Keymap, useKeys } from "./lib/keys";
+import { USUAL_TERMS } from "./lib/methods";
 import { intervalMs } from "./lib/time";
-import { changeView, go, type Place, type Route, usePlace } from "./lib/url";
-import { CorrelationScreen } from "./screens/correlation";
-import { PairScreen } from "./screens/pair";
-import { SymbolScreen } from "./screens/symbol";
-import { SystemScreen } from "./screens/system";
-import { TapeScreen } from "./screens/tape";
+import { changeView, go, HOME, type Place, type Route, usePlace } from "./lib/url";
+import { SCREENS } from "./screens/list";
 import { Announcer } from "./ui/announcer";
 import { Banners } from "./ui/banners";
 import { Boundary } from "./ui/boundary";
@@ -22,38 +17,46 @@ import { Help } from "./ui/help";
 import { Notice } from "./ui/notice";
 import { MarketPicker, MethodPicker, ZonePicker } from "./ui/pickers";
 import { Rail } from "./ui/rail";
+import type { Measure, Screen } from "./ui/screen";
 import { StatusBar } from "./ui/status-bar";
 import { type Shown, useConfig, useShownTopic } from "./wire/context";
-import { pairTopic, scaleOf, symbolTopic } from "./wire/topic";
+import { scaleOf } from "./wire/topic";
 
 type Overlay = "market" | "method" | "zone" | "help" | undefined;
+
+/** The screen of an address; undefined at home, and where an address has no screen, or not the symbols it takes. */
+const screenOf = ({ screen, symbols }: Route): Screen | undefined =>
+  SCREENS.find(({ name, takes }) => name === screen && takes === symbols.length);
 
 export function App() {
   const place = usePlace();
   const config = useConfig();
   const [overlay, setOverlay] = useState<Overlay>();
-  const tf = place.view.tf ?? config.metric_interval;
-  const window = place.view.w ?? config.window;
-  const { hedge = USUAL_TERMS.method, prices = USUAL_TERMS.prices, intercept = true } = place.view;
-  const terms: Terms = { method: hedge, prices, intercept };
-  const stepMs = intervalMs(tf) ?? 1_000;
-  const symbols = symbolsOf(place.route);
-  const isChart = symbols.length > 0;
-  const isPair = place.route.screen === "pair";
-  const isMatrix = place.route.screen === "correlation";
-  const shown = useShownTopic(topicOf(place.route, tf, window, terms), symbols.join());
+  const { route, view } = place;
+  const { hedge = USUAL_TERMS.method, prices = USUAL_TERMS.prices, intercept = true } = view;
+  const asked: Measure = {
+    tf: view.tf ?? config.metric_interval,
+    window: view.w ?? config.window,
+    terms: { method: hedge, prices, intercept },
+  };
+  const screen = screenOf(route);
+  const symbols = screen ? route.symbols : [];
+  const has = (field: Screen["has"][number]) => screen?.has.includes(field) === true;
+  const isLive = screen?.topic !== undefined;
+  const stepMs = isLive ? (intervalMs(asked.tf) ?? 1_000) : 1_000;
+  const shown = useShownTopic(screen?.topic?.(symbols, asked), symbols.join());
   useHome(place);
+  const step = (steps: number) => () => has("interval") && chooseInterval(neighbour(config.intervals, asked.tf, steps));
+  const toScreens: Keymap = Object.fromEntries(
+    SCREENS.map((each) => [each.key, () => go(placeTo(each, place, config))]),
+  );
   useKeys({
-    "1": () => go(placeTo("pair", place, config)),
-    "2": () => go(placeTo("symbol", place, config)),
-    "3": () => go(placeTo("correlation", place, config)),
-    "6": () => go(placeTo("tape", place, config)),
-    "7": () => go(placeTo("system", place, config)),
-    "[": () => (isChart || isMatrix) && chooseInterval(neighbour(config.intervals, tf, -1)),
-    "]": () => (isChart || isMatrix) && chooseInterval(neighbour(config.intervals, tf, 1)),
-    v: () => isChart && changeView({ view: place.view.view ? undefined : "table" }),
-    z: () => toggleZone(place.view.tz),
-    h: () => isPair && setOverlay("method"),
+    ...toScreens,
+    "[": step(-1),
+    "]": step(1),
+    v: () => isLive && changeView({ view: view.view ? undefined : "table" }),
+    z: () => toggleZone(view.tz),
+    h: () => has("terms") && setOverlay("method"),
     "/": () => setOverlay("market"),
     "mod+k": () => setOverlay("market"),
     "?": () => setOverlay("help"),
@@ -62,14 +65,14 @@ export function App() {
   return (
     <Tooltip.Provider delay={250}>
       <div className="grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[auto_auto_minmax(0,1fr)_auto_auto] sm:grid-cols-[68px_minmax(0,1fr)] sm:grid-rows-[auto_auto_minmax(0,1fr)_auto]">
-        <Rail />
+        <Rail screens={SCREENS} />
         <ContextBar
-          title={titleOf(place.route)}
-          tf={isChart || isMatrix ? tf : undefined}
-          window={isPair || isMatrix ? window : undefined}
-          terms={isPair ? terms : undefined}
+          title={screen?.heading?.(symbols) ?? "Find…"}
+          tf={has("interval") ? asked.tf : undefined}
+          window={has("window") ? asked.window : undefined}
+          terms={has("terms") ? asked.terms : undefined}
           symbols={symbols}
-          stepMs={isChart ? stepMs : 1_000}
+          stepMs={stepMs}
           onPickMethod={() => setOverlay("method")}
           onPick={() => setOverlay("market")}
           onPickZone={() => setOverlay("zone")}
@@ -77,78 +80,58 @@ export function App() {
         />
         <Banners />
         <main className="min-h-0 sm:col-start-2">
-          <Boundary key={place.route.screen}>
-            <Screen route={place.route} {...{ tf, window, terms, shown }} />
+          <Boundary key={route.screen}>
+            {screen ? <Picture {...{ screen, symbols, asked, shown }} /> : <Nowhere route={route} />}
           </Boundary>
         </main>
         <StatusBar topic={shown.topic} />
       </div>
       <Announcer symbols={symbols} stepMs={stepMs} />
-      <MarketPicker open={overlay === "market"} onClose={close} />
+      <MarketPicker screens={SCREENS} open={overlay === "market"} onClose={close} />
       <MethodPicker open={overlay === "method"} onClose={close} />
       <ZonePicker open={overlay === "zone"} onClose={close} />
-      <Help open={overlay === "help"} onClose={close} />
+      <Help screens={SCREENS} open={overlay === "help"} onClose={close} />
     </Tooltip.Provider>
   );
 }
 
-interface ScreenProps {
-  route: Route;
-  tf: string;
-  window: number;
-  terms: Terms;
+interface PictureProps {
+  screen: Screen;
+  symbols: readonly string[];
+  asked: Measure;
   shown: Shown;
 }
 
-function Screen({ route, shown, ...asked }: ScreenProps) {
+function Picture({ screen: { View }, symbols, asked, shown }: PictureProps) {
   const config = useConfig();
   // What is on the screen is labelled as what it is, also while something else is being loaded.
   const scale = shown.topic && scaleOf(shown.topic.name);
-  const tf = scale?.tf ?? asked.tf;
-  const window = scale?.window ?? asked.window;
-  const terms = scale?.terms ?? asked.terms;
+  const measure: Measure = {
+    tf: scale?.tf ?? asked.tf,
+    window: scale?.window ?? asked.window,
+    terms: scale?.terms ?? asked.terms,
+  };
   const decimals = (symbol: string) => config.symbols.find((info) => info.symbol === symbol)?.price_decimals ?? 2;
-  switch (route.screen) {
-    case "pair":
-      return <PairScreen y={route.y} x={route.x} {...{ tf, window, terms, shown, decimals }} />;
-    case "symbol":
-      return <SymbolScreen symbol={route.symbol} {...{ tf, shown, decimals }} />;
-    case "correlation":
-      return <CorrelationScreen {...asked} />;
-    case "tape":
-      return <TapeScreen />;
-    case "system":
-      return <SystemScreen />;
-    case "home":
-      return <Notice title="No symbol is watched">Start pairscope with at least one: --symbols BTCUSDT,ETHUSDT</Notice>;
-    case "unknown":
-      return <Notice title="There is no such page">Press / to find a pair or a symbol.</Notice>;
-  }
+  return <View {...{ symbols, shown, decimals }} {...measure} />;
 }
 
-const symbolsOf = (route: Route): string[] =>
-  route.screen === "pair" ? [route.y, route.x] : route.screen === "symbol" ? [route.symbol] : [];
-
-function topicOf(route: Route, tf: string, window: number, terms: Terms): string | undefined {
-  if (route.screen === "pair") return pairTopic(route.y, route.x, tf, window, terms);
-  return route.screen === "symbol" ? symbolTopic(route.symbol, tf) : undefined;
-}
-
-function titleOf(route: Route): string {
-  if (route.screen === "pair") return pairName(route.y, route.x);
-  return route.screen === "symbol" ? route.symbol : "Find…";
-}
+const Nowhere = ({ route }: { route: Route }) =>
+  route.screen === HOME.screen ? (
+    <Notice title="No symbol is watched">Start pairscope with at least one: --symbols BTCUSDT,ETHUSDT</Notice>
+  ) : (
+    <Notice title="There is no such page">Press / to find a pair or a symbol.</Notice>
+  );
 
 /** Home is the pair that the server opens on, or the first symbol when only one is watched. */
 function useHome(place: Place): void {
   const config = useConfig();
-  const isHome = place.route.screen === "home";
+  const isHome = place.route.screen === HOME.screen;
   useEffect(() => {
     if (!isHome) return;
     const { pair, interval, window } = config.opening;
-    const [symbol] = config.symbols;
+    const [first] = config.symbols;
     const view = { tf: interval, w: window, ...place.view };
-    if (pair) go({ route: { screen: "pair", ...splitPair(pair) }, view }, true);
-    else if (symbol) go({ route: { screen: "symbol", symbol: symbol.symbol }, view }, true);
+    if (pair) go({ route: { screen: "pair", symbols: splitPair(pair) }, view }, true);
+    else if (first) go({ route: { screen: "symbol", symbols: [first.symbol] }, view }, true);
   }, [isHome, config, place.view]);
 }

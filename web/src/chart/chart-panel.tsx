@@ -3,7 +3,7 @@
 import { type KeyboardEvent, type ReactNode, useRef } from "react";
 import { useSettled } from "../lib/hooks";
 import { useSignal } from "../lib/signal";
-import { changeView, go } from "../lib/url";
+import { changeView, go, HOME } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { ChartSkeleton, Notice } from "../ui/notice";
 import { useStatus, useTopicState, useTopicValue } from "../wire/context";
@@ -106,7 +106,7 @@ const Cover = ({ children }: { children: ReactNode }) => <div className="absolut
 const HomeButton = () => (
   <button
     type="button"
-    onClick={() => go({ route: { screen: "home" }, view: {} })}
+    onClick={() => go({ route: HOME, view: {} })}
     className="mt-2 h-7 rounded border border-edge bg-raised px-3 hover:border-dim"
   >
     Open the first pair

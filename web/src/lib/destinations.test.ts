@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Config } from "../api.gen";
 import { carried, neighbour, routeTo } from "./destinations";
+import { HOME } from "./url";
+
+const ONE = { name: "symbol", takes: 1 };
+const TWO = { name: "pair", takes: 2 };
+const SYSTEM = { screen: "system", symbols: [] };
 
 const symbol = (name: string) => ({ symbol: name, tick_size: 0.1, price_decimals: 1, step_size: 0.001 });
 const config = {
@@ -10,18 +15,21 @@ const config = {
 
 describe("routeTo", () => {
   it("leads from a pair to its explained leg, and back to a pair of the symbol", () => {
-    const pair = { screen: "pair", y: "XRPUSDT", x: "BTCUSDT" } as const;
-    expect(routeTo("symbol", pair, config)).toEqual({ screen: "symbol", symbol: "XRPUSDT" });
-    expect(routeTo("pair", { screen: "symbol", symbol: "XRPUSDT" }, config)).toEqual(pair);
+    const pair = { screen: "pair", symbols: ["XRPUSDT", "BTCUSDT"] };
+    const symbol = { screen: "symbol", symbols: ["XRPUSDT"] };
+    expect(routeTo(ONE, pair, config)).toEqual(symbol);
+    expect(routeTo(TWO, symbol, config)).toEqual(pair);
+    expect(routeTo({ name: "other", takes: 2 }, pair, config)).toEqual({ ...pair, screen: "other" });
   });
 
   it("leads from anywhere else to the first that is configured", () => {
-    expect(routeTo("pair", { screen: "system" }, config)).toEqual({ screen: "pair", y: "ETHUSDT", x: "BTCUSDT" });
-    expect(routeTo("symbol", { screen: "system" }, config)).toEqual({ screen: "symbol", symbol: "BTCUSDT" });
+    expect(routeTo(TWO, SYSTEM, config)).toEqual({ screen: "pair", symbols: ["ETHUSDT", "BTCUSDT"] });
+    expect(routeTo(ONE, SYSTEM, config)).toEqual({ screen: "symbol", symbols: ["BTCUSDT"] });
   });
 
   it("leads home when nothing is watched", () => {
-    expect(routeTo("pair", { screen: "system" }, { ...config, pairs: [], symbols: [] })).toEqual({ screen: "home" });
+    expect(routeTo(TWO, SYSTEM, { ...config, pairs: [], symbols: [] })).toEqual(HOME);
+    expect(routeTo(ONE, SYSTEM, { ...config, pairs: [], symbols: [] })).toEqual(HOME);
   });
 });
 

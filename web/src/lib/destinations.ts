@@ -1,22 +1,18 @@
 // Where one can go from here: which pair and which symbol belong to what is shown.
 
 import type { Config } from "../api.gen";
-import type { Place, Route, View } from "./url";
+import { HOME, type Place, type Route, type View } from "./url";
 
-export type ScreenName = "pair" | "symbol" | "correlation" | "tape" | "system";
-
-export const SCREENS: readonly { name: ScreenName; title: string; key: string }[] = [
-  { name: "pair", title: "Pair", key: "1" },
-  { name: "symbol", title: "Symbol", key: "2" },
-  { name: "correlation", title: "Correlation", key: "3" },
-  { name: "tape", title: "Tape", key: "6" },
-  { name: "system", title: "System", key: "7" },
-];
+/** A screen as something to go to. */
+export interface Destination {
+  name: string;
+  takes: number; // symbols
+}
 
 /** `Y/X` as the server writes it. */
-export function splitPair(pair: string): { y: string; x: string } {
+export function splitPair(pair: string): [y: string, x: string] {
   const [y = "", x = ""] = pair.split("/");
-  return { y, x };
+  return [y, x];
 }
 
 /** What stays the same from screen to screen; zoom and table belong to one picture. */
@@ -32,23 +28,18 @@ export function carried(view: View): View {
   };
 }
 
-function mainSymbol(route: Route, config: Config): string | undefined {
-  if (route.screen === "symbol") return route.symbol;
-  if (route.screen === "pair") return route.y;
-  return config.symbols[0]?.symbol;
-}
-
-export function routeTo(screen: ScreenName, from: Route, config: Config): Route {
-  if (screen === "correlation" || screen === "tape" || screen === "system") return { screen };
-  if (from.screen === screen) return from;
-  const symbol = mainSymbol(from, config);
-  if (screen === "symbol") return symbol ? { screen, symbol } : { screen: "home" };
+/** The way to a screen: of as many of the symbols that are shown as it takes. */
+export function routeTo({ name, takes }: Destination, from: Route, config: Config): Route {
+  if (takes === 0) return { screen: name, symbols: [] };
+  if (from.symbols.length === takes) return { screen: name, symbols: from.symbols };
+  const symbol = from.symbols[0] ?? config.symbols[0]?.symbol;
+  if (takes === 1) return symbol ? { screen: name, symbols: [symbol] } : HOME;
   const pairs = config.pairs.map(splitPair);
-  const pair = pairs.find(({ y, x }) => from.screen === "symbol" && (y === symbol || x === symbol)) ?? pairs[0];
-  return pair ? { screen, ...pair } : { screen: "home" };
+  const pair = pairs.find((legs) => from.symbols.length === 1 && legs.includes(symbol as string)) ?? pairs[0];
+  return pair ? { screen: name, symbols: pair } : HOME;
 }
 
-export const placeTo = (screen: ScreenName, from: Place, config: Config): Place => ({
+export const placeTo = (screen: Destination, from: Place, config: Config): Place => ({
   route: routeTo(screen, from.route, config),
   view: carried(from.view),
 });

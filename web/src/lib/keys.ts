@@ -33,14 +33,10 @@ export function useKeys(keymap: Keymap): void {
   }, []);
 }
 
-/** Every shortcut there is, for the help. */
-export const SHORTCUTS: readonly (readonly [keys: string, what: string])[] = [
-  ["/  or  Ctrl K", "Find a pair or a symbol"],
-  ["1", "Pair"],
-  ["2", "Symbol"],
-  ["3", "Correlation"],
-  ["6", "Tape"],
-  ["7", "System"],
+type Shortcut = readonly [keys: string, what: string];
+
+const FIND: Shortcut = ["/  or  Ctrl K", "Find a pair or a symbol"];
+const ON_SCREENS: readonly Shortcut[] = [
   ["[   ]", "Shorter, longer interval"],
   ["h", "How the hedge of a pair is fitted"],
   ["r", "Back to the live edge"],
@@ -51,4 +47,11 @@ export const SHORTCUTS: readonly (readonly [keys: string, what: string])[] = [
   ["←   →", "Move the data cursor (chart focused; with Shift by 10)"],
   ["Esc", "Close what is open"],
   ["?", "This help"],
+];
+
+/** Every shortcut there is, those that lead to screens among them. */
+export const shortcuts = (screens: readonly { key: string; title: string }[]): readonly Shortcut[] => [
+  FIND,
+  ...screens.map(({ key, title }): Shortcut => [key, title]),
+  ...ON_SCREENS,
 ];

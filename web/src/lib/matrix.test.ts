@@ -50,11 +50,17 @@ describe("walking through the matrix", () => {
 
   it("opens a pair the way round it is configured, and a symbol with itself as that symbol", () => {
     const config = { pairs: ["ETHUSDT/BTCUSDT"] } as Config;
-    const pair = { screen: "pair", y: "ETHUSDT", x: "BTCUSDT" };
+    const pair = { screen: "pair", symbols: ["ETHUSDT", "BTCUSDT"] };
     expect(routeOf(matrix, { row: 0, column: 2 }, config)).toEqual(pair);
     expect(routeOf(matrix, { row: 2, column: 0 }, config)).toEqual(pair);
-    expect(routeOf(matrix, { row: 1, column: 2 }, config)).toEqual({ screen: "pair", y: "SOLUSDT", x: "BTCUSDT" });
-    expect(routeOf(matrix, { row: 1, column: 1 }, config)).toEqual({ screen: "symbol", symbol: "SOLUSDT" });
+    expect(routeOf(matrix, { row: 1, column: 2 }, config)).toEqual({
+      screen: "pair",
+      symbols: ["SOLUSDT", "BTCUSDT"],
+    });
+    expect(routeOf(matrix, { row: 1, column: 1 }, config)).toEqual({
+      screen: "symbol",
+      symbols: ["SOLUSDT"],
+    });
     expect(routeOf(matrix, { row: 9, column: 1 }, config)).toBeUndefined();
   });
 });

@@ -40,8 +40,8 @@ export function routeOf(matrix: CorrelationMatrix, { row, column }: Cell, config
   const y = matrix.symbols[row];
   const x = matrix.symbols[column];
   if (y === undefined || x === undefined) return undefined;
-  if (y === x) return { screen: "symbol", symbol: y };
-  return config.pairs.includes(`${x}/${y}`) ? { screen: "pair", y: x, x: y } : { screen: "pair", y, x };
+  if (y === x) return { screen: "symbol", symbols: [y] };
+  return { screen: "pair", symbols: config.pairs.includes(`${x}/${y}`) ? [x, y] : [y, x] };
 }
 
 /** Names without the quote currency, where all have the same. */

@@ -11,6 +11,7 @@ describe("parsePlace and addressOf", () => {
     "/app/pair/ETHUSDT-BTCUSDT?hedge=kalman&side=statistics",
     "/app/symbol/BTCUSDT?ind=sma.50%2Crsi",
     "/app/correlation?of=prices&cut=0.75",
+    "/app/symbol/OKX.ETH_USDT_SWAP",
     "/app/tape",
     "/app/system",
     "/app/",
@@ -20,15 +21,21 @@ describe("parsePlace and addressOf", () => {
   });
 
   it("accept symbols in any case", () => {
-    expect(parsePlace("/app/pair/ethusdt-btcusdt", "").route).toEqual({ screen: "pair", y: "ETHUSDT", x: "BTCUSDT" });
+    expect(parsePlace("/app/pair/ethusdt-btcusdt", "").route).toEqual({
+      screen: "pair",
+      symbols: ["ETHUSDT", "BTCUSDT"],
+    });
   });
 
   it("fold the letters a to z alone, and read symbols of any script", () => {
     expect(parsePlace("/app/symbol/%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9Fusdt", "").route).toEqual({
       screen: "symbol",
-      symbol: "币安人生USDT",
+      symbols: ["币安人生USDT"],
     });
-    expect(parsePlace("/app/symbol/ſusdt", "").route).toEqual({ screen: "symbol", symbol: "ſUSDT" });
+    expect(parsePlace("/app/symbol/ſusdt", "").route).toEqual({
+      screen: "symbol",
+      symbols: ["ſUSDT"],
+    });
     expect(addressOf(parsePlace("/app/pair/币USDT-BTCUSDT", ""))).toBe("/app/pair/%E5%B8%81USDT-BTCUSDT");
     expect(parsePlace("/app/symbol/%", "").route.screen).toBe("unknown");
   });
@@ -65,8 +72,9 @@ describe("parsePlace and addressOf", () => {
   });
 
   it("do not take an unknown path for home", () => {
-    expect(parsePlace("/app/scanner", "").route).toEqual({ screen: "unknown", path: "/scanner" });
-    expect(parsePlace("/app/pair/ETHUSDT", "").route.screen).toBe("unknown");
+    expect(parsePlace("/app/scanner", "").route).toEqual({ screen: "scanner", symbols: [] });
+    expect(parsePlace("/app/pair/ETHUSDT/BTCUSDT", "").route.screen).toBe("unknown");
+    expect(addressOf(parsePlace("/app/scanner", ""))).toBe("/app/scanner");
   });
 });
 

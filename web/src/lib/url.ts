@@ -5,14 +5,16 @@ import { isMethod, type Method, type Prices } from "./methods";
 
 export const BASE = "/app";
 
-export type Route =
-  | { screen: "home" }
-  | { screen: "pair"; y: string; x: string }
-  | { screen: "symbol"; symbol: string }
-  | { screen: "correlation" }
-  | { screen: "tape" }
-  | { screen: "system" }
-  | { screen: "unknown"; path: string };
+/** Which screen, by its name, and of what: `/pair/ETHUSDT-BTCUSDT` is the pair of two symbols. */
+export interface Route {
+  screen: string;
+  symbols: readonly string[];
+}
+
+export const HOME: Route = { screen: "", symbols: [] };
+
+/** Where no screen is, and none can be made of the address. */
+export const UNKNOWN = "unknown";
 
 /** What the query part carries; an absent key means the default. */
 export interface View {
@@ -56,20 +58,16 @@ export function parsePlace(pathname: string, search: string): Place {
 
 // Letters of any script, as the exchange names its symbols, after a venue that is not the default one and a point; only
 // a to z have another case.
-const SYMBOL = "((?:[a-z0-9]{1,20}\\.)?[\\p{L}\\p{N}_]{1,40})";
+const SYMBOL = "(?:[a-z0-9]{1,20}\\.)?[\\p{L}\\p{N}_]{1,40}";
+const ADDRESS = new RegExp(`^/([a-z]+)(?:/(${SYMBOL}(?:-${SYMBOL})*))?$`, "iu");
 const upper = (text: string) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 
 function parseRoute(pathname: string): Route {
   const path = readable(pathname.startsWith(BASE) ? pathname.slice(BASE.length) : pathname).replace(/\/+$/, "");
-  if (path === "") return { screen: "home" };
-  if (path === "/correlation") return { screen: "correlation" };
-  if (path === "/tape") return { screen: "tape" };
-  if (path === "/system") return { screen: "system" };
-  const pair = new RegExp(`^/pair/${SYMBOL}-${SYMBOL}$`, "iu").exec(path);
-  if (pair) return { screen: "pair", y: upper(pair[1] as string), x: upper(pair[2] as string) };
-  const symbol = new RegExp(`^/symbol/${SYMBOL}$`, "iu").exec(path);
-  if (symbol) return { screen: "symbol", symbol: upper(symbol[1] as string) };
-  return { screen: "unknown", path };
+  if (path === "") return HOME;
+  const [, screen, symbols] = ADDRESS.exec(path) ?? [];
+  if (!screen) return { screen: UNKNOWN, symbols: [] };
+  return { screen: screen.toLowerCase(), symbols: symbols ? upper(symbols).split("-") : [] };
 }
 
 function readable(path: string): string {
@@ -123,24 +121,8 @@ export function addressOf({ route, view }: Place): string {
   return BASE + pathOf(route) + (text ? `?${text}` : "");
 }
 
-function pathOf(route: Route): string {
-  switch (route.screen) {
-    case "home":
-      return "/";
-    case "pair":
-      return `/pair/${encodeURIComponent(route.y)}-${encodeURIComponent(route.x)}`;
-    case "symbol":
-      return `/symbol/${encodeURIComponent(route.symbol)}`;
-    case "correlation":
-      return "/correlation";
-    case "tape":
-      return "/tape";
-    case "system":
-      return "/system";
-    case "unknown":
-      return route.path;
-  }
-}
+const pathOf = ({ screen, symbols }: Route): string =>
+  `/${[screen, ...(symbols.length ? [symbols.map(encodeURIComponent).join("-")] : [])].join("/")}`;
 
 const CHANGED = "pairscope:place";
 

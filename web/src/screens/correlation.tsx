@@ -15,6 +15,7 @@ import { useZone } from "../ui/clock";
 import { Hint } from "../ui/hint";
 import { MetricHint, useCatalogue } from "../ui/metric-hint";
 import { Notice, TableSkeleton } from "../ui/notice";
+import type { Screen } from "../ui/screen";
 import { WithSide } from "../ui/side";
 import { request } from "../wire/client";
 import { useConfig, useFreshness, useLink } from "../wire/context";
@@ -30,7 +31,7 @@ const OF: Record<MatrixOf, { word: string; metric: string }> = {
   trades: { word: "Trades", metric: "correlation_hy" },
 };
 
-export function CorrelationScreen({ tf, window }: { tf: string; window: number }) {
+function CorrelationScreen({ tf, window }: { tf: string; window: number }) {
   const { view } = usePlace();
   const config = useConfig();
   const stepMs = intervalMs(tf) ?? 1_000;
@@ -273,3 +274,18 @@ function useSize(holder: React.RefObject<HTMLElement | null>) {
   }, [holder]);
   return size;
 }
+
+export const correlation: Screen = {
+  name: "correlation",
+  title: "Correlation",
+  key: "3",
+  icon: (
+    <>
+      <path d="M2.5 2.5h13v13h-13zM2.5 6.8h13M2.5 11.2h13M6.8 2.5v13M11.2 2.5v13" />
+      <path d="M3 3h3.4v3.4H3zM7.2 7.2h3.6v3.6H7.2zM11.6 11.6H15V15h-3.4z" fill="currentColor" stroke="none" />
+    </>
+  ),
+  takes: 0,
+  has: ["interval", "window"],
+  View: CorrelationScreen,
+};

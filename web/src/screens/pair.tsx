@@ -15,12 +15,14 @@ import { changeView, SIDE_TABS, type SideTab, usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
+import type { Screen } from "../ui/screen";
 import { WithSide } from "../ui/side";
 import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
 import { type Shown, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
 import { type Freshness, isCurrent, isNow, silence, silenceOf, wasHeard } from "../wire/freshness";
 import { NO_METRICS, type Topic, type TopicState } from "../wire/state";
+import { pairTopic } from "../wire/topic";
 import { Statistics, Trades, usePairTests } from "./pair-tests";
 import { mutedText, readSignal } from "./signal";
 
@@ -34,7 +36,7 @@ interface Props {
   decimals: (symbol: string) => number;
 }
 
-export function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) {
+function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) {
   const { topic, isPending } = shown;
   const stepMs = intervalMs(tf) ?? 1_000;
   const metrics = useTopicValue(topic, (state) => state.metrics) ?? NO_METRICS;
@@ -274,3 +276,20 @@ function HealthCell({ topic }: { topic: Topic | undefined }) {
 const SIGNAL_NOTE =
   `z beyond ±${Z_THRESHOLD}: the spread is stretched. Above, it is expected to fall (short spread);` +
   " below, to rise (long spread). It is muted while the pair is not shown to be one, and while a leg is silent.";
+
+export const pair: Screen = {
+  name: "pair",
+  title: "Pair",
+  key: "1",
+  icon: (
+    <>
+      <path d="M2 13l4-5 3 3 7-7" />
+      <path d="M2 9l4-4 4 8 6-2" opacity=".55" />
+    </>
+  ),
+  takes: 2,
+  has: ["interval", "window", "terms"],
+  heading: ([y = "", x = ""]) => pairName(y, x),
+  topic: ([y = "", x = ""], { tf, window, terms }) => pairTopic(y, x, tf, window, terms),
+  View: ({ symbols: [y = "", x = ""], ...shown }) => <PairScreen y={y} x={x} {...shown} />,
+};

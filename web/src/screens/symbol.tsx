@@ -15,6 +15,7 @@ import { IndicatorBar } from "../ui/indicator-bar";
 import { Legs } from "../ui/legs";
 import { useCatalogue } from "../ui/metric-hint";
 import { MetricsTable } from "../ui/metrics-table";
+import type { Screen } from "../ui/screen";
 import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
@@ -23,6 +24,7 @@ import { type Freshness, type FreshState, isCurrent, silence, wasHeard } from ".
 import { PREPARING, usePolled } from "../wire/polled";
 import { followSeries } from "../wire/series";
 import { NO_METRICS, type Topic, type TopicState } from "../wire/state";
+import { symbolTopic } from "../wire/topic";
 
 interface Props {
   symbol: string;
@@ -31,7 +33,7 @@ interface Props {
   decimals: (symbol: string) => number;
 }
 
-export function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
+function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   const { topic, isPending } = shown;
   const { window } = useConfig();
   const stepMs = intervalMs(tf) ?? 1_000;
@@ -229,3 +231,21 @@ function PriceStrip({ symbol, topic, places, fresh, isCurrent }: StripProps) {
     </Strip>
   );
 }
+
+export const symbol: Screen = {
+  name: "symbol",
+  title: "Symbol",
+  key: "2",
+  icon: (
+    <>
+      <path d="M5 2v3m0 7v4M13 3v2m0 6v3" />
+      <rect x="3.2" y="5" width="3.6" height="7" rx=".6" />
+      <rect x="11.2" y="5" width="3.6" height="6" rx=".6" />
+    </>
+  ),
+  takes: 1,
+  has: ["interval"],
+  heading: ([symbol = ""]) => symbol,
+  topic: ([symbol = ""], { tf }) => symbolTopic(symbol, tf),
+  View: ({ symbols: [symbol = ""], tf, shown, decimals }) => <SymbolScreen {...{ symbol, tf, shown, decimals }} />,
+};

@@ -5,10 +5,11 @@ import { clock, dateTime } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
 import { Notice } from "../ui/notice";
+import type { Screen } from "../ui/screen";
 import { useConfig, useFreshness, useHub, useLink, useNow, useStatus } from "../wire/context";
 import { ageOf, type LateLeg, silence, wasHeard } from "../wire/freshness";
 
-export function SystemScreen() {
+function SystemScreen() {
   const received = useStatus();
   const link = useLink();
   const zone = useZone();
@@ -278,3 +279,17 @@ function About({ version }: { version: string }) {
     </section>
   );
 }
+
+export const system: Screen = {
+  name: "system",
+  title: "System",
+  key: "7",
+  icon: (
+    <>
+      <path d="M1.5 9.5h3l2-5.5 4 10.5 2.3-6 1 1h2.7" />
+    </>
+  ),
+  takes: 0,
+  has: [],
+  View: SystemScreen,
+};

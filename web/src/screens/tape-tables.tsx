@@ -100,7 +100,7 @@ function Holding({ held, nowMs, isImported }: HoldingProps) {
     <tr className="border-line/60 border-t">
       <th scope="row" className="sticky left-0 bg-bg pr-2 pl-3 text-left font-normal">
         <Link
-          to={{ route: { screen: "symbol", symbol }, view: carried(view) }}
+          to={{ route: { screen: "symbol", symbols: [symbol] }, view: carried(view) }}
           className="flex h-6 items-center underline-offset-2 hover:underline"
         >
           {symbol}

@@ -8,6 +8,7 @@ import { backfilledShare, totals, verdict } from "../lib/tape";
 import { clock } from "../lib/time";
 import { useZone } from "../ui/clock";
 import { Notice, TableSkeleton } from "../ui/notice";
+import type { Screen } from "../ui/screen";
 import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
@@ -31,7 +32,7 @@ function useTape() {
   });
 }
 
-export function TapeScreen() {
+function TapeScreen() {
   const { data: tape, error, dataUpdatedAt, refetch } = useTape();
   const link = useLink();
   const isLookedAt = useStatus()?.status.source.kind === "tape";
@@ -146,3 +147,19 @@ const RetryButton = ({ onClick }: { onClick: () => void }) => (
     Retry
   </button>
 );
+
+export const tape: Screen = {
+  name: "tape",
+  title: "Tape",
+  key: "6",
+  icon: (
+    <>
+      <circle cx="5.5" cy="8" r="3.5" />
+      <circle cx="12.5" cy="8" r="3.5" />
+      <path d="M2 14.5h5m2.2 0h1.6m2.2 0h3" />
+    </>
+  ),
+  takes: 0,
+  has: [],
+  View: TapeScreen,
+};

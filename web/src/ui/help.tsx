@@ -1,7 +1,14 @@
 import { Dialog } from "@base-ui/react/dialog";
-import { SHORTCUTS } from "../lib/keys";
+import { shortcuts } from "../lib/keys";
+import type { Screen } from "./screen";
 
-export function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
+interface Props {
+  screens: readonly Screen[];
+  open: boolean;
+  onClose: () => void;
+}
+
+export function Help({ screens, open, onClose }: Props) {
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
@@ -13,7 +20,7 @@ export function Help({ open, onClose }: { open: boolean; onClose: () => void }) 
               <Dialog.Close className="rounded px-2 py-1 text-dim hover:text-fg">Close</Dialog.Close>
             </div>
             <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1.5">
-              {SHORTCUTS.map(([keys, what]) => (
+              {shortcuts(screens).map(([keys, what]) => (
                 <div key={keys} className="contents">
                   <dt className="num text-dim">{keys}</dt>
                   <dd>{what}</dd>

@@ -1,4 +1,4 @@
-import { carried, placeTo, SCREENS, splitPair } from "../lib/destinations";
+import { carried, placeTo, splitPair } from "../lib/destinations";
 import { pairName } from "../lib/format";
 import { METHOD_NAMES, METHODS, type Method, USUAL_METHOD } from "../lib/methods";
 import { localZone, UTC, zoneLabel } from "../lib/time";
@@ -6,37 +6,39 @@ import { changeView, go, usePlace } from "../lib/url";
 import { useConfig, useHub } from "../wire/context";
 import { useTermRemark } from "./method-button";
 import { type Choice, Picker } from "./picker";
+import type { Screen } from "./screen";
 
 interface Props {
   open: boolean;
   onClose: () => void;
 }
 
-export function MarketPicker({ open, onClose }: Props) {
+export function MarketPicker({ screens, open, onClose }: Props & { screens: readonly Screen[] }) {
   const config = useConfig();
   const place = usePlace();
   const view = carried(place.view);
   const choices: Choice[] = [
     ...config.pairs.map((pair) => {
-      const { y, x } = splitPair(pair);
+      const symbols = splitPair(pair);
+      const [y, x] = symbols;
       return {
         value: pair,
         label: pairName(y, x),
         detail: `${y} on ${x}`,
-        choose: () => go({ route: { screen: "pair", y, x }, view }),
+        choose: () => go({ route: { screen: "pair", symbols }, view }),
       };
     }),
     ...config.symbols.map(({ symbol }) => ({
       value: symbol,
       label: symbol,
       detail: "symbol",
-      choose: () => go({ route: { screen: "symbol", symbol }, view }),
+      choose: () => go({ route: { screen: "symbol", symbols: [symbol] }, view }),
     })),
-    ...SCREENS.map(({ name, title }) => ({
-      value: `screen ${name}`,
-      label: title,
+    ...screens.map((screen) => ({
+      value: `screen ${screen.name}`,
+      label: screen.title,
       detail: "screen",
-      choose: () => go(placeTo(name, place, config)),
+      choose: () => go(placeTo(screen, place, config)),
     })),
   ];
   return (

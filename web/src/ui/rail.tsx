@@ -1,18 +1,11 @@
-import { placeTo, SCREENS, type ScreenName } from "../lib/destinations";
+import { placeTo } from "../lib/destinations";
 import { usePlace } from "../lib/url";
 import { useConfig } from "../wire/context";
-import { CorrelationIcon, Logo, PairIcon, SymbolIcon, SystemIcon, TapeIcon } from "./icons";
+import { Icon, Logo } from "./icons";
 import { Link } from "./link";
+import type { Screen } from "./screen";
 
-const ICONS: Record<ScreenName, () => React.JSX.Element> = {
-  pair: PairIcon,
-  symbol: SymbolIcon,
-  correlation: CorrelationIcon,
-  tape: TapeIcon,
-  system: SystemIcon,
-};
-
-export function Rail() {
+export function Rail({ screens }: { screens: readonly Screen[] }) {
   const place = usePlace();
   const config = useConfig();
   return (
@@ -23,17 +16,17 @@ export function Rail() {
       <div className="hidden h-9 items-center justify-center border-line border-b sm:flex">
         <Logo />
       </div>
-      {SCREENS.map(({ name, title, key }) => {
-        const Icon = ICONS[name];
+      {screens.map((screen) => {
+        const { name, title, key, icon } = screen;
         return (
           <Link
             key={name}
-            to={placeTo(name, place, config)}
+            to={placeTo(screen, place, config)}
             aria-current={place.route.screen === name ? "page" : undefined}
             title={`${title} (${key})`}
             className="flex h-12 flex-1 flex-col items-center justify-center gap-0.5 border-transparent border-t-2 sm:h-13 sm:flex-none sm:border-t-0 sm:border-l-2 sm:pr-0.5 text-dim hover:text-fg aria-[current=page]:border-long aria-[current=page]:bg-raised aria-[current=page]:text-fg"
           >
-            <Icon />
+            <Icon>{icon}</Icon>
             <span className="text-[10px] leading-3">{title}</span>
           </Link>
         );
