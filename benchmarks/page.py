@@ -130,8 +130,10 @@ def _thread_ms(devtools: CDPSession) -> tuple[float, float]:
 
 
 def _section(pages: list[Page], seconds: float) -> Section:
-    columns = ("page", "updates/s", "bytes of an update: median", "mean", "worst", "B/s of the pair", "of HTTP")
-    columns += ("main thread, ms/s", "of it script", "ms an update")
+    columns = (
+        *("page", "updates/s", "bytes of an update: median", "mean", "worst", "B/s of the pair", "of HTTP"),
+        *("main thread, ms/s", "of it script", "ms an update"),
+    )
     rows = []
     for page in pages:
         rows.append(

@@ -56,7 +56,7 @@ def test_every_kind_of_fault_is_planted_in_compiled_functions_alone() -> None:
 
 def test_every_mutant_of_the_kernels_is_a_program() -> None:
     of = mutants().mutants_of
-    for path in sorted((ROOT / "src" / "pairscope" / "analytics").glob("*.py")):
+    for path in sorted((ROOT / "src" / "pairscope" / "analytics").rglob("*.py")):
         source = path.read_bytes()
         for mutant in of(source)[::20]:
             changed = mutant.applied(source)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pairscope import analytics
 from pairscope.analytics.entry.window import PairWindow, SymbolWindow
 from pairscope.analytics.estimators.adf import adf
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
@@ -115,15 +111,6 @@ def test_metrics_of_windows_of_whole_numbers_are_those_of_floats(kind: Any) -> N
 def test_numbers_become_floats_of_their_own_value() -> None:
     assert floats([1, 2.5]).tolist() == [1.0, 2.5]
     assert floats(np.array([0.1], np.float32)).tolist() == [float(np.float32(0.1))]
-
-
-MODULES = [module.name for module in pkgutil.iter_modules(analytics.__path__, "pairscope.analytics.")]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_are_true(name: str) -> None:
-    module = importlib.import_module(name)
-    assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
 
 
 def test_functions_for_everybody_have_an_example() -> None:

@@ -18,8 +18,8 @@ class Rate:
     >>> rate = Rate(tau_s=10)
     >>> for second in range(100):
     ...     rate.add(50, now_s=float(second))
-    >>> round(rate.per_second(now_s=100.0))
-    50
+    >>> round(rate.per_second(now_s=100.0))  # a little less than 50: the last ones are a second old
+    48
     """
 
     def __init__(self, tau_s: float) -> None:

@@ -14,7 +14,7 @@ UNKNOWN_S = 60.0  # for a symbol heard only once
 class SilenceModel:
     """The usual gap between the moments a symbol is heard; a burst is one moment.
 
-    >>> quiet = Expectation()
+    >>> quiet = SilenceModel()
     >>> for second in range(0, 3_600, 30):
     ...     quiet.heard(float(second))
     >>> 500 < quiet.limit_s() < 700  # about twenty times thirty seconds

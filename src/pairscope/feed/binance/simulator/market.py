@@ -71,10 +71,10 @@ class SimulatedMarket:
         rate: multiplies how many trades there are (1: about 44/s over eight symbols); part of the identity, as ids
             depend on it.
 
-    >>> market = Market(seed=1)
+    >>> market = SimulatedMarket(seed=1)
     >>> start = 1_790_000_000_000
     >>> trades = market.trades("BTCUSDT", start, start + 60_000)
-    >>> again = Market(seed=1).by_id("BTCUSDT", int(trades.id[0]), len(trades))
+    >>> again = SimulatedMarket(seed=1).by_id("BTCUSDT", int(trades.id[0]), len(trades))
     >>> bool((again.price == trades.price).all() and (again.time_ms == trades.time_ms).all())
     True
     """

@@ -1,0 +1,149 @@
+"""Tests mirror the source: each module has a test file of its own, or stands here with the one that covers it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "src" / "pairscope"
+NO_CODE = ("__init__.py", "__main__.py")
+
+# By the module: the test file that covers it, because that asks for it as people do, or together with its neighbours.
+COVERED_BY = {
+    "analytics/entry/metric.py": "analytics/test_registry.py",
+    "analytics/entry/window.py": "analytics/test_inputs.py",
+    "analytics/estimators/readings.py": "analytics/test_locality.py",
+    "analytics/metrics/asynchronous.py": "analytics/test_degenerate.py",
+    "analytics/metrics/johansen.py": "analytics/metrics/test_cointegration.py",
+    "analytics/metrics/stability.py": "analytics/test_degenerate.py",
+    "analytics/metrics/stationarity.py": "analytics/metrics/test_cointegration.py",
+    "analytics/metrics/volatility.py": "analytics/estimators/test_garch.py",
+    "analytics/values.py": "analytics/test_degenerate.py",
+    "analytics/warm.py": "analytics/test_registry.py",
+    "api/caller.py": "api/test_gates.py",
+    "api/errors.py": "api/test_error_statuses.py",
+    "api/parameters.py": "api/test_bounds.py",
+    "api/serving.py": "test_app.py",
+    "api/standing.py": "test_app.py",
+    "api/status.py": "test_app.py",
+    "api/wire/numbers.py": "api/test_schema.py",
+    "api/wire/record.py": "api/test_schema.py",
+    "api/wire/stream.py": "api/test_schema.py",
+    "api/wire/system.py": "api/test_schema.py",
+    "api/wire/tape.py": "api/test_schema.py",
+    "bars/memory.py": "ingest/test_intake.py",
+    "bars/warm.py": "bars/test_builder.py",
+    "base/clock.py": "base/test_pulse.py",
+    "base/gaps.py": "store/test_corrections.py",
+    "base/logs.py": "base/test_files.py",
+    "base/parameter.py": "analytics/test_registry.py",
+    "base/saying.py": "cli/test_history.py",
+    "base/threads.py": "cli/test_ending.py",
+    "cli/common.py": "cli/test_flags.py",
+    "cli/exit_codes.py": "cli/test_answers.py",
+    "cli/parser.py": "cli/test_flags.py",
+    "cli/running.py": "test_cli.py",
+    "feed/access.py": "feed/test_proxy.py",
+    "feed/archive_files.py": "feed/binance/test_archive.py",
+    "feed/backoff.py": "feed/binance/test_managed_connection.py",
+    "feed/binance/archive_faults.py": "feed/binance/test_archive_trades.py",
+    "feed/binance/archive_reading.py": "ingest/history/test_download.py",
+    "feed/binance/archive_unused.py": "ingest/history/test_merge.py",
+    "feed/binance/opening.py": "test_exchange.py",
+    "feed/binance/planning.py": "test_exchange.py",
+    "feed/binance/recorder.py": "cli/test_recording.py",
+    "feed/binance/simulator/archive.py": "ingest/repair/test_archive_fill.py",
+    "feed/binance/simulator/connection.py": "feed/binance/simulator/test_exchange.py",
+    "feed/binance/simulator/hub.py": "feed/binance/simulator/test_exchange.py",
+    "feed/binance/simulator/listing.py": "feed/binance/simulator/test_market.py",
+    "feed/binance/simulator/noise.py": "feed/binance/simulator/test_prices.py",
+    "feed/binance/simulator/rhythm.py": "feed/binance/simulator/test_prices.py",
+    "feed/binance/simulator/source.py": "feed/binance/simulator/test_exchange.py",
+    "feed/binance/venue.py": "test_exchange.py",
+    "feed/health.py": "feed/binance/test_trade_stream.py",
+    "feed/loose.py": "feed/binance/test_protocol.py",
+    "feed/retry_after.py": "feed/binance/test_rest.py",
+    "feed/sequence.py": "feed/test_continuity.py",
+    "feed/source.py": "feed/binance/simulator/test_opening.py",
+    "feed/venue.py": "feed/binance/test_rest.py",
+    "ingest/history/file_import.py": "ingest/history/test_merge.py",
+    "ingest/ingest.py": "test_app.py",
+    "ingest/opening.py": "test_app.py",
+    "ingest/read_only.py": "test_source_tape.py",
+    "ingest/repair/repair.py": "ingest/repair/test_reach_back.py",
+    "ingest/status.py": "test_app.py",
+    "ingest/watch.py": "test_app.py",
+    "live/analysis.py": "api/test_analytics.py",
+    "live/compiling.py": "live/test_kernels.py",
+    "live/market.py": "live/test_verdicts.py",
+    "live/signals.py": "live/test_health.py",
+    "store/holdings.py": "store/test_inventory.py",
+    "store/iterate.py": "store/test_verify.py",
+    "store/kline_check.py": "store/test_verify.py",
+    "store/maintenance.py": "store/test_room.py",
+    "store/read_only.py": "test_source_tape.py",
+    "store/reads.py": "store/test_extents.py",
+    "store/sealed_files.py": "store/test_sealing.py",
+}
+# What tests start as a program of its own, which they do not import.
+STARTED = {"test_cli.py": "cli/__init__.py", "cli/test_recording.py": "cli/recording.py", "test_exchange.py": "app.py"}
+
+
+def modules() -> set[str]:
+    return {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if path.name not in NO_CODE}
+
+
+def own_test(module: str) -> Path:
+    place = Path(module)
+    return TESTS / place.parent / f"test_{place.name}"
+
+
+def test_every_module_has_its_test_file_or_says_where_it_is_covered() -> None:
+    alone = {module for module in modules() if not own_test(module).is_file()}
+    assert sorted(alone - set(COVERED_BY)) == [], "give it a test file, or name here the one that covers it"
+
+
+def test_no_exception_is_out_of_date() -> None:
+    assert sorted(set(COVERED_BY) - modules()) == [], "no such module"
+    assert [module for module in COVERED_BY if own_test(module).is_file()] == [], "it has a test file of its own"
+    assert list(COVERED_BY) == sorted(COVERED_BY)
+
+
+@pytest.mark.parametrize("module", COVERED_BY)
+def test_the_test_that_covers_a_module_reaches_it(module: str) -> None:
+    test = TESTS / COVERED_BY[module]
+    assert test.is_file()
+    known = {*modules(), *(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("__init__.py"))}
+    todo = [*imported(test, known), *([STARTED[COVERED_BY[module]]] if COVERED_BY[module] in STARTED else [])]
+    seen: set[str] = set()
+    while todo:
+        place = todo.pop()
+        if place not in seen:
+            seen.add(place)
+            todo += imported(PACKAGE / place, known)
+    assert module in seen
+
+
+def imported(path: Path, known: set[str]) -> Iterator[str]:
+    """The modules of the package that a file imports, by their paths; helpers of tests are looked into."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            # The commands are found by their names.
+            names = [f"pairscope.cli.{place.stem}" for place in (PACKAGE / "cli").glob("*.py")]
+        else:
+            continue
+        for name in names:
+            place = name.replace(".", "/")
+            if name.startswith("tests.") and (helper := TESTS.parent / f"{place}.py").is_file():
+                yield from imported(helper, known)
+            for end in (".py", "/__init__.py"):
+                if (found := f"{place.removeprefix('pairscope/')}{end}") in known and name.startswith("pairscope."):
+                    yield found
