@@ -12,7 +12,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Packages are installed without bytecode; where none may be written each of the many processes compiles all of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run dev test test-all check format bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
+.PHONY: help run dev test test-all soak coverage check format bench lock types clean ready-to-test kernels-of-symbols kernels-of-pairs
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,12 +25,20 @@ dev: $(VENV)/developing ## server and page for working on them: both are loaded 
 
 test: ready-to-test ## set everything up and run the tests, those in a browser too
 	$(BIN)/python tools/browser.py
-	$(BIN)/python -m pytest -m "not slow" $(AT_ONCE) --durations=25 --durations-min=1
+	$(BIN)/python -m pytest -m "not slow and not soak" $(AT_ONCE) --durations=25 --durations-min=1
 	$(BIN)/python tools/npm.py test
 
 test-all: test ## the slow tests too, and planted faults (up to 2 h)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python tools/mutate.py
+
+soak: ready-to-test ## hours of a market that misbehaves, by hand; SOAK_MINUTES=240
+	$(BIN)/python -m pytest -m soak -s
+
+coverage: ready-to-test ## the tests once more, and which lines and branches they reach; below the floor it fails
+	TESTS_TIMEOUT_FACTOR=$${TESTS_TIMEOUT_FACTOR:-3} $(BIN)/coverage run -m pytest -m "not slow and not soak" $(AT_ONCE)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
 
 check: $(VENV)/developing ## formats, types, rooms, what asks the machine, generated files, lint
 	$(BIN)/ruff check .
