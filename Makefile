@@ -32,7 +32,7 @@ test-all: test ## the slow tests too, and planted faults (up to 2 h)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python tools/mutate.py
 
-soak: ready-to-test ## hours of a market that misbehaves, by hand; SOAK_MINUTES=240
+soak: ready-to-test ## hours of a market, by hand; SOAK_MINUTES=240
 	$(BIN)/python -m pytest -m soak -s
 
 coverage: ready-to-test ## the tests once more, and which lines and branches they reach; below the floor it fails

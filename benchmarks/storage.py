@@ -21,6 +21,7 @@ from benchmarks.processes import Child, Message
 from benchmarks.report import Goal, Section, Spread, Table, number
 from benchmarks.yardstick import in_yardsticks, yardstick_s
 from pairscope.base.clock import SystemClock
+from pairscope.base.gaps import GapReason
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import SymbolTable, TradeBatch, TradeKind
 from pairscope.feed.binance.protocol import Decoder
@@ -156,7 +157,7 @@ def _tracked(trades: int, rounds: int) -> dict[str, Spread]:
         for kind, batches in kinds.items():
             tracker, began_s = ContinuityTracker(symbols), time.process_time()
             for batch in batches:
-                tracker.check(batch, START_MS, "benchmark")
+                tracker.check(batch, START_MS, GapReason.SKIPPED)
             took[kind].append((time.process_time() - began_s) / trades * 1e9)
     return {f"{kind} ({trades / len(kinds[kind]):,.0f} trades)": Spread.of(each[1:]) for kind, each in took.items()}
 

@@ -67,8 +67,9 @@ def wide(source: str) -> Iterator[tuple[str, int]]:
 
 def _wide(node: ast.AST, within: str) -> Iterator[tuple[str, int]]:
     for each in ast.iter_child_nodes(node):
-        is_function = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
-        name = f"{within}{each.name}" if isinstance(each, ast.ClassDef) or is_function else ""
+        name = ""
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{within}{each.name}"
         if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
             given = [one.arg for one in (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)]
             count = len(given) - (given[:1] in (["self"], ["cls"]))
