@@ -17,7 +17,7 @@ from pairscope.feed.venues import VENUES, Venues
 from pairscope.ingest.ingest import Ingest
 from pairscope.ingest.opening import Ground, open_ground
 from pairscope.live.kernels import Kernels
-from pairscope.live.market import Market
+from pairscope.live.market import Arrival, Market
 from pairscope.store.tape import Tape
 
 
@@ -52,9 +52,7 @@ def assemble(ground: Ground) -> Parts:
         pairs=ingest.pairs,
         reader=tape,
         kernels=kernels,
-        heard_at=ingest.intake.heard_at,
-        begun=ingest.restored,
-        is_over=ingest.plan.kind == "tape",
+        arrival=Arrival(ingest.intake.heard_at, ingest.restored, is_over=ingest.plan.kind == "tape"),
     )
     board = StatusBoard(settings, ingest, tape, market, pulse, clock)
     api = Api(settings, Rooms(market, tape, ingest, board, clock), ingest.plan.label)

@@ -21,6 +21,7 @@ from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.interval import Interval
 from pairscope.live.health import history_of
+from pairscope.live.span import Span
 from pairscope.live.windows import measure_pair, measure_symbol, measure_window, pair_series, pair_window
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ SECOND = Interval(1_000)
 Y, X = "ETHUSDT", "BTCUSDT"
 PAIR = f"/analytics/pair?y={Y}&x={X}"
 WINDOW = 60
+SPAN = Span(SECOND, WINDOW)
 
 
 def plain(value: Any) -> Any:
@@ -69,9 +71,9 @@ async def test_a_pair_on_any_terms_is_what_the_functions_give(
     answer = await get(server, f"{PAIR}&{asked(terms)}&window={WINDOW}&limit=40")
     at_ms = market.memory.newest_open_ms(SECOND)
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
-    series = pair_series(legs[0], legs[1], SECOND, WINDOW, at_ms - 39_000, at_ms, terms)
+    series = pair_series(legs[0], legs[1], SPAN, SPAN.rows(at_ms - 39_000, at_ms), terms)
     assert answer["series"] == plain(pair_columns(series))
-    metrics = measure_pair(legs[0], legs[1], SECOND, WINDOW, at_ms, PAIR_BAR[terms])
+    metrics = measure_pair(legs[0], legs[1], SPAN, at_ms, PAIR_BAR[terms])
     assert answer["metrics"] == plain(quantities(metrics))
     own = terms.method, terms.prices, terms.intercept, terms.remarks
     assert (answer["method"], answer["prices"], answer["intercept"], answer["remarks"]) == own
@@ -109,8 +111,8 @@ async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Made
     legs = [bars_of(market, symbol) for symbol in (Y, X)]
     ticks = ticks_of(market, at_ms)
     history = history_of(legs[0], legs[1], SECOND, at_ms - 1_000, history_bars(WINDOW))
-    one = pair_window(legs[0], legs[1], SECOND, WINDOW, at_ms, ticks, history)
-    metrics = measure_window(one, legs[0], legs[1], SECOND, at_ms, PAIR_TESTS[USUAL])
+    one = pair_window(legs[0], legs[1], SPAN, at_ms, ticks, history)
+    metrics = measure_window(one, legs, SPAN, at_ms, PAIR_TESTS[USUAL])
     assert answer["metrics"] == plain(quantities(metrics))
     assert answer["metrics"].keys() > {name for name, metric in CATALOGUE.items() if metric.scope == "pair"}
     assert answer["metrics"]["correlation_hy"]["n"] == hayashi_yoshida(ticks.y, ticks.x).n > 100
@@ -177,7 +179,7 @@ async def test_a_series_holds_at_each_bar_what_was_told_there(market: MadeUpMark
     bars = bars_of(market, X)
     for row, at_ms in enumerate(answer["open_time_ms"]):
         known = bars[bars["open_time_ms"] <= at_ms]
-        then = measure_symbol(known, SECOND, WINDOW, at_ms, metric_requests(names, "symbol"))
+        then = measure_symbol(known, SPAN, at_ms, metric_requests(names, "symbol"))
         assert {name: answer["metrics"][name][row] for name in names} == {name: then[name].value for name in names}
 
 

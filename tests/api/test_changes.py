@@ -16,7 +16,7 @@ from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.analytics.metrics.health import Health
 from pairscope.api import wire
-from pairscope.api.changes import ROW, USUAL, Changes, PairChanges, SymbolChanges
+from pairscope.api.changes import ROW, USUAL, Changes, PairChanges, SymbolChanges, Telling
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.topics import RING
@@ -26,7 +26,8 @@ from pairscope.base.model import BarArray, IntArray, TradeBatch
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.live.analysis import PairVerdict
 from pairscope.live.signals import Muted
-from pairscope.live.verdicts import PairKey, Verdicts
+from pairscope.live.span import PairKey, Span
+from pairscope.live.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket, Markets
@@ -146,14 +147,13 @@ def known(value: Any) -> Any:
 
 def pair_topic(market: MadeUpMarket, *, terms: Terms = LOGS, verdicts: Verdicts | None = None) -> PairChanges:
     clock = ManualClock(market.now_ms)
-    return PairChanges(
-        "pair", 1_000, market.live, Y, X, SECOND, WINDOW, terms, number=1, clock=clock, verdicts=verdicts
-    )
+    key = PairKey(Y, X, SECOND, WINDOW, terms)
+    return PairChanges("pair", 1_000, market.live, key, Telling(1, clock, verdicts))
 
 
 def symbol_topic(market: MadeUpMarket) -> SymbolChanges:
     clock = ManualClock(market.now_ms)
-    return SymbolChanges("symbol", 1_000, market.live, X, SECOND, WINDOW, number=1, clock=clock)
+    return SymbolChanges("symbol", 1_000, market.live, X, Span(SECOND, WINDOW), Telling(1, clock))
 
 
 def follow(market: MadeUpMarket, topic: Changes) -> Follower:

@@ -16,6 +16,7 @@ from pairscope.api.mailbox import Mailbox
 from pairscope.api.market_topics import MOST_DELTAS, MOST_REVISED_ROWS, MarketTopic, PairTopic, SymbolTopic
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus
+from pairscope.live.span import PairKey, Span
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket
@@ -100,14 +101,14 @@ class Watcher:
 
 @pytest.fixture
 def symbol_watch(market: MadeUpMarket) -> Watcher:
-    watch = Watcher(market, SymbolTopic("symbol:BTCUSDT:1s", 1_000, market.live, "BTCUSDT", SECOND, 30))
+    watch = Watcher(market, SymbolTopic("symbol:BTCUSDT:1s", 1_000, market.live, "BTCUSDT", Span(SECOND, 30)))
     watch.topic.add(watch, 50, None)
     return watch
 
 
 @pytest.fixture
 def pair_watch(market: MadeUpMarket) -> Watcher:
-    watch = Watcher(market, PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, USUAL))
+    watch = Watcher(market, PairTopic("pair", 1_000, market.live, PairKey(Y, X, SECOND, 30, USUAL)))
     watch.topic.add(watch, 50, None)
     return watch
 
@@ -308,9 +309,9 @@ def _is_final(message: Any) -> bool:
 @pytest.mark.parametrize("kind", ["symbol", "pair"])
 async def test_who_came_before_the_first_bar_gets_all_of_them_with_it(new_market: MadeUpMarket, kind: str) -> None:
     live = new_market.live
-    topic: MarketTopic = SymbolTopic("symbol", 1_000, live, Y, SECOND, 30)
+    topic: MarketTopic = SymbolTopic("symbol", 1_000, live, Y, Span(SECOND, 30))
     if kind == "pair":
-        topic = PairTopic("pair", 1_000, live, Y, X, SECOND, 30, USUAL)
+        topic = PairTopic("pair", 1_000, live, PairKey(Y, X, SECOND, 30, USUAL))
     watch = Watcher(new_market, topic)
     topic.add(watch, 50, None)
     await watch.read()
@@ -322,14 +323,14 @@ async def test_who_came_before_the_first_bar_gets_all_of_them_with_it(new_market
 
 
 async def test_a_snapshot_is_made_once_for_all_who_ask_before_the_next_bar(market: MadeUpMarket) -> None:
-    topic = SymbolTopic("symbol", 1_000, market.live, "BTCUSDT", SECOND, 30)
+    topic = SymbolTopic("symbol", 1_000, market.live, "BTCUSDT", Span(SECOND, 30))
     assert topic.snapshot(10) is topic.snapshot(10)
     for limit in range(1, 100):
         assert len(msgspec.json.decode(topic.snapshot(limit))["bars"]["open"]) == limit
 
 
 async def test_nothing_is_computed_for_nobody(market: MadeUpMarket, monkeypatch: pytest.MonkeyPatch) -> None:
-    topic = PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, USUAL)
+    topic = PairTopic("pair", 1_000, market.live, PairKey(Y, X, SECOND, 30, USUAL))
     watch = Watcher(market, topic)
     topic.add(watch, 10, None)
     topic.remove(watch)
@@ -346,7 +347,7 @@ def test_the_status_of_every_bar_is_known() -> None:
 
 @pytest.mark.parametrize("terms", [Terms(prices="level"), Terms(intercept=False), Terms("tls", "level", False)])
 async def test_a_pair_on_other_terms_is_told_on_them(market: MadeUpMarket, terms: Terms) -> None:
-    topic = PairTopic("pair", 1_000, market.live, Y, X, SECOND, 30, terms)
+    topic = PairTopic("pair", 1_000, market.live, PairKey(Y, X, SECOND, 30, terms))
     watch = Watcher(market, topic)
     topic.add(watch, 50, None)
     (snapshot, *_) = await watch.read()

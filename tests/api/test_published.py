@@ -25,6 +25,7 @@ from pairscope.base.model import BarArray, IntArray, TradeBatch, TradeKind
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.ingest.intake import Intake
 from pairscope.live.market import Market
+from pairscope.live.span import Span
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series
 from pairscope.store.tape import Tape
 from tests.judged import judge, judged
@@ -179,13 +180,14 @@ async def test_all_that_was_published_is_computed_again_from_the_stored_bars(
         assert sum(told.revised for told in room.told.values()) > 100
         assert sum(told.snapshots for told in room.told.values()) > 2 * len(room.told)
         for interval in INTERVALS:
+            span = Span(interval, WINDOW)
             legs = [room.stored(symbol, interval) for symbol in (Y, X)]
             for terms in MEASURED:
                 told = room.told[_topic(interval, terms)]
                 last_ms = min(int(leg["open_time_ms"][-1]) for leg in legs)
                 rows = told.until(last_ms)
                 assert sorted(rows) == list(range(min(rows), last_ms + 1, interval.ms))
-                computed = pair_series(legs[0], legs[1], interval, WINDOW, min(rows), last_ms, terms)
+                computed = pair_series(legs[0], legs[1], span, span.rows(min(rows), last_ms), terms)
                 assert rows == dict(_pair_rows(_on_the_wire(computed)))
             for symbol in SYMBOLS:
                 bars = room.stored(symbol, interval)
@@ -205,14 +207,14 @@ async def test_present_metrics_are_computed_again_from_the_stored_trades(
                 continue
             await room.settled()
             for interval in INTERVALS:
-                at_ms = room.memory.newest_open_ms(interval)
+                at_ms, span = room.memory.newest_open_ms(interval), Span(interval, WINDOW)
                 bars = {symbol: build_bars(room.store.trades(symbol), interval) for symbol in SYMBOLS}
                 for symbol in SYMBOLS:
                     live = room.live.symbol_metrics(symbol, interval, WINDOW)
-                    assert _values(live) == _values(measure_symbol(bars[symbol], interval, WINDOW, at_ms))
+                    assert _values(live) == _values(measure_symbol(bars[symbol], span, at_ms))
                 for terms in MEASURED:
                     live = room.live.pair_metrics(Y, X, interval, WINDOW, terms)
-                    again = measure_pair(bars[Y], bars[X], interval, WINDOW, at_ms, PAIR_BAR[terms])
+                    again = measure_pair(bars[Y], bars[X], span, at_ms, PAIR_BAR[terms])
                     assert _values(live) == _values(again)
         assert checked > 40
 

@@ -27,6 +27,7 @@ from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judged
 from pairscope.ingest.intake import Intake
 from pairscope.live.market import Market
+from pairscope.live.span import Span
 from pairscope.store.tape import Tape
 from pairscope.store.verify import verify_symbol
 from tests.judged import judge, judged
@@ -434,5 +435,5 @@ async def test_errors_name_times_as_people_write_them(tmp_path: Path) -> None:
         ):
             await here.live.history("BTCUSDT", MINUTE, 1_746_144_000_000, 1_746_057_600_000, 10)
         with pytest.raises(RequestError, match=r"nothing yet of 2025-05-01T00:00:00Z") as told:
-            await here.live.span(["BTCUSDT"], MINUTE, 20, 1_746_057_600_000, None, 10)
+            await here.live.load(["BTCUSDT"], Span(MINUTE, 20, from_ms=1_746_057_600_000, limit=10))
         assert "no bar at all" in str(told.value.cure)

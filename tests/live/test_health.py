@@ -15,7 +15,8 @@ from pairscope.bars.merge import merge_bars
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus, SymbolTable
 from pairscope.live.health import SUGGESTIONS_KEPT, HealthBars
-from pairscope.live.market import Market
+from pairscope.live.market import Arrival, Market
+from pairscope.live.span import PairKey
 from pairscope.live.windows import pair_window
 from pairscope.live.workers import Workers
 from tests import paths
@@ -23,6 +24,7 @@ from tests import paths
 SECOND, MINUTE = Interval(1_000), Interval(60_000)
 Y, X = "YUSDT", "XUSDT"
 WINDOW = 60
+KEY = PairKey(Y, X, SECOND, WINDOW, USUAL)
 COUNT = 12 * WINDOW
 
 
@@ -75,11 +77,11 @@ def live_of(legs: dict[str, BarArray], capacity: int, end: int | None = None, is
         memory.warm(symbols.index(symbol), SECOND, bars[-capacity:])
         memory.warm(symbols.index(symbol), MINUTE, merge_bars(bars, MINUTE)[-capacity:])
     memory.resume(int(seen[Y]["open_time_ms"][-1]))
-    return Market(symbols=symbols, memory=memory, pairs=list, reader=BarsOnDisk(seen), is_over=is_over)
+    return Market(symbols=symbols, memory=memory, pairs=list, reader=BarsOnDisk(seen), arrival=Arrival(is_over=is_over))
 
 
 async def health(live: Market, at_ms: int) -> Health:
-    return judge(await HealthBars(live).history(Y, X, SECOND, WINDOW, at_ms), WINDOW)
+    return judge(await HealthBars(live).history(KEY, at_ms), WINDOW)
 
 
 @pytest.mark.parametrize("draw", [paths.sound(1.0), paths.sound(2.0), paths.walks(0.7)])
@@ -121,7 +123,7 @@ async def test_a_tape_that_is_shorter_says_so() -> None:
 def test_a_window_has_the_bar_before_so_that_a_spike_at_its_beginning_is_found() -> None:
     legs = legs_of(paths.walks(0.7))
     legs[Y]["close"][COUNT - WINDOW] *= 0.7
-    window = pair_window(legs[Y], legs[X], SECOND, WINDOW, (COUNT - 1) * 1_000)
+    window = pair_window(legs[Y], legs[X], KEY.span, (COUNT - 1) * 1_000)
     assert cointegration.tested(window).y_spikes.tolist() == [0]
     assert len(cointegration.tested(window).y) == WINDOW
 
@@ -134,13 +136,13 @@ async def test_what_a_window_does_not_show_is_suggested_where_the_tape_shows_it(
     try:
         assert (await health(live, at_ms)).condition == Condition.NOT_SHOWN
         judging = HealthBars(live)
-        found = await judging.suggest(Y, X, SECOND, WINDOW, at_ms, USUAL, workers)
+        found = await judging.suggest(KEY, at_ms, workers)
         assert found is not None
         assert (found.bar_ms, found.window % WINDOW) == (1_000, 0)
         assert 4 * WINDOW <= found.window <= 16 * WINDOW
         assert found.p < 0.0125
         asked = live._reader.asked  # type: ignore[attr-defined]
-        assert await judging.suggest(Y, X, SECOND, WINDOW, at_ms, USUAL, workers) == found
+        assert await judging.suggest(KEY, at_ms, workers) == found
         assert live._reader.asked == asked  # type: ignore[attr-defined]
         assert len(judging._suggested) == 1 < SUGGESTIONS_KEPT
     finally:
@@ -152,6 +154,6 @@ async def test_a_window_that_the_tape_does_not_fill_is_not_suggested() -> None:
     workers = Workers("test", 1)
     try:
         judging = HealthBars(live_of(legs, capacity=5_000))
-        assert await judging.suggest(Y, X, SECOND, WINDOW, (2 * WINDOW - 1) * 1_000, USUAL, workers) is None
+        assert await judging.suggest(KEY, (2 * WINDOW - 1) * 1_000, workers) is None
     finally:
         workers.close()

@@ -15,7 +15,8 @@ from pairscope.base.interval import Interval
 from pairscope.live.analysis import Analyses, PairVerdict
 from pairscope.live.kernels import WarmingUp
 from pairscope.live.market import Market
-from pairscope.live.verdicts import LEAST_S, PairKey, Verdicts
+from pairscope.live.span import PairKey
+from pairscope.live.verdicts import LEAST_S, Verdicts
 
 ONE, OTHER = (PairKey(y, "BTCUSDT", Interval(1_000), 300, Terms()) for y in ("ETHUSDT", "SOLUSDT"))
 SHOWN, LOST = (PairVerdict(Health(each), None, None) for each in (Condition.COINTEGRATED, Condition.BROKEN))
@@ -35,8 +36,7 @@ class Told:
         self.answers: dict[PairKey, PairVerdict | Exception] = {ONE: SHOWN, OTHER: SHOWN}
         self.asked: list[PairKey] = []
 
-    async def verdict(self, *of: object) -> PairVerdict:
-        key = PairKey(*of)  # type: ignore[arg-type]
+    async def verdict(self, key: PairKey) -> PairVerdict:
         self.asked.append(key)
         answer = self.answers[key]
         if isinstance(answer, Exception):

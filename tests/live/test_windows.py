@@ -11,6 +11,7 @@ from pairscope.analytics.estimators.terms import Terms
 from pairscope.analytics.registry import metric_requests
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray, BarStatus
+from pairscope.live.span import Span
 from pairscope.live.windows import measure_pair, measure_symbol, pair_series, symbol_series
 
 MINUTE = Interval(60_000)
@@ -34,10 +35,11 @@ def test_one_rule_says_what_is_left_of_a_halt(halted: BarArray, window: int) -> 
     begin_ms = int(halted["open_time_ms"][0])
     first_ms, last_ms = (begin_ms + minute * MINUTE.ms for minute in (590, 700))
     wanted = metric_requests(INDICATORS, "symbol")
-    series = symbol_series(halted, MINUTE, window, first_ms, last_ms, wanted)
+    span = Span(MINUTE, window)
+    series = symbol_series(halted, span, span.rows(first_ms, last_ms), wanted)
     reasons = {}
     for at_ms in series.open_time_ms.tolist():
-        found = measure_symbol(halted, MINUTE, window, at_ms, wanted)
+        found = measure_symbol(halted, span, at_ms, wanted)
         minute = (at_ms - begin_ms) // MINUTE.ms
         reasons[minute] = {one.reason for one in found.values()}
         row = int(np.flatnonzero(series.open_time_ms == at_ms)[0])
@@ -63,12 +65,12 @@ def test_rows_of_a_pair_are_its_metrics_on_prices_and_without_an_intercept(halte
     other["close"] = 20.0 * halted["close"] + np.cumsum(random.normal(0, 3.0, len(halted)))
     begin_ms = int(halted["open_time_ms"][0])
     first_ms, last_ms = (begin_ms + minute * MINUTE.ms for minute in (595, 665))
-    names = ("beta", "alpha", "spread", "spread_z", "correlation")
+    names, span = ("beta", "alpha", "spread", "spread_z", "correlation"), Span(MINUTE, 100)
     for terms in (Terms(prices="level"), Terms(intercept=False), Terms("huber", "level", False)):
-        series = pair_series(halted, other, MINUTE, 100, first_ms, last_ms, terms)
+        series = pair_series(halted, other, span, span.rows(first_ms, last_ms), terms)
         wanted = metric_requests(names, "pair", terms)
         for row, at_ms in enumerate(series.open_time_ms.tolist()):
-            found = measure_pair(halted, other, MINUTE, 100, at_ms, wanted)
+            found = measure_pair(halted, other, span, at_ms, wanted)
             for name in names:
                 value = float(getattr(series, name)[row])
                 assert (value if np.isfinite(value) else None) == found[name].value, (terms, name, row)

@@ -41,8 +41,9 @@ from pairscope.api.query import Query
 from pairscope.base.clock import now_ms
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.live.analysis import CorrelationOf, MatrixStudy, PairStudy
-from pairscope.live.signals import late_legs, signal_of
+from pairscope.live.analysis import CorrelationOf, MatrixStudy, PairQuestion, PairStudy
+from pairscope.live.signals import signal_of
+from pairscope.live.span import Span
 from pairscope.live.windows import Measured
 
 MOST_VALUES = 100_000  # in one answer: encoding more would hold up everybody for tens of milliseconds
@@ -90,7 +91,7 @@ async def get_symbol_analytics(context: Context, query: Query) -> wire.SymbolAns
     window = _window(context, query, interval)
     wanted = _wanted(query, "symbol", SYMBOL_BAR)
     async with context.gates.metrics.turn():
-        metrics = await context.studies.symbol(symbol, interval, window, wanted)
+        metrics = await context.studies.symbol(symbol, Span(interval, window), wanted)
     return wire.SymbolAnswer(symbol=symbol, interval=str(interval), window=window, metrics=quantities(metrics))
 
 
@@ -102,15 +103,7 @@ async def get_symbol_series(context: Context, query: Query) -> wire.SymbolSeries
     limit = query.integer("limit")
     _check_size(len(wanted), limit)
     async with context.gates.study.turn():
-        series = await context.studies.symbol_series(
-            symbol,
-            interval,
-            window,
-            wanted,
-            from_ms=query.time_ms("from"),
-            to_ms=query.time_ms("to"),
-            limit=limit,
-        )
+        series = await context.studies.symbol_series(symbol, _span(query, interval, window, limit), wanted)
     return wire.SymbolSeriesAnswer(
         symbol=symbol,
         interval=str(interval),
@@ -131,18 +124,9 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
     tests = query.flag("tests")
     usual = PAIR_TESTS[terms] if tests else PAIR_BAR[terms]
     async with context.gates.study.turn():
-        study = await context.studies.pair(
-            y,
-            x,
-            interval,
-            window,
-            terms,
-            _wanted(query, "pair", usual, terms),
-            from_ms=query.time_ms("from"),
-            to_ms=query.time_ms("to"),
-            limit=query.integer("limit"),
-            tests=tests,
-        )
+        question = PairQuestion(_wanted(query, "pair", usual, terms), tests)
+        span = _span(query, interval, window, query.integer("limit"))
+        study = await context.studies.pair(y, x, terms, span, question)
     return wire.PairAnswer(
         y=y,
         x=x,
@@ -155,20 +139,18 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         series=pair_columns(study.series),
         metrics=quantities(study.metrics),
         tests=pair_tests(study),
-        signal=_signal(context, study, y, x, interval, is_now=query.time_ms("to") is None),
+        signal=_signal(context, study, (y, x), span),
     )
 
 
-def _signal(
-    context: Context, study: PairStudy, y: str, x: str, interval: Interval, *, is_now: bool
-) -> wire.PairSignal | None:
+def _signal(context: Context, study: PairStudy, legs: Sequence[str], span: Span) -> wire.PairSignal | None:
     """The signal of the last row, where health was read."""
     if study.health is None:
         return None
-    is_now = is_now and context.live.is_now
-    late = late_legs((y, x), context.live.heard_at, now_ms(context.rooms.clock), interval) if is_now else ()
-    z = float(study.series.spread_z[-1])
-    return pair_signal(signal_of(z, study.health.condition, late, is_now=is_now))
+    z, condition = float(study.series.spread_z[-1]), study.health.condition
+    if span.to_ms is not None:
+        return pair_signal(signal_of(z, condition, (), is_now=False))
+    return pair_signal(context.live.signal(legs, span.interval, z, condition, now_ms(context.rooms.clock)))
 
 
 async def get_correlations(context: Context, query: Query) -> wire.CorrelationMatrix:
@@ -261,6 +243,10 @@ def _window(context: Context, query: Query, interval: Interval) -> int:
     return query.window("window", interval, context.settings.window)
 
 
+def _span(query: Query, interval: Interval, window: int, limit: int) -> Span:
+    return Span(interval, window, query.time_ms("from"), query.time_ms("to"), limit)
+
+
 def _wanted(
     query: Query, scope: Scope, usual: Sequence[MetricRequest], terms: Terms | None = None
 ) -> Sequence[MetricRequest]:
@@ -290,7 +276,7 @@ async def _matrix(context: Context, query: Query, interval: Interval, window: in
         raise RequestError(
             f"a matrix of {len(symbols)} symbols", cure=f"name 2 to {MOST_IN_MATRIX} different ones: symbols=A,B"
         )
-    return await context.studies.matrix(symbols, interval, window, of, query.time_ms("to"))
+    return await context.studies.matrix(symbols, Span(interval, window, to_ms=query.time_ms("to")), of)
 
 
 # --- the table --------------------------------------------------------------------------------------

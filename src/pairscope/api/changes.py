@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,11 +20,10 @@ from pairscope.api.columns import bar_columns, pair_health, pair_signal, quantit
 from pairscope.api.market_topics import MarketTopic, PairTopic, SymbolTopic
 from pairscope.api.topics import Pace, Subscriber, encode
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus
 from pairscope.live.market import Market
-from pairscope.live.signals import late_legs, signal_of
-from pairscope.live.verdicts import PairKey, Verdicts
+from pairscope.live.span import PairKey, Span
+from pairscope.live.verdicts import Verdicts
 from pairscope.live.windows import Measured, PairSeries
 
 PERIOD_S = 0.2  # what changes faster cannot be read, and costs a page that is left open all day
@@ -33,6 +33,15 @@ Fields = dict[str, Any]  # of an update
 USUAL: Fields = {"missing": 0.0, "missing_reason": None, "continuity": "proved", "backfilled": 0.0, "source": "live"}
 ROW = ("beta", "alpha", "spread", "spread_z", "correlation")
 PER_BAR = ("bar", "y", "x", "carried", "values")  # told anew of each bar
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What such a topic needs besides the market."""
+
+    number: int  # by which its messages name it
+    clock: Clock
+    verdicts: Verdicts | None = None
 
 
 class Changes(MarketTopic):
@@ -45,9 +54,9 @@ class Changes(MarketTopic):
     number: int
     _clock: Clock
 
-    def begin(self, number: int, clock: Clock) -> None:
-        self.number = number
-        self._clock = clock
+    def begin(self, telling: Telling) -> None:
+        self.number = telling.number
+        self._clock = telling.clock
         self._bar_pace = Pace(PERIOD_S)
         self._told: Fields | None = None
         self._told_ms: int | None = None  # time of the last message, while it is an open one
@@ -134,14 +143,11 @@ class SymbolChanges(Changes, SymbolTopic):
         first_seq: int,
         live: Market,
         symbol: str,
-        interval: Interval,
-        window: int,
-        *,
-        number: int,
-        clock: Clock,
+        span: Span,
+        telling: Telling,
     ) -> None:
-        super().__init__(name, first_seq, live, symbol, interval, window)
-        self.begin(number, clock)
+        super().__init__(name, first_seq, live, symbol, span)
+        self.begin(telling)
 
     def _around(self) -> object:
         return None
@@ -180,21 +186,14 @@ class PairChanges(Changes, PairTopic):
         name: str,
         first_seq: int,
         live: Market,
-        y: str,
-        x: str,
-        interval: Interval,
-        window: int,
-        terms: Terms,
-        *,
-        number: int,
-        clock: Clock,
-        verdicts: Verdicts | None,
+        key: PairKey,
+        telling: Telling,
     ) -> None:
-        super().__init__(name, first_seq, live, y, x, interval, window, terms)
-        self.begin(number, clock)
-        self._verdicts = verdicts
+        super().__init__(name, first_seq, live, key)
+        self.begin(telling)
+        self._verdicts = telling.verdicts
         self._follows = False
-        self._pair = PairKey(y, x, interval, window, Terms(prices=terms.prices, intercept=terms.intercept))
+        self._pair = key._replace(terms=Terms(prices=key.terms.prices, intercept=key.terms.intercept))
 
     def add(self, client: Subscriber, limit: int, since: int | None) -> None:
         if self._verdicts and not self._follows:
@@ -214,9 +213,7 @@ class PairChanges(Changes, PairTopic):
         super().end()
 
     def _late(self) -> Sequence[str]:
-        if not self._live.is_now:
-            return ()
-        return late_legs((self._y, self._x), self._live.heard_at, now_ms(self._clock), self._interval)
+        return self._live.late(self._pair.legs, self._interval, now_ms(self._clock))
 
     def _around(self) -> object:
         return self._verdict(), self._late()
@@ -239,7 +236,7 @@ class PairChanges(Changes, PairTopic):
         verdict = self._verdicts.of(self._pair) if self._verdicts else None
         health = verdict.health if verdict else None
         condition = health.condition if health else None
-        signal = signal_of(float(z), condition, self._late(), is_now=self._live.is_now)
+        signal = self._live.signal(self._pair.legs, self._interval, float(z), condition, now_ms(self._clock))
         return {
             "health": pair_health(health, verdict.suggestion) if verdict and health else None,
             "of_trades": quantity(verdict.of_trades) if verdict and verdict.of_trades else None,

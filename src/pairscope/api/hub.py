@@ -15,7 +15,7 @@ import structlog
 
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
-from pairscope.api.changes import PairChanges, SymbolChanges
+from pairscope.api.changes import PairChanges, SymbolChanges, Telling
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.market_topics import PairTopic, SymbolTopic
@@ -29,6 +29,7 @@ from pairscope.base.model import BarArray, take_bars
 from pairscope.base.reading import read_integer, read_window
 from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.market import Market
+from pairscope.live.span import PairKey, Span
 from pairscope.live.verdicts import Verdicts
 
 log = structlog.get_logger()
@@ -234,22 +235,19 @@ class Hub:
                 if x == y:
                     raise RequestError("a pair needs two different symbols", cure="name another", code="same_symbol")
                 name = ":".join(["pair", y, x, str(interval), str(window), *terms.parts])
-                return name, partial(self._pair_topic, name, y, x, interval, window, terms, updates)
+                return name, partial(self._pair_topic, name, PairKey(y, x, interval, window, terms), updates)
         raise UnknownName(f"no topic '{text[:80]}'", cure=f"write {TOPIC_FORMS}", code="unknown_topic")
 
     def _symbol_topic(self, name: str, symbol: str, interval: Interval, updates: Updates) -> Topic:
-        about = (name, self._first_seq(), self._live, symbol, interval, self._window)
-        if updates == "whole":
-            return SymbolTopic(*about)
-        return SymbolChanges(*about, number=next(self._numbers), clock=self._clock)
+        about = (name, self._first_seq(), self._live, symbol, Span(interval, self._window))
+        return SymbolTopic(*about) if updates == "whole" else SymbolChanges(*about, self._telling())
 
-    def _pair_topic(
-        self, name: str, y: str, x: str, interval: Interval, window: int, terms: Terms, updates: Updates
-    ) -> Topic:
-        about = (name, self._first_seq(), self._live, y, x, interval, window, terms)
-        if updates == "whole":
-            return PairTopic(*about)
-        return PairChanges(*about, number=next(self._numbers), clock=self._clock, verdicts=self._verdicts)
+    def _pair_topic(self, name: str, key: PairKey, updates: Updates) -> Topic:
+        about = (name, self._first_seq(), self._live, key)
+        return PairTopic(*about) if updates == "whole" else PairChanges(*about, self._telling())
+
+    def _telling(self) -> Telling:
+        return Telling(next(self._numbers), self._clock, self._verdicts)
 
     def _symbol(self, text: str) -> str:
         return self._live.symbols.name(self._live.symbols.index(text))

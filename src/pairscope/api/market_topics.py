@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
 from pairscope.api.topics import Pace, Topic, Touched, encode
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BarStatus, no_bars
 from pairscope.live.market import Market
+from pairscope.live.span import PairKey, Span
 from pairscope.live.windows import PairSeries
 
 MOST_DELTAS = 200  # more bars at once than this are told as a new snapshot
@@ -104,10 +104,10 @@ class MarketTopic(Topic):
 class SymbolTopic(MarketTopic):
     """Bars and metrics of one symbol."""
 
-    def __init__(self, name: str, first_seq: int, live: Market, symbol: str, interval: Interval, window: int) -> None:
-        super().__init__(name, first_seq, live, (symbol,), interval)
+    def __init__(self, name: str, first_seq: int, live: Market, symbol: str, span: Span) -> None:
+        super().__init__(name, first_seq, live, (symbol,), span.interval)
         self._symbol = symbol
-        self._window = window
+        self._window = span.window
 
     def _take(self, legs: Sequence[BarArray]) -> None:
         final = legs[0][legs[0]["status"] != BarStatus.OPEN]
@@ -154,14 +154,11 @@ class PairTopic(MarketTopic):
     as well, because their windows hold it: these are sent again.
     """
 
-    def __init__(
-        self, name: str, first_seq: int, live: Market, y: str, x: str, interval: Interval, window: int, terms: Terms
-    ) -> None:
-        super().__init__(name, first_seq, live, (y, x), interval)
-        self._y = y
-        self._x = x
-        self._window = window
-        self._terms = terms
+    def __init__(self, name: str, first_seq: int, live: Market, key: PairKey) -> None:
+        super().__init__(name, first_seq, live, key.legs, key.interval)
+        self._y, self._x = key.legs
+        self._window = key.window
+        self._terms = key.terms
         self._final_ms = self._final_until_ms()
 
     def start_over(self) -> None:

@@ -16,7 +16,8 @@ from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.base.model import BAR, BarArray
 from pairscope.client import Client
-from pairscope.live.windows import first_needed_ms, pair_series, symbol_series
+from pairscope.live.span import Span
+from pairscope.live.windows import pair_series, symbol_series
 from pairscope.store.data_folder import read_announcement
 
 ROWS = 500  # of each symbol and pair, the newest
@@ -111,31 +112,31 @@ class _Published:
         return check()
 
     def _symbol(self, symbol: str, interval: Interval, window: int) -> MetricsVerdict:
-        verdict = MetricsVerdict()
+        verdict, span = MetricsVerdict(), Span(interval, window)
         published = self._client.symbol_series(symbol, interval, window=window, limit=ROWS)
         if settled := published.open_time_ms[:-UNSETTLED]:
-            bars = self._stored(symbol, interval, window, settled)
-            computed = symbol_series(bars, interval, window, settled[0], settled[-1], SYMBOL_BAR)
+            bars = self._stored(symbol, span, settled)
+            computed = symbol_series(bars, span, span.rows(settled[0], settled[-1]), SYMBOL_BAR)
             for name, values in computed.metrics.items():
                 verdict.compare(f"{symbol} {interval} {name}", settled, published.metrics[name], values)
         return verdict
 
     def _pair(self, y: str, x: str, interval: Interval, window: int, terms: Terms) -> MetricsVerdict:
-        verdict = MetricsVerdict()
+        verdict, span = MetricsVerdict(), Span(interval, window)
         asked = {"interval": interval, "window": window, "limit": ROWS} | terms.parameters
         published = self._client.pair(y, x, metrics="price_spread", **asked).series
         if settled := published.open_time_ms[:-UNSETTLED]:
-            legs = [self._stored(symbol, interval, window, settled) for symbol in (y, x)]
-            computed = pair_series(legs[0], legs[1], interval, window, settled[0], settled[-1], terms)
+            legs = [self._stored(symbol, span, settled) for symbol in (y, x)]
+            computed = pair_series(legs[0], legs[1], span, span.rows(settled[0], settled[-1]), terms)
             for name in PAIR_COLUMNS:
                 what = f"{y}/{x} {interval} {':'.join(terms.parts)} {name}"
                 verdict.compare(what, settled, getattr(published, name), getattr(computed, name).tolist())
         return verdict
 
-    def _stored(self, symbol: str, interval: Interval, window: int, rows: Sequence[int]) -> BarArray:
+    def _stored(self, symbol: str, span: Span, rows: Sequence[int]) -> BarArray:
         """The bars on the disk that the rows need."""
         pages = [np.empty(0, BAR)]
-        from_ms = first_needed_ms(rows[0], interval, window)
+        interval, from_ms = span.interval, span.first_needed_ms(rows[0])
         while from_ms <= rows[-1]:
             to_ms = from_ms + MOST_BARS * interval.ms
             answer = self._client.bars(symbol, interval, from_ms=from_ms, to_ms=to_ms, limit=MOST_BARS, stored=True)

@@ -37,11 +37,11 @@ from pairscope.analytics.registry import metric_requests
 from pairscope.analytics.values import Reason
 from pairscope.bars.align import align_closes, stale_limit_ms
 from pairscope.base.errors import RequestError
-from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, BoolArray, FloatArray, IntArray, TradeBatch, join_bars, take_bars
 from pairscope.live.health import HealthBars
 from pairscope.live.kernels import part_of_pair, part_of_symbol
-from pairscope.live.market import Market, Span, check_window
+from pairscope.live.market import Market, check_window
+from pairscope.live.span import PairKey, Span, SpanBars
 from pairscope.live.windows import (
     Measured,
     PairSeries,
@@ -77,6 +77,26 @@ class TradeReader(Protocol):
         limit: int | None = None,
         newest: bool = False,
     ) -> TradeBatch: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PairQuestion:
+    """What is to be known of a pair; with `tests` also what its tests are drawn from."""
+
+    wanted: Sequence[MetricRequest]
+    tests: bool = False
+
+    def needs(self, name: str) -> bool:
+        """Whether an input of metrics has to be there."""
+        return self.tests or any(name in each.metric.needs for each in self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a pair is judged by besides the bars of its window."""
+
+    ticks: PairTicks | None = None
+    history: PairHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,125 +146,89 @@ class Analyses:
         """Begin nothing more, and end what runs."""
         self.workers.close()
 
-    async def pair(
-        self,
-        y: str,
-        x: str,
-        interval: Interval,
-        window: int,
-        terms: Terms,
-        wanted: Sequence[MetricRequest],
-        *,
-        from_ms: int | None = None,
-        to_ms: int | None = None,
-        limit: int,
-        tests: bool = False,
-    ) -> PairStudy:
-        """Rows of a pair and its metrics at the last of them; with `tests` also the curves of its trades."""
-        self._live.check_pair(y, x, window)
-        self._live.kernels.need(
-            "tests" if tests and part_of_pair(terms, wanted) != "rest" else part_of_pair(terms, wanted)
-        )
-        span = await self._live.span([y, x], interval, window, from_ms, to_ms, limit)
-        ticks = None
-        if tests or any("trades" in each.metric.needs for each in wanted):
-            ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
-        history = None
-        if tests or any("history" in each.metric.needs for each in wanted):
-            history = await self._judging.history(y, x, interval, window, span.last_ms)
-        held = HeldSpan(span)
+    async def pair(self, y: str, x: str, terms: Terms, span: Span, question: PairQuestion) -> PairStudy:
+        """Rows of a pair and its metrics at the last of them; with its tests also the curves of its trades."""
+        key = PairKey(y, x, span.interval, span.window, terms)
+        self._live.check_pair(y, x, span.window)
+        part = part_of_pair(terms, question.wanted)
+        self._live.kernels.need("tests" if question.tests and part != "rest" else part)
+        found = await self._live.load(key.legs, span)
+        ticks = await self._ticks(key, found) if question.needs("trades") else None
+        history = await self._judging.history(key, found.last_ms) if question.needs("history") else None
+        held = HeldBars(found)
         study = await self.workers.run(
-            lambda check: _study_pair(held.whole(), interval, window, terms, wanted, ticks, history, tests, check)
+            lambda check: _study_pair(held.whole(), terms, question, Beside(ticks, history), check)
         )
-        return replace(
-            study, suggestion=await self._suggestion(study.health, y, x, interval, window, span.last_ms, terms)
-        )
+        return replace(study, suggestion=await self._suggestion(study.health, key, found.last_ms))
 
-    async def verdict(self, y: str, x: str, interval: Interval, window: int, terms: Terms) -> PairVerdict:
+    async def verdict(self, key: PairKey) -> PairVerdict:
         """The present health of a pair and, below a minute, the correlation of its trades."""
-        self._live.check_pair(y, x, window)
+        self._live.check_pair(key.y, key.x, key.window)
         self._live.kernels.need("tests")
-        span = self._live.newest([y, x], interval, window, 1)
-        ticks = None
-        if interval.ms < TRADES_LEAD_BELOW_MS:
-            ticks = PairTicks(*[await self._tape(symbol, span, interval, window) for symbol in (y, x)])
-        history = await self._judging.history(y, x, interval, window, span.last_ms)
-        held = HeldSpan(span)
-        found = await self.workers.run(
-            lambda check: _verdict(held.whole(), interval, window, terms, ticks, history, check)
-        )
-        suggestion = await self._suggestion(found.health, y, x, interval, window, span.last_ms, terms)
-        return replace(found, suggestion=suggestion)
+        newest = self._live.newest(key.legs, key.span)
+        ticks = await self._ticks(key, newest) if key.interval.ms < TRADES_LEAD_BELOW_MS else None
+        history = await self._judging.history(key, newest.last_ms)
+        held = HeldBars(newest)
+        found = await self.workers.run(lambda check: _verdict(held.whole(), key.terms, Beside(ticks, history), check))
+        return replace(found, suggestion=await self._suggestion(found.health, key, newest.last_ms))
 
-    async def _suggestion(
-        self, health: Health | None, y: str, x: str, interval: Interval, window: int, at_ms: int, terms: Terms
-    ) -> Suggestion | None:
+    async def _suggestion(self, health: Health | None, key: PairKey, at_ms: int) -> Suggestion | None:
         """Of a pair that is not held."""
         if health is None or health.is_held or health.condition is Condition.UNKNOWN:
             return None
-        return await self._judging.suggest(y, x, interval, window, at_ms, terms, self.workers)
+        return await self._judging.suggest(key, at_ms, self.workers)
 
-    async def symbol(
-        self, symbol: str, interval: Interval, window: int, wanted: Sequence[MetricRequest]
-    ) -> dict[str, Measured]:
+    async def symbol(self, symbol: str, span: Span, wanted: Sequence[MetricRequest]) -> dict[str, Measured]:
         """The present metrics of a symbol, the open bar included."""
-        check_window(window)
+        check_window(span.window)
         self._live.kernels.need(part_of_symbol(wanted))
-        held = HeldSpan(self._live.newest([symbol], interval, bars_needed(window, wanted), 1))
-        closed_ms = self._live.newest_closed_ms([symbol], interval)
+        held = HeldBars(self._live.newest([symbol], _reaching(span, wanted)))
+        closed_ms = self._live.newest_closed_ms([symbol], span.interval)
         return await self._live.reads.run(
-            lambda check: measure_symbol(held.leg(0), interval, window, held.last_ms, wanted, closed_ms, check)
+            lambda check: measure_symbol(held.leg(0), span, held.last_ms, wanted, closed_ms, check)
         )
 
-    async def symbol_series(
-        self,
-        symbol: str,
-        interval: Interval,
-        window: int,
-        wanted: Sequence[MetricRequest],
-        *,
-        from_ms: int | None = None,
-        to_ms: int | None = None,
-        limit: int,
-    ) -> SymbolSeries:
+    async def symbol_series(self, symbol: str, span: Span, wanted: Sequence[MetricRequest]) -> SymbolSeries:
         """Metrics of a symbol along time."""
-        check_window(window)
+        check_window(span.window)
         self._live.kernels.need("rest")
-        needed = bars_needed(window, wanted)
-        held = HeldSpan(await self._live.span([symbol], interval, needed, from_ms, to_ms, limit))
-        closed_ms = self._live.newest_closed_ms([symbol], interval)
-        first_ms, last_ms = held.first_ms, held.last_ms
+        held = HeldBars(await self._live.load([symbol], _reaching(span, wanted)))
+        closed_ms = self._live.newest_closed_ms([symbol], span.interval)
         return await self.workers.run(
-            lambda check: symbol_series(held.leg(0), interval, window, first_ms, last_ms, wanted, closed_ms, check)
+            lambda check: symbol_series(held.leg(0), span, held.rows, wanted, closed_ms, check)
         )
 
-    async def matrix(
-        self, symbols: Sequence[str], interval: Interval, window: int, of: CorrelationOf, to_ms: int | None = None
-    ) -> MatrixStudy:
-        """Correlations over the newest window, or the one that ends before `to_ms`."""
-        check_window(window)
+    async def matrix(self, symbols: Sequence[str], span: Span, of: CorrelationOf) -> MatrixStudy:
+        """Correlations over the window of the newest row of a span."""
+        check_window(span.window)
         self._live.kernels.need("rest")
         if of == "trades" and len(symbols) > MOST_BY_TRADES:
             raise RequestError(
                 f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"
             )
-        span = await self._live.span(symbols, interval, window, None, to_ms, 1)
-        held = HeldSpan(span)
-        tapes = [await self._tape(symbol, span, interval, window) for symbol in symbols] if of == "trades" else []
+        found = await self._live.load(symbols, span)
+        held = HeldBars(found)
+        tapes = await self._trades_of(symbols, found) if of == "trades" else []
 
         def compute(check: Check) -> MatrixStudy:
-            closes, shares = _window_of(held, interval, window, check)
+            closes, shares = _window_of(held, check)
             if of == "trades":
-                found = _matrix_of_trades(tapes, check)
+                told = _matrix_of_trades(tapes, check)
             else:
-                found = _matrix_of_bars(closes, held.last_ms, interval, window, of)
-            return MatrixStudy(symbols, held.last_ms, *found[:2], shares, found[2])
+                told = _matrix_of_bars(closes, held.last_ms, span, of)
+            return MatrixStudy(symbols, held.last_ms, *told[:2], shares, told[2])
 
         return await self.workers.run(compute)
 
-    async def _tape(self, symbol: str, span: Span, interval: Interval, window: int) -> TradeSeries:
-        """The trades of the window that ends at the last row."""
-        first_ms, end_ms = span.last_ms - (window - 1) * interval.ms, span.last_ms + interval.ms
+    async def _ticks(self, key: PairKey, found: SpanBars) -> PairTicks:
+        return PairTicks(*await self._trades_of(key.legs, found))
+
+    async def _trades_of(self, symbols: Sequence[str], found: SpanBars) -> list[TradeSeries]:
+        """The trades of each in the window that ends at the last row."""
+        return [await self._tape(symbol, found) for symbol in symbols]
+
+    async def _tape(self, symbol: str, found: SpanBars) -> TradeSeries:
+        first_ms, end_ms = found.span.start_ms(found.last_ms), found.last_ms + found.span.interval.ms
 
         def read(_: Check) -> TradeSeries:
             trades = self._trades.trades(symbol, from_ms=first_ms, to_ms=end_ms, limit=MOST_TRADES, newest=True)
@@ -254,15 +238,15 @@ class Analyses:
         return await self._live.reads.run(read)
 
 
-class HeldSpan:
-    """A span that a thread may read while the feed goes on.
+class HeldBars:
+    """Bars of a span that a thread may read while the feed goes on.
 
     Of bars given out by a series only the newest may change, so that only it is copied on the event loop.
     """
 
-    def __init__(self, span: Span) -> None:
-        self.first_ms, self.last_ms = span.first_ms, span.last_ms
-        self._parts = [(bars[:-1], take_bars(bars, slice(-1, None))) for bars in span.legs]
+    def __init__(self, found: SpanBars) -> None:
+        self.span, self.rows, self.last_ms = found.span, found.rows, found.last_ms
+        self._parts = [(bars[:-1], take_bars(bars, slice(-1, None))) for bars in found.legs]
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -271,31 +255,26 @@ class HeldSpan:
         """A copy of the bars of a symbol."""
         return join_bars(self._parts[i])
 
-    def whole(self) -> Span:
-        return Span(self.first_ms, self.last_ms, [self.leg(i) for i in range(len(self))])
+    def whole(self) -> SpanBars:
+        return SpanBars(self.span, self.rows, [self.leg(i) for i in range(len(self))])
 
 
-def _study_pair(
-    span: Span,
-    interval: Interval,
-    window: int,
-    terms: Terms,
-    wanted: Sequence[MetricRequest],
-    ticks: PairTicks | None,
-    history: PairHistory | None,
-    tests: bool,
-    check: Check,
-) -> PairStudy:
-    y, x = span.legs
-    series = pair_series(y, x, interval, window, span.first_ms, span.last_ms, terms)
-    one = pair_window(y, x, interval, window, span.last_ms, ticks, history)
-    metrics = measure_window(one, y, x, interval, span.last_ms, wanted, check)
-    if not tests or ticks is None:
+def _reaching(span: Span, wanted: Sequence[MetricRequest]) -> Span:
+    """The span whose bars reach back as far as metrics need."""
+    return replace(span, window=bars_needed(span.window, wanted))
+
+
+def _study_pair(found: SpanBars, terms: Terms, question: PairQuestion, beside: Beside, check: Check) -> PairStudy:
+    (y, x), span, last_ms, ticks = found.legs, found.span, found.last_ms, beside.ticks
+    series = pair_series(y, x, span, found.rows, terms)
+    one = pair_window(y, x, span, last_ms, ticks, beside.history)
+    metrics = measure_window(one, (y, x), span, last_ms, question.wanted, check)
+    if not question.tests or ticks is None:
         return PairStudy(series, metrics)
     view = one.on(terms.prices, terms.intercept)
     closes = tested(view)
-    start_ms = span.last_ms - (window - 1) * interval.ms
-    spikes = [(start_ms + places * interval.ms).tolist() for places in (closes.y_spikes, closes.x_spikes)]
+    start_ms = span.start_ms(last_ms)
+    spikes = [(start_ms + places * span.interval.ms).tolist() for places in (closes.y_spikes, closes.x_spikes)]
     check()
     lag = lead_lag(ticks.y, ticks.x)
     check()
@@ -303,31 +282,24 @@ def _study_pair(
     return PairStudy(series, metrics, health_of(view), spikes=spikes, lead_lag=lag, epps=curve)
 
 
-def _verdict(
-    span: Span,
-    interval: Interval,
-    window: int,
-    terms: Terms,
-    ticks: PairTicks | None,
-    history: PairHistory,
-    check: Check,
-) -> PairVerdict:
-    y, x = span.legs
-    one = pair_window(y, x, interval, window, span.last_ms, ticks, history)
+def _verdict(found: SpanBars, terms: Terms, beside: Beside, check: Check) -> PairVerdict:
+    y, x = found.legs
+    one = pair_window(y, x, found.span, found.last_ms, beside.ticks, beside.history)
     check()
     health = health_of(one.on(terms.prices, terms.intercept))
     check()
-    measured = measure_window(one, y, x, interval, span.last_ms, OF_TRADES, check) if ticks else {}
+    has_ticks = beside.ticks is not None
+    measured = measure_window(one, (y, x), found.span, found.last_ms, OF_TRADES, check) if has_ticks else {}
     return PairVerdict(health, None, measured.get("correlation_hy"))
 
 
 Found = tuple[FloatArray, IntArray, list[list[Reason | None]]]
 
 
-def _window_of(held: HeldSpan, interval: Interval, window: int, check: Check) -> tuple[FloatArray, list[Shares]]:
+def _window_of(held: HeldBars, check: Check) -> tuple[FloatArray, list[Shares]]:
     """Closes of the window's bars, symbol by symbol, and what is missing in those of each."""
-    start_ms = held.last_ms - (window - 1) * interval.ms
-    closes, shares = np.empty((len(held), window)), []
+    interval, start_ms = held.span.interval, held.span.start_ms(held.last_ms)
+    closes, shares = np.empty((len(held), held.span.window)), []
     for i in range(len(held)):
         check()
         bars = held.leg(i)
@@ -336,12 +308,10 @@ def _window_of(held: HeldSpan, interval: Interval, window: int, check: Check) ->
     return closes, shares
 
 
-def _matrix_of_bars(
-    closes: FloatArray, last_ms: int, interval: Interval, window: int, of: Literal["returns", "prices"]
-) -> Found:
-    start_ms = last_ms - (window - 1) * interval.ms
-    found = correlation_matrix(np.log(closes), window, start_ms // interval.ms, "levels" if of == "prices" else of)
-    needed = window - (of == "returns")
+def _matrix_of_bars(closes: FloatArray, last_ms: int, span: Span, of: Literal["returns", "prices"]) -> Found:
+    first_index = span.start_ms(last_ms) // span.interval.ms
+    found = correlation_matrix(np.log(closes), span.window, first_index, "levels" if of == "prices" else of)
+    needed = span.window - (of == "returns")
     few = 2 * found.n < needed
     return found.matrix, found.n, _reasons(found.matrix, few, Reason.TOO_FEW, Reason.CONSTANT)
 

@@ -28,10 +28,19 @@ from pairscope.feed import venues
 from pairscope.feed.continuity import ContinuityTracker
 from pairscope.feed.judge import Judge
 from pairscope.live import windows
-from pairscope.live.analysis import HeldSpan, _matrix_of_bars, _matrix_of_trades, _study_pair, _verdict, _window_of
+from pairscope.live.analysis import (
+    Beside,
+    HeldBars,
+    PairQuestion,
+    _matrix_of_bars,
+    _matrix_of_trades,
+    _study_pair,
+    _verdict,
+    _window_of,
+)
 from pairscope.live.health import history_of
 from pairscope.live.kernels import PARTS, Part
-from pairscope.live.market import Span
+from pairscope.live.span import Span, SpanBars
 from pairscope.live.workers import never_abandoned
 
 NICENESS = 10
@@ -59,7 +68,7 @@ def _symbols() -> None:
     warm.warm_up()
     _judged()
     ContinuityTracker(SymbolTable(["A"])).check(_trades(), 0, GapReason.SKIPPED)
-    windows.measure_symbol(_bars(1.0), _SECOND, _WINDOW, _LAST_MS, SYMBOL_BAR)
+    windows.measure_symbol(_bars(1.0), _SPAN, _LAST_MS, SYMBOL_BAR)
 
 
 def _judged() -> None:
@@ -74,32 +83,33 @@ def _tests() -> None:
     for terms in ALL_TERMS:
         _rows_and_metrics(terms)
     legs = [_bars(1.0), _bars(2.0)]
-    span = Span(_LAST_MS - 2_000, _LAST_MS, legs)
+    found = SpanBars(_SPAN, _ROWS, legs)
     history = history_of(legs[0], legs[1], _SECOND, _LAST_MS, _FEW)
     for terms in ALL_TERMS:
-        _study_pair(span, _SECOND, _WINDOW, terms, PAIR_TESTS[terms], None, history, False, never_abandoned)
-        _verdict(span, _SECOND, _WINDOW, terms, None, history, never_abandoned)
+        _study_pair(found, terms, PairQuestion(PAIR_TESTS[terms]), Beside(None, history), never_abandoned)
+        _verdict(found, terms, Beside(None, history), never_abandoned)
     ticks = PairTicks(_tape(), _tape())  # what trades tell is the same on all terms
-    _study_pair(span, _SECOND, _WINDOW, USUAL, PAIR_TESTS[USUAL], ticks, history, True, never_abandoned)
+    question = PairQuestion(PAIR_TESTS[USUAL], tests=True)
+    _study_pair(found, USUAL, question, Beside(ticks, history), never_abandoned)
 
 
 def _rest() -> None:
     legs = [_bars(1.0), _bars(2.0), _bars(3.0)]
     usual = metric_requests(["all"], "symbol")
-    windows.measure_symbol(legs[0], _SECOND, _WINDOW, _LAST_MS, usual)
-    windows.symbol_series(legs[0], _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, usual)
-    held = HeldSpan(Span(_LAST_MS, _LAST_MS, legs))
-    closes, _ = _window_of(held, _SECOND, _WINDOW, never_abandoned)
-    _matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "prices")
-    cluster(distances(_matrix_of_bars(closes, _LAST_MS, _SECOND, _WINDOW, "returns")[0]))
+    windows.measure_symbol(legs[0], _SPAN, _LAST_MS, usual)
+    windows.symbol_series(legs[0], _SPAN, _ROWS, usual)
+    held = HeldBars(SpanBars(_SPAN, _ROWS[-1:], legs))
+    closes, _ = _window_of(held, never_abandoned)
+    _matrix_of_bars(closes, _LAST_MS, _SPAN, "prices")
+    cluster(distances(_matrix_of_bars(closes, _LAST_MS, _SPAN, "returns")[0]))
     _matrix_of_trades([_tape(), _tape()])
     analytics_warm.warm_up()
 
 
 def _rows_and_metrics(terms: Terms) -> None:
     y, x = _bars(1.0), _bars(2.0)
-    windows.pair_series(y, x, _SECOND, _WINDOW, _LAST_MS - 2_000, _LAST_MS, terms)
-    windows.measure_pair(y, x, _SECOND, _WINDOW, _LAST_MS, PAIR_BAR[terms])
+    windows.pair_series(y, x, _SPAN, _ROWS, terms)
+    windows.measure_pair(y, x, _SPAN, _LAST_MS, PAIR_BAR[terms])
 
 
 _WORK: dict[Part, tuple[Callable[[], None], ...]] = {
@@ -116,6 +126,8 @@ _WINDOW = 128
 _COUNT = 600  # enough for every metric
 _FEW = 2 * _WINDOW + 8  # bars that are enough for one reading of the pair's past
 _LAST_MS = (_COUNT - 1) * 1_000
+_SPAN = Span(_SECOND, _WINDOW)
+_ROWS = _SPAN.rows(_LAST_MS - 2_000, _LAST_MS)
 
 
 def _bars(phase: float) -> BarArray:

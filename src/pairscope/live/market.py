@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from pairscope.analytics.entry.request import MetricRequest
+from pairscope.analytics.estimators.conditions import Condition
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.registry import PAIR_BAR, SYMBOL_BAR
 from pairscope.bars.memory import BarMemory
@@ -19,12 +21,12 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
 from pairscope.live.kernels import Kernels, Part, part_of_pair, part_of_symbol
-from pairscope.live.signals import HeardAt
+from pairscope.live.signals import HeardAt, Signal, late_legs, signal_of
+from pairscope.live.span import Span, SpanBars
 from pairscope.live.windows import (
     Measured,
     PairSeries,
     bars_needed,
-    first_needed_ms,
     measure_pair,
     measure_symbol,
     pair_series,
@@ -50,15 +52,6 @@ class BarReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Rows from `first_ms` to `last_ms`, and for each symbol the bars they need, which reach back further."""
-
-    first_ms: int
-    last_ms: int
-    legs: Sequence[BarArray]
-
-
-@dataclass(frozen=True, slots=True)
 class MarketStatus:
     """What the market says of itself."""
 
@@ -69,6 +62,15 @@ class MarketStatus:
 
 def _never_heard(_: str) -> int | None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How bars come in."""
+
+    heard_at: HeardAt = _never_heard
+    begun: asyncio.Event = field(default_factory=asyncio.Event)  # once there are bars: the rest is compiled then
+    is_over: bool = False  # nothing comes any more, and now is where the bars of the symbols in question end
 
 
 class Market:
@@ -82,26 +84,20 @@ class Market:
         pairs: Callable[[], Sequence[tuple[str, str]]],
         reader: BarReader,
         kernels: Kernels | None = None,
-        heard_at: HeardAt = _never_heard,
-        begun: asyncio.Event | None = None,
-        is_over: bool = False,
+        arrival: Arrival | None = None,
     ) -> None:
-        """
-        Args:
-            pairs: those that are kept computed, as they are now.
-            begun: set once there are bars: what need not be there before is compiled then.
-            is_over: nothing comes any more, and now is where the bars of the symbols in question end.
-        """
+        """`pairs` tells those that are kept computed, as they are now."""
+        arrival = arrival or Arrival()
         self.symbols = symbols
         self.intervals = memory.intervals
         self._pairs = pairs
-        self._begun = begun or asyncio.Event()
+        self._begun = arrival.begun
         self.reads = Workers("read", READS_AT_ONCE)
         self._memory = memory
         self.kernels = kernels or Kernels()
         self._reader = reader
-        self._is_over = is_over
-        self.heard_at = heard_at
+        self._is_over = arrival.is_over
+        self.heard_at = arrival.heard_at
         self.listen = memory.listen  # to every touched bar
 
     async def run(self) -> None:
@@ -125,6 +121,16 @@ class Market:
         """False of a tape: nothing of it is a signal."""
         return not self._is_over
 
+    def late(self, legs: Sequence[str], interval: Interval, at_ms: int) -> tuple[str, ...]:
+        """Symbols that are not heard; of a tape none is late."""
+        return late_legs(legs, self.heard_at, at_ms, interval) if self.is_now else ()
+
+    def signal(
+        self, legs: Sequence[str], interval: Interval, z: float, condition: Condition | None, at_ms: int
+    ) -> Signal:
+        """What the present z of a pair may be read as."""
+        return signal_of(z, condition, self.late(legs, interval, at_ms), is_now=self.is_now)
+
     # --- now ---
 
     def bars(self, symbol: str, interval: Interval, limit: int) -> BarArray:
@@ -145,8 +151,8 @@ class Market:
         if at_ms is None:
             at_ms = self._newest_ms([symbol], self._kept(interval))
         closed_ms = self.newest_closed_ms([symbol], interval)
-        bars = self._tail(symbol, interval, bars_needed(window, wanted), at_ms)
-        return measure_symbol(bars, interval, window, at_ms, wanted, closed_ms)
+        bars = self._tail(symbol, Span(interval, bars_needed(window, wanted)), at_ms)
+        return measure_symbol(bars, Span(interval, window), at_ms, wanted, closed_ms)
 
     def pair_metrics(
         self, y: str, x: str, interval: Interval, window: int, terms: Terms = USUAL, at_ms: int | None = None
@@ -159,8 +165,9 @@ class Market:
         self.kernels.need(part_of_pair(terms))
         if at_ms is None:
             at_ms = self._newest_ms([y, x], self._kept(interval))
-        legs = [self._tail(symbol, interval, window, at_ms) for symbol in (y, x)]
-        return measure_pair(legs[0], legs[1], interval, window, at_ms, PAIR_BAR[terms])
+        span = Span(interval, window)
+        legs = [self._tail(symbol, span, at_ms) for symbol in (y, x)]
+        return measure_pair(legs[0], legs[1], span, at_ms, PAIR_BAR[terms])
 
     def pair_series(
         self, y: str, x: str, interval: Interval, window: int, limit: int, terms: Terms = USUAL
@@ -168,17 +175,18 @@ class Market:
         """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
         self.check_pair(y, x, window)
         self.kernels.need(part_of_pair(terms))
-        span = self.newest([y, x], interval, window, limit)
-        return pair_series(span.legs[0], span.legs[1], interval, window, span.first_ms, span.last_ms, terms)
+        found = self.newest([y, x], Span(interval, window, limit=limit))
+        return pair_series(found.legs[0], found.legs[1], found.span, found.rows, terms)
 
-    def newest(self, symbols: Sequence[str], interval: Interval, window: int, limit: int) -> Span:
+    def newest(self, symbols: Sequence[str], span: Span) -> SpanBars:
         """The bars in memory that the newest rows of some symbols need; the first row is one where all have begun."""
+        interval = span.interval
         last_ms = self._newest_ms(symbols, self._kept(interval))
         series = [self._memory.series(self.symbols.index(symbol), interval) for symbol in symbols]
         begins = [int(s.tail(len(s))["open_time_ms"][0]) for s in series if len(s)]
-        first_ms = max(last_ms - (limit - 1) * interval.ms, max(begins, default=last_ms))
-        legs = [s.since(first_needed_ms(first_ms, interval, window)) for s in series]
-        return Span(first_ms, last_ms, legs)
+        first_ms = max(last_ms - (span.limit - 1) * interval.ms, max(begins, default=last_ms))
+        legs = [s.since(span.first_needed_ms(first_ms)) for s in series]
+        return SpanBars(span, span.rows(first_ms, last_ms), legs)
 
     def newest_closed_ms(self, symbols: Sequence[str], interval: Interval) -> int:
         """Open time of the newest bar that is over and closed, by the exchange's clock; of any interval."""
@@ -223,21 +231,17 @@ class Market:
         if from_ms is not None:
             recent = recent[int(np.searchsorted(recent["open_time_ms"], from_ms)) :]
         if len(recent) < finer:
-            return (await self._with_disk(symbol, base, interval, recent, from_ms, to_ms, finer))[-limit:]
+            until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
+            most = finer - len(recent)
+            older = partial(self._reader.bars, symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
+            return (await self._with_older(older, recent, interval))[-limit:]
         return (merge_bars(recent, interval) if interval != base else recent)[-limit:]
 
-    async def span(
-        self,
-        symbols: Sequence[str],
-        interval: Interval,
-        window: int,
-        from_ms: int | None,
-        to_ms: int | None,
-        limit: int,
-    ) -> Span:
-        """The bars that rows in [from_ms, to_ms) need, at most the newest `limit` rows; of any interval."""
-        if from_ms is None and to_ms is None and interval in self.intervals:
-            return self.newest(symbols, interval, window, limit)
+    async def load(self, symbols: Sequence[str], span: Span) -> SpanBars:
+        """The bars that the rows of a span need; of any interval."""
+        interval, from_ms, to_ms = span.interval, span.from_ms, span.to_ms
+        if span.is_newest and interval in self.intervals:
+            return self.newest(symbols, span)
         _check_range(from_ms, to_ms)
         newest_ms = self._newest_ms(symbols, interval)
         if from_ms is not None and from_ms > newest_ms + interval.ms:
@@ -247,41 +251,29 @@ class Market:
                 code="bad_range",
             )
         last_ms = newest_ms if to_ms is None else min(newest_ms, interval.floor(to_ms - 1))
-        first_ms = last_ms - (limit - 1) * interval.ms
+        first_ms = last_ms - (span.limit - 1) * interval.ms
         if from_ms is not None:
             first_ms = max(first_ms, -(-from_ms // interval.ms) * interval.ms)
-        needed_ms = first_needed_ms(first_ms, interval, window)
+        needed_ms = span.first_needed_ms(first_ms)
         count = (last_ms - needed_ms) // interval.ms + 1
         legs = [await self.history(s, interval, needed_ms, last_ms + interval.ms, count) for s in symbols]
         begins = [int(bars["open_time_ms"][0]) for bars in legs if len(bars)]
         first_ms = max(first_ms, max(begins, default=first_ms))
-        return Span(min(first_ms, last_ms), last_ms, legs)
+        return SpanBars(span, span.rows(min(first_ms, last_ms), last_ms), legs)
 
-    async def _with_disk(
-        self,
-        symbol: str,
-        base: Interval,
-        interval: Interval,
-        recent: BarArray,
-        from_ms: int | None,
-        to_ms: int | None,
-        limit: int,
-    ) -> BarArray:
+    async def _with_older(self, older: Callable[[], BarArray], recent: BarArray, interval: Interval) -> BarArray:
         """Read and merged in a thread: a year of days is half a million minutes."""
-        until_ms = int(recent["open_time_ms"][0]) if len(recent) else to_ms
-        most = limit - len(recent)
         recent = take_bars(recent, slice(None))
+        is_kept = interval in self.intervals
 
         def read(_: Check) -> BarArray:
-            older = self._reader.bars(symbol, base, from_ms=from_ms, to_ms=until_ms, limit=most, newest=True)
-            bars = join_bars([older, recent])
-            return merge_bars(bars, interval) if interval != base else bars
+            bars = join_bars([older(), recent])
+            return bars if is_kept else merge_bars(bars, interval)
 
         return await self.reads.run(read)
 
-    def _tail(self, symbol: str, interval: Interval, window: int, at_ms: int) -> BarArray:
-        since_ms = first_needed_ms(at_ms, interval, window)
-        return self._memory.series(self.symbols.index(symbol), interval).since(since_ms)
+    def _tail(self, symbol: str, span: Span, at_ms: int) -> BarArray:
+        return self._memory.series(self.symbols.index(symbol), span.interval).since(span.first_needed_ms(at_ms))
 
     def _kept(self, interval: Interval) -> Interval:
         if interval in self.intervals:

@@ -9,32 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import structlog
 
-from pairscope.analytics.estimators.terms import Terms
 from pairscope.base.clock import Clock
 from pairscope.base.errors import PairscopeError
-from pairscope.base.interval import Interval
 from pairscope.live.analysis import Analyses, PairVerdict
 from pairscope.live.kernels import WarmingUp
 from pairscope.live.market import Market
+from pairscope.live.span import PairKey
 
 log = structlog.get_logger()
 
 LOOK_S = 0.25
 LEAST_S = 5.0  # between two verdicts of a pair; and after a close, not before
-
-
-class PairKey(NamedTuple):
-    """What a verdict is of."""
-
-    y: str
-    x: str
-    interval: Interval
-    window: int
-    terms: Terms  # whatever the method: health rests on least squares
 
 
 @dataclass(slots=True)
@@ -90,7 +78,7 @@ class Verdicts:
         closed_ms = self._live.newest_closed_ms([key.y, key.x], key.interval)
         self._asked[key] = _Asked(closed_ms, self._clock.monotonic_s())
         try:
-            verdict = await self._studies.verdict(*key)
+            verdict = await self._studies.verdict(key)
         except WarmingUp:
             self._asked.pop(key, None)
         except PairscopeError as error:  # the tape cannot be read: what was known stays

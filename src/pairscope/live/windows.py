@@ -7,7 +7,7 @@ value is right can be checked by computing it again from the stored bars.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from pairscope.bars.cuts import MissingReason, missing_share
 from pairscope.base.interval import Interval
 from pairscope.base.jit import plain
 from pairscope.base.model import BarArray, FloatArray, IntArray
+from pairscope.live.span import Span
 from pairscope.live.workers import Check, never_abandoned
 
 
@@ -73,42 +74,35 @@ class SymbolSeries:
     metrics: Mapping[str, list[float | str | None]]
 
 
-def first_needed_ms(first_ms: int, interval: Interval, window: int) -> int:
-    """The earliest bar that can matter to a value at `first_ms`: its window, the bar before, a carried price."""
-    return first_ms - window * interval.ms - stale_limit_ms(interval) - interval.ms
-
-
 def bars_needed(window: int, wanted: Sequence[MetricRequest]) -> int:
     """Bars that metrics of a window need: those of closed bars may end one bar before the others."""
     return max([window, *(each.metric.window + 1 for each in wanted if "history" in each.metric.needs)])
 
 
-def pair_series(
-    y: BarArray, x: BarArray, interval: Interval, window: int, first_ms: int, last_ms: int, terms: Terms = USUAL
-) -> PairSeries:
-    """Rolling hedge ratio, spread, z and return correlation for each grid bar of [first_ms, last_ms].
+def pair_series(y: BarArray, x: BarArray, span: Span, rows: range, terms: Terms = USUAL) -> PairSeries:
+    """Rolling hedge ratio, spread, z and return correlation for each of the rows.
 
-    Bars must reach back to `first_needed_ms`. beta, alpha and spread are on the terms asked for, over the `window` bars
-    that end at the row; the correlation is of the window - 1 log returns inside them.
+    Bars must reach back to `Span.first_needed_ms`. beta, alpha and spread are on the terms asked for, over the window
+    of bars that end at the row; the correlation is of the window - 1 log returns inside them.
     """
-    start_ms = first_ms - (window - 1) * interval.ms
-    grid, closes = align_closes([y, x], interval, start_ms, last_ms, stale_limit_ms(interval))
+    interval, window, start_ms = span.interval, span.window, span.start_ms(rows[0])
+    grid, closes = align_closes([y, x], interval, start_ms, rows[-1], stale_limit_ms(interval))
     logs = np.log(closes)
     first_index = start_ms // interval.ms
     of = closes if terms.prices == "level" else logs
     rolled = SERIES[terms.method](of[0], of[1], window, first_index, terms.intercept)
-    rows = slice(window - 1, None)
-    enough = rolled.n[rows] >= CATALOGUE["beta"].fewest
+    told = slice(window - 1, None)
+    enough = rolled.n[told] >= CATALOGUE["beta"].fewest
     return PairSeries(
-        open_time_ms=grid[rows],
-        y=closes[0][rows],
-        x=closes[1][rows],
-        beta=np.where(enough, rolled.beta[rows], np.nan),
-        alpha=np.where(enough, rolled.alpha[rows], np.nan),
-        spread=np.where(enough, rolled.spread[rows], np.nan),
-        spread_z=np.where(enough, rolled.spread_z[rows], np.nan),
+        open_time_ms=grid[told],
+        y=closes[0][told],
+        x=closes[1][told],
+        beta=np.where(enough, rolled.beta[told], np.nan),
+        alpha=np.where(enough, rolled.alpha[told], np.nan),
+        spread=np.where(enough, rolled.spread[told], np.nan),
+        spread_z=np.where(enough, rolled.spread_z[told], np.nan),
         correlation=_correlation(logs, window, first_index),
-        carried=~np.isin(grid[rows], y["open_time_ms"]) + 2 * ~np.isin(grid[rows], x["open_time_ms"]),
+        carried=~np.isin(grid[told], y["open_time_ms"]) + 2 * ~np.isin(grid[told], x["open_time_ms"]),
     )
 
 
@@ -126,14 +120,14 @@ def _correlation(logs: FloatArray, window: int, first_index: int) -> FloatArray:
 def pair_window(
     y: BarArray,
     x: BarArray,
-    interval: Interval,
-    window: int,
+    span: Span,
     at_ms: int,
     ticks: PairTicks | None = None,
     history: PairHistory | None = None,
 ) -> PairWindow:
     """The window of a pair that ends at the bar `at_ms`, and the bar before; bars reach back to `first_needed_ms`."""
-    start_ms = at_ms - window * interval.ms
+    interval, window = span.interval, span.window
+    start_ms = span.start_ms(at_ms) - interval.ms
     _, closes = align_closes([y, x], interval, start_ms, at_ms, stale_limit_ms(interval))
     first_index = start_ms // interval.ms
     return PairWindow.of_closes(closes[0], closes[1], first_index, window, interval.per_year, ticks, history)
@@ -142,37 +136,32 @@ def pair_window(
 def measure_pair(
     y: BarArray,
     x: BarArray,
-    interval: Interval,
-    window: int,
+    span: Span,
     at_ms: int,
     wanted: Sequence[MetricRequest] = PAIR_BAR[USUAL],
-    ticks: PairTicks | None = None,
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of the window of a pair that ends at the bar `at_ms`."""
-    return measure_window(pair_window(y, x, interval, window, at_ms, ticks), y, x, interval, at_ms, wanted, check)
+    return measure_window(pair_window(y, x, span, at_ms), (y, x), span, at_ms, wanted, check)
 
 
 def measure_window(
     window: PairWindow,
-    y: BarArray,
-    x: BarArray,
-    interval: Interval,
+    legs: Sequence[BarArray],
+    span: Span,
     at_ms: int,
     wanted: Sequence[MetricRequest],
     check: Check = never_abandoned,
 ) -> dict[str, Measured]:
     """Metrics of a window of `pair_window`, with what is missing in its bars."""
     values = _values(window, wanted, check)
-    start_ms = at_ms - (window.window - 1) * interval.ms
-    shares = _worse(*(share_of_ids(bars, start_ms, at_ms) for bars in (y, x)))
-    return dict(_measured(wanted, values, window.window, at_ms, shares))
+    shares = _worse(*(share_of_ids(bars, span.start_ms(at_ms), at_ms) for bars in legs))
+    return dict(_measured(wanted, values, span.window, at_ms, shares))
 
 
 def measure_symbol(
     bars: BarArray,
-    interval: Interval,
-    window: int,
+    span: Span,
     at_ms: int,
     wanted: Sequence[MetricRequest] = SYMBOL_BAR,
     closed_ms: int | None = None,
@@ -183,36 +172,35 @@ def measure_symbol(
     Those of closed bars end at the bar `closed_ms` when that is earlier. Bars must reach back to `first_needed_ms` of
     `bars_needed`.
     """
-    (one,) = _symbol_windows(bars, interval, window, at_ms, at_ms, wanted, closed_ms)
+    (one,) = _symbol_windows(bars, span, span.rows(at_ms, at_ms), wanted, closed_ms)
     values = _values(one, wanted, check)
     found = {}
     for each in wanted:
-        width, end_ms = window, at_ms
+        own, end_ms = span, at_ms
         if "history" in each.metric.needs:
-            width, end_ms = each.metric.window, at_ms if closed_ms is None else min(at_ms, closed_ms)
-        shares = share_of_ids(bars, end_ms - (width - 1) * interval.ms, end_ms)
-        found[each.name] = _one_measured(each, values[each.name], width, end_ms, shares)
+            own = replace(span, window=each.metric.window)
+            end_ms = at_ms if closed_ms is None else min(at_ms, closed_ms)
+        shares = share_of_ids(bars, own.start_ms(end_ms), end_ms)
+        found[each.name] = _one_measured(each, values[each.name], own.window, end_ms, shares)
     return found
 
 
 def symbol_series(
     bars: BarArray,
-    interval: Interval,
-    window: int,
-    first_ms: int,
-    last_ms: int,
+    span: Span,
+    rows: range,
     wanted: Sequence[MetricRequest],
     closed_ms: int | None = None,
     check: Check = never_abandoned,
 ) -> SymbolSeries:
-    """Metrics of a symbol at each grid bar of [first_ms, last_ms], each of the window that ends there.
+    """Metrics of a symbol at each of the rows, each of the window that ends there.
 
     `closed_ms` and the bars needed are those of `measure_symbol`.
     """
-    windows = _symbol_windows(bars, interval, window, first_ms, last_ms, wanted, closed_ms)
-    rows = [_values(one, wanted, check) for one in windows]
-    grid, closes = align_closes([bars], interval, first_ms, last_ms, stale_limit_ms(interval))
-    return SymbolSeries(grid, closes[0], {each.name: [row[each.name].value for row in rows] for each in wanted})
+    windows = _symbol_windows(bars, span, rows, wanted, closed_ms)
+    found = [_values(one, wanted, check) for one in windows]
+    grid, closes = align_closes([bars], span.interval, rows[0], rows[-1], stale_limit_ms(span.interval))
+    return SymbolSeries(grid, closes[0], {each.name: [row[each.name].value for row in found] for each in wanted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,18 +226,12 @@ def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> Shares:
 
 
 def _symbol_windows(
-    bars: BarArray,
-    interval: Interval,
-    window: int,
-    first_ms: int,
-    last_ms: int,
-    wanted: Sequence[MetricRequest],
-    closed_ms: int | None,
+    bars: BarArray, span: Span, rows: range, wanted: Sequence[MetricRequest], closed_ms: int | None
 ) -> Iterator[SymbolWindow]:
-    """The window that ends at each grid bar from `first_ms` to `last_ms`."""
-    start_ms = first_ms - (window - 1) * interval.ms
-    grid, (close,) = align_closes([bars], interval, start_ms, last_ms, stale_limit_ms(interval))
-    histories = _histories(bars, interval, first_ms, last_ms, wanted, closed_ms)
+    """The window that ends at each of the rows."""
+    interval, window, start_ms = span.interval, span.window, span.start_ms(rows[0])
+    grid, (close,) = align_closes([bars], interval, start_ms, rows[-1], stale_limit_ms(interval))
+    histories = _histories(bars, interval, rows, wanted, closed_ms)
     columns = {name: plain(bars[name]) for name in ("volume", "quote_volume", "buy_volume", "trades")}
     needs = {name for each in wanted for name in each.metric.needs}
     high, low = (_on_grid(bars, name, grid, close) if name in needs else None for name in ("high", "low"))
@@ -279,20 +261,15 @@ def _on_grid(bars: BarArray, name: str, grid: IntArray, close: FloatArray) -> Fl
 
 
 def _histories(
-    bars: BarArray,
-    interval: Interval,
-    first_ms: int,
-    last_ms: int,
-    wanted: Sequence[MetricRequest],
-    closed_ms: int | None,
+    bars: BarArray, interval: Interval, rows: range, wanted: Sequence[MetricRequest], closed_ms: int | None
 ) -> list[FloatArray]:
-    """For each grid bar the closes up to it or to the last that is closed; empty when no metric needs them."""
+    """For each row the closes up to it or to the last that is closed; empty when no metric needs them."""
     count = max((each.metric.window for each in wanted if "history" in each.metric.needs), default=0)
     if not count:
         return []
-    newest_ms = last_ms if closed_ms is None else closed_ms
-    ends_ms = [min(end_ms, newest_ms) for end_ms in range(first_ms, last_ms + 1, interval.ms)]
-    start_ms = ends_ms[0] - (count - 1) * interval.ms
+    newest_ms = rows[-1] if closed_ms is None else closed_ms
+    ends_ms = [min(end_ms, newest_ms) for end_ms in rows]
+    start_ms = Span(interval, count).start_ms(ends_ms[0])
     _, (close,) = align_closes([bars], interval, start_ms, ends_ms[-1], stale_limit_ms(interval))
     firsts = [(end_ms - ends_ms[0]) // interval.ms for end_ms in ends_ms]
     return [close[first : first + count] for first in firsts]
