@@ -136,6 +136,16 @@ class MadeUpMarket:
 
 
 TAPE: dict[str, Any] = {
+    "totals": {
+        "state": "empty",
+        "ids": 0,
+        "trades": 0,
+        "backfilled": 0,
+        "backfilled_share": None,
+        "ids_missing": 0,
+        "gaps_open": 0,
+        "gaps_closed": 0,
+    },
     "symbols": [],
     "gaps": [],
     "backfill": {
@@ -167,6 +177,7 @@ TAPE: dict[str, Any] = {
         "state_error": None,
         "used_bytes": None,
         "most_bytes": None,
+        "is_near_bound": False,
         "made_room": [],
         "let_go": [],
         "keep_data_days": 7,

@@ -103,7 +103,6 @@ class Follower:
             bar_ms = plain.get("bar_ms", at_ms)
             before = USUAL if "open" in change else self.bars[bar_ms]
             bar = {**before, "status": plain.get("status", "open"), **change, "open_time_ms": bar_ms}
-            bar["vwap"] = bar["quote_volume"] / bar["volume"] if bar["volume"] else None
             self.bars[bar_ms] = bar
         if plain["type"] == "pair":
             self._change_row(plain, at_ms)

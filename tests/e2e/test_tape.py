@@ -32,6 +32,7 @@ def open_tape(watched: Watched) -> Page:
 
 def spoil(tape: dict[str, Any]) -> None:
     """Give the first symbol a gap that cannot be filled, and the disk a damaged file."""
+    tape["totals"] |= {"state": "incomplete", "ids_missing": 1_234, "gaps_open": 1}
     tape["symbols"][0] |= {"ids_missing": 1_234, "gaps_open": 1}
     hole = {"reason": "file_damaged", "obstacle": "not_served_by_rest", "closed_ms": None, "first_id": 1, "ids": 1_234}
     tape["gaps"].insert(0, tape["gaps"][0] | hole)

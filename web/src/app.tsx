@@ -67,7 +67,7 @@ export function App() {
       <div className="grid h-full grid-cols-[minmax(0,1fr)] grid-rows-[auto_auto_minmax(0,1fr)_auto_auto] sm:grid-cols-[68px_minmax(0,1fr)] sm:grid-rows-[auto_auto_minmax(0,1fr)_auto]">
         <Rail screens={SCREENS} />
         <ContextBar
-          title={screen?.heading?.(symbols) ?? "Find…"}
+          title={screen?.heading?.(symbols, config) ?? "Find…"}
           tf={has("interval") ? asked.tf : undefined}
           window={has("window") ? asked.window : undefined}
           terms={has("terms") ? asked.terms : undefined}

@@ -30,7 +30,14 @@ PERIOD_S = 0.2  # what changes faster cannot be read, and costs a page that is l
 OPEN = "bar"  # kind of the messages of which the newest wins
 
 Fields = dict[str, Any]  # of an update
-USUAL: Fields = {"missing": 0.0, "missing_reason": None, "continuity": "proved", "backfilled": 0.0, "source": "live"}
+USUAL: Fields = {
+    "vwap": None,
+    "missing": 0.0,
+    "missing_reason": None,
+    "continuity": "proved",
+    "backfilled": 0.0,
+    "source": "live",
+}
 ROW = ("beta", "alpha", "spread", "spread_z", "correlation")
 PER_BAR = ("bar", "y", "x", "carried", "values")  # told anew of each bar
 
@@ -328,8 +335,8 @@ def _status(bar: BarArray) -> str:
 def _one_bar(bar: BarArray, status: str) -> Fields:
     """One bar, but for what goes without saying."""
     columns = msgspec.structs.asdict(bar_columns(bar))
-    one = {name: values[0] for name, values in columns.items() if name not in ("open_time_ms", "vwap")}
-    one["missing"] = _number(one["missing"])
+    one = {name: values[0] for name, values in columns.items() if name != "open_time_ms"}
+    one |= {name: _number(one[name]) for name in ("missing", "vwap")}
     usual = USUAL | {"status": status}
     return {name: value for name, value in one.items() if name not in usual or value != usual[name]}
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from pairscope.analytics.estimators.suggestion import Suggestion
+from pairscope.analytics.metrics.cointegration import rejection_of
 from pairscope.analytics.metrics.health import Health
 from pairscope.analytics.values import Flag, Reason, is_beyond_one
 from pairscope.api import wire
@@ -112,8 +113,10 @@ def pair_tests(study: PairStudy) -> wire.PairTests | None:
     if study.health is None or study.lead_lag is None or study.epps is None:
         return None
     lag, epps = study.lead_lag, study.epps
+    p = study.metrics["coint_p"].value if "coint_p" in study.metrics else None
     return wire.PairTests(
         health=pair_health(study.health, study.suggestion),
+        rejection=rejection_of(p) if isinstance(p, float) else None,
         spikes=wire.PairSpikes(y=list(study.spikes[0]), x=list(study.spikes[1])),
         lead_lag=wire.LeadLagCurve(
             lag_ms=lag.lag_ms,

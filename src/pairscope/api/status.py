@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -143,6 +144,7 @@ class StatusBoard:
         shares = self._tape.imported()
         imported = None if shares is None else {self._market.symbols.name(each.symbol_id): each for each in shares}
         return wire.TapeStatus(
+            totals=_totals(reports),
             symbols=[self._tape_symbol(report, verified.get(report.symbol), imported) for report in reports],
             gaps=[wire.TapeGap(ids=gap.ids, **asdict(gap)) for gap in shown],
             backfill=self._backfill_status(),
@@ -157,6 +159,7 @@ class StatusBoard:
         lag_ms = None if self._plays_past else self._ingest.lag_ms(report.symbol)
         return wire.TapeSymbol(
             **asdict(replace(report, lag_ms=lag_ms)),
+            backfilled_share=_share(report.backfilled, report.trades),
             imported=share.trades if share else none,
             imported_bars=share.bars if share else none,
             imported_goes_ms=share.goes_ms if share else None,
@@ -205,6 +208,7 @@ class StatusBoard:
             state_error=state.error,
             used_bytes=room.used_bytes,
             most_bytes=room.limit_bytes,
+            is_near_bound=room.is_near,
             made_room=[wire.DayLetGo(**asdict(day)) for day in reversed(room.let_go)],
             let_go=[_let_go(day) for day in reversed(room.let_go)],
             keep_data_days=self._settings.keep_data_days,
@@ -310,6 +314,28 @@ def _store_status(tape: TapeState) -> wire.StoreStatus:
         database_bytes=counters.database_bytes,
         error=counters.error,
     )
+
+
+def _totals(reports: Sequence[SymbolReport]) -> wire.TapeTotals:
+    ends = [(each.first_id, each.last_id) for each in reports]
+    ids = sum(last - first + 1 for first, last in ends if first is not None and last is not None)
+    missing, gaps_open = (sum(getattr(each, name) for each in reports) for name in ("ids_missing", "gaps_open"))
+    trades, backfilled = (sum(getattr(each, name) for each in reports) for name in ("trades", "backfilled"))
+    return wire.TapeTotals(
+        state="incomplete" if missing or gaps_open else "complete" if ids else "empty",
+        ids=ids,
+        trades=trades,
+        backfilled=backfilled,
+        backfilled_share=_share(backfilled, trades),
+        ids_missing=missing,
+        gaps_open=gaps_open,
+        gaps_closed=sum(each.gaps_closed for each in reports),
+    )
+
+
+def _share(backfilled: int, trades: int) -> float | None:
+    """After old days are deleted their gaps are still counted."""
+    return min(1.0, backfilled / trades) if trades else None
 
 
 def _let_go(day: LetGo) -> str:

@@ -1,7 +1,9 @@
 // The tree of clusters, leaf by leaf in the order of the matrix, and the line at which it is cut.
 
 import type { Clustering } from "../api.gen";
-import { joinsOf, shortNames } from "../lib/matrix";
+import { joinsOf } from "../lib/matrix";
+import { shortNames } from "../lib/names";
+import { useConfig } from "../wire/context";
 
 const WIDTH = 296;
 const NAMES = 58;
@@ -20,6 +22,7 @@ export const widest = (heights: readonly number[]): number =>
 
 export function Dendrogram({ clustering, cut }: { clustering: Clustering; cut: number }) {
   const { matrix, height } = clustering;
+  const config = useConfig();
   const count = matrix.symbols.length;
   const isNamed = count <= MOST_NAMED;
   const step = isNamed ? 16 : 5;
@@ -33,7 +36,7 @@ export function Dendrogram({ clustering, cut }: { clustering: Clustering; cut: n
       className="block w-full"
     >
       {isNamed
-        ? shortNames(matrix.symbols).map((name, i) => (
+        ? shortNames(matrix.symbols, config).map((name, i) => (
             <text
               key={matrix.symbols[i]}
               x={NAMES - 5}

@@ -11,7 +11,9 @@ import {
   useState,
 } from "react";
 import type { Clustering, CorrelationMatrix } from "../api.gen";
-import { type Cell, cellText, cellWords, type Edges, edgesOf, moved, STRENGTH, shortNames } from "../lib/matrix";
+import { type Cell, cellText, cellWords, type Edges, edgesOf, moved, STRENGTH } from "../lib/matrix";
+import { shortNames } from "../lib/names";
+import { useConfig } from "../wire/context";
 import type { LateLeg } from "../wire/freshness";
 import { drawMatrix, FRAME } from "./matrix-canvas";
 
@@ -45,7 +47,7 @@ interface Looked extends Cell {
 function Grid({ clustering, size, late, onOpen }: HeatmapProps) {
   const { matrix, cluster } = clustering;
   const count = matrix.symbols.length;
-  const names = shortNames(matrix.symbols);
+  const names = shortNames(matrix.symbols, useConfig());
   const silent = new Map(late.map((leg) => [leg.symbol, leg.state]));
   const isLate = (at: number) => silent.has(matrix.symbols[at] as string);
   const heading = (at: number, isLooked: boolean) => (isLate(at) ? "text-short" : isLooked ? "text-fg" : "text-dim");
@@ -249,6 +251,7 @@ function Tip({ matrix, looked }: { matrix: CorrelationMatrix; looked: Looked }) 
 function Dots({ clustering, size, onOpen }: HeatmapProps) {
   const { matrix } = clustering;
   const count = matrix.symbols.length;
+  const config = useConfig();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [at, setAt] = useState<Cell>({ row: 0, column: 1 });
   const current = { row: Math.min(at.row, count - 1), column: Math.min(at.column, count - 1) };
@@ -256,8 +259,9 @@ function Dots({ clustering, size, onOpen }: HeatmapProps) {
   const side = Math.max(4, Math.floor(room / count));
   const { row, column } = current;
   useEffect(() => {
-    if (canvas.current) drawMatrix(canvas.current, clustering, { row, column }, side);
-  }, [clustering, row, column, side]);
+    const names = shortNames(clustering.matrix.symbols, config);
+    if (canvas.current) drawMatrix(canvas.current, clustering, names, { row, column }, side);
+  }, [clustering, config, row, column, side]);
 
   const cellAt = (event: MouseEvent): Cell | undefined => {
     const { left, top } = event.currentTarget.getBoundingClientRect();

@@ -2,21 +2,21 @@
 
 import { CandlestickSeries, HistogramSeries, LineSeries, type PriceFormatCustom } from "lightweight-charts";
 import { fixed, signed } from "../lib/format";
-import type { Indicator } from "../lib/indicators";
+import { type Indicator, VWAP } from "../lib/indicators";
 import type { Prices } from "../lib/methods";
 import type { TopicState } from "../wire/state";
 import { indicatorLayers } from "./indicator-layers";
 import type { Build, Chart, Layer } from "./live-chart";
-import { baseline, buyVolumes, candles, line, lostMarks, type PairColumn, volumes, vwapLine } from "./points";
+import { baseline, buyVolumes, candles, line, lostMarks, measured, type PairColumn, volumes } from "./points";
 import { custom, dashed, price, quiet, zSeries } from "./series";
 import { COLORS } from "./theme";
 
-export function symbolLayers(decimals: number, window: number, shown: readonly Indicator[]): Build {
+export function symbolLayers(decimals: number, shown: readonly Indicator[]): Build {
   return (chart) => {
     const layers = [
       candleLayer(chart, decimals),
       lostLayer(chart),
-      vwapLayer(chart, decimals, window),
+      vwapLayer(chart, decimals),
       ...volumeLayers(chart, 1, "right"),
       ...indicatorLayers(chart, shown, decimals),
     ];
@@ -90,7 +90,8 @@ function lostLayer(chart: Chart): Layer {
   };
 }
 
-function vwapLayer(chart: Chart, decimals: number, window: number): Layer {
+/** Along time, as the server has it. */
+function vwapLayer(chart: Chart, decimals: number): Layer {
   const series = chart.addSeries(
     LineSeries,
     { ...quiet, color: COLORS.vwap, lineWidth: 1, priceFormat: price(decimals) },
@@ -98,8 +99,9 @@ function vwapLayer(chart: Chart, decimals: number, window: number): Layer {
   );
   return {
     series,
-    table: (state) => state.bars,
-    points: (state, from, stepMs) => (state.bars ? vwapLine(state.bars, window, stepMs, from) : []),
+    table: (state) => state.series,
+    resets: (state) => state.seriesResets,
+    points: (state, from, stepMs) => (state.series ? measured(state.series, VWAP, stepMs, from) : []),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { ReactNode } from "react";
 import type { BarColumns, PairColumns } from "../api.gen";
 import { basisPoints, compact, DASH, fixed, missingOf, missingShare, signed } from "../lib/format";
+import { VWAP } from "../lib/indicators";
 import type { Prices } from "../lib/methods";
 import { spreadText } from "../lib/quantity";
 import { useSignal } from "../lib/signal";
@@ -11,7 +12,6 @@ import { lowerBound } from "../wire/columns";
 import { useTopicState } from "../wire/context";
 import type { Topic, TopicState } from "../wire/state";
 import type { LiveChart } from "./live-chart";
-import { vwapAt } from "./points";
 
 /** What a legend may read: the tables, and the row in each that belongs to the time looked at; -1 when there is none. */
 export interface Looked {
@@ -127,19 +127,13 @@ function Doubts({ bars, bar }: { bars: BarColumns; bar: number }) {
   );
 }
 
-export function symbolLegends(
-  symbol: string,
-  tf: string,
-  decimals: number,
-  window: number,
-  stepMs: number,
-): LegendOf[] {
-  const price: LegendOf = ({ bars, bar }) => (
+export function symbolLegends(symbol: string, tf: string, decimals: number, window: number): LegendOf[] {
+  const price: LegendOf = ({ state: { series }, timeMs, bars, bar }) => (
     <>
       <Title>{`${symbol} · ${tf}`}</Title>
       <Candle bars={bars} bar={bar} decimals={decimals} />
       <Figure name={`VWAP ${window}`} tone="text-vwap">
-        {fixed(bar < 0 ? null : vwapAt(bars, bar, window, stepMs), decimals)}
+        {fixed(series?.[VWAP]?.[rowAt(series.open_time_ms, timeMs)], decimals)}
       </Figure>
       <Doubts bars={bars} bar={bar} />
     </>

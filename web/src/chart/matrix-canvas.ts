@@ -1,12 +1,18 @@
 // The matrix as colours on a canvas, for more symbols than numbers could be read of.
 
 import type { Clustering } from "../api.gen";
-import { type Cell, edgesOf, STRENGTH, shortNames } from "../lib/matrix";
+import { type Cell, edgesOf, STRENGTH } from "../lib/matrix";
 
 export const FRAME = 44; // pixels for the names above and to the left
 const SMALLEST_NAME = 9; // of a cell that still has its name beside it
 
-export function drawMatrix(canvas: HTMLCanvasElement, clustering: Clustering, at: Cell, side: number): void {
+export function drawMatrix(
+  canvas: HTMLCanvasElement,
+  clustering: Clustering,
+  names: readonly string[],
+  at: Cell,
+  side: number,
+): void {
   const context = canvas.getContext("2d");
   if (!context) return;
   const { matrix } = clustering;
@@ -29,7 +35,7 @@ export function drawMatrix(canvas: HTMLCanvasElement, clustering: Clustering, at
     });
   });
   context.globalAlpha = 1;
-  names(context, shortNames(matrix.symbols), side, color("dim"));
+  writeNames(context, names, side, color("dim"));
 
   context.strokeStyle = color("fg");
   context.lineWidth = 1.5;
@@ -44,7 +50,7 @@ export function drawMatrix(canvas: HTMLCanvasElement, clustering: Clustering, at
   context.strokeRect(place(at.column) - 0.5, place(at.row) - 0.5, side, side);
 }
 
-function names(context: CanvasRenderingContext2D, texts: readonly string[], side: number, color: string): void {
+function writeNames(context: CanvasRenderingContext2D, texts: readonly string[], side: number, color: string): void {
   if (side < SMALLEST_NAME) return;
   context.fillStyle = color;
   context.font = `${Math.min(side, 11)}px ui-sans-serif, system-ui, sans-serif`;

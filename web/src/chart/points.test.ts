@@ -1,7 +1,7 @@
 import type { UTCTimestamp } from "lightweight-charts";
 import { describe, expect, it } from "vitest";
 import { barsAt, pairAt } from "../wire/testing";
-import { baseline, candles, line, lostMarks, vwapAt, vwapLine, WIDEST_GAP, withGaps } from "./points";
+import { baseline, candles, line, lostMarks, WIDEST_GAP, withGaps } from "./points";
 import { COLORS } from "./theme";
 
 const at = (...times: number[]) => times.map((time) => ({ time: time as UTCTimestamp, value: 1 }));
@@ -54,27 +54,5 @@ describe("a line over rows that are far apart", () => {
     const isInvisible = line(pairAt([0, 60, 121]), "spread", 1_000).map((point) => "color" in point);
     expect(isInvisible).toEqual([false, true, false]);
     expect(line(pairAt([0, 600, 1_200]), "spread", 60_000).some((point) => "color" in point)).toBe(false);
-  });
-});
-
-describe("vwap", () => {
-  it("is turnover over volume of the window, and of what there is before it is full", () => {
-    const bars = { ...barsAt([1, 2, 3]), volume: [1, 1, 2], quote_volume: [10, 20, 60] };
-    expect(vwapAt(bars, 2, 2, 1_000)).toBeCloseTo(80 / 3, 12);
-    expect(vwapAt(bars, 0, 300, 1_000)).toBe(10);
-  });
-
-  it("is of the time of the window, also where bars are missing in it", () => {
-    const bars = { ...barsAt([1, 2, 9]), volume: [1, 1, 2], quote_volume: [10, 20, 60] };
-    expect(vwapAt(bars, 2, 3, 1_000)).toBe(30);
-  });
-
-  it("has no value where nothing was traded", () => {
-    expect(vwapAt({ ...barsAt([1]), volume: [0], quote_volume: [0] }, 0, 5, 1_000)).toBeNull();
-  });
-
-  it("is carried over a quiet minute, not over a hole", () => {
-    const isInvisible = vwapLine(barsAt([1, 61, 122]), 1, 1_000).map((point) => "color" in point);
-    expect(isInvisible).toEqual([false, true, false]);
   });
 });

@@ -8,7 +8,7 @@ import type {
   UTCTimestamp,
   WhitespaceData,
 } from "lightweight-charts";
-import type { BarColumns, PairColumns } from "../api.gen";
+import { type BarColumns, type PairColumns, STALE_BARS, STALE_LEAST_MS } from "../api.gen";
 import type { Series } from "../wire/state";
 import { COLORS } from "./theme";
 
@@ -41,8 +41,8 @@ export function withGaps<T extends { time: UTCTimestamp }>(
   return filled;
 }
 
-/** How long a value may be carried on without a new bar: ten bars, and never less than a minute. As the server has it. */
-export const staleLimitMs = (stepMs: number): number => Math.max(10 * stepMs, 60_000);
+/** How long a value may be carried on without a new bar, as the server has it (`stale_limit_ms`). */
+export const staleLimitMs = (stepMs: number): number => Math.max(STALE_BARS * stepMs, STALE_LEAST_MS);
 
 /** Whether what comes after this row is too far from it to be joined to it by a line. */
 const isBeforeHole = (times: readonly number[], row: number, stepMs: number): boolean =>
@@ -128,22 +128,3 @@ export const baseline = (
 /** A point of a line as one of a series that is drawn around a base line. */
 export const aroundBase = (point: Point<LineData<UTCTimestamp>>): Point<BaselineData<UTCTimestamp>> =>
   "value" in point && point.color ? { time: point.time, value: point.value, ...INVISIBLE } : point;
-
-/** Volume-weighted average price of the last `window` bars' time: turnover over volume, as the metric `vwap` has it. */
-export function vwapAt(bars: BarColumns, row: number, window: number, stepMs: number): number | null {
-  let quote = 0;
-  let volume = 0;
-  const firstMs = (bars.open_time_ms[row] ?? 0) - (window - 1) * stepMs;
-  for (let i = row; i >= 0 && (bars.open_time_ms[i] as number) >= firstMs; i--) {
-    quote += bars.quote_volume[i] as number;
-    volume += bars.volume[i] as number;
-  }
-  return volume > 0 ? quote / volume : null;
-}
-
-export const vwapLine = (bars: BarColumns, window: number, stepMs: number, from = 0): Point<LineData<UTCTimestamp>>[] =>
-  rows(bars.open_time_ms, from, (time, row) => {
-    const value = vwapAt(bars, row, window, stepMs);
-    if (value === null) return { time };
-    return isBeforeHole(bars.open_time_ms, row, stepMs) ? { time, value, color: COLORS.none } : { time, value };
-  });

@@ -9,7 +9,6 @@ import {
   fixed,
   lag,
   missingShare,
-  pairName,
   signed,
   significant,
 } from "./format";
@@ -100,15 +99,5 @@ describe("lag", () => {
 
   it("is not said of a recording of another day", () => {
     expect(lag(72_064_423_327)).toBe(DASH);
-  });
-});
-
-describe("pairName", () => {
-  it("drops a quote currency that both share", () => {
-    expect(pairName("ETHUSDT", "BTCUSDT")).toBe("ETH/BTC");
-  });
-
-  it("keeps the names when they are quoted differently", () => {
-    expect(pairName("ETHUSDC", "BTCUSDT")).toBe("ETHUSDC/BTCUSDT");
   });
 });

@@ -139,11 +139,3 @@ export function lag(value: Maybe): string {
   if (absent(value) || Math.abs(value) > DAY_MS) return DASH;
   return value < 10_000 ? milliseconds(value) : duration(value / 1000);
 }
-
-/** `ETHUSDT` and `BTCUSDT` as `ETH/BTC`; the quote currency stays when the two differ in it. */
-export function pairName(y: string, x: string): string {
-  const quote = /(USDT|USDC|BUSD|FDUSD|USD)$/;
-  const shared = quote.exec(y)?.[1];
-  if (!shared || quote.exec(x)?.[1] !== shared || y === shared || x === shared) return `${y}/${x}`;
-  return `${y.slice(0, -shared.length)}/${x.slice(0, -shared.length)}`;
-}

@@ -27,6 +27,9 @@ export const INDICATOR_NAMES = Object.keys(KINDS) as IndicatorName[];
 const USUAL: readonly Indicator[] = [{ name: "sma" }, { name: "rsi" }];
 const NONE = "none";
 
+/** Always on the chart of a symbol, besides what is chosen. */
+export const VWAP = "vwap";
+
 export const kindOf = (name: IndicatorName): Kind => KINDS[name];
 
 /** The name under which the server gives it: as live metrics have it when the period is the usual one. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Clustering, Config, CorrelationMatrix } from "../api.gen";
-import { cellText, cellWords, edgesOf, joinsOf, moved, routeOf, shortNames } from "./matrix";
+import { cellText, cellWords, edgesOf, joinsOf, moved, routeOf } from "./matrix";
 
 const matrix: CorrelationMatrix = {
   symbols: ["ETHUSDT", "SOLUSDT", "BTCUSDT"],
@@ -85,13 +85,6 @@ describe("a cell", () => {
     ]);
     expect(cellText(1.125, false, "beyond_one")).toBe("1.13!");
     expect(cellWords({ ...matrix, of: "trades" }, { row: 0, column: 1 })[2]).toBe("298 price changes");
-  });
-});
-
-describe("names", () => {
-  it("lose a quote currency that all of them have", () => {
-    expect(shortNames(matrix.symbols)).toEqual(["ETH", "SOL", "BTC"]);
-    expect(shortNames(["ETHUSDT", "ETHUSDC"])).toEqual(["ETHUSDT", "ETHUSDC"]);
   });
 });
 

@@ -44,12 +44,6 @@ export function routeOf(matrix: CorrelationMatrix, { row, column }: Cell, config
   return { screen: "pair", symbols: config.pairs.includes(`${x}/${y}`) ? [x, y] : [y, x] };
 }
 
-/** Names without the quote currency, where all have the same. */
-export function shortNames(symbols: readonly string[]): readonly string[] {
-  const quote = ["USDT", "USDC", "FDUSD", "BUSD"].find((each) => symbols.every((name) => name.endsWith(each)));
-  return quote ? symbols.map((name) => name.slice(0, -quote.length) || name) : symbols;
-}
-
 /** The number in a cell: without its zero where there is little room. */
 export const cellText = (value: number | null | undefined, isNarrow: boolean, flag?: string | null): string =>
   value == null ? "—" : (isNarrow ? fixed(value, 2).replace(/^(−?)0\./, "$1.") : fixed(value, 2)) + (flag ? "!" : "");

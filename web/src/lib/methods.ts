@@ -1,7 +1,7 @@
 // The ways to fit a hedge and what it is fitted to, as they are called on the page; what each is, its remark in the
 // catalogue says.
 
-import type { Routes } from "../api.gen";
+import { type Routes, USUAL_TERMS as USUAL } from "../api.gen";
 import { fixed } from "./format";
 
 type Asked = Routes["GET /analytics/pair"]["query"];
@@ -25,8 +25,8 @@ export const METHOD_NAMES: Record<Method, string> = {
 };
 
 export const METHODS = Object.keys(METHOD_NAMES) as Method[];
-export const USUAL_METHOD: Method = "ols";
-export const USUAL_TERMS: Terms = { method: USUAL_METHOD, prices: "log", intercept: true };
+export const USUAL_TERMS: Terms = USUAL;
+export const USUAL_METHOD: Method = USUAL_TERMS.method;
 
 export const isMethod = (text: string | null | undefined): text is Method => METHODS.includes(text as Method);
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { PairHealth, Quantity } from "../api.gen";
 import {
-  cointegrationVerdict,
   conditionText,
   direction,
+  doubtsText,
   healthRemarks,
   interval,
   leadingOf,
@@ -20,23 +20,19 @@ const given = (values: Record<string, Quantity["value"]>): Record<string, Quanti
   );
 
 const line = (metric: string) =>
-  statisticsOf("ETH", "BTC")
+  statisticsOf("ETH", "BTC", { rejection: null })
     .flatMap((group) => group.lines)
     .find((each) => each.metric === metric);
 
 describe("the verdict on cointegration", () => {
   it.each([
-    [0.004, "rejected at 1 %"],
-    [0.03, "rejected at 5 %"],
-    [0.07, "Doubtful"],
-    [0.1, "No cointegration is shown"],
-  ])("of p = %s", (p, words) => {
-    expect(cointegrationVerdict(given({ coint_p: p }))).toContain(words);
-  });
-
-  it("is silent when there is no p", () => {
-    expect(cointegrationVerdict(given({ coint_p: null }))).toBe("");
-    expect(cointegrationVerdict({})).toBe("");
+    ["at_1_percent", "rejected at 1 %"],
+    ["at_5_percent", "rejected at 5 %"],
+    ["at_10_percent", "Doubtful"],
+    ["not_rejected", "No cointegration is shown"],
+  ] as const)("of %s", (rejection, words) => {
+    expect(statisticsOf("ETH", "BTC", { rejection })[0]?.verdict).toContain(words);
+    expect(statisticsOf("ETH", "BTC", { rejection: null })[0]?.verdict).toBeUndefined();
   });
 });
 
@@ -100,6 +96,18 @@ describe("the health of a pair", () => {
       "Since before t30000; 75 % of the last four windows.",
       "It was cointegrated until t20000.",
     ]);
+  });
+
+  it("counts what speaks against a pair, and a tape that is short yet as what it is", () => {
+    const short = { ...health, doubts: 0, windows: 3, reasons: ["the tape holds 3 of the 5 windows"] };
+    expect([health, { ...health, doubts: 2 }, { ...health, doubts: 0 }].map(doubtsText)).toEqual([
+      "1 doubt",
+      "2 doubts",
+      "no doubts",
+    ]);
+    expect(doubtsText(short)).toBe("3 of 5 windows");
+    expect(doubtsText({ ...short, windows: 1.25 })).toBe("1.3 of 5 windows");
+    expect(doubtsText({ ...short, windows: 5, condition: "unknown" })).toBe("could not be tested");
   });
 
   it("suggests an interval and a window, or nothing", () => {

@@ -1,6 +1,13 @@
 // How the tests of a pair are set out: which figures stand together, and the words for what they say.
 
-import { type Condition, type PairHealth, type Quantity, TRADES_LEAD_BELOW_MS } from "../api.gen";
+import {
+  type Condition,
+  HEALTH_WINDOWS,
+  type PairHealth,
+  type Quantity,
+  type Rejection,
+  TRADES_LEAD_BELOW_MS,
+} from "../api.gen";
 import { duration, fixed, percent, probability, signed } from "./format";
 import { quantityText } from "./quantity";
 
@@ -15,7 +22,7 @@ export interface Line {
 export interface Group {
   title: string;
   remarkOf?: string; // metric whose remark is shown in sight, because it warns of the whole group
-  verdict?: (metrics: Metrics) => string;
+  verdict?: string; // of the whole group
   lines: readonly Line[];
 }
 
@@ -49,15 +56,13 @@ const between = (low: string, high: string, decimals: number, unit = "") => {
   };
 };
 
-/** What the two-directional test of Engle and Granger says, at the usual levels. */
-export function cointegrationVerdict(metrics: Metrics): string {
-  const p = numberOf(metrics, "coint_p");
-  if (p === undefined) return "";
-  if (p < 0.01) return "Cointegrated: walks that go apart are rejected at 1 %.";
-  if (p < 0.05) return "Cointegrated: walks that go apart are rejected at 5 %.";
-  if (p < 0.1) return "Doubtful: rejected at 10 %, not at 5 %.";
-  return "No cointegration is shown in this window.";
-}
+/** What the two-directional test of Engle and Granger says. */
+const REJECTIONS: Record<Rejection, string> = {
+  at_1_percent: "Cointegrated: walks that go apart are rejected at 1 %.",
+  at_5_percent: "Cointegrated: walks that go apart are rejected at 5 %.",
+  at_10_percent: "Doubtful: rejected at 10 %, not at 5 %.",
+  not_rejected: "No cointegration is shown in this window.",
+};
 
 const RANKS: Record<number, string> = {
   0: "No combination of the two returns.",
@@ -65,16 +70,20 @@ const RANKS: Record<number, string> = {
   2: "Two combinations of the two return, as for a third of sound pairs.",
 };
 
-const johansenVerdict = (metrics: Metrics): string => RANKS[numberOf(metrics, "johansen_rank") ?? -1] ?? "";
+/** What is read of the tests besides their numbers. */
+export interface Read {
+  rejection: Rejection | null;
+  rank?: number | undefined; // by Johansen
+}
 
 /** `x_on_y` with the names of the legs. */
 export const direction = (word: Quantity["value"] | undefined, y: string, x: string): string =>
   word === "y_on_x" ? `${y} on ${x}` : word === "x_on_y" ? `${x} on ${y}` : "";
 
-export const statisticsOf = (y: string, x: string): readonly Group[] => [
+export const statisticsOf = (y: string, x: string, { rejection, rank }: Read): readonly Group[] => [
   {
     title: "Cointegration",
-    verdict: cointegrationVerdict,
+    ...(rejection && { verdict: REJECTIONS[rejection] }),
     lines: [
       { metric: "coint_p" },
       { metric: "coint_t", text: two("coint_t") },
@@ -110,7 +119,7 @@ export const statisticsOf = (y: string, x: string): readonly Group[] => [
   },
   {
     title: "Johansen",
-    verdict: johansenVerdict,
+    ...(rank !== undefined && { verdict: RANKS[rank] ?? "" }),
     lines: [{ metric: "johansen_rank" }, { metric: "johansen_trace", text: two("johansen_trace") }],
   },
   {
@@ -163,6 +172,14 @@ export const CONDITIONS: Record<Condition, { sign: string; tone: string }> = {
 };
 
 export const conditionText = ({ condition }: PairHealth): string => condition.replaceAll("_", " ");
+
+/** How much speaks against a pair, or, where nothing does, how much of its past is not on the tape yet. */
+export function doubtsText({ condition, doubts, windows }: PairHealth): string {
+  if (doubts > 0) return doubts === 1 ? "1 doubt" : `${fixed(doubts, 0)} doubts`;
+  if (windows < HEALTH_WINDOWS)
+    return `${fixed(windows, Number.isInteger(windows) ? 0 : 1)} of ${HEALTH_WINDOWS} windows`;
+  return condition === "unknown" ? "could not be tested" : "no doubts";
+}
 
 /** What is known besides the word: what the window can see, since when, how often, and what was before. */
 export function healthRemarks(health: PairHealth, stepMs: number, time: (ms: number) => string): string[] {

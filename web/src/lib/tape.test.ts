@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TapeGap, TapeSymbol } from "../api.gen";
+import type { TapeGap, TapeTotals } from "../api.gen";
 import {
-  backfilledShare,
   differences,
   fateWords,
   hasImports,
@@ -9,30 +8,9 @@ import {
   madeRoomWords,
   reasonWords,
   timeSpan,
-  totals,
   verdict,
   weightParts,
 } from "./tape";
-
-const symbol = (change: Partial<TapeSymbol> = {}): TapeSymbol => ({
-  symbol: "BTCUSDT",
-  first_id: 101,
-  last_id: 200,
-  first_ms: 0,
-  last_ms: 1,
-  trades: 100,
-  backfilled: 40,
-  ids_missing: 0,
-  imported: 0,
-  imported_bars: 0,
-  imported_goes_ms: null,
-  gaps_open: 0,
-  gaps_closed: 2,
-  lag_ms: 150,
-  verified_ms: null,
-  verified_differences: null,
-  ...change,
-});
 
 const gap = (change: Partial<TapeGap> = {}): TapeGap => ({
   symbol: "BTCUSDT",
@@ -49,36 +27,26 @@ const gap = (change: Partial<TapeGap> = {}): TapeGap => ({
   ...change,
 });
 
-const NOTHING = symbol({ first_id: null, last_id: null, trades: 0, backfilled: 0, gaps_closed: 0 });
-
-describe("verdict", () => {
-  it("is complete when no id is missing, and says how many there are", () => {
-    const all = totals([symbol(), symbol(), NOTHING]);
-    expect(verdict(all)).toEqual({ state: "complete", title: "complete", detail: "200 ids, none missing" });
-  });
-
-  it("counts what is missing, and in how many gaps", () => {
-    const all = totals([symbol({ ids_missing: 1_200, gaps_open: 2 }), symbol({ ids_missing: 34, gaps_open: 1 })]);
-    expect(verdict(all)).toMatchObject({ state: "incomplete", title: "1,234 ids missing", detail: "in 3 gaps" });
-    const one = totals([symbol({ ids_missing: 1, gaps_open: 1 })]);
-    expect(verdict(one)).toMatchObject({ title: "1 id missing", detail: "in 1 gap" });
-  });
-
-  it("does not call an empty tape complete", () => {
-    expect(verdict(totals([])).state).toBe("empty");
-    expect(verdict(totals([NOTHING])).state).toBe("empty");
-  });
-
-  it("is incomplete before the first trade when a gap is known already", () => {
-    expect(verdict(totals([{ ...NOTHING, ids_missing: 9, gaps_open: 1 }])).state).toBe("incomplete");
-  });
+const totals = (change: Partial<TapeTotals> = {}): TapeTotals => ({
+  state: "complete",
+  ids: 200,
+  trades: 200,
+  backfilled: 80,
+  backfilled_share: 0.4,
+  ids_missing: 0,
+  gaps_open: 0,
+  gaps_closed: 4,
+  ...change,
 });
 
-describe("backfilledShare", () => {
-  it("is that of the trades, never more than all, and none without trades", () => {
-    expect(backfilledShare(symbol())).toBe(0.4);
-    expect(backfilledShare(symbol({ backfilled: 500 }))).toBe(1);
-    expect(backfilledShare(NOTHING)).toBeUndefined();
+describe("verdict", () => {
+  it("says how many ids there are, or are missing, and in how many gaps", () => {
+    expect(verdict(totals())).toEqual({ title: "complete", detail: "200 ids, none missing" });
+    const incomplete = totals({ state: "incomplete", ids_missing: 1_234, gaps_open: 3 });
+    expect(verdict(incomplete)).toEqual({ title: "1,234 ids missing", detail: "in 3 gaps" });
+    const one = totals({ state: "incomplete", ids_missing: 1, gaps_open: 1 });
+    expect(verdict(one)).toEqual({ title: "1 id missing", detail: "in 1 gap" });
+    expect(verdict(totals({ state: "empty", ids: 0 })).title).toBe("empty");
   });
 });
 
@@ -134,8 +102,8 @@ describe("timeSpan", () => {
 
 describe("leftOut", () => {
   it("counts the gaps that are not in the list", () => {
-    expect(leftOut([gap()], totals([symbol({ gaps_open: 1, gaps_closed: 2 })]))).toBe("2 older ones not listed");
-    expect(leftOut([gap()], totals([symbol({ gaps_open: 1, gaps_closed: 0 })]))).toBe("");
+    expect(leftOut([gap()], totals({ gaps_open: 1, gaps_closed: 2 }))).toBe("2 older ones not listed");
+    expect(leftOut([gap()], totals({ gaps_open: 1, gaps_closed: 0 }))).toBe("");
   });
 });
 

@@ -1,50 +1,27 @@
 // What the tape holds and what it lacks, in words. Pure.
 
-import type { BackfillStatus, DayLetGo, DiskStatus, GapReason, Obstacle, TapeGap, TapeSymbol } from "../api.gen";
+import type { BackfillStatus, DayLetGo, GapReason, Obstacle, TapeGap, TapeSymbol, TapeTotals } from "../api.gen";
 import { age, bytes, DASH, fixed, milliseconds } from "./format";
 import { clock, dateTime } from "./time";
-
-export interface Totals {
-  ids: number; // from the first to the last of every symbol
-  trades: number;
-  backfilled: number;
-  missing: number;
-  gapsOpen: number;
-  gapsClosed: number;
-}
-
-export function totals(symbols: readonly TapeSymbol[]): Totals {
-  const sum = (of: (symbol: TapeSymbol) => number) => symbols.reduce((all, symbol) => all + of(symbol), 0);
-  return {
-    ids: sum(({ first_id, last_id }) => (first_id === null || last_id === null ? 0 : last_id - first_id + 1)),
-    trades: sum((symbol) => symbol.trades),
-    backfilled: sum((symbol) => symbol.backfilled),
-    missing: sum((symbol) => symbol.ids_missing),
-    gapsOpen: sum((symbol) => symbol.gaps_open),
-    gapsClosed: sum((symbol) => symbol.gaps_closed),
-  };
-}
 
 const plural = (count: number, one: string, many = `${one}s`) => `${fixed(count, 0)} ${count === 1 ? one : many}`;
 
 export interface Verdict {
-  state: "empty" | "complete" | "incomplete";
   title: string;
   detail: string;
 }
 
 /** The whole tape in a line. */
-export function verdict({ ids, missing, gapsOpen }: Totals): Verdict {
-  if (missing > 0 || gapsOpen > 0) {
-    return { state: "incomplete", title: `${plural(missing, "id")} missing`, detail: `in ${plural(gapsOpen, "gap")}` };
+export function verdict({ state, ids, ids_missing, gaps_open }: TapeTotals): Verdict {
+  switch (state) {
+    case "incomplete":
+      return { title: `${plural(ids_missing, "id")} missing`, detail: `in ${plural(gaps_open, "gap")}` };
+    case "empty":
+      return { title: "empty", detail: "no trade yet" };
+    case "complete":
+      return { title: "complete", detail: `${plural(ids, "id")}, none missing` };
   }
-  if (ids === 0) return { state: "empty", title: "empty", detail: "no trade yet" };
-  return { state: "complete", title: "complete", detail: `${plural(ids, "id")}, none missing` };
 }
-
-/** Share of the trades that came later than by the socket. After old days are deleted their gaps are still counted. */
-export const backfilledShare = ({ backfilled, trades }: Pick<Totals, "backfilled" | "trades">): number | undefined =>
-  trades > 0 ? Math.min(1, backfilled / trades) : undefined;
 
 const REASONS: Record<GapReason, string> = {
   start: "nobody was listening",
@@ -95,10 +72,6 @@ export function fateWords(
   return OBSTACLES[obstacle] + (looked_ms === null ? "" : `, last looked for ${dateTime(looked_ms, zone)}`);
 }
 
-/** Whether the tape has filled nine tenths of what it may take. */
-export const isNear = ({ used_bytes, most_bytes }: Pick<DiskStatus, "used_bytes" | "most_bytes">): boolean =>
-  used_bytes !== null && most_bytes !== null && used_bytes >= 0.9 * most_bytes;
-
 /** How long something stays on the tape. */
 export const keptWords = (days: number | null): string => (days === null ? "for ever" : plural(days, "day"));
 
@@ -129,8 +102,8 @@ export function timeSpan(afterMs: number | null, beforeMs: number | null, zone: 
 }
 
 /** How many of the closed gaps are listed, when the server has left older ones out. */
-export function leftOut(gaps: readonly TapeGap[], { gapsOpen, gapsClosed }: Totals): string {
-  const rest = gapsOpen + gapsClosed - gaps.length;
+export function leftOut(gaps: readonly TapeGap[], { gaps_open, gaps_closed }: TapeTotals): string {
+  const rest = gaps_open + gaps_closed - gaps.length;
   return rest > 0 ? `${plural(rest, "older one")} not listed` : "";
 }
 

@@ -1,6 +1,7 @@
 // The address is the state: everything that changes the picture is in it.
 
 import { useSyncExternalStore } from "react";
+import { MOST_CUT, WINDOW_LEAST, WINDOW_MOST } from "../api.gen";
 import { isMethod, type Method, type Prices } from "./methods";
 
 export const BASE = "/app";
@@ -86,7 +87,7 @@ function parseView(query: URLSearchParams): View {
   };
   const tf = query.get("tf");
   if (tf && /^[1-9]\d{0,5}[smhdSHD]$/.test(tf)) view.tf = tf.toLowerCase(); // a capital M is a month to many
-  const w = whole("w", 2, 5000);
+  const w = whole("w", WINDOW_LEAST, WINDOW_MOST);
   if (w !== undefined) view.w = w;
   const named = query.get("hedge")?.toLowerCase() ?? null;
   const hedge = named === "robust" ? "huber" : named; // the name others give it
@@ -103,7 +104,7 @@ function parseView(query: URLSearchParams): View {
   const ind = query.get("ind");
   if (ind && /^[a-z0-9.,]{1,80}$/.test(ind)) view.ind = ind;
   const cut = Number(query.get("cut") ?? Number.NaN);
-  if (cut >= 0 && cut <= 2) view.cut = cut;
+  if (cut >= 0 && cut <= MOST_CUT) view.cut = cut;
   const bars = whole("bars", 5, 10_000);
   if (bars !== undefined) view.bars = bars;
   const at = whole("at", 1, 99_999_999_999);

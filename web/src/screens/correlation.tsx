@@ -1,13 +1,14 @@
 // Every symbol with every other: which move together, and in what groups.
 
 import { useEffect, useRef, useState } from "react";
-import { type Clustering, MOST_BY_TRADES } from "../api.gen";
+import { type Clustering, MOST_BY_TRADES, MOST_CUT, USUAL_CUT } from "../api.gen";
 import { Dendrogram, SLIDER, widest } from "../chart/dendrogram";
 import { Heatmap } from "../chart/heatmap";
 import { carried } from "../lib/destinations";
 import { age, fixed, missingShare, unknownWords } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import { type Cell, routeOf, STRENGTH, shortNames } from "../lib/matrix";
+import { type Cell, routeOf, STRENGTH } from "../lib/matrix";
+import { shortNames } from "../lib/names";
 import { leadingOf, RETURNS_WARNING } from "../lib/statistics";
 import { clock, intervalMs } from "../lib/time";
 import { changeView, go, MATRICES, type MatrixOf, usePlace } from "../lib/url";
@@ -23,7 +24,6 @@ import { isCurrent, type LateLeg } from "../wire/freshness";
 import { type Polled, usePolled } from "../wire/polled";
 
 const LEAST_MS = 1_000;
-const USUAL_CUT = 0.9;
 
 const OF: Record<MatrixOf, { word: string; metric: string }> = {
   returns: { word: "Returns", metric: "correlation" },
@@ -200,7 +200,7 @@ interface ClustersProps {
 
 function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
   const { matrix, clusters, height } = clustering;
-  const short = new Map(shortNames(matrix.symbols).map((name, i) => [matrix.symbols[i], name]));
+  const short = new Map(shortNames(matrix.symbols, useConfig()).map((name, i) => [matrix.symbols[i], name]));
   const list = (names: readonly string[]) => names.map((name) => short.get(name) ?? name).join(", ");
   const groups = clusters.filter((names) => names.length > 1);
   const alone = clusters.filter((names) => names.length === 1).flat();
@@ -218,7 +218,7 @@ function Clusters({ clustering, cut, onCut, onSettle }: ClustersProps) {
             type="range"
             aria-label="Distance below which symbols form a cluster"
             min={0}
-            max={Math.min(2, widest(height))}
+            max={Math.min(MOST_CUT, widest(height))}
             step={0.01}
             value={cut}
             onChange={(event) => onCut(Number(event.target.value))}

@@ -2,8 +2,9 @@
 
 import type { EppsColumns, LeadLagCurve, PairAnswer, PairHealth, Quantity } from "../api.gen";
 import { Curve } from "../chart/curve";
-import { duration, fixed, pairName, probability, signed } from "../lib/format";
+import { duration, fixed, probability, signed } from "../lib/format";
 import { partsOf, type Terms } from "../lib/methods";
+import { shortNames } from "../lib/names";
 import { inWords } from "../lib/quantity";
 import {
   CONDITIONS,
@@ -21,7 +22,7 @@ import { changeView } from "../lib/url";
 import { useZone } from "../ui/clock";
 import { FigureGroup, Figures, Footing } from "../ui/figures";
 import { request } from "../wire/client";
-import { useTopicValue } from "../wire/context";
+import { useConfig, useTopicValue } from "../wire/context";
 import { type Polled, usePolled } from "../wire/polled";
 import { NO_METRICS, type Topic } from "../wire/state";
 
@@ -82,13 +83,15 @@ const footing = (metrics: Metrics, name: string): Quantity | undefined => {
 
 export function Statistics({ topic, polled, y, x, isCurrent, stepMs }: Props) {
   const metrics = useMetrics(polled, topic);
+  const [nameY = y, nameX = x] = shortNames([y, x], useConfig());
+  const rejection = polled.data?.tests?.rejection ?? null;
   return (
     <div className="col-span-full" data-tests={polled.failure ? "stale" : polled.data ? "ready" : "loading"}>
       <Footing polled={polled} quantity={footing(metrics, "coint_p")} />
       <div className={`max-wide:columns-2 ${dimmed(polled, isCurrent)}`}>
         <Health {...{ topic, polled, stepMs }} />
         {polled.data
-          ? statisticsOf(pairName(y, x).split("/")[0] ?? y, pairName(y, x).split("/")[1] ?? x).map((group) => (
+          ? statisticsOf(nameY, nameX, { rejection, rank: numberOf(metrics, "johansen_rank") }).map((group) => (
               <FigureGroup key={group.title} group={group} metrics={metrics} />
             ))
           : null}

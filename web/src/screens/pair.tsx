@@ -5,11 +5,12 @@ import { pairLegends, tone } from "../chart/legend";
 import type { PairColumn } from "../chart/points";
 import { HedgeScatter } from "../chart/scatter";
 import { pairTable } from "../chart/table-view";
-import { fixed, missingShare, pairName, signed } from "../lib/format";
+import { fixed, missingShare, signed } from "../lib/format";
 import { useTab } from "../lib/hooks";
 import { partsOf, type Terms } from "../lib/methods";
+import { pairName } from "../lib/names";
 import { quantityText, reasonText, valueText, warmUp } from "../lib/quantity";
-import { CONDITIONS, conditionText, leadingOf, suggestionText } from "../lib/statistics";
+import { CONDITIONS, conditionText, doubtsText, leadingOf, suggestionText } from "../lib/statistics";
 import { intervalMs } from "../lib/time";
 import { changeView, SIDE_TABS, type SideTab, usePlace } from "../lib/url";
 import { Legs } from "../ui/legs";
@@ -19,7 +20,7 @@ import type { Screen } from "../ui/screen";
 import { WithSide } from "../ui/side";
 import { SideTabs } from "../ui/side-tabs";
 import { Cell, Strip } from "../ui/strip";
-import { type Shown, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
+import { type Shown, useConfig, useFreshness, usePart, useTopicState, useTopicValue } from "../wire/context";
 import { type Freshness, isCurrent, isNow, silence, silenceOf, wasHeard } from "../wire/freshness";
 import { NO_METRICS, type Topic, type TopicState } from "../wire/state";
 import { pairTopic } from "../wire/topic";
@@ -42,7 +43,7 @@ function PairScreen({ y, x, tf, window, terms, shown, decimals }: Props) {
   const metrics = useTopicValue(topic, (state) => state.metrics) ?? NO_METRICS;
   const fresh = useFreshness([y, x], stepMs);
   const current = isCurrent(fresh.state) && !isPending;
-  const name = pairName(y, x);
+  const name = pairName(y, x, useConfig());
   const yDecimals = decimals(y);
   const xDecimals = decimals(x);
   const isKnown = useTopicValue(topic, (state) => state.phase === "ready") === true;
@@ -259,13 +260,12 @@ function HealthCell({ topic }: { topic: Topic | undefined }) {
   const health = useTopicValue(topic, (state) => state.health);
   const beingRead = useBeingRead();
   const suggestion = health?.suggestion;
-  const doubts = health && `${health.reasons.length || "no"} ${health.reasons.length === 1 ? "doubt" : "doubts"}`;
   return (
     <Cell
       name="health"
       value={health ? conditionText(health) : "—"}
       tone={health ? CONDITIONS[health.condition].tone : "text-dim"}
-      detail={health ? (suggestion ? `show ${suggestionText(health)}` : doubts) : beingRead}
+      detail={health ? (suggestion ? `show ${suggestionText(health)}` : doubtsText(health)) : beingRead}
       info={info}
       more={health?.reasons.join("; ")}
       onClick={suggestion ? () => changeView({ tf: suggestion.interval, w: suggestion.window }) : undefined}
@@ -289,7 +289,7 @@ export const pair: Screen = {
   ),
   takes: 2,
   has: ["interval", "window", "terms"],
-  heading: ([y = "", x = ""]) => pairName(y, x),
+  heading: ([y = "", x = ""], config) => pairName(y, x, config),
   topic: ([y = "", x = ""], { tf, window, terms }) => pairTopic(y, x, tf, window, terms),
   View: ({ symbols: [y = "", x = ""], ...shown }) => <PairScreen y={y} x={x} {...shown} />,
 };

@@ -6,7 +6,7 @@ import { symbolLegends, tone } from "../chart/legend";
 import { symbolTable } from "../chart/table-view";
 import { basisPoints, fixed } from "../lib/format";
 import { useTab } from "../lib/hooks";
-import { type Indicator, metricOf, parseIndicators } from "../lib/indicators";
+import { type Indicator, metricOf, parseIndicators, VWAP } from "../lib/indicators";
 import { quantityText, reasonText } from "../lib/quantity";
 import { intervalMs } from "../lib/time";
 import { usePlace } from "../lib/url";
@@ -48,7 +48,7 @@ function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
   const failure = useSeries(topic, symbol, tf, shownIndicators);
   const catalogue = useCatalogue("symbol");
   const indicators = indicatorLegends(shownIndicators, catalogue, places, window);
-  const [priceLegend, ...otherLegends] = symbolLegends(symbol, tf, places, window, stepMs);
+  const [priceLegend, ...otherLegends] = symbolLegends(symbol, tf, places, window);
   const table = symbolTable(places);
   const price = (state: TopicState) => fixed(state.bars?.close.at(-1), places);
   return (
@@ -67,7 +67,7 @@ function SymbolScreen({ symbol, tf, shown, decimals }: Props) {
               topic={topic}
               isPending={isPending}
               stepMs={stepMs}
-              build={symbolLayers(places, window, shownIndicators)}
+              build={symbolLayers(places, shownIndicators)}
               legends={[
                 (looked) => (
                   <>
@@ -104,10 +104,10 @@ function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: 
   const [failure, setFailure] = useState<string>();
   const { max_bars } = useConfig();
   const part = usePart("rest");
-  const metrics = shown.map(metricOf).join();
+  const metrics = [VWAP, ...shown.map(metricOf)].join();
   useEffect(() => {
     setFailure(undefined);
-    if (!topic || !metrics || part !== "ready") return;
+    if (!topic || part !== "ready") return;
     const ask = (from: number | undefined, signal: AbortSignal) =>
       request(
         "GET /analytics/{symbol}/series",
@@ -119,7 +119,6 @@ function useSeries(topic: Topic | undefined, symbol: string, tf: string, shown: 
   return part === "preparing" ? PREPARING : failure && `Indicators are not refreshed: ${failure}`;
 }
 
-const FITTED = "garch_volatility,garch_forecast,garch_rival,adf_stat,adf_pvalue";
 const FITTED_LEAST_MS = 5_000;
 
 interface FittedProps {
@@ -134,19 +133,21 @@ interface FittedProps {
 
 /** What is too dear for every bar: asked for now and then. */
 function Fitted({ symbol, tf, window, stepMs, decimals, isKnown, isCurrent }: FittedProps) {
+  const catalogue = useCatalogue("symbol");
+  const names = [...catalogue.values()].filter(({ cadence }) => cadence !== "bar").map(({ name }) => name);
   const polled = usePolled({
     picture: ["symbol", symbol],
-    key: [tf, window],
+    key: [tf, window, names.join()],
     ask: (signal) =>
       request(
         "GET /analytics/{symbol}",
-        { path: { symbol }, query: { interval: tf, window, metrics: FITTED } },
+        { path: { symbol }, query: { interval: tf, window, metrics: names.join() } },
         signal,
       ),
     stepMs,
     leastMs: FITTED_LEAST_MS,
     needs: "rest",
-    isWanted: isKnown,
+    isWanted: isKnown && names.length > 0,
   });
   const metrics = polled.data?.metrics ?? NO_METRICS;
   return (
@@ -202,7 +203,8 @@ function PriceStrip({ symbol, topic, places, fresh, isCurrent }: StripProps) {
   const catalogue = useCatalogue("symbol");
   const metrics = state?.metrics ?? NO_METRICS;
   const closes = state?.bars?.close ?? [];
-  const change = (closes.at(-1) ?? Number.NaN) / (closes.at(-2) ?? Number.NaN) - 1;
+  const change = metrics.last_return;
+  const moved = typeof change?.value === "number" ? change.value : undefined;
   const [leg] = fresh.late;
   const silent = leg && { detail: silence(leg), isLate: wasHeard([leg]) };
   return (
@@ -211,8 +213,8 @@ function PriceStrip({ symbol, topic, places, fresh, isCurrent }: StripProps) {
         wide
         name={symbol}
         value={fixed(closes.at(-1), places)}
-        tone={isCurrent ? tone(change) : undefined}
-        detail={`${basisPoints(change)} last bar`}
+        tone={isCurrent ? tone(moved) : undefined}
+        detail={`${basisPoints(moved)} last bar`}
         info={catalogue.get("last_price")}
         quantity={metrics.last_price}
         {...silent}

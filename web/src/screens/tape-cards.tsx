@@ -2,7 +2,7 @@
 
 import type { BackfillStatus, DamagedFile, DiskStatus } from "../api.gen";
 import { bytes, fixed } from "../lib/format";
-import { isNear, keptWords, madeRoomWords, weightParts } from "../lib/tape";
+import { keptWords, madeRoomWords, weightParts } from "../lib/tape";
 import { clock } from "../lib/time";
 import { Card, type Row } from "../ui/card";
 import { useZone } from "../ui/clock";
@@ -95,7 +95,7 @@ export function DiskCard({ disk, isLookedAt }: { disk: DiskStatus; isLookedAt: b
               [
                 "all, of its bound",
                 `${bytes(disk.used_bytes)} of ${bytes(disk.most_bytes)}`,
-                isNear(disk),
+                disk.is_near_bound,
               ] satisfies Row,
             ]),
         ...(isLookedAt ? [] : kept),

@@ -1,21 +1,10 @@
 // The tape symbol by symbol, and gap by gap.
 
 import { memo, type ReactNode } from "react";
-import type { TapeGap, TapeSymbol } from "../api.gen";
+import type { TapeGap, TapeSymbol, TapeTotals } from "../api.gen";
 import { carried } from "../lib/destinations";
 import { DASH, fixed, lag, percent } from "../lib/format";
-import {
-  backfilledShare,
-  brief,
-  differences,
-  fateWords,
-  hasImports,
-  importedWords,
-  leftOut,
-  reasonWords,
-  type Totals,
-  timeSpan,
-} from "../lib/tape";
+import { brief, differences, fateWords, hasImports, importedWords, leftOut, reasonWords, timeSpan } from "../lib/tape";
 import { dateTime, shortDateTime, zoneLabel } from "../lib/time";
 import { usePlace } from "../lib/url";
 import { useZone } from "../ui/clock";
@@ -109,7 +98,7 @@ function Holding({ held, nowMs, isImported }: HoldingProps) {
       <End timeMs={first_ms} under={first_id} nowMs={nowMs} />
       <End timeMs={last_ms} under={last_id} nowMs={nowMs} />
       <td className="num px-2 text-right">{fixed(held.trades, 0)}</td>
-      <td className="num px-2 text-right">{percent(backfilledShare(held))}</td>
+      <td className="num px-2 text-right">{percent(held.backfilled_share)}</td>
       {isImported ? (
         <td className="num px-2 text-right">
           {importedWords(held)}
@@ -158,7 +147,7 @@ function End({ timeMs, under, nowMs, isBad = false }: EndProps) {
   );
 }
 
-export function GapTable({ gaps, all }: { gaps: readonly TapeGap[]; all: Totals }) {
+export function GapTable({ gaps, all }: { gaps: readonly TapeGap[]; all: TapeTotals }) {
   const zone = useZone();
   const columns: readonly Column[] = [
     ["symbol", "left"],
@@ -172,7 +161,7 @@ export function GapTable({ gaps, all }: { gaps: readonly TapeGap[]; all: Totals 
   return (
     <Table
       label="Gaps"
-      caption={`Gaps · ${fixed(all.gapsOpen, 0)} open · ${fixed(all.gapsClosed, 0)} closed${hidden ? ` · ${hidden}` : ""}`}
+      caption={`Gaps · ${fixed(all.gaps_open, 0)} open · ${fixed(all.gaps_closed, 0)} closed${hidden ? ` · ${hidden}` : ""}`}
       columns={gaps.length ? columns : []}
       className="min-h-0 flex-1"
     >

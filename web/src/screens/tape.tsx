@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { TapeStatus } from "../api.gen";
 import { age, bytes, fixed, percent } from "../lib/format";
 import { useSettled, useTab } from "../lib/hooks";
-import { backfilledShare, totals, verdict } from "../lib/tape";
+import { verdict } from "../lib/tape";
 import { clock } from "../lib/time";
 import { useZone } from "../ui/clock";
 import { Notice, TableSkeleton } from "../ui/notice";
@@ -38,9 +38,8 @@ function TapeScreen() {
   const isLookedAt = useStatus()?.status.source.kind === "tape";
   const now = useNow();
   const isSlow = useSettled(!tape && !error, SKELETON_AFTER_MS);
-  const all = totals(tape?.symbols ?? []);
-  const { title, state } = verdict(all);
-  useTab(state === "incomplete" ? `${title} · Tape` : "Tape", link.phase === "down");
+  const isIncomplete = tape?.totals.state === "incomplete";
+  useTab(isIncomplete ? `${verdict(tape.totals).title} · Tape` : "Tape", link.phase === "down");
   const ask = () => void refetch();
   if (!tape) {
     if (!error) return isSlow ? <TableSkeleton /> : null;
@@ -62,7 +61,7 @@ function TapeScreen() {
           main={
             <div className="flex min-h-0 min-w-0 flex-1 flex-col">
               <HoldingTable symbols={tape.symbols} nowMs={now} />
-              <GapTable gaps={tape.gaps} all={all} />
+              <GapTable gaps={tape.gaps} all={tape.totals} />
             </div>
           }
         >
@@ -83,8 +82,9 @@ function TapeScreen() {
 const TONES = { empty: "text-dim", complete: "text-ok", incomplete: "text-short" };
 
 function Head({ tape, isCurrent }: { tape: TapeStatus; isCurrent: boolean }) {
-  const all = totals(tape.symbols);
-  const { state, title, detail } = verdict(all);
+  const { totals: all } = tape;
+  const { state } = all;
+  const { title, detail } = verdict(all);
   const { disk } = tape;
   return (
     <Strip label="Tape" isCurrent={isCurrent}>
@@ -99,17 +99,17 @@ function Head({ tape, isCurrent }: { tape: TapeStatus; isCurrent: boolean }) {
       <Cell name="trades" value={fixed(all.trades, 0)} detail={`of ${tape.symbols.length} symbols`} />
       <Cell
         name="back-filled"
-        value={percent(backfilledShare(all))}
+        value={percent(all.backfilled_share)}
         detail={`${fixed(all.backfilled, 0)} ids`}
         note="Trades that did not come by the socket when they were printed, and were asked for later."
       />
       <Cell
         name="gaps open"
-        value={fixed(all.gapsOpen, 0)}
-        tone={all.gapsOpen ? "text-short" : "text-fg"}
-        detail={`${fixed(all.missing, 0)} ids`}
+        value={fixed(all.gaps_open, 0)}
+        tone={all.gaps_open ? "text-short" : "text-fg"}
+        detail={`${fixed(all.ids_missing, 0)} ids`}
       />
-      <Cell name="gaps closed" value={fixed(all.gapsClosed, 0)} />
+      <Cell name="gaps closed" value={fixed(all.gaps_closed, 0)} />
       <Cell name="on disk" value={bytes(disk.open_bytes + disk.trades_bytes + disk.bars_bytes)} />
       <Cell name="free" value={bytes(disk.free_bytes)} />
     </Strip>

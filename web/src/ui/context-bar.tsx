@@ -1,5 +1,6 @@
 import { NumberField } from "@base-ui/react/number-field";
 import { type ReactNode, useEffect, useState } from "react";
+import { WINDOW_LEAST, WINDOW_MOST } from "../api.gen";
 import type { Terms } from "../lib/methods";
 import { changeView } from "../lib/url";
 import { useConfig } from "../wire/context";
@@ -84,8 +85,8 @@ function WindowField({ value }: { value: number }): ReactNode {
   return (
     <NumberField.Root
       value={draft}
-      min={2}
-      max={5000}
+      min={WINDOW_LEAST}
+      max={WINDOW_MOST}
       step={10}
       largeStep={100}
       onValueChange={setDraft}

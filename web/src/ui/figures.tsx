@@ -14,7 +14,7 @@ import { Absent } from "./metrics-table";
 export function FigureGroup({ group, metrics }: { group: Group; metrics: Metrics }) {
   const catalogue = useCatalogue("pair");
   const remark = group.remarkOf && catalogue.get(group.remarkOf)?.remark;
-  const verdict = group.verdict?.(metrics);
+  const { verdict } = group;
   return (
     <section aria-label={group.title} className="border-line border-b pb-1">
       <h3 className="caption px-3 pt-1 leading-6">{group.title}</h3>

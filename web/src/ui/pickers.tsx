@@ -1,6 +1,6 @@
 import { carried, placeTo, splitPair } from "../lib/destinations";
-import { pairName } from "../lib/format";
 import { METHOD_NAMES, METHODS, type Method, USUAL_METHOD } from "../lib/methods";
+import { pairName } from "../lib/names";
 import { localZone, UTC, zoneLabel } from "../lib/time";
 import { changeView, go, usePlace } from "../lib/url";
 import { useConfig, useHub } from "../wire/context";
@@ -23,7 +23,7 @@ export function MarketPicker({ screens, open, onClose }: Props & { screens: read
       const [y, x] = symbols;
       return {
         value: pair,
-        label: pairName(y, x),
+        label: pairName(y, x, config),
         detail: `${y} on ${x}`,
         choose: () => go({ route: { screen: "pair", symbols }, view }),
       };

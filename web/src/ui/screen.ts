@@ -1,6 +1,7 @@
 // What a screen is: everything the shell around it is made from. The list of them is in `screens/list.ts`.
 
 import type { ReactNode } from "react";
+import type { Config } from "../api.gen";
 import type { Terms } from "../lib/methods";
 import type { Shown } from "../wire/context";
 
@@ -24,7 +25,7 @@ export interface Screen {
   icon: ReactNode; // strokes in a square of 18
   takes: 0 | 1 | 2; // symbols
   has: readonly ("interval" | "window" | "terms")[]; // fields in the bar above it
-  heading?: (symbols: readonly string[]) => string; // in that bar; else it invites to look for something
+  heading?: (symbols: readonly string[], config: Config) => string; // in that bar; else it invites to look for something
   topic?: (symbols: readonly string[], measure: Measure) => string; // that is kept live for it
   View: (props: ScreenProps) => ReactNode;
 }

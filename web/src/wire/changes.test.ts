@@ -50,7 +50,7 @@ const VALUES = [1.5, 0.25, 0.75, 2.5, 0.875, 0.95];
 describe("a moment told by what changed", () => {
   it("changes bar, row and metrics together, and leaves the rest as it was", () => {
     const state = started();
-    const bar = { close: 8, volume: 4, quote_volume: 30, trades: 2 };
+    const bar = { close: 8, volume: 4, quote_volume: 30, vwap: 7.5, trades: 2 };
     expect(applyMessage(state, pair({ bar, values: VALUES }))).toBe("apply");
     expect(state.bars?.close).toEqual([1, 8]);
     expect(state.bars?.open).toEqual([1, 2]);

@@ -9,7 +9,14 @@ import { earlier, judge, type TopicState, type Verdict } from "./state";
 type Update = (SymbolUpdate | PairUpdate) & { open_time_ms: number };
 
 /** What a bar has that is not told of it. */
-const USUAL = { missing: 0, missing_reason: null, continuity: "proved", backfilled: 0, source: "live" } as const;
+const USUAL = {
+  vwap: null,
+  missing: 0,
+  missing_reason: null,
+  continuity: "proved",
+  backfilled: 0,
+  source: "live",
+} as const;
 const ROW = ["beta", "alpha", "spread", "spread_z", "correlation"] as const;
 
 /** Apply a moment, in place. `hole`: it cannot be placed, and the caller subscribes again. */
@@ -49,8 +56,6 @@ function barOf(bars: BarColumns, { open_time_ms, bar_ms, status }: Update, chang
   if (change.open === undefined && !isKnown) return null;
   const before = change.open === undefined ? cellsOf(bars, at) : USUAL;
   const one = { ...before, status: status ?? "open", ...change } as Record<string, unknown>;
-  const volume = one.volume as number;
-  one.vwap = volume > 0 ? (one.quote_volume as number) / volume : null;
   one.open_time_ms = timeMs;
   return Object.fromEntries(Object.keys(bars).map((name) => [name, [one[name]]])) as unknown as BarColumns;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.window import PairWindow, once
 from pairscope.analytics.estimators.adf import UnitRoot, adf
@@ -20,6 +22,25 @@ AS_THEY_ARE = "Naive: closes as they are, spike bars among them, and no regard t
 LEG = "Null when a leg is stationary by itself: it then reverts without the other."
 _LEVEL = Parameter("level", "choice", "5", choices=LEVELS)
 TERMS = (PRICES, INTERCEPT)
+
+
+class Rejection(enum.StrEnum):
+    """At which level walks that go apart are rejected in favour of cointegration."""
+
+    AT_1 = "at_1_percent"
+    AT_5 = "at_5_percent"
+    AT_10 = "at_10_percent"
+    NOT = "not_rejected"
+
+
+def rejection_of(p: float) -> Rejection:
+    """What the probability of a test is read as.
+
+    >>> [rejection_of(p).value for p in (0.009, 0.01, 0.05, 0.1)]
+    ['at_1_percent', 'at_5_percent', 'at_10_percent', 'not_rejected']
+    """
+    levels = zip((0.01, 0.05, CLAIM_P), (Rejection.AT_1, Rejection.AT_5, Rejection.AT_10), strict=True)
+    return next((rejection for below, rejection in levels if p < below), Rejection.NOT)
 
 
 @once

@@ -71,7 +71,16 @@ from pairscope.api.wire.system import (
     SymbolStatus,
     SymbolsWatched,
 )
-from pairscope.api.wire.tape import BackfillStatus, DamagedFile, DayLetGo, DiskStatus, TapeGap, TapeStatus, TapeSymbol
+from pairscope.api.wire.tape import (
+    BackfillStatus,
+    DamagedFile,
+    DayLetGo,
+    DiskStatus,
+    TapeGap,
+    TapeStatus,
+    TapeSymbol,
+    TapeTotals,
+)
 
 __all__ = [
     "AnalyticsAnswer",
@@ -141,6 +150,7 @@ __all__ = [
     "TapeGap",
     "TapeStatus",
     "TapeSymbol",
+    "TapeTotals",
     "TradeColumns",
     "Unsubscribe",
     "Wire",

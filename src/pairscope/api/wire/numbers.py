@@ -8,6 +8,7 @@ import msgspec
 
 from pairscope.analytics.entry.metric import Unit
 from pairscope.analytics.estimators.conditions import Condition
+from pairscope.analytics.metrics.cointegration import Rejection
 from pairscope.analytics.values import Flag, Reason
 from pairscope.api.wire.record import Number, Wire
 from pairscope.bars.cuts import MissingReason
@@ -155,6 +156,7 @@ class PairTests(Wire, frozen=True, kw_only=True):
     """What the tests of a pair are drawn from; their numbers are among the metrics."""
 
     health: PairHealth
+    rejection: Rejection | None  # what coint_p says; null without one
     spikes: PairSpikes
     lead_lag: LeadLagCurve
     epps: EppsColumns

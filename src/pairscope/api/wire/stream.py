@@ -116,8 +116,9 @@ class BarChange(Wire, frozen=True, kw_only=True, omit_defaults=True):
     low: float | msgspec.UnsetType = msgspec.UNSET
     close: float | msgspec.UnsetType = msgspec.UNSET
     volume: float | msgspec.UnsetType = msgspec.UNSET
-    quote_volume: float | msgspec.UnsetType = msgspec.UNSET  # vwap is quote_volume / volume
+    quote_volume: float | msgspec.UnsetType = msgspec.UNSET
     buy_volume: float | msgspec.UnsetType = msgspec.UNSET
+    vwap: Number | msgspec.UnsetType = msgspec.UNSET
     trades: int | msgspec.UnsetType = msgspec.UNSET
     missing: Number | msgspec.UnsetType = msgspec.UNSET  # of a new bar 0
     missing_reason: MissingReason | msgspec.UnsetType | None = msgspec.UNSET  # null

@@ -32,6 +32,7 @@ class TapeSymbol(Wire, frozen=True, kw_only=True):
     last_ms: int | None
     trades: int
     backfilled: int  # of these, came later than by the socket
+    backfilled_share: Number  # null without a trade
     imported: int | None  # of these, nobody had listened for; null until the sealed days were looked through
     imported_bars: int | None  # bars that were imported or uploaded
     imported_goes_ms: int | None  # when the first of it may be deleted; null: never, or not known yet
@@ -41,6 +42,19 @@ class TapeSymbol(Wire, frozen=True, kw_only=True):
     lag_ms: Number  # median receive time less trade time over the newest bursts; null while it is not heard
     verified_ms: int | None  # when `pairscope verify` last read all of it
     verified_differences: int | None  # that it found then
+
+
+class TapeTotals(Wire, frozen=True, kw_only=True):
+    """All symbols together."""
+
+    state: Literal["empty", "complete", "incomplete"]
+    ids: int  # from the first to the last of every symbol
+    trades: int
+    backfilled: int
+    backfilled_share: Number  # of the trades; null without any
+    ids_missing: int
+    gaps_open: int
+    gaps_closed: int
 
 
 class BackfillStatus(Wire, frozen=True, kw_only=True):
@@ -89,6 +103,7 @@ class DiskStatus(Wire, frozen=True, kw_only=True):
     state_error: str | None  # why it cannot be read now
     used_bytes: int | None  # all of the tape, against its bound; null before the first look
     most_bytes: int | None  # that it may take; null: no bound
+    is_near_bound: bool  # nine tenths of it are taken
     made_room: list[DayLetGo]  # the newest first
     let_go: list[str]  # the same as lines of text; in this version only
     keep_data_days: int
@@ -99,6 +114,7 @@ class DiskStatus(Wire, frozen=True, kw_only=True):
 class TapeStatus(Wire, frozen=True, kw_only=True):
     """What the tape holds and what it lacks."""
 
+    totals: TapeTotals
     symbols: list[TapeSymbol]
     gaps: list[TapeGap]  # open ones first, then the newest closed ones; at most a few hundred
     backfill: BackfillStatus
