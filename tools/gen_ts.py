@@ -17,8 +17,8 @@ from typing import Any
 
 from pairscope.analytics.estimators.clustering import DEFAULT_CUT
 from pairscope.analytics.estimators.hayashi_yoshida import TRADES_LEAD_BELOW_MS
+from pairscope.analytics.estimators.readings import WINDOWS
 from pairscope.analytics.estimators.terms import USUAL
-from pairscope.analytics.metrics.health import WINDOWS
 from pairscope.api.parameters import CUT
 from pairscope.api.schema import openapi_document
 from pairscope.bars.align import stale_limit_ms
