@@ -15,24 +15,16 @@ from pairscope.base.gaps import GapReason
 from pairscope.base.settings import Settings
 from pairscope.feed.binance import budget
 from pairscope.feed.binance.planning import exchange_name
-from pairscope.feed.binance.simulator import rest as simulated_rest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
-from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.clock_check import ClockCheck
 from tests.test_app import Door, running
 
 
-class Delisting(MarketSource):
-    """A market that can take symbols off its list, or stop their trading."""
-
-    def __init__(self, *, start_ms: int | None = None) -> None:
-        super().__init__(SimulatedMarket(1, 20), SystemClock(), start_ms=start_ms)
-        self.off: set[str] = set()
-
-    def instruments(self) -> list[SimulatedInstrument]:
-        return [each for each in super().instruments() if each.symbol not in self.off]
+def market(*, start_ms: int | None = None) -> MarketSource:
+    return MarketSource(SimulatedMarket(1, 20), SystemClock(), start_ms=start_ms)
 
 
 def live(exchange: SimulatedExchange, folder: Path, symbols: tuple[str, ...], **more: Any) -> Settings:
@@ -50,10 +42,9 @@ async def told(door: Door) -> tuple[dict[str, Any], list[str]]:
 
 
 async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_the_nearest(tmp_path: Path) -> None:
-    source = Delisting()
-    source.off = {"LINKUSDT"}
     symbols = ("BTCUSDT", "LINKUSDT", "ETHUSD")
-    async with SimulatedExchange(source) as exchange:
+    async with SimulatedExchange(market()) as exchange:
+        exchange.faults.data.delist("LINKUSDT")
         settings = live(exchange, tmp_path, symbols, pairs=("LINKUSDT/BTCUSDT", "ETHUSD/BTCUSDT"))
         async with opened(settings, SystemClock()) as system, system.ingest.rest:
             door = Door(system)
@@ -66,31 +57,30 @@ async def test_a_symbol_that_is_gone_does_not_stop_the_others_and_is_named_with_
             status, body = await door.ask("PUT", "/symbols/BNBUSD")
             assert (status, body["error"]["cure"]) == (404, "did you mean BNBUSDT?")
             await door.ask("PUT", "/symbols/SOLUSDT")
-        source.off = {"LINKUSDT", "SOLUSDT"}
+        exchange.faults.data.delist("LINKUSDT", "SOLUSDT")
         settings = live(exchange, tmp_path, symbols)
         async with opened(settings, SystemClock()) as system:  # what was kept and is gone now is left out and told
             assert system.ingest.watch.watched.symbols == ("BTCUSDT",)
             assert [each.symbol for each in system.ingest.watch.gone] == ["LINKUSDT", "ETHUSD", "SOLUSDT"]
-        source.off = set()
+        exchange.faults.data.delist()
         async with opened(settings, SystemClock()) as system:  # the list that was kept is not forgotten
             assert system.ingest.watch.watched.symbols == ("BTCUSDT", "SOLUSDT")
 
 
 async def test_only_when_no_symbol_is_left_it_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
-    async with SimulatedExchange(Delisting()) as exchange:
+    async with SimulatedExchange(market()) as exchange:
         with pytest.raises(SettingsError, match="did you mean ETHUSDT"):
             async with opened(live(exchange, tmp_path, ("ETHUSD", "NOSUCHUSDT")), SystemClock()):
                 pass
 
 
 async def test_a_symbol_delisted_while_running_is_told_and_the_others_go_on(tmp_path: Path) -> None:
-    source = Delisting()
     async with (
-        SimulatedExchange(source) as exchange,
+        SimulatedExchange(market()) as exchange,
         running(live(exchange, tmp_path, ("BTCUSDT", "LINKUSDT"))) as door,
     ):
         assert await told(door) == ({**(await told(door))[0], "gone": []}, [])
-        source.off = {"LINKUSDT"}
+        exchange.faults.data.delist("LINKUSDT")
         await door.system.ingest.watch.look()
         standing, notices = await told(door)
         assert [each["symbol"] for each in standing["gone"]] == ["LINKUSDT"]
@@ -102,7 +92,7 @@ async def test_a_symbol_delisted_while_running_is_told_and_the_others_go_on(tmp_
 async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_also_after_a_restart(
     tmp_path: Path,
 ) -> None:
-    async with SimulatedExchange(Delisting()) as exchange:
+    async with SimulatedExchange(market()) as exchange:
         settings = live(exchange, tmp_path, ("BTCUSDT",)).model_copy(update={"source": "auto"})
         exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="300")
         async with running(settings) as door:
@@ -122,7 +112,7 @@ async def test_an_exchange_that_asks_to_wait_is_heard_at_once_and_asked_later_al
 async def test_a_clock_that_differs_from_the_exchanges_is_told_with_direction_and_size(
     tmp_path: Path, off_ms: int, word: str
 ) -> None:
-    source = Delisting(start_ms=now_ms(SystemClock()) + off_ms)
+    source = market(start_ms=now_ms(SystemClock()) + off_ms)
     async with (
         SimulatedExchange(source) as exchange,
         opened(live(exchange, tmp_path, ("BTCUSDT",)), SystemClock()) as system,
@@ -199,29 +189,20 @@ def test_binance_is_named_only_where_it_is_spoken_to(addresses: dict[str, Any], 
     assert exchange_name(Settings(**addresses)) == name
 
 
-async def test_a_symbol_that_is_listed_and_not_trading_is_told_and_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = {"LINKUSDT": "SETTLING"}
-    listed = simulated_rest._symbol
-
-    def symbol(instrument: SimulatedInstrument) -> dict[str, object]:
-        return {**listed(instrument), "status": words.get(instrument.symbol, "TRADING")}
-
-    monkeypatch.setattr(simulated_rest, "_symbol", symbol)
-    source = Delisting()
-    async with (
-        SimulatedExchange(source) as exchange,
-        running(live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT", "LINKUSDT"))) as door,
-    ):
+async def test_a_symbol_that_is_listed_and_not_trading_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    exchange = SimulatedExchange(market())
+    faults = exchange.faults.data
+    faults.halt("LINKUSDT", "SETTLING")
+    async with exchange, running(live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT", "LINKUSDT"))) as door:
         standing, notices = await told(door)
         assert (standing["halted"], standing["gone"]) == ({"LINKUSDT": "SETTLING"}, [])
         assert notices == ["Not trading now: LINKUSDT (SETTLING)."]
         assert await door.watched() == ["BTCUSDT", "ETHUSDT", "LINKUSDT"]
-        words.update(LINKUSDT="TRADING", ETHUSDT="PENDING_TRADING")
+        faults.halt("LINKUSDT")
+        faults.halt("ETHUSDT", "PENDING_TRADING")
         await door.system.ingest.watch.look()
         assert (await told(door))[1] == ["Not trading now: ETHUSDT (PENDING_TRADING)."]
-        words.clear()
+        faults.halt("ETHUSDT")
         await door.system.ingest.watch.look()
         assert (await told(door))[1] == []
         await door.trading("BTCUSDT")
@@ -245,7 +226,7 @@ async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
 ) -> None:
     monkeypatch.setattr(budget, "MINUTE_S", 2.0)  # of the exchange: after a 429 nothing is asked before its next one
-    async with SimulatedExchange(Delisting()) as exchange:
+    async with SimulatedExchange(market()) as exchange:
         settings = live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT")).model_copy(update={"history_minutes": 1})
         exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="4")
         async with running(settings) as door:

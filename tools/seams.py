@@ -70,6 +70,7 @@ MAY: Mapping[str, tuple[str, ...]] = {
     "feed/binance/connection.py": ("picows", "python_socks"),
     "feed/binance/rest.py": ("httpx",),
     "feed/binance/simulator/connection.py": ("picows",),
+    "feed/binance/simulator/hub.py": ("picows",),
     # It also runs alone, in a process of its own.
     "feed/binance/simulator/exchange.py": ("picows", "uvicorn", "pairscope.base.clock.SystemClock"),
 }

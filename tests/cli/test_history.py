@@ -15,9 +15,10 @@ import pytest
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.model import TradeBatch, TradeKind
+from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
-from pairscope.feed.binance.simulator.source import MarketSource, SimulatedInstrument
+from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.store.tape import Tape
 from tests import prepared
 from tests.archives import RAW_HEADER, START_MS, agg_lines, raw_lines, rows, write_zip

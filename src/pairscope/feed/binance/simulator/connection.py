@@ -59,6 +59,7 @@ class ClientConnection(WSListener):
         self.route = route
         self.combined = combined
         self.frozen = False
+        self.frames_sent = 0
         self.writable = asyncio.Event()
         self.writable.set()
         self._limits = limits

@@ -1,7 +1,7 @@
 """Misbehaviour on command: what the simulated exchange does wrong, until told otherwise.
 
 Faults act on the frames before they are shared out, so that each connection sees the same; REST goes on
-telling the truth, as the real exchange's does. All of them combine.
+telling the truth, as the real exchange's does, but for faults of the data themselves (`data`). All of them combine.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from pairscope.feed.binance.simulator.data_faults import DataFaults
 from pairscope.feed.binance.simulator.wire import Frame
 
 
@@ -41,6 +42,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
+        self.data = DataFaults()  # what is told wrongly, by the streams and by REST
         self.rest_delay_s = 0.0  # how long each REST answer takes
         self.rest_lag_ms = 0  # how far REST is behind the streams
         self._skips: list[_Task] = []
@@ -48,6 +50,8 @@ class Faults:
         self._swaps: list[_Task] = []
         self._silent: set[str] = set()
         self._all_silent = False
+        self._flap_after = 0
+        self._flaps_left: int | None = None
         self._garbage: list[bytes] = []
         self._refusals: dict[FaultyDoor, tuple[int, int | None]] = {}
         self._retry_after: dict[FaultyDoor, str] = {}
@@ -83,6 +87,21 @@ class Faults:
         else:
             self._silent.discard(stream)
 
+    def flap(self, after_frames: int = 1, *, times: int | None = None) -> None:
+        """Close each connection shortly after it delivers: as soon as it was sent so many frames; 0 ends it.
+
+        `times` is how many connections it happens to; all, when left out.
+        """
+        self._flap_after, self._flaps_left = after_frames, times
+
+    def flaps(self, frames_sent: int) -> bool:
+        """Whether a connection that was sent so many frames is closed now; counts as one time."""
+        if not self._flap_after or frames_sent < self._flap_after or self._flaps_left == 0:
+            return False
+        if self._flaps_left is not None:
+            self._flaps_left -= 1
+        return True
+
     def refuse(
         self, status: int, *, door: FaultyDoor, times: int | None = None, retry_after: str | None = None
     ) -> None:
@@ -116,6 +135,7 @@ class Faults:
 
     def apply(self, frames: list[Frame]) -> list[Frame]:
         """What is sent instead of these frames."""
+        frames = self.data.apply(frames)
         if not (self._all_silent or self._silent or self._skips or self._doubles or self._swaps):
             return frames
         out: list[Frame] = []

@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
+from picows import WSCloseCode
 
 from pairscope.base.clock import Clock
 from pairscope.feed.binance.simulator.connection import ClientConnection, ConnectionLimits
@@ -82,12 +83,15 @@ class FrameHub:
                 else:
                     raw = raw or text_frame(frame.data)
                     connection.queue(raw)
+                connection.frames_sent += 1
                 self.frames_sent += 1
         for connection in list(self.connections):
             if not connection.flush():
                 self.slow_clients_cut += 1
                 _log.warning("slow_client_cut", streams=len(connection.streams))
                 connection.abort()
+            elif connection.frames_sent and self._faults.flaps(connection.frames_sent):
+                connection.close(WSCloseCode.GOING_AWAY)
 
     async def drained(self) -> None:
         """Wait until no client is behind, so that playing at full speed loses nothing."""

@@ -16,9 +16,10 @@ import structlog
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
 from pairscope.base.reading import ascii_lower
+from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.hub import FrameHub
 from pairscope.feed.binance.simulator.listing import LISTINGS
-from pairscope.feed.binance.simulator.source import Query, SimulatedInstrument, TooOld
+from pairscope.feed.binance.simulator.source import Query, TooOld
 from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.feed.recording import RecordedFrame, read_frames
 

@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.naming import assets_of
+from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.faults import Faults, FaultyDoor
-from pairscope.feed.binance.simulator.source import FrameSource, Query, SimulatedInstrument, TooOld
+from pairscope.feed.binance.simulator.source import FrameSource, Query, TooOld
 
 _MINUTE_MS = 60_000
 _STALE_MS = 3 * 3_600_000  # how far behind the serverTime of exchangeInfo is
@@ -130,23 +131,28 @@ class RestApi:
                 "futuresType": "U_MARGINED",
                 "rateLimits": [{**limit, "limit": self.budget.per_minute}],
                 "exchangeFilters": [],
-                "symbols": [_symbol(each) for each in self._source.instruments()],
+                "symbols": [_symbol(each) for each in self._listed()],
             }
         )
 
     def _agg_trades(self, request: Request) -> bytes:
         query = self._query(request)
+        if self._faults.data.is_added(query.symbol):
+            return b"[]"
         try:
             rows = self._source.agg_trades(query, self._faults.rest_lag_ms)
         except TooOld:
             raise Refused(400, -4166, "Search window is restricted to recent 2 days only.") from None
-        return b"[" + b",".join(rows) + b"]"
+        return b"[" + b",".join(self._faults.data.rows(query.symbol, rows)) + b"]"
+
+    def _listed(self) -> list[SimulatedInstrument]:
+        return self._faults.data.listed(self._source.instruments())
 
     def _query(self, request: Request) -> Query:
         symbol = request.query_params.get("symbol")
         if not symbol:
             raise Refused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        if symbol not in {each.symbol for each in self._source.instruments()}:
+        if symbol not in {each.symbol for each in self._listed()}:
             raise Refused(400, -1121, "Invalid symbol.")
         limit = _integer(request, "limit")
         if limit is not None and not 1 <= limit <= 1000:
@@ -180,7 +186,7 @@ def _symbol(instrument: SimulatedInstrument) -> dict[str, object]:
         "contractType": "PERPETUAL",
         "deliveryDate": 4_133_404_800_000,
         "onboardDate": 1_577_836_800_000,
-        "status": "TRADING",
+        "status": instrument.status,
         "baseAsset": base,
         "quoteAsset": quote,
         "marginAsset": quote,

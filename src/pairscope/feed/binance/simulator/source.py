@@ -9,6 +9,7 @@ from typing import Protocol
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
 from pairscope.base.reading import ascii_upper
+from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.hub import FrameHub
 from pairscope.feed.binance.simulator.listing import MINUTE_MS
 from pairscope.feed.binance.simulator.market import FLUSH_MS, AggTrades, SimulatedMarket
@@ -18,17 +19,6 @@ HORIZON_MS = 48 * 3_600_000  # how far REST reaches back
 _TICK_S = 0.005
 _PREPARE_S = 20.0
 _LONGEST_SLICE_MS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedInstrument:
-    """What ``exchangeInfo`` says of a symbol; steps as the exchange writes them."""
-
-    symbol: str
-    tick_size: str
-    step_size: str
-    price_decimals: int
-    size_decimals: int
 
 
 @dataclass(frozen=True, slots=True)
