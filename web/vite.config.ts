@@ -2,7 +2,7 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
-import { SERVED } from "./src/api.gen";
+import { SERVED } from "./src/api.gen.ts";
 
 const server = { target: process.env.PAIRSCOPE_URL ?? "http://127.0.0.1:8000" };
 

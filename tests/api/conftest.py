@@ -124,13 +124,17 @@ class MadeUpMarket:
             version="0",
             symbols=infos,
             pairs=[f"{y}/{x}" for y, x in self.live.pairs],
+            legs=[wire.Legs(y=y, x=x) for y, x in self.live.pairs],
             intervals=list(self.settings.intervals),
             metric_interval=self.settings.metric_interval,
             window=self.settings.window,
             max_bars=5000,
             trade_kind="aggTrade",
             opening=wire.Opening(
-                pair="ETHUSDT/BTCUSDT", interval=self.settings.metric_interval, window=self.settings.window
+                pair="ETHUSDT/BTCUSDT",
+                legs=wire.Legs(y="ETHUSDT", x="BTCUSDT"),
+                interval=self.settings.metric_interval,
+                window=self.settings.window,
             ),
         )
 

@@ -97,6 +97,7 @@ export interface Config {
   version: string;
   symbols: SymbolInfo[];
   pairs: string[];
+  legs: Legs[];
   intervals: string[];
   metric_interval: string;
   window: number;
@@ -250,6 +251,11 @@ export interface LeadLagCurve {
   lags_ms: number[];
   contrasts: (number | null)[];
 }
+/** The two symbols of a pair: y is regressed on x. */
+export interface Legs {
+  y: string;
+  x: string;
+}
 /** How late this process came to its work within the last minute. */
 export interface LoopStatus {
   lag_ms_p50: number;
@@ -296,6 +302,7 @@ export interface Ohlc {
 /** Where a page begins whose address names nothing. */
 export interface Opening {
   pair: string | null;
+  legs: Legs | null;
   interval: string;
   window: number;
 }

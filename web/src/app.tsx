@@ -2,7 +2,7 @@
 
 import { Tooltip } from "@base-ui/react/tooltip";
 import { useEffect, useState } from "react";
-import { neighbour, placeTo, splitPair } from "./lib/destinations";
+import { neighbour, placeTo } from "./lib/destinations";
 import { type Keymap, useKeys } from "./lib/keys";
 import { USUAL_TERMS } from "./lib/methods";
 import { intervalMs } from "./lib/time";
@@ -128,10 +128,10 @@ function useHome(place: Place): void {
   const isHome = place.route.screen === HOME.screen;
   useEffect(() => {
     if (!isHome) return;
-    const { pair, interval, window } = config.opening;
+    const { legs, interval, window } = config.opening;
     const [first] = config.symbols;
     const view = { tf: interval, w: window, ...place.view };
-    if (pair) go({ route: { screen: "pair", symbols: splitPair(pair) }, view }, true);
+    if (legs) go({ route: { screen: "pair", symbols: [legs.y, legs.x] }, view }, true);
     else if (first) go({ route: { screen: "symbol", symbols: [first.symbol] }, view }, true);
   }, [isHome, config, place.view]);
 }

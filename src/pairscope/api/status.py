@@ -109,26 +109,27 @@ class StatusBoard:
         return self._config
 
     def _build_config(self) -> wire.Config:
-        pairs = [f"{y}/{x}" for y, x in self._ingest.watched.pairs]
+        legs = [wire.Legs(y=y, x=x) for y, x in self._ingest.watched.pairs]
         return wire.Config(
             version=__version__,
             symbols=[self._symbol_info(symbol) for symbol in self._ingest.watched.symbols],
-            pairs=pairs,
+            pairs=[_pair(each) for each in legs],
+            legs=legs,
             intervals=[str(interval) for interval in self._market.intervals],
             metric_interval=self._settings.metric_interval,
             window=self._settings.window,
             max_bars=MOST_BARS,
             trade_kind=self._plan.trade_kind.value,
-            opening=self._opening(pairs),
+            opening=self._opening(legs),
         )
 
-    def _opening(self, pairs: list[str]) -> wire.Opening:
+    def _opening(self, pairs: list[wire.Legs]) -> wire.Opening:
         """The one of the source while its pair is watched, else the first pair as the settings say."""
-        planned = self._plan.opening
-        if planned is not None and f"{planned.y}/{planned.x}" in pairs:
-            return wire.Opening(pair=f"{planned.y}/{planned.x}", interval=planned.interval, window=planned.window)
-        settings = self._settings
-        return wire.Opening(pair=pairs[0] if pairs else None, interval=settings.metric_interval, window=settings.window)
+        planned, settings = self._plan.opening, self._settings
+        legs, interval, window = pairs[0] if pairs else None, settings.metric_interval, settings.window
+        if planned is not None and wire.Legs(y=planned.y, x=planned.x) in pairs:
+            legs, interval, window = wire.Legs(y=planned.y, x=planned.x), planned.interval, planned.window
+        return wire.Opening(pair=_pair(legs) if legs else None, legs=legs, interval=interval, window=window)
 
     def tape(self) -> wire.TapeStatus:
         """Reads the disk: for a thread."""
@@ -314,6 +315,10 @@ def _store_status(tape: TapeState) -> wire.StoreStatus:
         database_bytes=counters.database_bytes,
         error=counters.error,
     )
+
+
+def _pair(legs: wire.Legs) -> str:
+    return f"{legs.y}/{legs.x}"
 
 
 def _totals(reports: Sequence[SymbolReport]) -> wire.TapeTotals:

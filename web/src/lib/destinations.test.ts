@@ -10,7 +10,10 @@ const SYSTEM = { screen: "system", symbols: [] };
 const symbol = (name: string) => ({ symbol: name, tick_size: 0.1, price_decimals: 1, step_size: 0.001 });
 const config = {
   symbols: [symbol("BTCUSDT"), symbol("ETHUSDT"), symbol("XRPUSDT")],
-  pairs: ["ETHUSDT/BTCUSDT", "XRPUSDT/BTCUSDT"],
+  legs: [
+    { y: "ETHUSDT", x: "BTCUSDT" },
+    { y: "XRPUSDT", x: "BTCUSDT" },
+  ],
 } as Config;
 
 describe("routeTo", () => {
@@ -28,8 +31,8 @@ describe("routeTo", () => {
   });
 
   it("leads home when nothing is watched", () => {
-    expect(routeTo(TWO, SYSTEM, { ...config, pairs: [], symbols: [] })).toEqual(HOME);
-    expect(routeTo(ONE, SYSTEM, { ...config, pairs: [], symbols: [] })).toEqual(HOME);
+    expect(routeTo(TWO, SYSTEM, { ...config, legs: [], symbols: [] })).toEqual(HOME);
+    expect(routeTo(ONE, SYSTEM, { ...config, legs: [], symbols: [] })).toEqual(HOME);
   });
 });
 

@@ -9,12 +9,6 @@ export interface Destination {
   takes: number; // symbols
 }
 
-/** `Y/X` as the server writes it. */
-export function splitPair(pair: string): [y: string, x: string] {
-  const [y = "", x = ""] = pair.split("/");
-  return [y, x];
-}
-
 /** What stays the same from screen to screen; zoom and table belong to one picture. */
 export function carried(view: View): View {
   const { tf, tz, w, hedge, prices, intercept } = view;
@@ -34,7 +28,7 @@ export function routeTo({ name, takes }: Destination, from: Route, config: Confi
   if (from.symbols.length === takes) return { screen: name, symbols: from.symbols };
   const symbol = from.symbols[0] ?? config.symbols[0]?.symbol;
   if (takes === 1) return symbol ? { screen: name, symbols: [symbol] } : HOME;
-  const pairs = config.pairs.map(splitPair);
+  const pairs = config.legs.map(({ y, x }) => [y, x]);
   const pair = pairs.find((legs) => from.symbols.length === 1 && legs.includes(symbol as string)) ?? pairs[0];
   return pair ? { screen: name, symbols: pair } : HOME;
 }

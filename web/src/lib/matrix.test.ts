@@ -49,7 +49,7 @@ describe("walking through the matrix", () => {
   });
 
   it("opens a pair the way round it is configured, and a symbol with itself as that symbol", () => {
-    const config = { pairs: ["ETHUSDT/BTCUSDT"] } as Config;
+    const config = { legs: [{ y: "ETHUSDT", x: "BTCUSDT" }] } as Config;
     const pair = { screen: "pair", symbols: ["ETHUSDT", "BTCUSDT"] };
     expect(routeOf(matrix, { row: 0, column: 2 }, config)).toEqual(pair);
     expect(routeOf(matrix, { row: 2, column: 0 }, config)).toEqual(pair);

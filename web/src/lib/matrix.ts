@@ -41,7 +41,7 @@ export function routeOf(matrix: CorrelationMatrix, { row, column }: Cell, config
   const x = matrix.symbols[column];
   if (y === undefined || x === undefined) return undefined;
   if (y === x) return { screen: "symbol", symbols: [y] };
-  return { screen: "pair", symbols: config.pairs.includes(`${x}/${y}`) ? [x, y] : [y, x] };
+  return { screen: "pair", symbols: config.legs.some((legs) => legs.y === x && legs.x === y) ? [x, y] : [y, x] };
 }
 
 /** The number in a cell: without its zero where there is little room. */

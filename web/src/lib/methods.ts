@@ -24,6 +24,9 @@ export const METHOD_NAMES: Record<Method, string> = {
   kalman_naive: "Naive Kalman",
 };
 
+/** There to be compared with. */
+const NAIVE: Method = "kalman_naive";
+
 export const METHODS = Object.keys(METHOD_NAMES) as Method[];
 export const USUAL_TERMS: Terms = USUAL;
 export const USUAL_METHOD: Method = USUAL_TERMS.method;
@@ -49,7 +52,7 @@ export const termsText = ({ method, prices, intercept }: Terms): string =>
 
 /** What stands beside the method, for all to see: that it is for comparison only, or that the window is too short. */
 export function methodDoubt(method: Method, window: number, wants?: Record<string, number>): string | undefined {
-  if (method.endsWith("_naive")) return "naive";
+  if (method === NAIVE) return "naive";
   return wantsMore(wants?.[method], window);
 }
 

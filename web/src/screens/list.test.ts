@@ -4,7 +4,7 @@ import { shortcuts } from "../lib/keys";
 import { addressOf, parsePlace } from "../lib/url";
 import { SCREENS } from "./list";
 
-const config = { symbols: [{ symbol: "BTCUSDT" }], pairs: ["ETHUSDT/BTCUSDT"] } as never;
+const config = { symbols: [{ symbol: "BTCUSDT" }], legs: [{ y: "ETHUSDT", x: "BTCUSDT" }] } as never;
 
 describe("the list of screens", () => {
   it("has a name of its own and a key of its own for each, which no shortcut on a screen has", () => {

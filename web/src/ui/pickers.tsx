@@ -1,4 +1,4 @@
-import { carried, placeTo, splitPair } from "../lib/destinations";
+import { carried, placeTo } from "../lib/destinations";
 import { METHOD_NAMES, METHODS, type Method, USUAL_METHOD } from "../lib/methods";
 import { pairName } from "../lib/names";
 import { localZone, UTC, zoneLabel } from "../lib/time";
@@ -18,14 +18,12 @@ export function MarketPicker({ screens, open, onClose }: Props & { screens: read
   const place = usePlace();
   const view = carried(place.view);
   const choices: Choice[] = [
-    ...config.pairs.map((pair) => {
-      const symbols = splitPair(pair);
-      const [y, x] = symbols;
+    ...config.legs.map(({ y, x }) => {
       return {
-        value: pair,
+        value: `${y}/${x}`,
         label: pairName(y, x, config),
         detail: `${y} on ${x}`,
-        choose: () => go({ route: { screen: "pair", symbols }, view }),
+        choose: () => go({ route: { screen: "pair", symbols: [y, x] }, view }),
       };
     }),
     ...config.symbols.map(({ symbol }) => ({

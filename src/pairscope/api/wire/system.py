@@ -29,10 +29,18 @@ class SymbolInfo(Wire, frozen=True, kw_only=True):
     native: str | None = None  # the venue's own spelling
 
 
+class Legs(Wire, frozen=True, kw_only=True):
+    """The two symbols of a pair: y is regressed on x."""
+
+    y: str
+    x: str
+
+
 class Opening(Wire, frozen=True, kw_only=True):
     """Where a page begins whose address names nothing."""
 
     pair: str | None  # Y/X
+    legs: Legs | None  # the same in two fields
     interval: str
     window: int
 
@@ -43,6 +51,7 @@ class Config(Wire, frozen=True, kw_only=True):
     version: str
     symbols: list[SymbolInfo]
     pairs: list[str]  # Y/X
+    legs: list[Legs]  # of each pair
     intervals: list[str]
     metric_interval: str
     window: int
