@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import enum
 import typing
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -8,9 +9,15 @@ import msgspec
 import pytest
 from starlette.routing import Route, WebSocketRoute
 
+from pairscope.analytics.estimators.conditions import Condition
+from pairscope.analytics.metrics.cointegration import Rejection
+from pairscope.analytics.values import Flag, Reason
 from pairscope.api import wire
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document
+from pairscope.bars.cuts import MissingReason
+from pairscope.base.gaps import GapReason, Obstacle
+from pairscope.live.signals import Muted
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket, Served
@@ -76,7 +83,13 @@ def test_every_wire_type_is_a_component() -> None:
         for name, value in vars(wire).items()
         if isinstance(value, type) and issubclass(value, wire.Wire) and value not in BASES
     }
-    assert types | {"ServerMessage", "ClientMessage"} == set(DOCUMENT["components"]["schemas"])
+    components = {name for name, schema in DOCUMENT["components"]["schemas"].items() if "enum" not in schema}
+    assert types | {"ServerMessage", "ClientMessage"} == components
+
+
+@pytest.mark.parametrize("words", [GapReason, Obstacle, Reason, Flag, MissingReason, Muted, Condition, Rejection])
+def test_every_word_the_page_has_a_text_for_is_one_of_an_enumeration(words: type[enum.StrEnum]) -> None:
+    assert set(DOCUMENT["components"]["schemas"][words.__name__]["enum"]) == {*words}
 
 
 @pytest.mark.parametrize("name", ["ServerMessage", "ClientMessage"])
