@@ -49,6 +49,7 @@ check: $(VENV)/developing ## formats, types, rooms, what asks the machine, gener
 	$(BIN)/python tools/gen_ts.py --check
 	$(BIN)/python tools/gen_docs.py --check
 	$(BIN)/python tools/gen_why.py --check
+	$(BIN)/python tools/gen_picture.py --check
 	$(BIN)/python tools/web_layers.py
 	$(BIN)/python tools/npm.py run typecheck
 	$(BIN)/python tools/npm.py run lint

@@ -79,3 +79,13 @@ def test_every_file_on_the_way_of_a_trade_and_of_a_metric_is_there() -> None:
     named = re.findall(r"`((?:src|web)/[\w./-]+)`", page)
     assert len(named) > 25
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_decision_is_in_the_list_of_decisions_under_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(
+        r"^\d+\. \[(.+)\]\((.+)\)$", (folder / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    pages = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    titles = [path.read_text(encoding="utf-8").splitlines()[0].partition(". ")[2] for path in pages]
+    assert listed == list(zip(titles, (path.name for path in pages), strict=True))
