@@ -145,3 +145,36 @@ def imported(path: Path, known: set[str]) -> Iterator[str]:
             for end in (".py", "/__init__.py"):
                 if (found := f"{place.removeprefix('pairscope/')}{end}") in known and name.startswith("pairscope."):
                     yield found
+
+
+# Public classes of one name in two modules, because they are the same thing on two sides of a wall.
+SAME_THING = {
+    "Gate": "who comes is admitted by turns: to the server's answers, and to the tape",
+    "Health": "of a pair, as metric; the record of the wire is of the process, and its name is published",
+    "Opening": "what a page shows first, decided by the source and sent to the page",
+    "PairColumns": "rows of pairs in columns, computed and sent",
+    "Parameter": "what somebody may give a value, of a metric and of a request",
+    "Recorder": "the interface, and what fulfils it",
+    "Shares": "of missing ids in windows, measured and sent",
+}
+
+
+def test_no_two_public_classes_have_one_name_and_two_meanings() -> None:
+    places: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in SAME_THING} == {}
+    assert sorted(set(SAME_THING) - set(twice)) == [], "no longer twice"
+
+
+def test_every_module_says_in_a_sentence_what_is_in_it() -> None:
+    without = []
+    for path in PACKAGE.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        first = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
+        if source.strip() and not first.rstrip(")").endswith((".", "?", ":")):
+            without.append(path.relative_to(PACKAGE).as_posix())
+    assert without == []

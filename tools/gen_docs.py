@@ -18,7 +18,7 @@ from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Flag, Reason
 from pairscope.base.errors import PairscopeError
 from pairscope.base.parameter import Parameter
-from pairscope.base.setting import Topic, as_text, topic_of, what_it_may_be
+from pairscope.base.setting import SettingTopic, as_text, topic_of, what_it_may_be
 from pairscope.base.settings import Settings
 from pairscope.cli import answers
 from pairscope.cli.exit_codes import MEANINGS
@@ -119,7 +119,7 @@ The half-life is that of deviations from the mean of the spread on any terms.
 def settings_page(page: str) -> str:
     """The page with its tables as the code has them now, one for each topic."""
     parts = [page.partition("\n## ")[0]]
-    for topic in Topic:
+    for topic in SettingTopic:
         names = [name for name, field in Settings.model_fields.items() if topic_of(field) is topic]
         rows = [_setting(name) for name in names]
         parts.append(f"\n## {topic}\n\n{_table(('setting', 'default', 'may be', 'what it is'), rows)}")

@@ -71,7 +71,7 @@ def picture(contracts: Sequence[Mapping[str, object]], there: set[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">',
         "<title>The rooms of pairscope: each imports only those below it</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="4" refY="6" orient="auto">'
+        '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="4" refY="6" markerUnits="userSpaceOnUse">'
         f'<path d="M0,0 L8,0 L4,7 z" fill="{LINE}"/></marker></defs>',
         f'<text x="{LEFT}" y="28" font-size="15" fill="{INK}">Each room imports only those below it</text>',
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from pairscope.api import wire
 from pairscope.api.errors import Busy
-from pairscope.api.hub import Client, Hub, Limits
+from pairscope.api.hub import ClientLimits, Follower, Hub
 from pairscope.base.clock import ManualClock
 from pairscope.live.kernels import Kernels, Part
 
@@ -19,7 +19,7 @@ BTC = "symbol:BTCUSDT:1s"
 
 
 def hub_of(market: MadeUpMarket, clock: ManualClock, **limits: Any) -> Hub:
-    hub = Hub(live=market.live, status=market.status, clock=clock, window=30, limits=Limits(**limits))
+    hub = Hub(live=market.live, status=market.status, clock=clock, window=30, limits=ClientLimits(**limits))
     market.live.listen(hub.on_update)
     return hub
 
@@ -29,11 +29,11 @@ def hub(market: MadeUpMarket, clock: ManualClock) -> Hub:
     return hub_of(market, clock)
 
 
-def ask(hub: Hub, client: Client, op: str, topic: str, **options: Any) -> bool:
+def ask(hub: Hub, client: Follower, op: str, topic: str, **options: Any) -> bool:
     return hub.receive(client, msgspec.json.encode({"op": op, "topic": topic, **options}))
 
 
-async def read(client: Client) -> list[Any]:
+async def read(client: Follower) -> list[Any]:
     """Every message that waits."""
     messages = []
     while True:

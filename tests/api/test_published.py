@@ -16,7 +16,7 @@ from pairscope.analytics.estimators.terms import Terms
 from pairscope.analytics.registry import PAIR_BAR
 from pairscope.api import wire
 from pairscope.api.columns import bar_columns, pair_columns, quantities
-from pairscope.api.hub import Client, Hub
+from pairscope.api.hub import Follower, Hub
 from pairscope.bars.builder import build_bars
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import SystemClock
@@ -108,7 +108,7 @@ class Room:
         self.intake = Intake(store=self.store, tracker=tracker, judge=own, memory=self.memory, clock=clock)
         self.hub = Hub(live=self.live, status=lambda: pytest.fail("nobody asks"), clock=clock, window=WINDOW)
         self.live.listen(self.hub.on_update)
-        self.client: Client = self.hub.connect()
+        self.client: Follower = self.hub.connect()
         self.told: dict[str, Told] = {}
 
     def follow(self, topic: str) -> None:

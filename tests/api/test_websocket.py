@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from pairscope.api import wire
-from pairscope.api.hub import Limits
+from pairscope.api.hub import ClientLimits
 from tests.patience import EVENT_S
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def test_a_bad_message_is_answered_and_the_connection_stays(server: Served
 
 
 async def test_a_page_that_sends_only_nonsense_is_closed(market: MadeUpMarket, server: Served) -> None:
-    server.hub.limits = Limits(bad_messages=3)
+    server.hub.limits = ClientLimits(bad_messages=3)
     async with server.page() as page:
         for _ in range(3):
             await page.connection.send("?")
@@ -80,7 +80,7 @@ async def test_a_message_beyond_all_measure_closes_the_connection(server: Served
 
 
 async def test_one_client_too_many_is_refused_before_the_handshake(server: Served) -> None:
-    server.hub.limits = Limits(clients=1)
+    server.hub.limits = ClientLimits(clients=1)
     async with server.page():
         with pytest.raises(InvalidStatus) as refused:
             async with server.page():
@@ -100,7 +100,7 @@ async def test_clients_that_leave_are_forgotten(server: Served) -> None:
 async def test_a_client_that_falls_behind_for_good_is_told_to_try_again_and_counted(
     server: Served, market: MadeUpMarket
 ) -> None:
-    server.hub.limits = Limits(waiting_messages=5)
+    server.hub.limits = ClientLimits(waiting_messages=5)
     async with server.page() as page:
         await page.follow(BTC)
         await page.next(wire.SymbolSnapshot)
@@ -154,7 +154,7 @@ async def test_a_client_that_does_not_read_is_cut_off_while_others_are_served(
     server: Served, market: MadeUpMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pairscope.api.http_server.ABORT_S", 0.2)
-    server.hub.limits = Limits(longest_send_s=0.3)
+    server.hub.limits = ClientLimits(longest_send_s=0.3)
     market.trade(3_000_000, burst_ms=3_000_000)
     stuck = Stuck(server.port)
     async with server.page() as page:

@@ -7,7 +7,7 @@ from itertools import groupby
 import pytest
 
 from pairscope.base.errors import SettingsError
-from pairscope.base.setting import Topic, example_of, limits_of, topic_of, what_it_may_be
+from pairscope.base.setting import SettingTopic, example_of, limits_of, topic_of, what_it_may_be
 from pairscope.base.settings import Settings
 from pairscope.base.settings_sources import load_settings
 
@@ -88,4 +88,4 @@ def test_the_words_of_a_range_fit_its_kind() -> None:
 
 
 def test_settings_of_one_topic_stand_together_in_the_order_of_topics() -> None:
-    assert [topic for topic, _ in groupby(FIELDS.values(), topic_of)] == list(Topic)
+    assert [topic for topic, _ in groupby(FIELDS.values(), topic_of)] == list(SettingTopic)

@@ -8,7 +8,7 @@ import pytest
 
 from pairscope.base.errors import SettingsError
 from pairscope.base.settings import Settings
-from pairscope.base.settings_sources import Origin, load_settings, load_with_origins
+from pairscope.base.settings_sources import SettingOrigin, load_settings, load_with_origins
 
 
 def test_each_value_tells_where_it_comes_from(tmp_path: Path) -> None:
@@ -17,19 +17,19 @@ def test_each_value_tells_where_it_comes_from(tmp_path: Path) -> None:
     environment = {"PAIRSCOPE_WINDOW": "21", "BACKEND_PORT": "2", "KEEP_DATA_DAYS": "3"}
     loaded = load_with_origins({"port": "4"}, environment, file)
     assert set(loaded.origins) == set(Settings.model_fields)
-    assert loaded.origins["port"] == Origin("flag", "--port")
-    assert loaded.origins["window"] == Origin("environment", "PAIRSCOPE_WINDOW")
-    assert loaded.origins["keep_data_days"] == Origin("environment", "KEEP_DATA_DAYS")
-    assert loaded.origins["flush_ms"] == Origin("file", str(file))
-    assert loaded.origins["host"] == Origin("default")
+    assert loaded.origins["port"] == SettingOrigin("flag", "--port")
+    assert loaded.origins["window"] == SettingOrigin("environment", "PAIRSCOPE_WINDOW")
+    assert loaded.origins["keep_data_days"] == SettingOrigin("environment", "KEEP_DATA_DAYS")
+    assert loaded.origins["flush_ms"] == SettingOrigin("file", str(file))
+    assert loaded.origins["host"] == SettingOrigin("default")
 
 
 def test_what_follows_from_another_setting_names_it() -> None:
-    assert load_with_origins({"sampling_interval": "10s"}, {}).origins["intervals"] == Origin(
+    assert load_with_origins({"sampling_interval": "10s"}, {}).origins["intervals"] == SettingOrigin(
         "setting", "sampling_interval"
     )
     same = load_with_origins({"sampling_interval": "5s"}, {})
-    assert same.origins["intervals"] == Origin("default")
+    assert same.origins["intervals"] == SettingOrigin("default")
 
 
 def test_intervals_of_another_kind_are_refused_beside_a_sampling_interval() -> None:

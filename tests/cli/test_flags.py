@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from pairscope.base.setting import Topic
+from pairscope.base.setting import SettingTopic
 from pairscope.base.settings import Settings
 from pairscope.base.settings_sources import flag_of
 from pairscope.cli.answers import Misused
@@ -64,7 +64,7 @@ def test_help_shows_the_flags_by_topic_in_one_order() -> None:
     command = argparse.ArgumentParser()
     add_settings(command)
     told = command.format_help()
-    places = [told.index(f"\n{topic}:\n") for topic in Topic]
+    places = [told.index(f"\n{topic}:\n") for topic in SettingTopic]
     assert places == sorted(places)
     server, port, exchange = (
         told.index(f"\n{text}") for text in ("The server:", "  --port ", "The way to the exchange:")

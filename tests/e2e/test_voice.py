@@ -16,7 +16,7 @@ from pairscope.base.clock import SystemClock
 from pairscope.base.interval import Interval
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
-from pairscope.feed.binance.simulator.source import MarketSource, Query
+from pairscope.feed.binance.simulator.source import MarketSource, TradeQuery
 from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.live.signals import late_after_ms
 from tests.patience import ANSWER_S, EVENT_S, START_S, within
@@ -44,7 +44,7 @@ class Muted(MarketSource):
         heard = {stream for stream in streams if stream.partition("@")[0].upper() not in self.silent}
         return super().due(heard, from_ms, to_ms)
 
-    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+    def agg_trades(self, query: TradeQuery, lag_ms: int) -> list[bytes]:
         return [] if query.symbol in self.silent else super().agg_trades(query, lag_ms)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.model import Gap, SymbolTable, TradeBatch
-from pairscope.feed.continuity import LARGEST_HOLE, Continuity, ContinuityTracker
+from pairscope.feed.continuity import LARGEST_HOLE, ContinuityTracker, IdCheck
 
 
 def batch(ids: Sequence[int], symbols: Sequence[int] | None = None) -> TradeBatch:
@@ -33,7 +33,7 @@ class WrittenIds:
         if restored is not None:
             self.tracker.restore(0, restored, 0)
 
-    def add(self, *ids: int) -> Continuity:
+    def add(self, *ids: int) -> IdCheck:
         found = self.tracker.check(batch(ids), 1_000, GapReason.SKIPPED)
         self.kept += [i for i, fresh in zip(ids, found.fresh.tolist(), strict=True) if fresh]
         self.lost += int(found.lost.sum())

@@ -1,1 +1,1 @@
-"""Pure mathematics: arrays in, numbers out. Every metric is named in `catalogue`."""
+"""Pure mathematics: arrays in, numbers out. Every metric is named in `registry`."""

@@ -1,4 +1,4 @@
-"""The stream's heart: clients, topics, and who is told what when. Knows no web framework and owns no socket."""
+"""The hub of the WebSocket: clients, topics, and who is told what when. Knows no web framework and owns no socket."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TOPIC_FORMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClientLimits:
     """What a client may ask for, and how long things are held."""
 
     clients: int = 200
@@ -58,7 +58,7 @@ class Limits:
     retention_s: float = 60.0  # how long a topic that nobody follows can still be resumed
 
 
-class Client:
+class Follower:
     """One connection."""
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -78,7 +78,7 @@ class Hub:
         status: Callable[[], wire.Status],
         clock: Clock,
         window: int,
-        limits: Limits = Limits(),
+        limits: ClientLimits = ClientLimits(),
         verdicts: Verdicts | None = None,
     ) -> None:
         self.limits = limits
@@ -88,7 +88,7 @@ class Hub:
         self._window = window
         self._verdicts = verdicts
         self._numbers = itertools.count(1)  # of topics that send changes
-        self._clients: set[Client] = set()
+        self._clients: set[Follower] = set()
         self._topics: dict[str, Topic] = {}
         self._left_s: dict[str, float] = {}  # topics nobody follows, and since when
         self._sent = 0
@@ -119,7 +119,7 @@ class Hub:
 
     # --- clients ---
 
-    def connect(self) -> Client:
+    def connect(self) -> Follower:
         """Take a client in.
 
         Raises:
@@ -127,11 +127,11 @@ class Hub:
         """
         if len(self._clients) >= self.limits.clients:
             raise Busy(f"{self.limits.clients} clients are connected", cure="close a page, or try again later")
-        client = Client(Mailbox(self.limits.waiting_messages, self.limits.waiting_characters))
+        client = Follower(Mailbox(self.limits.waiting_messages, self.limits.waiting_characters))
         self._clients.add(client)
         return client
 
-    def disconnect(self, client: Client) -> None:
+    def disconnect(self, client: Follower) -> None:
         """Let a client go; its topics are kept for a while, so that it can resume."""
         for name in list(client.topics):
             self._leave(client, name)
@@ -145,7 +145,7 @@ class Hub:
     def count_cut_off(self) -> None:
         self._cut_off += 1
 
-    def receive(self, client: Client, text: str | bytes) -> bool:
+    def receive(self, client: Follower, text: str | bytes) -> bool:
         """Do what a client asks; False when it has sent so much nonsense that it should be let go."""
         try:
             message = _decode(text, self.limits.message_characters)
@@ -155,7 +155,7 @@ class Hub:
             self._do(client, message)
         return client.bad_messages < self.limits.bad_messages
 
-    def _do(self, client: Client, message: wire.Subscribe | wire.Unsubscribe) -> None:
+    def _do(self, client: Follower, message: wire.Subscribe | wire.Unsubscribe) -> None:
         try:
             if isinstance(message, wire.Subscribe):
                 self._subscribe(client, message)
@@ -164,11 +164,11 @@ class Hub:
         except PairscopeError as error:
             self._refuse(client, message.topic[:200], error)
 
-    def _refuse(self, client: Client, topic: str | None, error: PairscopeError) -> None:
+    def _refuse(self, client: Follower, topic: str | None, error: PairscopeError) -> None:
         client.bad_messages += 1
         client.mailbox.post(topic or "", encode(wire.ErrorMessage(topic=topic, error=error_body(error))))
 
-    def _subscribe(self, client: Client, message: wire.Subscribe) -> None:
+    def _subscribe(self, client: Follower, message: wire.Subscribe) -> None:
         read_integer("limit", str(message.limit), 1, MOST_ROWS)
         if client.mailbox.crowded:
             raise Busy("too much waits to be read", cure="read the messages, then subscribe again")
@@ -193,7 +193,7 @@ class Hub:
         self._left_s.pop(key, None)
         self._guarded(topic, partial(topic.add, client, message.limit, message.since))
 
-    def _unsubscribe(self, client: Client, message: wire.Unsubscribe) -> None:
+    def _unsubscribe(self, client: Follower, message: wire.Unsubscribe) -> None:
         name, _ = self._read_topic(message.topic)
         client.waiting.pop(name, None)
         if name in client.topics:
@@ -207,7 +207,7 @@ class Hub:
                     del client.waiting[name]
                     self._do(client, message)
 
-    def _leave(self, client: Client, name: str) -> None:
+    def _leave(self, client: Follower, name: str) -> None:
         topic = client.topics.pop(name)
         topic.remove(client)
         if not topic.clients:

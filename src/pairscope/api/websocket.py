@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from pairscope.api.errors import Busy
 from pairscope.api.guard import refuse
-from pairscope.api.hub import Client, Hub
+from pairscope.api.hub import Follower, Hub
 from pairscope.api.mailbox import MailboxOverflow
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ class Socket:
         finally:
             self._hub.disconnect(client)
 
-    async def _converse(self, client: Client, receive: Receive, send: Send) -> None:
+    async def _converse(self, client: Follower, receive: Receive, send: Send) -> None:
         """Read and write until either side ends it."""
         reader = asyncio.create_task(self._read(client, receive), name="ws_read")
         writer = asyncio.create_task(self._write(client, send), name="ws_write")
@@ -53,7 +53,7 @@ class Socket:
         if code is not None:
             await self._close(code, send)
 
-    async def _read(self, client: Client, receive: Receive) -> int | None:
+    async def _read(self, client: Follower, receive: Receive) -> int | None:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -61,7 +61,7 @@ class Socket:
             if not self._hub.receive(client, message.get("text") or message.get("bytes") or ""):
                 return POLICY_VIOLATION
 
-    async def _write(self, client: Client, send: Send) -> int | None:
+    async def _write(self, client: Follower, send: Send) -> int | None:
         try:
             while True:
                 text = await client.mailbox.next()

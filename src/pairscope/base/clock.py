@@ -1,4 +1,4 @@
-"""Time is handed in: nothing below the wiring asks the machine what time it is."""
+"""Clocks: time is handed in, nothing below the wiring asks the machine what time it is."""
 
 from __future__ import annotations
 

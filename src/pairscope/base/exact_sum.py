@@ -1,4 +1,4 @@
-"""Sums of decimal numbers that come out as a person with a pencil would write them."""
+"""Exact sums of decimal numbers: they come out as they would be written with a pencil."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pulse of the event loop: how late it comes to its work, and for how long it was really awake.
+"""Lateness of the event loop: how late it comes to its work, and for how long it was really awake.
 
 A process may stand still: the machine is busy, asleep, or a debugger holds it. What was not heard meanwhile is nobody
 else's silence, so silence is counted in the seconds the loop was awake, and not in those that passed.

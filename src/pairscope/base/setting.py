@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 Limits = Mapping[str, float]  # by "ge", "gt", "le", "lt"
 
 
-class Topic(StrEnum):
+class SettingTopic(StrEnum):
     """What settings are about, in the order in which help, the manual and `pairscope config` show them."""
 
     MARKET = "What is watched"
@@ -27,14 +27,14 @@ class Topic(StrEnum):
     LOG = "The log"
 
 
-def setting(topic: Topic, default: Any, description: str, *, example: str = "", **options: Any) -> Any:
+def setting(topic: SettingTopic, default: Any, description: str, *, example: str = "", **options: Any) -> Any:
     """A field of the settings; ``example`` is a value that works, where the default is none."""
     told: dict[str, Any] = {"topic": topic.value, "example": example}
     return Field(default, description=description, json_schema_extra=told, **options)
 
 
-def topic_of(field: FieldInfo) -> Topic:
-    return Topic(_told(field)["topic"])
+def topic_of(field: FieldInfo) -> SettingTopic:
+    return SettingTopic(_told(field)["topic"])
 
 
 def example_of(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import TradeKind
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, read_window
-from pairscope.base.setting import Topic, setting
+from pairscope.base.setting import SettingTopic, setting
 from pairscope.base.symbol import normal_symbol
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
@@ -33,118 +33,138 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
 
-    source: SourceName = setting(Topic.MARKET, "auto", "where trades come from")
-    symbols: tuple[str, ...] = setting(Topic.MARKET, DEFAULT_SYMBOLS, "symbols to watch")
+    source: SourceName = setting(SettingTopic.MARKET, "auto", "where trades come from")
+    symbols: tuple[str, ...] = setting(SettingTopic.MARKET, DEFAULT_SYMBOLS, "symbols to watch")
     most_symbols: Annotated[int, Field(ge=1, le=2_000)] = setting(
-        Topic.MARKET, 300, "symbols that may be watched at once; each takes about 3 MB of memory"
+        SettingTopic.MARKET, 300, "symbols that may be watched at once; each takes about 3 MB of memory"
     )
     pairs: tuple[str, ...] = setting(
-        Topic.MARKET, (), "pairs Y/X to keep computed; empty means all of the symbols", example="ETHUSDT/BTCUSDT"
+        SettingTopic.MARKET, (), "pairs Y/X to keep computed; empty means all of the symbols", example="ETHUSDT/BTCUSDT"
     )
     most_pairs: Annotated[int, Field(ge=1, le=50_000)] = setting(
-        Topic.MARKET, 2_000, "pairs that are kept computed; others are computed when somebody looks at them"
+        SettingTopic.MARKET, 2_000, "pairs that are kept computed; others are computed when somebody looks at them"
     )
-    trade_kind: TradeKind = setting(Topic.MARKET, TradeKind.AGG, "trade stream to record: aggTrade or trade")
+    trade_kind: TradeKind = setting(SettingTopic.MARKET, TradeKind.AGG, "trade stream to record: aggTrade or trade")
     history_minutes: Annotated[int, Field(ge=0, le=2_800)] = setting(
-        Topic.MARKET,
+        SettingTopic.MARKET,
         15,
         "minutes of trades fetched from before the first start, so that metrics need no warm-up;"
         " of the simulated market 150 unless it is given",
     )
 
-    intervals: tuple[str, ...] = setting(Topic.METRICS, ("1s", "5s", "1m", "5m"), "bar intervals kept on disk")
-    metric_interval: str = setting(Topic.METRICS, "1s", "bar interval of the metrics that are always computed")
+    intervals: tuple[str, ...] = setting(SettingTopic.METRICS, ("1s", "5s", "1m", "5m"), "bar intervals kept on disk")
+    metric_interval: str = setting(SettingTopic.METRICS, "1s", "bar interval of the metrics that are always computed")
     window: Annotated[int, Field(ge=SMALLEST_WINDOW, le=LARGEST_WINDOW)] = setting(
-        Topic.METRICS, 300, "length of the window of a metric: bars, or a duration such as 5m"
+        SettingTopic.METRICS, 300, "length of the window of a metric: bars, or a duration such as 5m"
     )
     sampling_interval: str | None = setting(
-        Topic.METRICS,
+        SettingTopic.METRICS,
         None,
         "bars that are kept besides intervals, for windows of volume-weighted prices",
         example="10s",
     )
     history_bars: Annotated[int, Field(ge=500, le=50_000)] = setting(
-        Topic.METRICS, 6000, "bars of each symbol and interval held in memory"
+        SettingTopic.METRICS, 6000, "bars of each symbol and interval held in memory"
     )
 
     data_dir: Path = setting(
-        Topic.TAPE, PydanticUndefined, "folder of the tape", example="tapes", default_factory=_default_data_dir
+        SettingTopic.TAPE, PydanticUndefined, "folder of the tape", example="tapes", default_factory=_default_data_dir
     )
     database_path: Path | None = setting(
-        Topic.TAPE, None, "file of the tape, instead of one in data_dir", example="tapes/binance.duckdb"
+        SettingTopic.TAPE, None, "file of the tape, instead of one in data_dir", example="tapes/binance.duckdb"
     )
     tape: Path | None = setting(
-        Topic.TAPE, None, "folder or file of the tape to look at, with source tape", example="tapes/binance.duckdb"
+        SettingTopic.TAPE,
+        None,
+        "folder or file of the tape to look at, with source tape",
+        example="tapes/binance.duckdb",
     )
-    keep_data_days: Annotated[int, Field(ge=1, le=3650)] = setting(Topic.TAPE, 7, "days of trades kept")
-    keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = setting(Topic.TAPE, 365, "days of bars kept")
+    keep_data_days: Annotated[int, Field(ge=1, le=3650)] = setting(SettingTopic.TAPE, 7, "days of trades kept")
+    keep_bar_days: Annotated[int, Field(ge=1, le=3650)] = setting(SettingTopic.TAPE, 365, "days of bars kept")
     keep_imported_days: Annotated[int, Field(ge=1, le=36_500)] | None = setting(
-        Topic.TAPE,
+        SettingTopic.TAPE,
         None,
         "days that days with anything imported or uploaded are kept, if more; left out: for ever",
         example="730",
     )
     most_disk_gb: Annotated[float, Field(gt=0, le=1_000_000)] | None = setting(
-        Topic.TAPE,
+        SettingTopic.TAPE,
         None,
         "GB (10^9 bytes) the tape may take; at that the oldest sealed live days go first",
         example="50",
     )
-    commit_ms: Annotated[int, Field(ge=10, le=5000)] = setting(Topic.TAPE, 100, "how often trades are committed")
+    commit_ms: Annotated[int, Field(ge=10, le=5000)] = setting(SettingTopic.TAPE, 100, "how often trades are committed")
     queue_rows: Annotated[int, Field(ge=1_000, le=20_000_000)] = setting(
-        Topic.TAPE, 400_000, "trades that may wait for the disk before they are refused and counted"
+        SettingTopic.TAPE, 400_000, "trades that may wait for the disk before they are refused and counted"
     )
 
-    host: str = setting(Topic.SERVER, "127.0.0.1", "address to listen on")
-    port: Annotated[int, Field(ge=1, le=65535)] = setting(Topic.SERVER, 8000, "port of the API and the dashboard")
+    host: str = setting(SettingTopic.SERVER, "127.0.0.1", "address to listen on")
+    port: Annotated[int, Field(ge=1, le=65535)] = setting(
+        SettingTopic.SERVER, 8000, "port of the API and the dashboard"
+    )
     frontend_port: Annotated[int, Field(ge=1, le=65535)] | None = setting(
-        Topic.SERVER, None, "a second port for the same, where another tool's dashboard used to be", example="8501"
+        SettingTopic.SERVER,
+        None,
+        "a second port for the same, where another tool's dashboard used to be",
+        example="8501",
     )
     base_url: str | None = setting(
-        Topic.SERVER,
+        SettingTopic.SERVER,
         None,
         "address people reach it under, when that is another; its name counts as an allowed host",
         example="https://desk.example",
     )
     open: bool | None = setting(
-        Topic.SERVER,
+        SettingTopic.SERVER,
         None,
         "open the page in a browser; by default when there are a terminal and a display",
         example="true",
     )
     allowed_hosts: tuple[str, ...] = setting(
-        Topic.SERVER, (), "names besides localhost under which the page may be asked for", example="desk.example"
+        SettingTopic.SERVER, (), "names besides localhost under which the page may be asked for", example="desk.example"
     )
 
-    exchange_ws_url: str = setting(Topic.EXCHANGE, "wss://fstream.binance.com", "address of the exchange's streams")
-    exchange_rest_url: str = setting(Topic.EXCHANGE, "https://fapi.binance.com", "address of the exchange's REST API")
-    archive_url: str = setting(Topic.EXCHANGE, "https://data.binance.vision", "address of the exchange's daily files")
+    exchange_ws_url: str = setting(
+        SettingTopic.EXCHANGE, "wss://fstream.binance.com", "address of the exchange's streams"
+    )
+    exchange_rest_url: str = setting(
+        SettingTopic.EXCHANGE, "https://fapi.binance.com", "address of the exchange's REST API"
+    )
+    archive_url: str = setting(
+        SettingTopic.EXCHANGE, "https://data.binance.vision", "address of the exchange's daily files"
+    )
     proxy: str | None = setting(
-        Topic.EXCHANGE,
+        SettingTopic.EXCHANGE,
         None,
         "proxy to the exchange, http:// or socks5://; none for none; else as HTTPS_PROXY says",
         example="socks5://127.0.0.1:1080",
         repr=False,
     )
     stale_s: Annotated[float, Field(gt=0, le=3600)] = setting(
-        Topic.EXCHANGE, 5.0, "seconds without any frame after which a connection is replaced"
+        SettingTopic.EXCHANGE, 5.0, "seconds without any frame after which a connection is replaced"
     )
-    flush_ms: Annotated[int, Field(ge=5, le=1000)] = setting(Topic.EXCHANGE, 25, "how often frames are decoded")
+    flush_ms: Annotated[int, Field(ge=5, le=1000)] = setting(SettingTopic.EXCHANGE, 25, "how often frames are decoded")
 
     replay_file: tuple[Path, ...] = setting(
-        Topic.REPLAY, (), "recordings to replay, merged by receive time", example="day.txt.zst"
+        SettingTopic.REPLAY, (), "recordings to replay, merged by receive time", example="day.txt.zst"
     )
     replay_speed: Annotated[float, Field(ge=0, le=10_000)] = setting(
-        Topic.REPLAY, 1.0, "N times real time; 0 is full speed"
+        SettingTopic.REPLAY, 1.0, "N times real time; 0 is full speed"
     )
-    replay_times: Literal["kept", "now"] = setting(Topic.REPLAY, "kept", "keep recorded times or shift them to now")
-    simulator_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = setting(Topic.REPLAY, 1, "seed of the simulated market")
+    replay_times: Literal["kept", "now"] = setting(
+        SettingTopic.REPLAY, "kept", "keep recorded times or shift them to now"
+    )
+    simulator_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = setting(
+        SettingTopic.REPLAY, 1, "seed of the simulated market"
+    )
 
     alert_history: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
-        Topic.ALERTS, 1_000, "alerts kept after they fired; there are no alerts in this version yet"
+        SettingTopic.ALERTS, 1_000, "alerts kept after they fired; there are no alerts in this version yet"
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = setting(Topic.LOG, "info", "least severe log line shown")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        SettingTopic.LOG, "info", "least severe log line shown"
+    )
 
     @field_validator("symbols", "pairs", "intervals", "allowed_hosts", "replay_file", mode="before")
     @classmethod

@@ -40,7 +40,7 @@ _SECRET = re.compile(r"//[^/@\s]*@")  # who somebody is, in an address
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SettingOrigin:
     """Where the effective value of a setting comes from."""
 
     kind: Literal["default", "file", "environment", "flag", "setting"]
@@ -52,7 +52,7 @@ class Loaded:
     """Settings, and of each of them where its value comes from."""
 
     settings: Settings
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, SettingOrigin]
 
 
 def load_settings(
@@ -100,14 +100,14 @@ def _built(values: Mapping[str, Any]) -> Settings:
         raise _refused(key, values.get(key)) from None
 
 
-def _unsaid(settings: Settings, name: str) -> Origin:
+def _unsaid(settings: Settings, name: str) -> SettingOrigin:
     """The origin of a value that nobody gave: mostly its default, sometimes what follows from another setting."""
     field = Settings.model_fields[name]
     follows = name == "intervals" and settings.sampling_interval is not None and settings.intervals != field.default
-    return Origin("setting", "sampling_interval") if follows else Origin("default")
+    return SettingOrigin("setting", "sampling_interval") if follows else SettingOrigin("default")
 
 
-_Given = dict[str, tuple[Any, Origin]]
+_Given = dict[str, tuple[Any, SettingOrigin]]
 
 
 def _from_file(file: Path | None) -> _Given:
@@ -122,7 +122,9 @@ def _from_file(file: Path | None) -> _Given:
         raise SettingsError(f"cannot read settings file {path}: {error}", cure="it must be TOML: key = value") from None
     for key in values:
         _known(key, f"in {path}")
-    return {key: (value, Origin("file", str(path))) for key, value in values.items() if key in Settings.model_fields}
+    return {
+        key: (value, SettingOrigin("file", str(path))) for key, value in values.items() if key in Settings.model_fields
+    }
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Given:
@@ -131,18 +133,18 @@ def _from_environment(environment: Mapping[str, str]) -> _Given:
         if text := environment.get(name):
             # Under this name others write seconds.
             seconds = key == "sampling_interval" and text.isdigit()
-            values[key] = (f"{text}s" if seconds else text, Origin("environment", name))
+            values[key] = (f"{text}s" if seconds else text, SettingOrigin("environment", name))
     for name, text in environment.items():
         if name.startswith(PREFIX):
             key = ascii_lower(name.removeprefix(PREFIX))
             _known(key, f"in the environment as {name}")
             if key in Settings.model_fields:
-                values[key] = (text, Origin("environment", name))
+                values[key] = (text, SettingOrigin("environment", name))
     return values
 
 
 def _from_flags(flags: Mapping[str, Any]) -> _Given:
-    return {key: (value, Origin("flag", flag_of(key))) for key, value in flags.items()}
+    return {key: (value, SettingOrigin("flag", flag_of(key))) for key, value in flags.items()}
 
 
 def flag_of(name: str) -> str:

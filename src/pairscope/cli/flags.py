@@ -9,7 +9,7 @@ from typing import Any, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from pairscope.base.setting import Topic, as_text, choices_of, kinds_of, topic_of
+from pairscope.base.setting import SettingTopic, as_text, choices_of, kinds_of, topic_of
 from pairscope.base.settings import Settings
 from pairscope.base.settings_sources import FILE, flag_of
 
@@ -23,7 +23,7 @@ SOURCES = (
 def add_settings(command: argparse.ArgumentParser, names: Iterable[str] | None = None) -> None:
     """Give a command the flags of some settings, or of all, by their topics, and ``--settings``."""
     wanted = list(Settings.model_fields) if names is None else list(names)
-    for topic in Topic:
+    for topic in SettingTopic:
         about = [name for name in wanted if topic_of(Settings.model_fields[name]) is topic]
         if about:
             group = command.add_argument_group(str(topic))

@@ -1,4 +1,4 @@
-"""The owner of contiguity: which trade ids are new, doubled, or missing.
+"""IdCheck of trade ids: which are new, doubled, or missing.
 
 The exchange numbers the trades of a symbol without holes, so a skipped id is a lost trade. The highest id seen
 decides, not the last one: after 1, 3, 2 nothing is missing. State survives reconnects, and restarts through
@@ -23,7 +23,7 @@ from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBat
 from pairscope.feed.judge import REFUSALS, Refusal, Verdicts
 from pairscope.feed.sequence import AFTER_HOLE, IMPLAUSIBLE, LARGEST_HOLE, OLD, scan
 
-__all__ = ["LARGEST_HOLE", "Continuity", "ContinuityTracker"]
+__all__ = ["LARGEST_HOLE", "ContinuityTracker", "IdCheck"]
 
 _UNKNOWN = -1
 _BLANKS_REMEMBERED = 1_000
@@ -68,7 +68,7 @@ class _Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Continuity:
+class IdCheck:
     """What a batch of ids means for the tape."""
 
     fresh: BoolArray  # false: refused, a duplicate, or an id nobody can believe
@@ -148,7 +148,7 @@ class ContinuityTracker:
         """Every open hole of every symbol."""
         return [gap for holes in self._holes.values() for gap in holes]
 
-    def check(self, trades: TradeBatch, now_ms: int, reason: GapReason, refusals: Verdicts | None = None) -> Continuity:
+    def check(self, trades: TradeBatch, now_ms: int, reason: GapReason, refusals: Verdicts | None = None) -> IdCheck:
         """Judge ids in order of arrival and remember them; new holes get ``reason``.
 
         Args:
@@ -169,7 +169,7 @@ class ContinuityTracker:
         none = np.empty(0, np.int64)
         going_on = set(np.unique(symbol_id).tolist()) & self._unended.keys() if self._unended else set()
         if not odd and not going_on:
-            return Continuity(fresh, lost, none, none, [], [], before)
+            return IdCheck(fresh, lost, none, none, [], [], before)
         told = told if len(told) else np.zeros(len(ids), np.uint8)
         batch = _Batch(trades, told, verdict, lost.copy(), lost, after_ms, now_ms)
         opened: list[Gap] = []
@@ -186,7 +186,7 @@ class ContinuityTracker:
         newest = {(gap.symbol, gap.first_id): gap for gap in [*opened, *changed]}
         repeated = np.flatnonzero((verdict == OLD) & (batch.refusals == 0) & ~fresh)
         implausible = np.flatnonzero((verdict == IMPLAUSIBLE) & (batch.refusals == 0))
-        return Continuity(fresh, lost, repeated, implausible, opened, list(newest.values()), before)
+        return IdCheck(fresh, lost, repeated, implausible, opened, list(newest.values()), before)
 
     def _new_ids(
         self, symbol: int, batch: _Batch, odd_rows: BoolArray, expected: list[GapReason], reason: GapReason
@@ -308,7 +308,7 @@ class ContinuityTracker:
         )
         return [*left, closed, *right]
 
-    def rewind(self, judged: Continuity, trades: TradeBatch, reason: GapReason) -> None:
+    def rewind(self, judged: IdCheck, trades: TradeBatch, reason: GapReason) -> None:
         """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
         before = judged.before
         self._highest, self._newest_ms = before.highest, before.newest_ms

@@ -1,4 +1,4 @@
-"""The one judge of every row of every origin: socket frames, REST pages, replays, daily files, uploads.
+"""Checks of every row, whatever it came by: socket frames, REST pages, replays, daily files, uploads.
 
 A row is a trade, or it is refused for one named reason. A refused row still proves that its id exists, unless it is
 the id that cannot be believed. What is odd but may be true is kept and noted. `Tape.put_trades` takes `GoodTrades`

@@ -1,0 +1,1 @@
+"""Taking trades in: the live stream, what repairs its holes, and imported history."""

@@ -1,4 +1,4 @@
-"""The one way in: every trade passes here, from its id to the tape, to its bars, to whoever watches.
+"""Intake of trades: ids compared, rows put on the tape, counted into bars and told to listeners; the one way in.
 
 Order matters and is the same for live trades, back-fills and replays: rows are judged, then ids are compared (a refused
 row still proves that its id exists), then the trade goes to the tape, then to the bars.
@@ -40,7 +40,7 @@ from pairscope.base.model import (
     of_trades,
     take_bars,
 )
-from pairscope.feed.continuity import Continuity, ContinuityTracker
+from pairscope.feed.continuity import ContinuityTracker, IdCheck
 from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
 from pairscope.store.tape import Tape
 
@@ -172,7 +172,7 @@ class Intake:
             log.warning("gap_opened", symbol=gap.symbol, ids=gap.ids, first_id=gap.first_id, reason=gap.reason)
         return True
 
-    def _changed(self, ids: Continuity) -> None:
+    def _changed(self, ids: IdCheck) -> None:
         changed = [gap for gap in ids.gaps if gap not in ids.opened]
         for gap in changed:
             self._late.update(self._charge(gap))

@@ -1,4 +1,4 @@
-"""Questions that take more than a glance: all tests of a pair, a metric along time, everything against everything.
+"""Analyses made on request: all tests of a pair, a metric along time, the correlations of all symbols.
 
 What is asked for is gathered on the event loop, from memory and disk, and computed in threads of its own, in pieces:
 a study that nobody waits for any more ends after the piece it is at.

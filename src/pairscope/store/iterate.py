@@ -1,4 +1,4 @@
-"""Long histories a bounded piece at a time."""
+"""Iteration over long histories, a bounded piece at a time."""
 
 from __future__ import annotations
 

@@ -62,14 +62,14 @@ TABLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class TapeState:
+class TapeContents:
     """What a tape holds besides its rows, when it is opened."""
 
     symbols: SymbolTable
     commit_number: int  # number of the last transaction on disk
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) -> TapeState:
+def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) -> TapeContents:
     """Lay the tables in a new file, or check those of an old one and bring it to the present format.
 
     Raises:
@@ -91,7 +91,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path, kind: TradeKind) 
         )
     if format_ < FORMAT:
         migrate(connection, path, format_, TABLES)
-    return TapeState(_symbols(connection, path), commit_number(connection))
+    return TapeContents(_symbols(connection, path), commit_number(connection))
 
 
 def _symbols(connection: duckdb.DuckDBPyConnection, path: Path) -> SymbolTable:

@@ -27,7 +27,7 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch
 from pairscope.feed.judge import GoodTrades
 from pairscope.store.database import Database
-from pairscope.store.schema import TapeState, commit_number
+from pairscope.store.schema import TapeContents, commit_number
 from pairscope.store.transaction import NewestBars, Work, carry_out, write
 
 log = structlog.get_logger()
@@ -71,7 +71,9 @@ class _Job:
 class Writer:
     """Owns the thread that writes. Puts may come from any thread."""
 
-    def __init__(self, database: Database, state: TapeState, *, clock: Clock, commit_ms: int, queue_rows: int) -> None:
+    def __init__(
+        self, database: Database, state: TapeContents, *, clock: Clock, commit_ms: int, queue_rows: int
+    ) -> None:
         self._database = database
         self._symbols: SymbolTable = state.symbols
         self._clock = clock

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pairscope.base.model import IntArray, SymbolTable, TradeKind
 from pairscope.feed.binance.decoding import BurstDecoder
-from pairscope.feed.binance.protocol import Decoded, Decoder, Rejected, Rejection
+from pairscope.feed.binance.protocol import Decoded, Decoder, FrameFault, Rejected
 from tests.decoded import assert_same
 from tests.faults.fuzz import hostile
 from tests.feed.binance.test_usual import AGG, RAW
@@ -80,7 +80,7 @@ def test_rows_keep_the_order_and_the_receive_times_of_their_frames(kind: TradeKi
     decoded = decode(kind, [frame(kind, 1), spaced[0], b"junk", frame(kind, 3), spaced[1], frame(kind, 5)])
     assert decoded.rows.trades.id.tolist() == [1, 2, 3, 4, 5]
     assert decoded.rows.trades.received_ns.tolist() == [5, 8, 14, 17, 20]
-    assert decoded.notes == [Rejected(Rejection.UNDECODABLE, b"junk")]
+    assert decoded.notes == [Rejected(FrameFault.UNDECODABLE, b"junk")]
     assert decoded.event_ms == 1_700_000_000_005
 
 

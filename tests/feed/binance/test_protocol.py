@@ -15,9 +15,9 @@ from pairscope.feed.binance.protocol import (
     Acknowledged,
     Decoded,
     Decoder,
+    FrameFault,
     Refused,
     Rejected,
-    Rejection,
     ServerShutdown,
     decode_agg_trades,
     decode_instruments,
@@ -92,7 +92,7 @@ def test_a_raw_frame_is_the_same_as_a_combined_one() -> None:
 def test_receive_times_stay_with_their_trades_when_other_frames_lie_between() -> None:
     decoded = decode([wrapped(agg()), b'{"result":null,"id":1}', b"junk", wrapped(agg(a=8))])
     assert decoded.rows.trades.received_ns.tolist() == [0, 3]
-    assert decoded.notes == [Acknowledged(1, None), Rejected(Rejection.UNDECODABLE, b"junk")]
+    assert decoded.notes == [Acknowledged(1, None), Rejected(FrameFault.UNDECODABLE, b"junk")]
     assert decoded.frames == 4
 
 
@@ -113,13 +113,13 @@ def test_non_positive_and_non_finite_numbers_are_never_kept(bad: dict[str, str])
 def test_symbols_nobody_asked_for_are_counted_and_left_out() -> None:
     decoded = decode([wrapped(agg(s="DOGEUSDT")), wrapped(agg(a=8))])
     assert decoded.rows.trades.id.tolist() == [8]
-    assert decoded.rejected == {Rejection.UNKNOWN_SYMBOL: 1}
+    assert decoded.rejected == {FrameFault.UNKNOWN_SYMBOL: 1}
 
 
 def test_trades_of_the_other_stream_are_noted_not_kept() -> None:
     decoded = decode([wrapped(raw())], TradeKind.AGG)
     assert len(decoded.rows.trades) == 0
-    assert [item.reason for item in decoded.notes if isinstance(item, Rejected)] == [Rejection.OTHER_EVENT]
+    assert [item.reason for item in decoded.notes if isinstance(item, Rejected)] == [FrameFault.OTHER_EVENT]
 
 
 def test_unknown_keys_are_ignored_wherever_they_stand() -> None:
@@ -163,7 +163,7 @@ def test_control_messages_are_told_apart(frame: bytes, expected: object) -> None
 def test_hostile_frames_are_one_note_each_and_never_an_exception(frame: bytes) -> None:
     decoded = decode([wrapped(agg()), frame, wrapped(agg(a=8))])
     assert decoded.rows.trades.id.tolist() == [7, 8]
-    assert [item.reason for item in decoded.notes if isinstance(item, Rejected)] == [Rejection.UNDECODABLE]
+    assert [item.reason for item in decoded.notes if isinstance(item, Rejected)] == [FrameFault.UNDECODABLE]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_row_that_cannot_be_read_whole_is_a_row_as_long_as_its_id_can(
 @given(st.lists(st.one_of(st.binary(max_size=60), st.just(wrapped(agg())), st.just(wrapped(agg(p="0"))))))
 def test_every_frame_is_accounted_for(frames: list[bytes]) -> None:
     decoded = decode(frames)
-    unknown = decoded.rejected.get(Rejection.UNKNOWN_SYMBOL, 0)
+    unknown = decoded.rejected.get(FrameFault.UNKNOWN_SYMBOL, 0)
     assert len(decoded.rows.trades) + unknown + len(decoded.notes) == len(frames) == decoded.frames
 
 
@@ -285,7 +285,7 @@ def check_vector(kind: str, frame: bytes) -> None:
     else:
         found = note(frame)
         assert isinstance(found, Rejected)
-        assert found.reason is Rejection.OTHER_EVENT
+        assert found.reason is FrameFault.OTHER_EVENT
 
 
 def test_the_protocol_needs_no_socket_and_no_clock() -> None:
@@ -300,4 +300,4 @@ def test_a_frame_whose_text_is_no_utf_8_is_a_rejected_frame_beside_good_ones() -
     broken = wrapped(agg(a=8)).replace(b"BTCUSDT", b"BTC\xffSDT")
     decoded = decode([wrapped(agg()), broken, wrapped(agg(a=9))])
     assert decoded.rows.trades.id.tolist() == [7, 9]
-    assert [note.reason for note in decoded.notes if isinstance(note, Rejected)] == [Rejection.UNDECODABLE]
+    assert [note.reason for note in decoded.notes if isinstance(note, Rejected)] == [FrameFault.UNDECODABLE]

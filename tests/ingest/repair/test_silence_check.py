@@ -16,7 +16,7 @@ from pairscope.feed.binance.managed_connection import ConnectionOptions
 from pairscope.feed.binance.rest import BinanceRest
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
-from pairscope.feed.binance.simulator.source import MarketSource, Query
+from pairscope.feed.binance.simulator.source import MarketSource, TradeQuery
 from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.feed.binance.trade_stream import TradeStream
 from pairscope.feed.continuity import ContinuityTracker
@@ -113,10 +113,10 @@ class DeadMarket(MarketSource):
         super().start()
         self.ended_ms = self.now_ms() - 30 * 60_000
 
-    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+    def agg_trades(self, query: TradeQuery, lag_ms: int) -> list[bytes]:
         if query.symbol != "LINKUSDT" or query.from_id is not None or query.start_ms is not None:
             return super().agg_trades(query, lag_ms)
-        return super().agg_trades(Query(query.symbol, query.limit, None, None, self.ended_ms), 0)[-1:]
+        return super().agg_trades(TradeQuery(query.symbol, query.limit, None, None, self.ended_ms), 0)[-1:]
 
     def due(self, streams: set[str], from_ms: int, to_ms: int) -> list[Frame]:
         return super().due(streams - {"linkusdt@aggTrade"}, from_ms, to_ms)

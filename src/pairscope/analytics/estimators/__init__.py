@@ -1,0 +1,1 @@
+"""Estimators and tests, each under the name of its method."""

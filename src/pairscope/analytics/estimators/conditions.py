@@ -1,4 +1,4 @@
-"""What a pair is called, reading after reading: one machine for every window, with the memory that a word needs.
+"""The state machine of a pair's health: the condition after each reading, with the memory that a word needs.
 
 A single test wavers: of windows that hold 40 half-lives of a sound pair it passes 8 in 10, and of walks 1 in 20. So a
 word is not taken from one reading but from a run of them, and `broken` is said only of a pair that was established.

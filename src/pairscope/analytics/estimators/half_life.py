@@ -1,4 +1,4 @@
-"""Does a spread come back, and how soon: the half-life of its deviations, and the ratio of its variances."""
+"""The half-life of a spread's deviations, and the ratio of its variances: does it come back, and how soon."""
 
 from __future__ import annotations
 

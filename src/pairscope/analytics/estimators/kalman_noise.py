@@ -1,4 +1,4 @@
-"""The noise of the walking line, fitted: the parameters of `kalman.kalman_rows` that make the past likeliest.
+"""The noise variances of the Kalman hedge ratio: the parameters of `kalman.kalman_rows` that make the past likeliest.
 
 A step of the filter waits for the division of the step before, so a second pair of parameters beside the first costs
 next to nothing: sixteen of them in one pass take the time of three. The search is made of such passes.

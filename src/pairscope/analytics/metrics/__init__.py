@@ -1,0 +1,1 @@
+"""The metrics, each declared on its function."""

@@ -1,4 +1,4 @@
-"""One word for a pair: is it shown to be one, and is what was shown still there?
+"""The health of a pair: whether tests show that its prices belong together, and whether that still holds.
 
 The word comes from readings at closed bars that are replayed over five windows (`readings`, `conditions`), so that it
 is a function of the bars alone: the same live and from the past, before a restart and after it.

@@ -40,7 +40,7 @@ _Id = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Ms = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class Rejection(enum.StrEnum):
+class FrameFault(enum.StrEnum):
     """Why a frame was not taken; trades are judged by `feed.judge`."""
 
     UNDECODABLE = "undecodable"
@@ -135,7 +135,7 @@ class ServerShutdown:
 class Rejected:
     """A frame that is no trade we asked for; the sample is for the log."""
 
-    reason: Rejection
+    reason: FrameFault
     sample: bytes
 
 
@@ -150,7 +150,7 @@ class Decoded:
     """
 
     rows: Rows
-    rejected: dict[Rejection, int]  # trades of symbols nobody asked for
+    rejected: dict[FrameFault, int]  # trades of symbols nobody asked for
     notes: list[Note]
     frames: int
     event_ms: int  # the exchange's clock in the newest event; 0 without one
@@ -269,10 +269,10 @@ class Decoder:
             buyer_is_maker=np.array([e.buyer_is_maker for e in events], np.bool_),
             received_ns=received_ns,
         )
-        rejected: dict[Rejection, int] = {}
+        rejected: dict[FrameFault, int] = {}
         known = trades.symbol_id >= 0
         if not known.all():  # symbols nobody asked for: they have no id sequence of ours
-            rejected[Rejection.UNKNOWN_SYMBOL] = int((~known).sum())
+            rejected[FrameFault.UNKNOWN_SYMBOL] = int((~known).sum())
             trades = trades.take(known)
             events = [event for event, kept in zip(events, known.tolist(), strict=True) if kept]
             unreadable = None if unreadable is None else unreadable[known]
@@ -285,7 +285,7 @@ class Decoder:
 
 def note(frame: bytes) -> Note:
     """What a frame that is no trade says."""
-    undecodable = Rejected(Rejection.UNDECODABLE, frame[:SAMPLE_BYTES])
+    undecodable = Rejected(FrameFault.UNDECODABLE, frame[:SAMPLE_BYTES])
     try:
         message = msgspec.json.decode(frame)
     except _UNREADABLE:
@@ -317,7 +317,7 @@ def _event(message: dict[str, Any], frame: bytes) -> Note | None:
     if kind in ("aggTrade", "trade") and not _complete(data):
         return None
     # {"stream":"btcusdt@bookTicker","data":{"e":"bookTicker",...}}: nothing that is kept
-    return Rejected(Rejection.OTHER_EVENT, frame[:SAMPLE_BYTES]) if isinstance(kind, str) else None
+    return Rejected(FrameFault.OTHER_EVENT, frame[:SAMPLE_BYTES]) if isinstance(kind, str) else None
 
 
 def _complete(data: dict[str, Any]) -> bool:

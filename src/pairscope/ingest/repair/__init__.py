@@ -1,0 +1,1 @@
+"""What closes holes in the tape: each is a `Repair`."""

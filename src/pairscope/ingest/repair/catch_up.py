@@ -1,4 +1,4 @@
-"""After a lost connection: what did the symbols trade that are not heard yet?
+"""Catching up after a lost connection: by REST, the trades of symbols that are not heard yet.
 
 A missing trade shows itself by the one after it. A symbol that trades once in ten minutes would leave the trades of an
 outage unknown for that long, and nobody would see that they are missing. So the exchange is asked for them.

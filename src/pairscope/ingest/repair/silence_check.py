@@ -1,4 +1,4 @@
-"""Is a silent stream a quiet market or a broken stream? The exchange's REST API knows.
+"""Checks of silent streams: a quiet market or a broken stream, which the exchange's REST API knows.
 
 What decides is the time of the newest trade: a symbol whose newest trade is older than the subscription was silent by
 right, however much older that trade is than all the history we hold.

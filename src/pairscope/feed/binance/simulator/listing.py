@@ -31,7 +31,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class RelationBreak:
     """When a relation does not hold: the last part of each cycle, counted from 00:00 UTC.
 
     While broken nothing pulls the spread back: it is a random walk. After it the pull returns.
@@ -55,7 +55,7 @@ class Relation:
     beta: float
     half_life_s: float
     spread_sd: float  # of the spread when it is stationary, in log price
-    breaks: Break | None = None
+    breaks: RelationBreak | None = None
 
     def holds(self, time_ms: int) -> bool:
         """Whether y and x are cointegrated at a moment."""
@@ -100,7 +100,7 @@ TRUTH = Truth(
     relations=(
         Relation("ETHUSDT", "BTCUSDT", beta=1.2, half_life_s=40, spread_sd=0.0005),
         Relation("SOLUSDT", "ETHUSDT", beta=1.1, half_life_s=120, spread_sd=0.0010),
-        Relation("BNBUSDT", "BTCUSDT", beta=0.7, half_life_s=90, spread_sd=0.0006, breaks=Break()),
+        Relation("BNBUSDT", "BTCUSDT", beta=0.7, half_life_s=90, spread_sd=0.0006, breaks=RelationBreak()),
         Relation("DOGEUSDT", "XRPUSDT", beta=1.3, half_life_s=900, spread_sd=0.0025),
     ),
     correlated=(("XRPUSDT", "BTCUSDT", 0.8),),

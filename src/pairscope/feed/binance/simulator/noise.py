@@ -1,4 +1,4 @@
-"""Chance that can be looked up: the same seed, label and cell give the same numbers, in any order, at any time."""
+"""Random numbers by their place: the same seed, label and cell give the same numbers, in any order, at any time."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pairscope.base.reading import ascii_lower
 from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.hub import FrameHub
 from pairscope.feed.binance.simulator.listing import LISTINGS
-from pairscope.feed.binance.simulator.source import Query, TooOld
+from pairscope.feed.binance.simulator.source import TooOld, TradeQuery
 from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.feed.recording import RecordedFrame, read_frames
 
@@ -159,7 +159,7 @@ class RecordingSource:
     def instruments(self) -> list[SimulatedInstrument]:
         return list(self._instruments.values())
 
-    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+    def agg_trades(self, query: TradeQuery, lag_ms: int) -> list[bytes]:
         rows = list(self._rows.get(query.symbol, ()))
         if not rows:
             return []

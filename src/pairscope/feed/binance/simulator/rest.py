@@ -15,7 +15,7 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.naming import assets_of
 from pairscope.feed.binance.simulator.data_faults import SimulatedInstrument
 from pairscope.feed.binance.simulator.faults import Faults, FaultyDoor
-from pairscope.feed.binance.simulator.source import FrameSource, Query, TooOld
+from pairscope.feed.binance.simulator.source import FrameSource, TooOld, TradeQuery
 
 _MINUTE_MS = 60_000
 _STALE_MS = 3 * 3_600_000  # how far behind the serverTime of exchangeInfo is
@@ -31,7 +31,7 @@ _REASONS = {
 }
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request answered with an error: HTTP status, the exchange's code and message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -65,21 +65,21 @@ class ServedWeight:
         """Count a request.
 
         Raises:
-            Refused: 429 above the budget, 418 for one who keeps asking.
+            RefusedRequest: 429 above the budget, 418 for one who keeps asking.
         """
         now = now_ms(self._clock)
         if now // _MINUTE_MS != self._minute:
             self._minute, self.used, self._refused = now // _MINUTE_MS, 0, 0
         self.used += weight
         if now < self._banned_until_ms:
-            raise Refused(418, -1003, f"Way too many requests; IP banned until {self._banned_until_ms}.")
+            raise RefusedRequest(418, -1003, f"Way too many requests; IP banned until {self._banned_until_ms}.")
         if self.used <= self.per_minute:
             return
         self._refused += 1
         if self._refused > _PATIENCE:
             self._banned_until_ms = now + _FIRST_BAN_MS
         limit = f"current limit of IP is {self.per_minute} requests per minute"
-        raise Refused(429, -1003, f"Too many requests; {limit}.")
+        raise RefusedRequest(429, -1003, f"Too many requests; {limit}.")
 
 
 class RestApi:
@@ -110,7 +110,7 @@ class RestApi:
             try:
                 self.budget.spend(weight)
                 status, body = 200, answer(request)
-            except Refused as error:
+            except RefusedRequest as error:
                 status, body = error.status, _error_body(error.code, str(error))
             return _json(body, status, {"X-MBX-USED-WEIGHT-1M": str(self.budget.used)})
 
@@ -142,25 +142,25 @@ class RestApi:
         try:
             rows = self._source.agg_trades(query, self._faults.rest_lag_ms)
         except TooOld:
-            raise Refused(400, -4166, "Search window is restricted to recent 2 days only.") from None
+            raise RefusedRequest(400, -4166, "Search window is restricted to recent 2 days only.") from None
         return b"[" + b",".join(self._faults.data.rows(query.symbol, rows)) + b"]"
 
     def _listed(self) -> list[SimulatedInstrument]:
         return self._faults.data.listed(self._source.instruments())
 
-    def _query(self, request: Request) -> Query:
+    def _query(self, request: Request) -> TradeQuery:
         symbol = request.query_params.get("symbol")
         if not symbol:
-            raise Refused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            raise RefusedRequest(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if symbol not in {each.symbol for each in self._listed()}:
-            raise Refused(400, -1121, "Invalid symbol.")
+            raise RefusedRequest(400, -1121, "Invalid symbol.")
         limit = _integer(request, "limit")
         if limit is not None and not 1 <= limit <= 1000:
-            raise Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
+            raise RefusedRequest(400, -1130, "Data sent for parameter 'limit' is not valid.")
         from_id, start_ms, end_ms = (_integer(request, name) for name in ("fromId", "startTime", "endTime"))
         if from_id is not None and (start_ms is not None or end_ms is not None):
-            raise Refused(400, -1128, "Combination of optional parameters invalid.")
-        return Query(symbol, limit or 500, from_id, start_ms, end_ms)
+            raise RefusedRequest(400, -1128, "Combination of optional parameters invalid.")
+        return TradeQuery(symbol, limit or 500, from_id, start_ms, end_ms)
 
 
 def _integer(request: Request, name: str) -> int | None:
@@ -168,7 +168,7 @@ def _integer(request: Request, name: str) -> int | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Refused(400, -1130, f"Data sent for parameter '{name}' is not valid.")
+        raise RefusedRequest(400, -1130, f"Data sent for parameter '{name}' is not valid.")
     return int(text)
 
 

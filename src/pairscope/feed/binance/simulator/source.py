@@ -22,7 +22,7 @@ _LONGEST_SLICE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class TradeQuery:
     """A REST request for aggregate trades: from an id, or between two times (both inclusive), or the newest."""
 
     symbol: str
@@ -48,7 +48,7 @@ class FrameSource(Protocol):
     def instruments(self) -> list[SimulatedInstrument]:
         """All that is listed."""
 
-    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+    def agg_trades(self, query: TradeQuery, lag_ms: int) -> list[bytes]:
         """Rows of aggregate trades in the order of their ids, as if it were ``lag_ms`` ago.
 
         Raises:
@@ -90,13 +90,13 @@ class MarketSource:
             for each in self.market.listings.values()
         ]
 
-    def agg_trades(self, query: Query, lag_ms: int) -> list[bytes]:
+    def agg_trades(self, query: TradeQuery, lag_ms: int) -> list[bytes]:
         trades = self._sent_before(self._find(query), self.now_ms() - lag_ms)
         if query.from_id is None and query.start_ms is None:
             trades = trades.slice(max(len(trades) - query.limit, 0), len(trades))
         return agg_rows(self.market.listing(query.symbol), trades.slice(0, query.limit))
 
-    def _find(self, query: Query) -> AggTrades:
+    def _find(self, query: TradeQuery) -> AggTrades:
         market, symbol, now = self.market, query.symbol, self.now_ms()
         oldest_ms = now - HORIZON_MS
         if query.from_id is not None:
