@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,9 @@ from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
+from pairscope.jobs.executor import InProcess
+from pairscope.jobs.job import Hand, Job
+from pairscope.jobs.queue import Jobs
 from pairscope.live.market import Market
 from pairscope.store.tape import Tape
 from tests.judged import good
@@ -33,6 +36,7 @@ from tests.loopback import http_client
 from tests.patience import ANSWER_S, EVENT_S
 
 START_MS = 1_723_075_200_000  # 2024-08-08 00:00 UTC
+JOB_ID = 1_790_000_000_000  # of the examples
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
@@ -50,8 +54,27 @@ class MadeUpMarket:
         )
         self.now_ms = START_MS
         self.changes: list[str] = []  # of the watched symbols, as they were asked for
+        self.jobs = Jobs(InProcess(), ManualClock(JOB_ID), most_waiting=3)
+        self.jobs.submit("verify", "verify BTCUSDT", self._nothing)  # that of the examples
         self._random = np.random.default_rng(7)
         self._last_ids = [0] * len(SYMBOLS)
+
+    @staticmethod
+    async def _nothing(hand: Hand) -> str:
+        return "nothing was to be done"
+
+    def download(self, symbol: str, first: str, last: str) -> Job:
+        self.changes.append(f"download {symbol} {first} {last}")
+        return self.jobs.submit("import", f"import {symbol}", self._nothing)
+
+    def bring(self, files: Sequence[str]) -> Job:
+        self.changes.append(f"bring {' '.join(files)}")
+        return self.jobs.submit("import", f"import {files[0]}", self._nothing)
+
+    def verify(self, symbols: Sequence[str], first: str | None, last: str | None) -> Job:
+        chosen = [self.store.symbols.name(self.store.symbols.index(symbol)) for symbol in symbols]
+        self.changes.append(f"verify {' '.join(chosen)} {first} {last}")
+        return self.jobs.submit("verify", "verify", self._nothing)
 
     def trade(self, milliseconds: int, symbols: tuple[str, ...] = SYMBOLS, burst_ms: int = 250) -> None:
         """Let time pass, and every symbol trade each 250 ms of it; in bursts."""
@@ -95,8 +118,10 @@ class MadeUpMarket:
         self.memory.publish(bars)
 
     def app(self, **options: Any) -> FastAPI:
-        parts = {name: options.pop(name) for name in ("board", "watched") if name in options}
-        rooms = Rooms(self.live, self.store, **({"watched": self, "board": self} | parts), clock=SystemClock())
+        parts = {name: options.pop(name) for name in ("board", "watched", "desk") if name in options}
+        rooms = Rooms(
+            self.live, self.store, **({"watched": self, "board": self, "desk": self} | parts), clock=SystemClock()
+        )
         return create_app(self.settings, rooms, **options)
 
     def telling(self, health: Callable[[], wire.Health]) -> SimpleNamespace:

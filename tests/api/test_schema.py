@@ -105,7 +105,8 @@ def test_the_document_is_plain_json() -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
 async def test_every_example_is_answered_with_the_documented_type(server: Served, endpoint: Any) -> None:
-    answer = await server.http.request(endpoint.method, endpoint.example)
+    body = {} if endpoint.body is None else {"json": endpoint.example_body}
+    answer = await server.http.request(endpoint.method, endpoint.example, **body)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     decoded = msgspec.json.decode(answer.content, type=endpoint.answer)

@@ -231,6 +231,39 @@ export interface Health {
   version: string;
   problems: string[];
 }
+/** One piece of long work. */
+export interface JobInfo {
+  id: number;
+  kind: "import" | "verify";
+  title: string;
+  state: "cancelled" | "cancelling" | "done" | "failed" | "running" | "waiting";
+  share: number;
+  words: string;
+  asked_ms: number;
+  began_ms: number | null;
+  ended_ms: number | null;
+  result: string | null;
+  error: ErrorBody | null;
+  lines: string[];
+  lines_dropped: number;
+}
+/** The jobs that wait, run, or ended lately, the newest first. */
+export interface JobList {
+  jobs: JobInfo[];
+  waiting: number;
+  waiting_limit: number;
+  refused: number;
+  done: number;
+  failed: number;
+  cancelled: number;
+}
+/** All jobs, as they stand. */
+export interface JobsMessage {
+  type: "jobs";
+  topic: string;
+  seq: number;
+  jobs: JobList;
+}
 /** Compiled numeric code: made by other processes, in parts. */
 export interface KernelsStatus {
   preparing: ("files" | "frames" | "pairs" | "rest" | "symbols" | "tests")[];
@@ -292,6 +325,21 @@ export interface MetricParameter {
 export type MissingReason = "gap_across_bars" | "listening_began" | "listening_ended" | "no_trade_ids" | "no_trades" | "sampled";
 /** Why a signal is not to be acted on. */
 export type Muted = "broken" | "leg_late" | "not_now" | "not_shown" | "unjudged" | "unknown" | "unrelated";
+/** Past trades or bars onto the tape: official daily files of a symbol, or files below the folder `imports`. */
+export interface NewImport {
+  kind: "import";
+  symbol?: string | null;
+  from?: string | null;
+  to?: string | null;
+  files?: string[];
+}
+/** Compare the tape with itself: every id once or in a gap, every bar equal to its trades. */
+export interface NewVerify {
+  kind: "verify";
+  symbols?: string[];
+  from?: string | null;
+  to?: string | null;
+}
 /** Why ids that are missing cannot be had for now. */
 export type Obstacle = "id_implausible" | "importing" | "no_archive_file" | "not_finite" | "not_imported" | "not_in_archive" | "not_served_by_rest" | "side_unreadable" | "size_too_small" | "time_implausible" | "too_old_for_rest";
 export interface Ohlc {
@@ -474,7 +522,7 @@ export interface RequestsStatus {
   everything: GateStatus;
   studies: GateStatus;
 }
-export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | Ping | Preparing | ErrorMessage;
+export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | JobsMessage | Ping | Preparing | ErrorMessage;
 /** What all metrics of a moment have in common; what is left out is as it was. */
 export interface Shares {
   missing?: number | null;
@@ -692,6 +740,10 @@ export interface Routes {
   "GET /config": { path: undefined; query: undefined; body: undefined; ok: Config };
   "GET /correlations": { path: undefined; query: { symbols?: string; of?: "returns" | "prices" | "trades"; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: CorrelationMatrix };
   "GET /health": { path: undefined; query: undefined; body: undefined; ok: Health };
+  "GET /jobs": { path: undefined; query: undefined; body: undefined; ok: JobList };
+  "POST /jobs": { path: undefined; query: undefined; body: NewImport | NewVerify; ok: JobInfo };
+  "GET /jobs/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: JobInfo };
+  "DELETE /jobs/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: JobInfo };
   "GET /metrics/catalogue": { path: undefined; query: undefined; body: undefined; ok: MetricInfo[] };
   "GET /ohlc": { path: undefined; query: { symbol: string; interval?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
   "GET /ohlc/{symbol}/{interval}": { path: { symbol: string; interval: string; }; query: { from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; source?: "live" | "upload" | "import"; stored?: boolean; }; body: undefined; ok: Ohlc };
@@ -703,4 +755,4 @@ export interface Routes {
   "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
   "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };
 }
-export const SERVED = ["analytics", "clustering", "config", "correlations", "health", "metrics", "ohlc", "status", "symbols", "ticks", "ws"] as const;
+export const SERVED = ["analytics", "clustering", "config", "correlations", "health", "jobs", "metrics", "ohlc", "status", "symbols", "ticks", "ws"] as const;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,12 +11,15 @@ from starlette.types import Receive, Scope, Send
 
 from pairscope.api import wire
 from pairscope.api.bar_cache import EncodedBars
+from pairscope.api.body import read_body
 from pairscope.api.caller import receive_of_request
 from pairscope.api.errors import ClientGone
 from pairscope.api.gates import Gates
 from pairscope.api.query import Parameter, Query
 from pairscope.base.clock import Clock
 from pairscope.base.settings import Settings
+from pairscope.jobs.job import Job
+from pairscope.jobs.queue import Jobs
 from pairscope.live.analysis import Analyses
 from pairscope.live.market import Market
 from pairscope.store.tape import Tape
@@ -45,6 +48,21 @@ class Watched(Protocol):
     async def remove(self, symbol: str) -> None: ...
 
 
+class Desk(Protocol):
+    """Where long work is asked for."""
+
+    jobs: Jobs
+
+    def download(self, symbol: str, first: str, last: str) -> Job:
+        """Have the official files of some days of a symbol imported."""
+
+    def bring(self, files: Sequence[str]) -> Job:
+        """Have files below the folder of imports imported."""
+
+    def verify(self, symbols: Sequence[str], first: str | None, last: str | None) -> Job:
+        """Have the tape compared with itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What there is to answer from."""
@@ -53,6 +71,7 @@ class Rooms:
     tape: Tape
     watched: Watched
     board: Board
+    desk: Desk
     clock: Clock
 
 
@@ -91,6 +110,8 @@ class Endpoint:
     answer: Any
     handler: Callable[[Context, Query], Awaitable[Any]]
     example: str
+    body: Any = None  # the type of what is sent with a request; None: nothing is
+    example_body: Any = None
     parameters: tuple[Parameter, ...] = ()
     writes_disk: bool = False  # which may be full: HTTP 507
     may_be_refused: bool = False  # as things are: HTTP 409
@@ -136,6 +157,8 @@ class Served:
         query = Query(self._names, scope["query_string"], scope["path_params"])
         receive_of_request.set(receive)
         try:
+            if endpoint.body is not None:
+                query.body = await read_body(scope, receive, endpoint.body, endpoint.example_body)
             answer = await endpoint.handler(self._context, query)
         except ClientGone:
             return

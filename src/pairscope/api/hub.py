@@ -17,6 +17,7 @@ from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
 from pairscope.api.changes import PairChanges, SymbolChanges, Telling
 from pairscope.api.errors import Busy, error_body, internal_error
+from pairscope.api.jobs import JobsTopic
 from pairscope.api.mailbox import Mailbox
 from pairscope.api.market_topics import PairTopic, SymbolTopic
 from pairscope.api.parameters import MOST_ROWS
@@ -27,6 +28,7 @@ from pairscope.base.errors import PairscopeError, RequestError, UnknownName
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, take_bars
 from pairscope.base.reading import read_integer, read_window
+from pairscope.jobs.queue import Jobs
 from pairscope.live.kernels import Part, part_of_pair
 from pairscope.live.market import Market
 from pairscope.live.span import PairKey, Span
@@ -36,9 +38,10 @@ log = structlog.get_logger()
 
 Updates = Literal["whole", "changes"]
 TICK_S = 0.02
-STATUS = "status"
+STATUS, JOBS = "status", "jobs"
+OF_SYSTEM = (STATUS, JOBS)  # need no market, and have one form
 TOPIC_FORMS = (
-    "status, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}, after which may stand"
+    "status, jobs, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}, after which may stand"
     " :prices=level and :intercept=false"
 )
 
@@ -56,6 +59,14 @@ class ClientLimits:
     waiting_characters: int = 16_000_000
     longest_send_s: float = 3.0
     retention_s: float = 60.0  # how long a topic that nobody follows can still be resumed
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What can be told besides the market and the status, where it is there."""
+
+    verdicts: Verdicts | None = None
+    jobs: Jobs | None = None
 
 
 class Follower:
@@ -79,14 +90,15 @@ class Hub:
         clock: Clock,
         window: int,
         limits: ClientLimits = ClientLimits(),
-        verdicts: Verdicts | None = None,
+        also: Also = Also(),
     ) -> None:
         self.limits = limits
         self._live = live
         self._status = status
         self._clock = clock
         self._window = window
-        self._verdicts = verdicts
+        self._verdicts = also.verdicts
+        self._jobs = also.jobs
         self._numbers = itertools.count(1)  # of topics that send changes
         self._clients: set[Follower] = set()
         self._topics: dict[str, Topic] = {}
@@ -178,7 +190,7 @@ class Hub:
         followed = {*client.topics, *client.waiting}
         if name not in followed and len(followed) >= self.limits.topics_per_client:
             raise Busy(f"{len(followed)} topics are followed", cure="unsubscribe from one first", code="too_many")
-        if name != STATUS and not self._live.kernels.has(_part_of(name)):
+        if name not in OF_SYSTEM and not self._live.kernels.has(_part_of(name)):
             client.waiting[name] = message
             client.mailbox.keep(name, "preparing", encode(wire.Preparing(topic=name)))
             return
@@ -224,6 +236,8 @@ class Hub:
         match text.strip().split(":"):
             case ["status"]:
                 return STATUS, lambda: StatusTopic(STATUS, self._first_seq(), self.status_now)
+            case ["jobs"] if (jobs := self._jobs) is not None:
+                return JOBS, lambda: JobsTopic(JOBS, self._first_seq(), jobs)
             case ["symbol", symbol_text, interval_text]:
                 symbol, interval = self._symbol(symbol_text), self._interval(interval_text)
                 name = f"symbol:{symbol}:{interval}"
@@ -324,7 +338,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> None:
 
 def _key(name: str, updates: Updates) -> str:
     """A topic has its own numbers in each form in which it is told."""
-    return name if updates == "whole" or name == STATUS else f"{name} {updates}"
+    return name if updates == "whole" or name in OF_SYSTEM else f"{name} {updates}"
 
 
 def _part_of(name: str) -> Part:

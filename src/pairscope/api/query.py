@@ -44,9 +44,10 @@ class Query:
         RequestError: for a name that is not a parameter here, and for a name given twice.
     """
 
-    __slots__ = ("_parameters", "_values")
+    __slots__ = ("_parameters", "_values", "body")
 
     def __init__(self, parameters: Mapping[str, Parameter], query_string: bytes, path: Mapping[str, str]) -> None:
+        self.body: Any = None  # of an endpoint that takes one: a record of its type
         values = {name: text for name, text in path.items() if text.strip()}
         if query_string:
             given: set[str] = set()

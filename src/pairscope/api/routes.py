@@ -8,6 +8,7 @@ from pairscope.api import wire
 from pairscope.api.analytics import ANALYTICS
 from pairscope.api.columns import bar_columns, trade_columns
 from pairscope.api.endpoint import Context, Endpoint
+from pairscope.api.jobs import JOBS
 from pairscope.api.parameters import (
     FROM,
     INTERVAL,
@@ -157,6 +158,7 @@ ENDPOINTS = (
         parameters=(SYMBOL, limit_of(100)),
     ),
     *ANALYTICS,
+    *JOBS,
     Endpoint(
         path="/symbols",
         group="System",

@@ -43,13 +43,17 @@ WITH_PARAMETERS = {
 }
 REFUSED = {409: ("Refused", "As things are this cannot be done; the cure says what must be changed first.")}
 NO_ROOM = {507: ("DiskFull", "There is no room on the disk of the tape; nothing was changed.")}
-ERRORS = ANYWHERE | WITH_PARAMETERS | REFUSED | NO_ROOM
+WITH_BODY = {
+    413: ("BodyTooLarge", "The body is longer than may be."),
+    415: ("BodyNotJson", "The body is not called JSON."),
+}
+ERRORS = ANYWHERE | WITH_PARAMETERS | REFUSED | NO_ROOM | WITH_BODY
 
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
 
-Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`; answers carry the topic in
-this spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
+Topics: `status`, `jobs`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`; answers carry the
+topic in this spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
 
 `seq` numbers the messages of a topic that are never dropped: closed and revised bars. An update of the open bar and a
 metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all that was known of its
@@ -73,12 +77,18 @@ def openapi_json() -> bytes:
 def openapi_document() -> Json:
     """OpenAPI 3.1 for every endpoint and every WebSocket message."""
     answers = [endpoint.answer for endpoint in ENDPOINTS]
-    types = [*answers, wire.ErrorAnswer, wire.ServerMessage, wire.ClientMessage]
+    bodies = [endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None]
+    types = [*answers, *bodies, wire.ErrorAnswer, wire.ServerMessage, wire.ClientMessage]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     components |= {"ServerMessage": schemas[-2], "ClientMessage": schemas[-1]}
     paths: dict[str, Json] = {}
+    of_bodies = iter(schemas[len(answers) :])
     for endpoint, schema in zip(ENDPOINTS, schemas, strict=False):
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schema)
+        operation = _operation(endpoint, schema)
+        if endpoint.body is not None:
+            content = {"schema": next(of_bodies), "example": endpoint.example_body}
+            operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "pairscope", "version": __version__, "description": DESCRIPTION},
@@ -91,6 +101,7 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
     responses = {"200": _json_response("The answer.", schema)}
     statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
     statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
+    statuses |= {*WITH_BODY, 404} if endpoint.body is not None else set()
     statuses |= REFUSED.keys() if endpoint.may_be_refused else set()
     statuses |= NO_ROOM.keys() if endpoint.writes_disk else set()
     responses |= _errors(statuses)

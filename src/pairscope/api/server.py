@@ -28,7 +28,7 @@ from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
 from pairscope.api.gates import Gates
 from pairscope.api.guard import Guard, own_hosts, refuse
 from pairscope.api.http_server import Connections, SocketProtocol, http_protocol
-from pairscope.api.hub import Hub
+from pairscope.api.hub import Also, Hub
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import openapi_document, openapi_json
 from pairscope.api.websocket import Socket
@@ -67,7 +67,13 @@ def create_app(settings: Settings, rooms: Rooms, *, static: Path = STATIC) -> Fa
 
     studies = Analyses(live, rooms.tape)
     verdicts = Verdicts(live, studies, rooms.clock)
-    hub = Hub(live=live, status=with_requests, clock=rooms.clock, window=settings.window, verdicts=verdicts)
+    hub = Hub(
+        live=live,
+        status=with_requests,
+        clock=rooms.clock,
+        window=settings.window,
+        also=Also(verdicts, rooms.desk.jobs),
+    )
     context = Context(settings, rooms, studies, hub.status_now, gates)
     pages_routes = [
         Route("/", to_dashboard),

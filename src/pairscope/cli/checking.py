@@ -30,7 +30,7 @@ from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, repo
 from pairscope.store.log_file import kept_logs
 from pairscope.store.tape import Tape
 from pairscope.store.tape_notes import report_state
-from pairscope.store.verify import TapeVerdict, verify_symbol
+from pairscope.store.verify import TapeVerdict, verdict_lines, verify_symbol
 
 _COLUMNS = (
     *("symbol", "first id", "last id", "from", "to", "trades"),
@@ -278,24 +278,5 @@ def _klines(paths: list[Path]) -> dict[str, list[BarArray]]:
 
 
 def _tell(verdict: TapeVerdict) -> None:
-    ids = f"ids {verdict.first_id} to {verdict.last_id}, " if verdict.first_id is not None else ""
-    parts = [
-        f"{verdict.symbol}: {verdict.days:,} days, {ids}{verdict.trades:,} trades of {verdict.ids:,} ids, "
-        f"{verdict.ids_missing:,} ids in gaps, "
-        f"{verdict.bars:,} bars equal to their trades" + (" but for what follows" if verdict.differences else "")
-    ]
-    if verdict.klines:
-        parts.append(
-            f"{verdict.klines:,} official bars compared, {verdict.klines_shifted:,} with a trade across a border"
-        )
-    if verdict.bars_alone:
-        parts.append(f"{verdict.bars_alone:,} bars without trades beside them compared with themselves only")
-    if verdict.bars_unproved:
-        parts.append(f"{verdict.bars_unproved:,} bars are older than the trades that are kept")
-    if verdict.ids_unused:
-        parts.append(f"{verdict.ids_unused:,} ids have no trade, as the exchange leaves some out")
-    print("  " + "; ".join(parts))
-    for each in verdict.told:
-        print(f"    {each}")
-    if verdict.differences > len(verdict.told):
-        print(f"    and {verdict.differences - len(verdict.told):,} more")
+    for line in verdict_lines(verdict):
+        print(f"  {line}")

@@ -31,7 +31,7 @@ from pairscope.feed.source import cure_unlisted
 from pairscope.feed.venue import Rest
 from pairscope.feed.venues import archive_files, opener_of
 from pairscope.ingest.history.download import Download
-from pairscope.ingest.history.file_import import FileImport, FileOutcome
+from pairscope.ingest.history.file_import import FileImport, FileOutcome, outcome_lines
 from pairscope.ingest.history.merge import Merge
 from pairscope.store.imports import ImportList
 from pairscope.store.tape import Tape
@@ -167,13 +167,8 @@ async def _import_files(
 
 
 def _tell(line: ProgressLine, outcome: FileOutcome) -> None:
-    if outcome.skipped:
-        line.say(f"{outcome.name}: imported before")
-        return
-    replaced = f", {outcome.replaced:,} rows replaced" if outcome.replaced else ""
-    line.say(f"{outcome.name}: {outcome.added:,} trades added, {outcome.bars:,} bars{replaced}")
-    for note in outcome.notes:
-        line.say(f"  {note}")
+    for told in outcome_lines(outcome):
+        line.say(told)
 
 
 def _tell_when_it_goes(settings: Settings, oldest_ms: int) -> None:

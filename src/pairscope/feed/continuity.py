@@ -321,6 +321,22 @@ class ContinuityTracker:
         for gap in gaps:
             self._open(self._symbols.index(gap.symbol), gap)
 
+    def hand_over(self, symbol_id: int, last_id: int) -> int:
+        """Somebody else sees to the ids of a symbol up to the highest seen, and up to `last_id`; which one that is.
+
+        None of them is a hole here any more, and all are had, until `lose` tells what is left.
+        """
+        self._grow(symbol_id)
+        self._holes[symbol_id] = ()
+        self._unended.pop(symbol_id, None)
+        self._highest[symbol_id] = max(int(self._highest[symbol_id]), last_id)
+        return int(self._highest[symbol_id])
+
+    def take_back(self, symbol_id: int, last: tuple[int, int] | None) -> None:
+        """Id and time of the last trade that is on the tape: when the next hole begins there, that is its edge."""
+        if last is not None and last[0] == self._highest[symbol_id]:
+            self._newest_ms[symbol_id] = last[1]
+
     def obstruct(
         self, symbol_id: int, first_id: int, last_id: int, obstacle: Obstacle | None, looked_ms: int | None = None
     ) -> list[Gap]:

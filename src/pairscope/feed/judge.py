@@ -169,6 +169,13 @@ class Tally:
         """Noted rows of all origins."""
         return sum(self.noted.values(), Counter())
 
+    def add(self, other: Tally) -> None:
+        """Take in what another one counted; its rows are in its log."""
+        for mine, theirs in ((self.refused, other.refused), (self.noted, other.noted)):
+            for origin, counts in theirs.items():
+                mine.setdefault(origin, Counter()).update(counts)
+        self.conflicting.update(other.conflicting)
+
     def refuse(self, rows: TradeBatch, places: IntArray, reason: str, name: Callable[[int], str]) -> None:
         """Count rows that are refused."""
         for origin, own in _by_origin(rows, places):
@@ -233,6 +240,10 @@ class Judge:
         """Take in what the exchange says of its symbols."""
         self._instruments.update({each.symbol: each for each in instruments})
         self._grow(0)
+
+    def now_ms(self) -> int:
+        """The clock that times are compared with."""
+        return self._now_ms()
 
     def symbol_id(self, symbol: str) -> int:
         """The integer of a symbol; -1 when it is none of the table's."""

@@ -333,6 +333,11 @@ class Ingest:
         return self._pairs
 
     @property
+    def site(self) -> Archive | None:
+        """Where daily files are, while it runs; None where there are none."""
+        return self._site
+
+    @property
     def plan(self) -> SourcePlan:
         """Where trades come from."""
         return self._plan

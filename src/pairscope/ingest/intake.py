@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +110,7 @@ class Intake:
         self._rows: dict[tuple[str, int], Gap] = {}  # of gaps, to be written once no late bar is left
         self._unsettled = asyncio.Event()
         self._revising = False
+        self.settlings = 0  # how often bars were made anew, or changed gaps written
         self._on_gaps = gaps_changed
 
     def take(self, judged: Judged) -> bool:
@@ -273,6 +274,52 @@ class Intake:
         log.error("trades_lost", gaps=len(gaps), ids=sum(gap.ids for gap in gaps))
         self._on_gaps()
 
+    def works_on(self, symbol_id: int) -> bool:
+        """Whether bars or gaps of a symbol are being revised, or will be."""
+        symbol = self._store.symbols.name(symbol_id)
+        waiting = any(late[0] == symbol_id for late in self._late) or any(name == symbol for name, _ in self._rows)
+        return waiting or self._revising
+
+    def hand_over(self, symbol_id: int, last_id: int) -> int:
+        """See `ContinuityTracker.hand_over`; while nothing `works_on` the symbol."""
+        return self._tracker.hand_over(symbol_id, last_id)
+
+    def take_back(
+        self, symbol_id: int, first: tuple[int, int] | None, last: tuple[int, int] | None, gaps: Sequence[Gap]
+    ) -> None:
+        """Go on with what the tape has of a symbol now: ids and times of its first and last trade, and open gaps."""
+        self._tracker.take_back(symbol_id, last)
+        self._tracker.lose(gaps)
+        if first is not None:
+            self._first_ms[symbol_id] = first
+        self._on_gaps()
+
+    @property
+    def bars_kept(self) -> int:
+        """Of each symbol and interval in memory."""
+        return self._memory.capacity
+
+    def go_on_from(self, symbol_id: int, bars: Mapping[Interval, BarArray]) -> None:
+        """The newest bars of a symbol that others made: the next trades follow them, as after a start."""
+        for interval, own in bars.items():
+            self._memory.warm(symbol_id, interval, own[of_trades(own)])
+
+    def look_again(self, symbol_id: int, changed: BarArray, from_ms: int) -> None:
+        """Have closed bars made anew from the tape and told: those that others changed on it, and all from a time on.
+
+        Only such as memory holds, or would hold if there had been trades.
+        """
+        for interval in self._memory.intervals:
+            held = self._memory.series(symbol_id, interval).since(0)["open_time_ms"]
+            if not len(held):
+                continue
+            theirs = changed["open_time_ms"][changed["interval_ms"] == interval.ms]
+            opens = np.union1d(theirs[theirs >= held[0]], held[held + interval.ms > from_ms])
+            opens = opens[opens <= self._memory.newest_closed_ms(interval)]
+            self._late.update((symbol_id, interval, open_ms) for open_ms in opens.tolist())
+        if self._late:
+            self._unsettled.set()
+
     def reach_back(self, gap: Gap) -> bool:
         """A hole before everything that is held of a symbol; false when the tape has no room for its row now."""
         if not self._open([gap], trades=0):
@@ -333,6 +380,7 @@ class Intake:
             await self._unsettled.wait()
             self._unsettled.clear()
             self._revising = True
+            self.settlings += 1
             late, self._late = self._late, set()
             rows = dict(self._rows)
             try:

@@ -29,6 +29,7 @@ from pairscope.store.room import Room
 from pairscope.store.schema import prepare
 from pairscope.store.sealed_catalog import Part, PartKind, select_parts
 from pairscope.store.sealing import SealReport
+from pairscope.store.snapshot import take_snapshot
 from pairscope.store.tape_notes import TapeNotes
 from pairscope.store.writer import Writer
 
@@ -371,6 +372,15 @@ class Tape:
             StoreUnavailable: after close, or when the disk fails.
         """
         return self._days.sweep(limit_bytes)
+
+    def snapshot(self, folder: Path, symbol_ids: Sequence[int]) -> Path:
+        """Copy what is committed of some symbols, as it stands now, to a tape of its own in a new folder.
+
+        Raises:
+            StoreUnavailable: after close, or when the tape cannot be read.
+            FileNotWritten: when the folder cannot be written; `DiskFull` when there is no room.
+        """
+        return take_snapshot(self._database, self._days.sealed_files, folder, symbol_ids)
 
     def days(self, symbol: str | None = None) -> list[Part]:
         """The sealed files, by day and symbol; of one symbol when named.

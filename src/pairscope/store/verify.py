@@ -58,6 +58,28 @@ class TapeVerdict:
             self.told.append(f"{self.symbol}: {what}")
 
 
+def verdict_lines(verdict: TapeVerdict) -> list[str]:
+    """What is said of it to people; what differs stands further in."""
+    ids = f"ids {verdict.first_id} to {verdict.last_id}, " if verdict.first_id is not None else ""
+    parts = [
+        f"{verdict.symbol}: {verdict.days:,} days, {ids}{verdict.trades:,} trades of {verdict.ids:,} ids, "
+        f"{verdict.ids_missing:,} ids in gaps, "
+        f"{verdict.bars:,} bars equal to their trades" + (" but for what follows" if verdict.differences else "")
+    ]
+    if verdict.klines:
+        parts.append(
+            f"{verdict.klines:,} official bars compared, {verdict.klines_shifted:,} with a trade across a border"
+        )
+    if verdict.bars_alone:
+        parts.append(f"{verdict.bars_alone:,} bars without trades beside them compared with themselves only")
+    if verdict.bars_unproved:
+        parts.append(f"{verdict.bars_unproved:,} bars are older than the trades that are kept")
+    if verdict.ids_unused:
+        parts.append(f"{verdict.ids_unused:,} ids have no trade, as the exchange leaves some out")
+    more = verdict.differences - len(verdict.told)
+    return ["; ".join(parts), *(f"  {each}" for each in verdict.told), *([f"  and {more:,} more"] if more > 0 else [])]
+
+
 def verify_symbol(
     store: Tape,
     symbol: str,

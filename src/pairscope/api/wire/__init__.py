@@ -5,6 +5,7 @@ times are integer milliseconds (``_ms``); bars and series travel as columns of e
 be given is ``null``, and a single value then carries its ``reason``.
 """
 
+from pairscope.api.wire.jobs import JobInfo, JobList, NewImport, NewJob, NewVerify
 from pairscope.api.wire.numbers import (
     AnalyticsAnswer,
     BarColumns,
@@ -32,6 +33,7 @@ from pairscope.api.wire.stream import (
     BarChange,
     ClientMessage,
     ErrorMessage,
+    JobsMessage,
     MarketUpdate,
     PairBar,
     PairMetrics,
@@ -106,6 +108,9 @@ __all__ = [
     "GateStatus",
     "GoneSymbol",
     "Health",
+    "JobInfo",
+    "JobList",
+    "JobsMessage",
     "KernelsStatus",
     "LatestTrades",
     "LeadLagCurve",
@@ -114,6 +119,9 @@ __all__ = [
     "MarketUpdate",
     "MetricInfo",
     "MetricParameter",
+    "NewImport",
+    "NewJob",
+    "NewVerify",
     "Number",
     "Ohlc",
     "Opening",

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pairscope.analytics.values import Flag, Reason
+from pairscope.api.wire.jobs import JobList
 from pairscope.api.wire.numbers import (
     BarColumns,
     BarSource,
@@ -208,6 +209,14 @@ class ErrorMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="error
     error: ErrorBody
 
 
+class JobsMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="jobs"):
+    """All jobs, as they stand."""
+
+    topic: str
+    seq: int
+    jobs: JobList
+
+
 ServerMessage = (
     SymbolSnapshot
     | SymbolBar
@@ -218,6 +227,7 @@ ServerMessage = (
     | SymbolUpdate
     | PairUpdate
     | StatusMessage
+    | JobsMessage
     | Ping
     | Preparing
     | ErrorMessage

@@ -40,6 +40,15 @@ class FileOutcome:
     notes: tuple[str, ...] = ()
 
 
+def outcome_lines(outcome: FileOutcome) -> list[str]:
+    """What is said of it to people."""
+    if outcome.skipped:
+        return [f"{outcome.name}: imported before"]
+    replaced = f", {outcome.replaced:,} rows replaced" if outcome.replaced else ""
+    first = f"{outcome.name}: {outcome.added:,} trades added, {outcome.bars:,} bars{replaced}"
+    return [first, *(f"  {note}" for note in outcome.notes)]
+
+
 class FileImport:
     """Imports official files into one tape.
 
@@ -146,7 +155,7 @@ class FileImport:
         others = await asyncio.to_thread(count) - on_tape - found.traded
         absent = await asyncio.to_thread(self._importer.absent, file.symbol)
         rivals = self._rivals(file, sha256, first_id, last_id)
-        self._note(file, sha256, on_tape, first_id, last_id)
+        await self._note(file, sha256, on_tape, first_id, last_id)
         return FileOutcome(
             name=file.name,
             rows=report.rows,
@@ -169,7 +178,7 @@ class FileImport:
         put = await self._importer.put_klines(file.symbol, bars, self._rule(file))
         self._tell(file, runs_of(bars["open_time_ms"] // bars["interval_ms"]))
         rivals = self._rivals(file, sha256, 0, 0)
-        self._note(file, sha256, len(bars), 0, 0)
+        await self._note(file, sha256, len(bars), 0, 0)
         notes = (*notes, *report.notes)
         if put.different:
             notes = (*notes, f"{put.different:,} bars of {_place(file)} differ from those of {rivals}, which stand")
@@ -191,9 +200,10 @@ class FileImport:
         more = f" and {len(places) - _RIVALS:,} more" if len(places) > _RIVALS else ""
         return (", ".join(places[-_RIVALS:]) + more) or "the tape"
 
-    def _note(self, file: ArchiveFile, sha256: str, rows: int, first_id: int, last_id: int) -> None:
+    async def _note(self, file: ArchiveFile, sha256: str, rows: int, first_id: int, last_id: int) -> None:
         at_ms = now_ms(self._clock)
-        self._done.add(ImportedFile(file.name, sha256, file.symbol, rows, first_id, last_id, at_ms, _place(file)))
+        noted = ImportedFile(file.name, sha256, file.symbol, rows, first_id, last_id, at_ms, _place(file))
+        await asyncio.to_thread(self._done.add, noted)
 
 
 def _place(file: ArchiveFile) -> str:

@@ -55,7 +55,7 @@ class PutKlines:
 
 
 class Merge:
-    """Brings trades to a tape that no server holds.
+    """Brings trades to a tape that no server holds; beside a server, see `beside`.
 
     Args:
         intervals: of the bars that are rebuilt.
@@ -167,7 +167,7 @@ class Merge:
     ) -> IntArray:
         """Write what is missing now; the days of bars whose count of missing ids this changes."""
         await self._store.flushed()
-        gaps = await asyncio.to_thread(self._store.gaps, symbol, open_only=True)
+        gaps = await asyncio.to_thread(self._own_gaps, symbol)
         parts = known_ids.conclude(gaps, landed, refused, announced, now_ms(self._clock))
         unknown = subtract(known_ids.edges(parts), runs_of(np.array(list(times), np.int64)))
         for first_id, last_id in unknown.tolist():
@@ -181,6 +181,14 @@ class Merge:
         # The bar after a hole counts its ids as lost.
         charged = [gap.before_ms for gap in changed | gone if gap.before_ms is not None]
         return np.unique(np.array(charged, np.int64) // DAY_MS)
+
+    def _own_gaps(self, symbol: str) -> list[Gap]:
+        """The open gaps that are ours to write."""
+        return self._store.gaps(symbol, open_only=True)
+
+    def _over_ms(self) -> int:
+        """Bars that end later are not ours."""
+        return now_ms(self._clock)
 
     async def _put_gaps(self, gaps: Sequence[Gap]) -> None:
         for start in range(0, len(gaps), GAPS_AT_ONCE):
@@ -214,7 +222,7 @@ class Merge:
         stretches = read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS)
         best = self._store.symbols.best(self._store.symbols.index(symbol))
         bars = rebuild_bars(stretches, intervals, gaps, self._ends_ms(symbol), best)
-        bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= now_ms(self._clock)]
+        bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= self._over_ms()]
         keep = np.ones(len(bars), np.bool_)
         for interval in intervals:
             places = np.flatnonzero(bars["interval_ms"] == interval.ms)
