@@ -13,6 +13,7 @@ import { WithSide } from "../ui/side";
 import { Cell, Strip } from "../ui/strip";
 import { request } from "../wire/client";
 import { useLink, useNow, useStatus } from "../wire/context";
+import { JobsCard } from "./jobs-card";
 import { BackfillCard, DiskCard } from "./tape-cards";
 import { GapTable, HoldingTable } from "./tape-tables";
 
@@ -57,7 +58,7 @@ function TapeScreen() {
       {isCurrent ? null : <OldNote atMs={dataUpdatedAt} ageMs={ageMs} cause={error?.message} onRetry={ask} />}
       <div className={`flex min-h-0 flex-1 flex-col ${isCurrent ? "" : "text-dim saturate-25"}`}>
         <WithSide
-          label="Back-fill and disk"
+          label="Back-fill, jobs and disk"
           main={
             <div className="flex min-h-0 min-w-0 flex-1 flex-col">
               <HoldingTable symbols={tape.symbols} nowMs={now} />
@@ -66,8 +67,9 @@ function TapeScreen() {
           }
         >
           {isLookedAt ? null : (
-            <div className="p-2">
+            <div className="flex flex-col gap-2 p-2">
               <BackfillCard backfill={tape.backfill} />
+              <JobsCard />
             </div>
           )}
           <div className={`p-2 ${isLookedAt ? "" : "wide:pt-0"}`}>

@@ -2,14 +2,14 @@
 
 import type { ErrorAnswer, ErrorBody, Routes } from "../api.gen";
 
-type Needs<Key extends string, Value> = Value extends undefined ? unknown : { [K in Key]: Value };
-type May<Key extends string, Value> = Value extends undefined ? unknown : { [K in Key]?: Value };
+type Needs<Key extends string, Value> = [Value] extends [undefined] ? unknown : { [K in Key]: Value };
+type May<Key extends string, Value> = [Value] extends [undefined] ? unknown : { [K in Key]?: Value };
 type Options<R extends Routes[keyof Routes]> = Needs<"path", R["path"]> &
   May<"query", R["query"]> &
   Needs<"body", R["body"]>;
 
 interface AnyOptions {
-  path?: Record<string, string>;
+  path?: Record<string, string | number>;
   query?: Record<string, unknown>;
   body?: unknown;
 }
@@ -32,7 +32,7 @@ export async function request<K extends keyof Routes>(
 ): Promise<Routes[K]["ok"]> {
   const [method, template] = route.split(" ") as [string, string];
   const { path = {}, query = {}, body } = options as AnyOptions;
-  const address = template.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(path[key] ?? ""));
+  const address = template.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(String(path[key] ?? "")));
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.set(key, String(value));
   const init: RequestInit = { method, signal: signal ?? null };

@@ -1,7 +1,7 @@
 // How components reach the hub: through React's context, so that a test can hand in its own.
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import type { Config, KernelsStatus } from "../api.gen";
+import type { Config, JobList, KernelsStatus } from "../api.gen";
 import { useSignal } from "../lib/signal";
 import type { Link } from "./connection";
 import { type Freshness, freshness } from "./freshness";
@@ -30,6 +30,13 @@ export const useHub = (): Hub => useWire().hub;
 export const useConfig = (): Config => useWire().config;
 export const useLink = (): Link => useSignal(useHub().connection.link);
 export const useStatus = (): ReceivedStatus | undefined => useSignal(useHub().status);
+
+/** Long work, as it stands; undefined until it was told. */
+export function useJobs(): JobList | undefined {
+  const hub = useHub();
+  useEffect(() => hub.followJobs(), [hub]);
+  return useSignal(hub.jobs);
+}
 
 /** A part of the server's compiled code. */
 export type Part = KernelsStatus["preparing"][number];

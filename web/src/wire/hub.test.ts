@@ -137,3 +137,30 @@ describe("the server's clock", () => {
     expect(hub.serverNowMs()).toBe(5_000_250);
   });
 });
+
+describe("jobs", () => {
+  const asked = (socket: FakeSocket) =>
+    socket.sent.filter((message) => (message as { topic: string }).topic === "jobs");
+
+  it("are followed once for many users, again after a lost line, and until the last of them", () => {
+    const { hub, socket, advance } = start();
+    socket().onopen?.();
+    expect(asked(socket())).toEqual([]);
+    const first = hub.followJobs();
+    const second = hub.followJobs();
+    expect(asked(socket())).toEqual([{ op: "sub", topic: "jobs" }]);
+    const jobs = { jobs: [], waiting: 0, waiting_limit: 20, refused: 0, done: 1, failed: 0, cancelled: 0 };
+    socket().hear({ type: "jobs", topic: "jobs", seq: 1, jobs });
+    expect(hub.jobs.value).toEqual(jobs);
+    const before = socket();
+    before.onclose?.();
+    advance(60_000);
+    socket().onopen?.();
+    expect(socket()).not.toBe(before);
+    expect(asked(socket())).toEqual([{ op: "sub", topic: "jobs" }]);
+    first();
+    expect(asked(socket())).toHaveLength(1);
+    second();
+    expect(asked(socket()).at(-1)).toEqual({ op: "unsub", topic: "jobs" });
+  });
+});

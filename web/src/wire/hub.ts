@@ -1,10 +1,10 @@
 // Who listens to what: topics counted by reference, messages led to them, the server's clock and status.
 
-import type { ServerMessage, Status } from "../api.gen";
+import type { JobList, ServerMessage, Status } from "../api.gen";
 import { Signal } from "../lib/signal";
 import { BROWSER, Connection, type Surroundings } from "./connection";
 import { Topic } from "./state";
-import { applyMessage, STATUS_TOPIC, type TopicMessage } from "./topic";
+import { applyMessage, JOBS_TOPIC, STATUS_TOPIC, type TopicMessage } from "./topic";
 
 const ANSWER_WITHIN_MS = 5_000;
 const TICK_MS = 250;
@@ -22,6 +22,8 @@ export interface ReceivedStatus {
 export class Hub {
   readonly connection: Connection;
   readonly status = new Signal<ReceivedStatus | undefined>(undefined);
+  readonly jobs = new Signal<JobList | undefined>(undefined); // while somebody follows them
+  private jobsUsers = 0;
   readonly clock: Signal<number>; // by which everything on the page ages: one time for all of it
   holes = 0;
   private readonly topics = new Map<string, Topic>();
@@ -85,9 +87,18 @@ export class Hub {
     this.connection.send({ op: "unsub", topic: topic.name });
   }
 
+  /** Long work, told as it goes until the function that is given back is called. */
+  followJobs(): () => void {
+    if (this.jobsUsers++ === 0) this.connection.send({ op: "sub", topic: JOBS_TOPIC });
+    return () => {
+      if (--this.jobsUsers === 0) this.connection.send({ op: "unsub", topic: JOBS_TOPIC });
+    };
+  }
+
   /** After a lost line each topic goes on from its last number; the server answers with what was missed, or anew. */
   private resubscribe(): void {
     this.connection.send({ op: "sub", topic: STATUS_TOPIC });
+    if (this.jobsUsers) this.connection.send({ op: "sub", topic: JOBS_TOPIC });
     for (const topic of this.topics.values()) this.subscribe(topic);
   }
 
@@ -133,6 +144,9 @@ export class Hub {
         return undefined;
       case "status":
         this.status.set({ status: message.status, receivedMs: this.around.now() });
+        return undefined;
+      case "jobs":
+        this.jobs.set(message.jobs);
         return undefined;
       default: {
         if ("metrics" in message && "of" in message && message.of !== undefined)

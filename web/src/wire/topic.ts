@@ -12,6 +12,7 @@ export const symbolTopic = (symbol: string, tf: string) => `symbol:${symbol}:${t
 export const pairTopic = (y: string, x: string, tf: string, window: number, terms: Terms = USUAL_TERMS) =>
   ["pair", y, x, tf, window, ...partsOf(terms)].join(":");
 export const STATUS_TOPIC = "status";
+export const JOBS_TOPIC = "jobs";
 
 export interface Scale {
   tf: string | undefined;
@@ -26,7 +27,7 @@ export function scaleOf(name: string): Scale {
   return { tf: parts[0] === "symbol" ? parts[2] : undefined };
 }
 
-export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" }>;
+export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" | "jobs" }>;
 
 /** Apply a message to the state, in place. `hole` asks the caller to subscribe again from `state.seq`. */
 export function applyMessage(state: TopicState, message: TopicMessage): Verdict {
