@@ -27,7 +27,7 @@ def test_a_snapshot_is_verified_as_the_tape(tmp_path: Path) -> None:
     path = tape.snapshot(tmp_path / "copy", [0, 1])
     told: list[tuple[float, str]] = []
     found = verify_snapshot(
-        lambda *each: told.append(each), path, ["BTCUSDT", "ETHUSDT", "NEWUSDT"], INTERVALS, (None, None)
+        lambda *each: told.append(each), path, ["BTCUSDT", "ETHUSDT", "NEWUSDT"], INTERVALS, (None, None), SystemClock()
     )
     for verdict in found[:2]:
         own = verify_symbol(tape, verdict.symbol, kind=TradeKind.AGG, intervals=INTERVALS)

@@ -270,7 +270,9 @@ class Desk:
         intervals = self._ground.settings.interval_list()
         try:
             path = await self._snapshot(hand, folder, [table.index(each) for each in chosen])
-            verdicts = await hand.run(verify_snapshot, path, chosen, intervals, span_ms, within=(0.05, 1.0))
+            verdicts = await hand.run(
+                verify_snapshot, path, chosen, intervals, span_ms, self._clock, within=(0.05, 1.0)
+            )
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         for line in (line for verdict in verdicts for line in verdict_lines(verdict)):

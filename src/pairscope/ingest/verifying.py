@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pairscope.base.clock import SystemClock
+from pairscope.base.clock import Clock
 from pairscope.base.interval import Interval
 from pairscope.jobs.executor import Progress
 from pairscope.store.read_only import ReadOnlyTape
@@ -20,6 +20,7 @@ def verify_snapshot(
     symbols: Sequence[str],
     intervals: Sequence[Interval],
     span_ms: tuple[int | None, int | None],
+    clock: Clock,
 ) -> list[TapeVerdict]:
     """For a worker: check symbols between two times (whole UTC days), or all of them.
 
@@ -27,7 +28,7 @@ def verify_snapshot(
         DataFolderError, StoreUnavailable: when the snapshot cannot be read.
     """
     from_ms, to_ms = span_ms
-    tape = ReadOnlyTape.look(path, clock=SystemClock(), memory_limit_mb=DATABASE_MB)
+    tape = ReadOnlyTape.look(path, clock=clock, memory_limit_mb=DATABASE_MB)
     try:
         verdicts = []
         for place, symbol in enumerate(symbols):
