@@ -14,7 +14,7 @@ from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Flag
 from pairscope.api.columns import bar_columns, correlation_rows, pair_columns, quantity, trade_columns
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarSource, BarStatus, Origin, TradeBatch
+from pairscope.base.model import BAR, BarSource, BarStatus, Continuity, Origin, TradeBatch
 from pairscope.live.analysis import MatrixStudy, _matrix_of_trades
 from pairscope.live.windows import Measured, PairSeries, Shares
 
@@ -86,7 +86,7 @@ def test_a_correlation_of_trades_beyond_one_is_told_as_it_is_with_its_flag(chang
     y, x = trending(1, changes)
     found = _matrix_of_trades([y, x, y])
     assert found[1][0, 1] > 0.9 * changes
-    study = MatrixStudy(["Y", "X", "Z"], 0, *found[:2], [Shares(0.0, 0.0, None)] * 3, found[2])
+    study = MatrixStudy(["Y", "X", "Z"], 0, *found[:2], [Shares(0.0, 0.0, None, Continuity.PROVED)] * 3, found[2])
     told = correlation_rows(study, np.array([1, 0, 2]), of="trades", interval="1s", window=300)
     assert told.correlation[0][1] == hayashi_yoshida(y, x).correlation
     assert told.correlation[0][1] > 1.05

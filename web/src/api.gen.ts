@@ -119,6 +119,7 @@ export interface CorrelationMatrix {
   flag: ((Flag | null)[])[];
   missing: (number | null)[];
   missing_reason: (MissingReason | null)[];
+  continuity?: ("partial" | "proved" | "sampled" | "unproved" | null)[];
 }
 /** A sealed file that is not what it was; what was in it is a gap, and is asked for again. */
 export interface DamagedFile {
@@ -504,6 +505,7 @@ export interface Quantity {
   missing: number | null;
   reason?: Reason | null;
   missing_reason?: MissingReason | null;
+  continuity?: "partial" | "proved" | "sampled" | "unproved" | null;
   backfilled?: number;
   flags?: Flag[];
 }
@@ -527,6 +529,7 @@ export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSna
 export interface Shares {
   missing?: number | null;
   missing_reason?: MissingReason | null;
+  continuity?: "partial" | "proved" | "sampled" | "unproved" | null;
   backfilled?: number;
 }
 export interface SourceStatus {

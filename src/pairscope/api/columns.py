@@ -83,6 +83,11 @@ def pair_columns(series: PairSeries, rows: slice | None = None) -> wire.PairColu
     )
 
 
+def continuity_name(continuity: Continuity | None) -> Any:
+    """As it is called on the wire."""
+    return None if continuity is None else CONTINUITY_NAMES[continuity]
+
+
 def quantity(measured: Measured) -> wire.Quantity:
     """A value that is not finite is null and never without a reason."""
     value, reason = measured.value, measured.reason
@@ -98,6 +103,7 @@ def quantity(measured: Measured) -> wire.Quantity:
         as_of_ms=measured.as_of_ms,
         missing=measured.missing,
         missing_reason=measured.unknown,
+        continuity=continuity_name(measured.continuity),
         reason=reason,
         backfilled=measured.backfilled,
         flags=list(measured.flags) or msgspec.UNSET,
@@ -176,6 +182,7 @@ def correlation_rows(study: MatrixStudy, rows: IntArray, of: CorrelationOf, **ab
         flag=[[Flag.BEYOND_ONE if is_beyond_one(cell) else None for cell in row] for row in correlation],
         missing=[study.shares[i].missing for i in order],
         missing_reason=[study.shares[i].unknown for i in order],
+        continuity=[continuity_name(study.shares[i].continuity) for i in order],
         **about,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,18 +94,33 @@ def merged_continuity(bars: BarArray, first: IntArray, cut: IntArray) -> IntArra
     return worst
 
 
-def missing_share(bars: BarArray) -> tuple[float | None, MissingReason | None]:
-    """Share of the trade ids of a row of bars that are not on the tape; None with the reason when it is not known."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is known of the trades that a row of bars misses."""
+
+    share: float | None  # of its trade ids that are not on the tape
+    reason: MissingReason | None  # why the share is None
+    continuity: Continuity | None  # None: there is no bar
+
+
+def missing_in(bars: BarArray) -> Missing:
+    """Of a row of bars of one symbol, as if it were one bar."""
     if not len(bars):
-        return None, MissingReason.NO_TRADES
+        return Missing(None, MissingReason.NO_TRADES, None)
     first = np.zeros(1, np.int64)
     cut = merged_cuts(bars, first)
-    continuity = int(merged_continuity(bars, first, cut)[0])
-    reason = unknown(Continuity(continuity), Cut(int(cut[0])))
+    continuity = Continuity(int(merged_continuity(bars, first, cut)[0]))
+    reason = unknown(continuity, Cut(int(cut[0])))
     if reason is not None:
-        return None, reason
+        return Missing(None, reason, continuity)
     lost, trades = int(bars["lost"].sum()), int(bars["trades"].sum())
-    return lost / max(1, lost + trades), None
+    return Missing(lost / max(1, lost + trades), None, continuity)
+
+
+def missing_share(bars: BarArray) -> tuple[float | None, MissingReason | None]:
+    """Share of the trade ids of a row of bars that are not on the tape; None with the reason when it is not known."""
+    found = missing_in(bars)
+    return found.share, found.reason
 
 
 def unknown(continuity: Continuity, cut: Cut) -> MissingReason | None:

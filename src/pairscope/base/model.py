@@ -172,6 +172,10 @@ def _written(symbol: str) -> str:
     return ascii_upper(symbol.strip()).removeprefix(f"{DEFAULT_VENUE}{POINT}")
 
 
+# Id, time in ms, price, size, and whether the aggressor sold (None, where that cannot be read, counts as no).
+TradeRow = tuple[int, int, float, float, bool | None]
+
+
 @dataclass(frozen=True, slots=True)
 class TradeBatch:
     """Trades of several symbols in columns of equal length, in the order they arrived."""
@@ -196,6 +200,22 @@ class TradeBatch:
         """The trades at a mask or at positions."""
         columns: dict[str, Any] = {name: getattr(self, name)[selection] for name in TRADE_COLUMNS}
         return replace(self, **columns)
+
+    @staticmethod
+    def of_symbol(symbol_id: int, rows: Iterable[TradeRow], received_ns: int, origin: Origin) -> TradeBatch:
+        """Rows of one symbol that came together."""
+        told = list(rows)
+        ids, times_ms, prices, sizes, sold = zip(*told, strict=True) if told else ((),) * 5
+        return TradeBatch(
+            symbol_id=np.full(len(ids), symbol_id, np.int32),
+            id=np.array(ids, np.int64),
+            time_ms=np.array(times_ms, np.int64),
+            price=np.array(prices, np.float64),
+            size=np.array(sizes, np.float64),
+            buyer_is_maker=np.array(sold, np.bool_),
+            received_ns=np.full(len(ids), received_ns, np.int64),
+            origin=np.full(len(ids), origin, np.uint8),
+        )
 
     @staticmethod
     def empty() -> TradeBatch:

@@ -6,16 +6,18 @@ A venue decides and opens itself through its `VenueOpener`; `feed.venues` has th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
-from pairscope.base.clock import Clock
+from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import Continuity, Instrument, TradeKind
+from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.naming import nearest_symbol
-from pairscope.base.settings import Settings
+from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.archive_files import ArchiveFiles
 from pairscope.feed.venue import Venue
 
@@ -82,12 +84,9 @@ class VenueOpener(Protocol):
         """As it stands before symbols, unless it is the default venue."""
 
     @property
-    def continuity(self) -> Continuity:
-        """The best that can be proved of its trades."""
-
-    @property
     def files(self) -> ArchiveFiles | None:
         """How its official files are read, where there are any."""
+        return None
 
     async def plan(self, settings: Settings, clock: Clock) -> SourcePlan:
         """Decide where trades come from.
@@ -95,21 +94,57 @@ class VenueOpener(Protocol):
         Raises:
             SettingsError: for symbols the source does not have.
             RecordingError: for a recording that cannot be played.
+            FeedUnavailable: when the venue cannot be asked.
         """
+        venue = self.reach(settings, clock)
+        async with venue.rest() as rest:
+            return live_plan(settings, venue, venue.name, await rest.instruments())
 
     def open(
         self, plan: SourcePlan, settings: Settings, clock: Clock, had: Mapping[str, int]
     ) -> AbstractAsyncContextManager[Source]:
         """Make the plan run; `had` is the highest trade id the tape already holds, by symbol."""
+        return open_live(plan, plan.venue or self.reach(settings, clock), clock)
 
     def reach(self, settings: Settings, clock: Clock) -> Venue:
         """The venue where the settings say it is; nothing is asked of it yet."""
 
-    def nowhere(self, plan: SourcePlan, clock: Clock) -> Venue:
-        """One from which nothing comes, for a tape that is looked at."""
-
     def warm_up(self, part: str) -> None:
         """Compile what reads its ``frames`` or its ``files``, where that is compiled."""
+        return
+
+
+@contextlib.asynccontextmanager
+async def open_live(plan: SourcePlan, venue: Venue, clock: Clock) -> AsyncIterator[Source]:
+    """A venue that is heard as it trades: the plan is all that had to be found out."""
+    yield Source(
+        plan=plan,
+        venue=venue,
+        instruments=plan.instruments or {},
+        now_ms=partial(now_ms, clock),
+        finished=asyncio.Event(),
+    )
+
+
+def live_plan(settings: Settings, venue: Venue, label: str, instruments: Mapping[str, Instrument] | None) -> SourcePlan:
+    """What is heard of a venue, as far as it is listed.
+
+    Raises:
+        SettingsError: when nothing that was asked for is.
+    """
+    symbols, gone = listed_of(settings.symbols, instruments, label)
+    return SourcePlan(
+        kind="live",
+        label=label,
+        folder=live_folder(settings.trade_kind),
+        trade_kind=settings.trade_kind,
+        symbols=symbols,
+        pairs=pairs_of(settings, gone),
+        instruments=instruments,
+        venue=venue,
+        gone=gone,
+        history_minutes=settings.history_minutes,
+    )
 
 
 def listed_of(

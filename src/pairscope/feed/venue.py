@@ -12,8 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from pairscope.base.errors import FeedUnavailable, Meanings
+from pairscope.base.errors import FeedUnavailable, Meanings, SettingsError
 from pairscope.base.model import Continuity, Instrument, SymbolTable
+from pairscope.base.symbol import DEFAULT_VENUE
 from pairscope.feed.archive_files import ArchiveFiles, ArchiveKind
 from pairscope.feed.health import FeedHealth
 from pairscope.feed.hole_reason import HoleReasons
@@ -85,6 +86,15 @@ class RequestBudget(Protocol):
     def used(self) -> int: ...
 
 
+class Uncounted:
+    """The budget of a venue that counts nothing."""
+
+    limit, own_limit, used, most_used, banned_until_ms = 0, 0, 0, 0, 0
+
+    def __init__(self, door: HostAccess) -> None:
+        self.door = door
+
+
 class Pages(Protocol):
     """Trades that are asked for again."""
 
@@ -122,12 +132,16 @@ class History(Pages, Protocol):
 class Rest(History, Protocol):
     """All that is asked of a venue and needs an answer; every question raises FeedUnavailable as `page` does."""
 
-    async def __aenter__(self) -> Self: ...
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def __aexit__(self, *_: object) -> None: ...
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of what is open."""
+        return
 
     def within(self, patience_s: float) -> Self:
-        """The same for one who does not wait longer than this when the venue asked for a pause."""
+        """The same for one who does not wait longer than this when the venue asked for a pause; it may never do so."""
+        return self
 
     async def instruments(self) -> dict[str, Instrument]:
         """All that is listed, by symbol."""
@@ -136,7 +150,8 @@ class Rest(History, Protocol):
         """The venue's clock."""
 
     async def newest_trade(self, symbol: str) -> tuple[int, int] | None:
-        """Id and time of a symbol's newest trade; None when it has none or is not listed."""
+        """Id and time of a symbol's newest trade; None when it has none, is not listed, or nobody tells."""
+        return None
 
 
 class Archive(Protocol):
@@ -175,11 +190,13 @@ class Stream(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Frames received and not yet decoded."""
+        """Frames received and not yet decoded: none where each is decoded as it comes."""
+        return 0
 
     @property
     def waiting_limit(self) -> int:
         """How many there may be."""
+        return 1
 
     @property
     def subscribed_for_s(self) -> float | None:
@@ -189,7 +206,8 @@ class Stream(Protocol):
         """Stay connected until cancelled."""
 
     def finish(self) -> None:
-        """Say that nothing more will come; after `run` was cancelled."""
+        """Say that nothing more will come; after `run` was cancelled. Only a recording ends."""
+        return
 
     async def watch(self, symbol: str) -> None:
         """Add a symbol while running; the others lose nothing."""
@@ -201,19 +219,24 @@ class Stream(Protocol):
         """The symbols whose connection is down."""
 
     def lag_ms(self, symbol: str) -> float | None:
-        """Median receive time less the venue's trade time, over the newest trades of a symbol."""
+        """Median receive time less the venue's trade time, over the newest trades of a symbol; None: not measured."""
+        return None
 
     def silent(self) -> list[str]:
-        """Symbols not heard for longer than they ever are, and those never heard at all."""
+        """Symbols not heard for longer than they ever are, and those never heard at all; none: nobody looks."""
+        return []
 
     def silent_streams(self) -> list[str]:
         """The same in the venue's words, for people."""
+        return self.silent()
 
     def listening_for_s(self, symbol: str) -> float | None:
-        """For how long a symbol could have been heard without a break; None while it cannot."""
+        """For how long a symbol could have been heard without a break; None while it cannot, or nobody knows."""
+        return None
 
     async def listen_anew(self, symbol: str, cause: str) -> None:
-        """The venue traded, and it was not heard: subscribe anew."""
+        """The venue traded, and it was not heard: subscribe anew, where silence is looked at."""
+        return
 
 
 class Recorder(Protocol):
@@ -266,6 +289,7 @@ class Venue(Protocol):
     @property
     def proxy(self) -> str | None:
         """The proxy it is reached through, as it may be shown."""
+        return None
 
     def stream(self, listening: Listening) -> Stream: ...
 
@@ -273,5 +297,12 @@ class Venue(Protocol):
 
     def archive(self) -> Archive | None:
         """The site of its daily files, where there is one."""
+        return None
 
-    def recorder(self, watch: Sequence[str], writer: FrameWriter, stale_s: float) -> Recorder: ...
+    def recorder(self, watch: Sequence[str], writer: FrameWriter, stale_s: float) -> Recorder:
+        """Of its raw frames.
+
+        Raises:
+            SettingsError: where they cannot be played again.
+        """
+        raise SettingsError(f"frames of {self.name} cannot be recorded", cure=f"record symbols of {DEFAULT_VENUE}")

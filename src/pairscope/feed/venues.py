@@ -11,8 +11,20 @@ from pairscope.base.errors import SettingsError
 from pairscope.base.settings import Settings
 from pairscope.base.symbol import DEFAULT_VENUE, venue_of
 from pairscope.feed.archive_files import ArchiveFiles
-from pairscope.feed.binance.opening import OPENER
+from pairscope.feed.binance.opening import OPENER, nowhere
 from pairscope.feed.source import Source, SourcePlan, VenueOpener
+
+__all__ = [
+    "VENUES",
+    "Venues",
+    "archive_files",
+    "nowhere",
+    "open_source",
+    "opener_of",
+    "plan_source",
+    "simulate",
+    "warm_up",
+]
 
 Venues = Mapping[str, VenueOpener]
 

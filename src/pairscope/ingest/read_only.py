@@ -18,7 +18,7 @@ from pairscope.base.naming import assets_of
 from pairscope.base.reading import utc_text
 from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.source import Source, SourcePlan, cure_unlisted
-from pairscope.feed.venues import opener_of
+from pairscope.feed.venues import nowhere
 from pairscope.ingest.watch_list import WatchRefused
 from pairscope.store.read_only import ReadOnlyTape
 from pairscope.store.reads import Extent
@@ -139,7 +139,7 @@ def tape_source(plan: SourcePlan, clock: Clock) -> Source:
     """A source that is nowhere, and never begins."""
     return Source(
         plan=plan,
-        venue=opener_of(()).nowhere(plan, clock),
+        venue=nowhere(plan.trade_kind, clock),
         instruments=plan.instruments or {},
         now_ms=partial(now_ms, clock),
         finished=asyncio.Event(),

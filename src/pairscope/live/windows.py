@@ -22,10 +22,10 @@ from pairscope.analytics.kernels.rolling import rolling_pair
 from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, SYMBOL_BAR
 from pairscope.analytics.values import Flag, Reason, Value
 from pairscope.bars.align import align_closes, stale_limit_ms
-from pairscope.bars.cuts import MissingReason, missing_share
+from pairscope.bars.cuts import MissingReason, missing_in
 from pairscope.base.interval import Interval
 from pairscope.base.jit import plain
-from pairscope.base.model import BarArray, FloatArray, IntArray
+from pairscope.base.model import BarArray, Continuity, FloatArray, IntArray
 from pairscope.live.span import Span
 from pairscope.live.workers import Check, never_abandoned
 
@@ -43,6 +43,7 @@ class Measured:
     reason: Reason | None
     backfilled: float = 0.0
     unknown: MissingReason | None = None  # why missing is None
+    continuity: Continuity | None = None  # what is proved of the trades of its bars; None without one
     flags: tuple[Flag, ...] = ()
 
 
@@ -210,19 +211,23 @@ class Shares:
     missing: float | None
     backfilled: float
     unknown: MissingReason | None  # why it cannot be told how many are missing
+    continuity: Continuity | None  # the worst of its bars; None without one
 
 
 def _worse(y: Shares, x: Shares) -> Shares:
     missing = None if y.missing is None or x.missing is None else max(y.missing, x.missing)
-    return Shares(missing, max(y.backfilled, x.backfilled), y.unknown or x.unknown)
+    known = [each.continuity for each in (y, x) if each.continuity is not None]
+    continuity = max(known) if len(known) == 2 else None
+    return Shares(missing, max(y.backfilled, x.backfilled), y.unknown or x.unknown, continuity)
 
 
 def share_of_ids(bars: BarArray, start_ms: int, at_ms: int) -> Shares:
     """What is missing in the bars of a window."""
     first, last = np.searchsorted(bars["open_time_ms"], [start_ms, at_ms + 1])
     inside = bars[first:last]
-    missing, unknown = missing_share(inside)
-    return Shares(missing, int(inside["backfilled"].sum()) / max(1, int(inside["trades"].sum())), unknown)
+    found = missing_in(inside)
+    backfilled = int(inside["backfilled"].sum()) / max(1, int(inside["trades"].sum()))
+    return Shares(found.share, backfilled, found.reason, found.continuity)
 
 
 def _symbol_windows(
@@ -301,5 +306,6 @@ def _one_measured(wanted: MetricRequest, value: Value, window: int, at_ms: int, 
         reason=value.reason,
         backfilled=shares.backfilled,
         unknown=shares.unknown,
+        continuity=shares.continuity,
         flags=value.flags,
     )

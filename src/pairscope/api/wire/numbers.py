@@ -31,6 +31,7 @@ class Quantity(Wire, frozen=True, kw_only=True):
     missing: Number  # share of the window's trade ids that are not on the tape; null when it is not known
     reason: Reason | None = None
     missing_reason: MissingReason | None = None  # why missing is null
+    continuity: Continuity | None = None  # what is proved of the trades of its bars, the worst of them; null: no bar
     backfilled: float = 0.0  # share of its trades that came later than by the socket
     flags: list[Flag] | msgspec.UnsetType = msgspec.UNSET  # what is to be known of a value; left out when nothing is
 
@@ -210,6 +211,7 @@ class CorrelationMatrix(Wire, frozen=True, kw_only=True):
     flag: list[list[Flag | None]]  # what is to be known of a number that is there: beyond_one
     missing: list[Number]  # of each symbol, the share of the window's trade ids not on the tape; null when unknown
     missing_reason: list[MissingReason | None]  # why missing is null
+    continuity: list[Continuity | None] = []  # of each symbol
 
 
 class Clustering(Wire, frozen=True, kw_only=True):

@@ -144,6 +144,7 @@ class Shares(Wire, frozen=True, kw_only=True):
 
     missing: Number | msgspec.UnsetType = msgspec.UNSET
     missing_reason: MissingReason | msgspec.UnsetType | None = msgspec.UNSET
+    continuity: Continuity | msgspec.UnsetType | None = msgspec.UNSET
     backfilled: float | msgspec.UnsetType = msgspec.UNSET
 
 

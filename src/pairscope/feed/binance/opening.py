@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.model import Continuity
+from pairscope.base.model import TradeKind
 from pairscope.base.settings import Settings
 from pairscope.base.symbol import DEFAULT_VENUE
 from pairscope.feed.access import Access
@@ -24,7 +24,7 @@ from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.replay import RecordingSource
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.binance.venue import BinanceVenue
-from pairscope.feed.source import Source, SourcePlan
+from pairscope.feed.source import Source, SourcePlan, open_live
 
 REPLAY_WEIGHT_PER_MINUTE = 2_400
 
@@ -33,7 +33,6 @@ class BinanceOpener:
     """Binance USD-M Futures."""
 
     name = DEFAULT_VENUE
-    continuity = Continuity.PROVED
     files: ArchiveFiles = FILES
 
     async def plan(self, settings: Settings, clock: Clock) -> SourcePlan:
@@ -44,30 +43,14 @@ class BinanceOpener:
         self, plan: SourcePlan, settings: Settings, clock: Clock, had: Mapping[str, int]
     ) -> AsyncIterator[Source]:
         if plan.kind == "live":
-            yield Source(
-                plan=plan,
-                venue=plan.venue or self.reach(settings, clock),
-                instruments=plan.instruments or {},
-                now_ms=partial(now_ms, clock),
-                finished=asyncio.Event(),
-            )
+            async with open_live(plan, plan.venue or self.reach(settings, clock), clock) as source:
+                yield source
             return
         async with _on_loopback(plan, settings, clock, had) as source:
             yield source
 
     def reach(self, settings: Settings, clock: Clock) -> BinanceVenue:
         return BinanceVenue.of(settings, clock)
-
-    def nowhere(self, plan: SourcePlan, clock: Clock) -> BinanceVenue:
-        return BinanceVenue(
-            kind=plan.trade_kind,
-            ws_url="",
-            rest_url="",
-            archive_url=None,
-            clock=clock,
-            access=Access.direct(clock),
-            budget=WeightBudget(clock),
-        )
 
     def warm_up(self, part: str) -> None:
         {"frames": usual.warm_up, "files": rows.warm_up}[part]()
@@ -114,3 +97,16 @@ def _recording(plan: SourcePlan, settings: Settings, clock: Clock, had: Mapping[
 
 
 OPENER = BinanceOpener()
+
+
+def nowhere(kind: TradeKind, clock: Clock) -> BinanceVenue:
+    """A venue from which nothing comes, for a tape that is looked at."""
+    return BinanceVenue(
+        kind=kind,
+        ws_url="",
+        rest_url="",
+        archive_url=None,
+        clock=clock,
+        access=Access.direct(clock),
+        budget=WeightBudget(clock),
+    )

@@ -16,12 +16,12 @@ from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError
 from pairscope.base.model import Instrument, TradeKind
 from pairscope.base.reading import ascii_upper
-from pairscope.base.settings import Settings, live_folder
+from pairscope.base.settings import Settings
 from pairscope.feed.binance.simulator.listing import HISTORY_MINUTES, OPENING
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.venue import BinanceVenue
 from pairscope.feed.recording import read_frames
-from pairscope.feed.source import Gone, Opening, SourcePlan, listed_of, pairs_of
+from pairscope.feed.source import Gone, Opening, SourcePlan, listed_of, live_plan, pairs_of
 
 log = structlog.get_logger()
 
@@ -69,19 +69,7 @@ async def _plan_live(settings: Settings, clock: Clock, *, must_answer: bool = Fa
             raise
         # `--source live` never falls back: the stream keeps trying, and the page says why it is down.
         log.error("exchange_unavailable", reason=error.code, cause=error.message)
-    symbols, gone = listed_of(settings.symbols, instruments, exchange_name(settings))
-    return SourcePlan(
-        kind="live",
-        label=exchange_name(settings),
-        folder=live_folder(settings.trade_kind),
-        trade_kind=settings.trade_kind,
-        symbols=symbols,
-        pairs=pairs_of(settings, gone),
-        instruments=instruments,
-        venue=venue,
-        gone=gone,
-        history_minutes=settings.history_minutes,
-    )
+    return live_plan(settings, venue, exchange_name(settings), instruments)
 
 
 def exchange_name(settings: Settings) -> str:

@@ -349,16 +349,8 @@ def decode_agg_trades(body: bytes, symbol_id: int, received_ns: int) -> Rows:
         rows = _rest_page.decode(body)
     except msgspec.ValidationError:
         rows = _loose_page(body)
-    page = TradeBatch(
-        symbol_id=np.full(len(rows), symbol_id, np.int32),
-        id=np.array([r.id for r in rows], np.int64),
-        time_ms=np.array([r.time_ms for r in rows], np.int64),
-        price=np.array([r.price for r in rows], np.float64),
-        size=np.array([r.size for r in rows], np.float64),
-        buyer_is_maker=np.array([r.buyer_is_maker for r in rows], np.bool_),
-        received_ns=np.full(len(rows), received_ns, np.int64),
-        origin=np.full(len(rows), Origin.REST, np.uint8),
-    )
+    told = ((r.id, r.time_ms, r.price, r.size, r.buyer_is_maker) for r in rows)
+    page = TradeBatch.of_symbol(symbol_id, told, received_ns, Origin.REST)
     return Rows(page, side_unreadable=np.array([r.buyer_is_maker is None for r in rows], np.bool_))
 
 
