@@ -286,7 +286,7 @@ def _held(path: Path, text: str) -> DataFolderError:
     if server is not None and holder in (None, server.pid):
         return DataFolderError(
             f"the tape {path} is held by the pairscope at {server.url} (process {server.pid})",
-            cure=f"open {server.url}, stop that process, or {_ELSEWHERE}",
+            cure=f"open {server.url}, whose Tape screen imports and verifies, stop that process, or {_ELSEWHERE}",
         )
     who = f"process {holder}" if holder is not None else "another process"
     return DataFolderError(f"the tape {path} is held by {who}", cure=f"stop it, or {_ELSEWHERE}")

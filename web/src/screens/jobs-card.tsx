@@ -174,8 +174,7 @@ function JobLines({ job }: { job: JobInfo }) {
 function Fault({ error }: { error: ErrorBody }) {
   return (
     <p role="alert" className="px-3 py-1 text-fault wrap-anywhere">
-      {error.message}
-      {error.cure ? <span className="text-dim"> {error.cure}</span> : null}
+      {error.message}.{error.cure ? <span className="text-dim"> {error.cure}</span> : null}
     </p>
   );
 }

@@ -67,10 +67,14 @@ function TapeScreen() {
           }
         >
           {isLookedAt ? null : (
-            <div className="flex flex-col gap-2 p-2">
-              <BackfillCard backfill={tape.backfill} />
-              <JobsCard />
-            </div>
+            <>
+              <div className="p-2">
+                <BackfillCard backfill={tape.backfill} />
+              </div>
+              <div className="p-2 wide:pt-0">
+                <JobsCard />
+              </div>
+            </>
           )}
           <div className={`p-2 ${isLookedAt ? "" : "wide:pt-0"}`}>
             <DiskCard disk={tape.disk} isLookedAt={isLookedAt} />
