@@ -107,7 +107,7 @@ class Way:
 
     async def outcome(self) -> tuple[TradeBatch, dict[str, Runs], Counter[str]]:
         """Trades, the ids of open and closed rows of gaps by their reason, and the counters."""
-        self.intake._write(dict(self.intake._rows))
+        self.intake.write_gaps()
         await self.store.flushed()
         trades = self.store.trades(SYMBOL)
         gaps: dict[str, Runs] = {}
