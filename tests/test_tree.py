@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -122,25 +123,29 @@ def test_no_exception_is_out_of_date() -> None:
 def test_the_test_that_covers_a_module_reaches_it(module: str) -> None:
     test = TESTS / COVERED_BY[module]
     assert test.is_file()
-    known = {*modules(), *(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("__init__.py"))}
-    todo = [*imported(test, known), *([STARTED[COVERED_BY[module]]] if COVERED_BY[module] in STARTED else [])]
+    todo = [*imported(test), *([STARTED[COVERED_BY[module]]] if COVERED_BY[module] in STARTED else [])]
     seen: set[str] = set()
     while todo:
         place = todo.pop()
         if place not in seen:
             seen.add(place)
-            todo += imported(PACKAGE / place, known)
+            todo += imported(PACKAGE / place)
     assert module in seen
 
 
-def imported(path: Path, known: set[str]) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """The modules of the package that a file imports, by their paths; helpers of tests are looked into."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+        elif isinstance(node, ast.Attribute) and node.attr == "import_module":
             # The commands are found by their names.
             names = [f"pairscope.cli.{place.stem}" for place in (PACKAGE / "cli").glob("*.py")]
         else:
@@ -148,10 +153,11 @@ def imported(path: Path, known: set[str]) -> Iterator[str]:
         for name in names:
             place = name.replace(".", "/")
             if name.startswith("tests.") and (helper := TESTS.parent / f"{place}.py").is_file():
-                yield from imported(helper, known)
+                yield from imported(helper)
             for end in (".py", "/__init__.py"):
-                if (found := f"{place.removeprefix('pairscope/')}{end}") in known and name.startswith("pairscope."):
-                    yield found
+                within = f"{place.removeprefix('pairscope/')}{end}"
+                if name.startswith("pairscope.") and (PACKAGE / within).is_file():
+                    yield within
 
 
 # Public classes of one name in two modules, because they are the same thing on two sides of a wall.
