@@ -70,7 +70,7 @@ COVERED_BY = {
     "feed/retry_after.py": "feed/binance/test_rest.py",
     "feed/sequence.py": "feed/test_continuity.py",
     "feed/source.py": "feed/binance/simulator/test_opening.py",
-    "feed/venue.py": "feed/binance/test_rest.py",
+    "feed/venue.py": "toy/test_venue.py",
     "ingest/edges.py": "ingest/test_intake.py",
     "ingest/history/file_import.py": "ingest/history/test_merge.py",
     "ingest/ingest.py": "test_app.py",
