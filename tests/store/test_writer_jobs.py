@@ -15,7 +15,7 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import TradeBatch
 from pairscope.store import writer as module
 from pairscope.store.tape import Tape
-from pairscope.store.writer import JobRefused, JobUnsettled
+from pairscope.store.writer import JobUnsettled, WriterJobRefused
 from tests.judged import good
 
 OpenStore = Callable[..., Tape]
@@ -80,10 +80,10 @@ async def test_a_job_does_not_wait_for_the_pause_between_two_commits(open_store:
 async def test_a_job_that_refuses_leaves_nothing_and_blames_nobody(open_store: OpenStore, trades: MakeTrades) -> None:
     def refuse(connection: duckdb.DuckDBPyConnection) -> None:
         take_a_number(connection)
-        raise JobRefused("not now")
+        raise WriterJobRefused("not now")
 
     store = open_store()
-    with pytest.raises(JobRefused, match="not now"):
+    with pytest.raises(WriterJobRefused, match="not now"):
         await done(submit(store, refuse))
     assert numbers_given(store) == 0
     assert store.counters().error is None

@@ -24,7 +24,7 @@ from pairscope.store.sealed_catalog import Part, delete_parts, insert_part, sele
 from pairscope.store.sealed_files import DRAFT, SealedFiles
 from pairscope.store.sealing import PART_FORMAT, described, digest_of, make_sure_of_space
 from pairscope.store.transaction import replace_gaps, trade_columns
-from pairscope.store.writer import JobRefused, JobUnsettled, Writer
+from pairscope.store.writer import JobUnsettled, Writer, WriterJobRefused
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Corrector:
             self._writer.submit(lambda connection: _swap(connection, correction, old, kept)).result()
         except JobUnsettled:
             raise  # the files may be parts of the tape: the next opening will know
-        except (OSError, StoreUnavailable, JobRefused) as error:
+        except (OSError, StoreUnavailable, WriterJobRefused) as error:
             for part in made:
                 path = self._sealed_files.path(part)
                 self._sealed_files.remove(path.with_name(path.name + DRAFT))
@@ -159,7 +159,7 @@ def _swap(connection: Cursor, correction: Correction, old: list[Part], kept: lis
     """All of a correction, in the transaction of the writer."""
     numbers = {part.number for part in old}
     if numbers - {part.number for part in select_parts(connection)}:
-        raise JobRefused("a sealed file was damaged meanwhile")
+        raise WriterJobRefused("a sealed file was damaged meanwhile")
     delete_parts(connection, sorted(numbers))
     for part in kept:
         insert_part(connection, part)

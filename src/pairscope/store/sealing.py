@@ -25,7 +25,7 @@ from pairscope.store.gate import LARGE
 from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
 from pairscope.store.sealed_catalog import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
 from pairscope.store.sealed_files import DRAFT, SealedFiles
-from pairscope.store.writer import JobRefused, JobUnsettled, Writer
+from pairscope.store.writer import JobUnsettled, Writer, WriterJobRefused
 
 log = structlog.get_logger()
 
@@ -108,7 +108,7 @@ class Sealer:
         for number, day in enumerate(days, first):
             try:
                 done.append((day, self._seal(day, number)))
-            except (OSError, StoreUnavailable, JobRefused) as error:
+            except (OSError, StoreUnavailable, WriterJobRefused) as error:
                 cause = str(error).partition("\n")[0]
                 failed.append(
                     f"{day.shape.kind} of {self._symbols.name(day.symbol_id)}, {day_name(day.day_ms)}: {cause}"
@@ -151,7 +151,7 @@ class Sealer:
             self._writer.submit(lambda connection: _swap(connection, day, part, opened, replaced)).result()
         except JobUnsettled:
             raise  # the file may be a part of the tape: the next opening will know
-        except (StoreUnavailable, JobRefused):
+        except (StoreUnavailable, WriterJobRefused):
             self._sealed_files.remove(path)
             raise
         for old in replaced:
@@ -268,9 +268,9 @@ def described(cursor: duckdb.DuckDBPyConnection, part: Part, shape: Shape, path:
 def _swap(connection: duckdb.DuckDBPyConnection, day: _Day, part: Part, opened: Digest, replaced: list[Part]) -> None:
     """List a file in place of the open rows and the older files it was made of, if they are still the same."""
     if digest_of(connection, day.shape, f"{day.shape.kind} where {day.condition}") != opened:
-        raise JobRefused("rows arrived meanwhile")
+        raise WriterJobRefused("rows arrived meanwhile")
     if {old.number for old in _parts_of(connection, day)} != {old.number for old in replaced}:
-        raise JobRefused("its older file was damaged meanwhile")
+        raise WriterJobRefused("its older file was damaged meanwhile")
     connection.execute(f"delete from {day.shape.kind} where {day.condition}").fetchall()
     delete_parts(connection, [old.number for old in replaced])
     insert_part(connection, part)

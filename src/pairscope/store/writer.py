@@ -54,7 +54,7 @@ class WriterCounters:
     error: str | None
 
 
-class JobRefused(Exception):
+class WriterJobRefused(Exception):
     """Raised by a job that finds it cannot be done; nothing of it is written, and the disk is not to blame."""
 
 
@@ -164,7 +164,7 @@ class Writer:
     def submit(self, act: Callable[[duckdb.DuckDBPyConnection], T]) -> Future[T]:
         """Have a job done in a transaction of its own, in its turn.
 
-        The future fails with `JobRefused` when the job raised it, and with StoreUnavailable when the job did not reach
+        The future fails with `WriterJobRefused` when the job raised it, and with StoreUnavailable when the job did not reach
         the disk. With `JobUnsettled`, a StoreUnavailable too, the tape was closed before that could be known.
         """
         future: Future[T] = Future()
@@ -308,10 +308,10 @@ class Writer:
         else:
             job.future.set_exception(refusal)
 
-    def _carried_out(self, act: Callable[[duckdb.DuckDBPyConnection], None]) -> JobRefused | None:
+    def _carried_out(self, act: Callable[[duckdb.DuckDBPyConnection], None]) -> WriterJobRefused | None:
         try:
             carry_out(self._database.connection, self._number, act)
-        except JobRefused as refusal:
+        except WriterJobRefused as refusal:
             self._database.connection.execute("rollback")
             return refusal
         return None
