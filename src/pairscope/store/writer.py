@@ -164,8 +164,8 @@ class Writer:
     def submit(self, act: Callable[[duckdb.DuckDBPyConnection], T]) -> Future[T]:
         """Have a job done in a transaction of its own, in its turn.
 
-        The future fails with `WriterJobRefused` when the job raised it, and with StoreUnavailable when the job did not reach
-        the disk. With `JobUnsettled`, a StoreUnavailable too, the tape was closed before that could be known.
+        The future fails with `WriterJobRefused` when the job raised it, and with StoreUnavailable when the job did not
+        reach the disk. With `JobUnsettled`, a StoreUnavailable too, the tape was closed before that could be known.
         """
         future: Future[T] = Future()
         with self._changed:
