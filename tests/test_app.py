@@ -207,6 +207,21 @@ async def test_the_exchange_says_how_much_may_be_asked_of_it(tmp_path: Path) -> 
             assert budget.used == 2, "the questions of the start are counted"
 
 
+async def test_whoever_hears_that_bars_can_be_computed_finds_those_of_the_tape(tmp_path: Path) -> None:
+    found: list[bool] = []
+    async with opened(settings_of(tmp_path), SystemClock()) as system:
+        compiled, ingest = system.market.kernels, system.ingest
+        compiled.when_ready(lambda: found.append(ingest.restored.is_set()) if compiled.has("symbols") else None)
+        task = asyncio.create_task(system.run())
+        async with asyncio.timeout(START_S):
+            await compiled.until("symbols", "pairs")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert found
+    assert all(found)
+
+
 class BehindClock(SystemClock):
     """Five hours behind: to it, trades of now are of the future."""
 

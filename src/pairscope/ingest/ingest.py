@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, Protocol
@@ -50,6 +50,9 @@ class Compiled(Protocol):
     """Knows which parts of the numeric code are there."""
 
     def has(self, part: CompiledPart) -> bool: ...
+
+    def before(self, part: CompiledPart, act: Callable[[], object]) -> None:
+        """Have something done before anybody hears that it is there."""
 
     async def until(self, *parts: CompiledPart) -> None:
         """Return when they are there."""
@@ -270,6 +273,7 @@ class Ingest:
 
     async def run(self) -> None:
         """Warm up, go on from the tape, then follow the market until cancelled; bars that are open then are partial."""
+        self._compiled.before("symbols", self._restore)  # who may ask for bars must not find the memory empty
         try:
             await (self._look() if self._plan.kind == "tape" else self._receive())
         finally:
@@ -278,15 +282,13 @@ class Ingest:
     async def _look(self) -> None:
         """Show what is on the tape: nothing is received, fetched or written."""
         self.stream.health.become("off", now_ms(self._clock))
-        await self._compiled.until("symbols", "pairs")
-        self._restore()
+        await self._compiled.until("symbols")
         self.intake.end()
         await self.intake.revise_for_ever()
 
     async def _receive(self) -> None:
         async with self.rest, self._site or contextlib.nullcontext(), asyncio.TaskGroup() as tasks:
             await self._compiled.until("symbols")  # all it needs: bars are there when pairs can be shown
-            self._restore()
             loop = asyncio.get_running_loop()
             self._ground.tape.ids_lost.listen(lambda gaps: loop.call_soon_threadsafe(self.intake.lose, gaps))
             tasks.create_task(self.intake.revise_for_ever(), name="revise")

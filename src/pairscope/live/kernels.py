@@ -51,6 +51,7 @@ class Kernels:
     def __init__(self, ready: Iterable[Part] = PARTS) -> None:
         self._ready = set(ready)
         self._more = Notifier[[]]()
+        self._first: dict[Part, list[Callable[[], object]]] = {}
         self.compiled_here = 0
 
     @property
@@ -80,6 +81,13 @@ class Kernels:
     def when_ready(self, callback: Callable[[], None]) -> None:
         """Be called on the event loop whenever one more part is there."""
         self._more.listen(callback)
+
+    def before(self, part: Part, act: Callable[[], object]) -> None:
+        """Have something done, on the event loop, before anybody hears that a part is there: at once if it is."""
+        if part in self._ready:
+            act()
+        else:
+            self._first.setdefault(part, []).append(act)
 
     async def until(self, *parts: Part) -> None:
         """Return when parts are there."""
@@ -118,8 +126,11 @@ class Kernels:
         self.add(parts)
 
     def add(self, parts: Iterable[Part]) -> None:
-        """Say that parts are there."""
-        self._ready.update(parts)
+        """Say that parts are there, once what must be done before anybody hears of it is done."""
+        for part in parts:
+            for act in self._first.pop(part, ()):
+                act()
+            self._ready.add(part)
         self._more()
 
     async def prepare_later(self) -> None:
