@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pairscope.client import Client as Client
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = ["Client", "__version__"]
 
