@@ -162,7 +162,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 # Public classes of one name in two modules, because they are the same thing on two sides of a wall.
 SAME_THING = {
-    "Desk": "the interface, and what fulfils it",
+    "TapeJobs": "the interface, and what fulfils it",
     "Gate": "who comes is admitted by turns: to the server's answers, and to the tape",
     "Health": "of a pair, as metric; the record of the wire is of the process, and its name is published",
     "Opening": "what a page shows first, decided by the source and sent to the page",

@@ -14,9 +14,9 @@ from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.pulse import Pulse
 from pairscope.base.settings import Settings
 from pairscope.feed.venues import VENUES, Venues
-from pairscope.ingest.desk import Desk
 from pairscope.ingest.ingest import Ingest
 from pairscope.ingest.opening import Ground, open_ground
+from pairscope.ingest.tape_jobs import TapeJobs
 from pairscope.jobs.queue import Jobs
 from pairscope.jobs.workers import WorkerProcesses
 from pairscope.live.kernels import Kernels
@@ -32,7 +32,7 @@ class Parts:
     tape: Tape
     ingest: Ingest
     market: Market
-    desk: Desk
+    tape_jobs: TapeJobs
     board: StatusBoard
     api: Api
 
@@ -43,7 +43,7 @@ class Parts:
             tasks.create_task(self.market.run(), name="market")
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self.tape.run(), name="tape")
-            tasks.create_task(self.desk.run(), name="jobs")
+            tasks.create_task(self.tape_jobs.run(), name="jobs")
 
 
 def assemble(ground: Ground) -> Parts:
@@ -60,9 +60,9 @@ def assemble(ground: Ground) -> Parts:
         arrival=Arrival(ingest.intake.heard_at, ingest.restored, is_over=ingest.plan.kind == "tape"),
     )
     board = StatusBoard(settings, ingest, tape, market, pulse, clock)
-    desk = Desk(ground, ingest, Jobs(WorkerProcesses(), clock))
-    api = Api(settings, Rooms(market, tape, ingest, board, desk, clock), ingest.plan.label)
-    return Parts(pulse, tape, ingest, market, desk, board, api)
+    tape_jobs = TapeJobs(ground, ingest, Jobs(WorkerProcesses(), clock))
+    api = Api(settings, Rooms(market, tape, ingest, board, tape_jobs, clock), ingest.plan.label)
+    return Parts(pulse, tape, ingest, market, tape_jobs, board, api)
 
 
 @contextlib.asynccontextmanager

@@ -118,9 +118,9 @@ class MadeUpMarket:
         self.memory.publish(bars)
 
     def app(self, **options: Any) -> FastAPI:
-        parts = {name: options.pop(name) for name in ("board", "watched", "desk") if name in options}
+        parts = {name: options.pop(name) for name in ("board", "watched", "tape_jobs") if name in options}
         rooms = Rooms(
-            self.live, self.store, **({"watched": self, "board": self, "desk": self} | parts), clock=SystemClock()
+            self.live, self.store, **({"watched": self, "board": self, "tape_jobs": self} | parts), clock=SystemClock()
         )
         return create_app(self.settings, rooms, **options)
 

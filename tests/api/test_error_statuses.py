@@ -15,7 +15,7 @@ from pairscope.api.endpoint import Endpoint
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import ERRORS, openapi_document
 from pairscope.base.errors import DiskFull, FeedUnavailable, FileNotWritten, PairscopeError, RequestError, UnknownName
-from pairscope.ingest.desk import JobRefused
+from pairscope.ingest.tape_jobs import JobRefused
 from pairscope.ingest.watch_list import WatchRefused
 from pairscope.jobs.queue import TooManyJobs
 from tests.loopback import http_client
@@ -96,8 +96,8 @@ async def test_a_route_answers_with_every_status_that_is_listed_for_it_and_with_
         raise raised[-1]("it cannot be done")
 
     found: set[int] = set()
-    desk = SimpleNamespace(jobs=market.jobs, download=fails_at_once, bring=fails_at_once, verify=fails_at_once)
-    async with serve(market.app(watched=SimpleNamespace(add=fails, remove=fails), desk=desk)) as served:
+    tape_jobs = SimpleNamespace(jobs=market.jobs, download=fails_at_once, bring=fails_at_once, verify=fails_at_once)
+    async with serve(market.app(watched=SimpleNamespace(add=fails, remove=fails), tape_jobs=tape_jobs)) as served:
         for error in CHANGES if endpoint.body is None else ORDERS:
             raised.append(error)
             if endpoint.method != "GET":

@@ -48,7 +48,7 @@ class Watched(Protocol):
     async def remove(self, symbol: str) -> None: ...
 
 
-class Desk(Protocol):
+class TapeJobs(Protocol):
     """Where long work is asked for."""
 
     jobs: Jobs
@@ -71,7 +71,7 @@ class Rooms:
     tape: Tape
     watched: Watched
     board: Board
-    desk: Desk
+    tape_jobs: TapeJobs
     clock: Clock
 
 

@@ -57,32 +57,32 @@ def job_list(jobs: Jobs) -> wire.JobList:
 
 
 async def get_jobs(context: Context, query: Query) -> wire.JobList:
-    return job_list(context.rooms.desk.jobs)
+    return job_list(context.rooms.tape_jobs.jobs)
 
 
 async def get_job(context: Context, query: Query) -> wire.JobInfo:
-    return job_info(context.rooms.desk.jobs.get(_job_id(query)))
+    return job_info(context.rooms.tape_jobs.jobs.get(_job_id(query)))
 
 
 async def delete_job(context: Context, query: Query) -> wire.JobInfo:
-    return job_info(context.rooms.desk.jobs.cancel(_job_id(query)))
+    return job_info(context.rooms.tape_jobs.jobs.cancel(_job_id(query)))
 
 
 async def post_job(context: Context, query: Query) -> wire.JobInfo:
-    desk = context.rooms.desk
+    tape_jobs = context.rooms.tape_jobs
     match query.body:
         case wire.NewImport(symbol=str() as symbol, files=[]) as asked:
             if asked.first is None:
                 raise RequestError("'from' is missing", cure="name the first day, such as 2026-11-01")
-            return job_info(desk.download(symbol, asked.first, asked.last or asked.first))
+            return job_info(tape_jobs.download(symbol, asked.first, asked.last or asked.first))
         case wire.NewImport(symbol=None, first=None, last=None, files=files) if files:
-            return job_info(desk.bring(files))
+            return job_info(tape_jobs.bring(files))
         case wire.NewImport():
             raise RequestError(
                 "an import names a symbol and days, or files", cure="give symbol, from and to, or files, and not both"
             )
         case wire.NewVerify(symbols=symbols, first=first, last=last):
-            return job_info(desk.verify(symbols, first, last))
+            return job_info(tape_jobs.verify(symbols, first, last))
     raise AssertionError(query.body)
 
 

@@ -72,7 +72,7 @@ def create_app(settings: Settings, rooms: Rooms, *, static: Path = STATIC) -> Fa
         status=with_requests,
         clock=rooms.clock,
         window=settings.window,
-        also=Also(verdicts, rooms.desk.jobs),
+        also=Also(verdicts, rooms.tape_jobs.jobs),
     )
     context = Context(settings, rooms, studies, hub.status_now, gates)
     pages_routes = [

@@ -22,7 +22,7 @@ from pairscope.base.settings import Settings
 from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
-from pairscope.ingest.desk import MOST_DAYS, JobRefused
+from pairscope.ingest.tape_jobs import MOST_DAYS, JobRefused
 from pairscope.jobs.job import Job, JobState
 from pairscope.store.inventory import VerifiedList
 from pairscope.store.verify import verify_symbol
@@ -75,7 +75,7 @@ def small_day(folder: Path, symbol: str, day_ms: int, replaced: bool) -> bytes:
 
 async def over(parts: Parts, job: Job) -> Job:
     async with asyncio.timeout(WORK_S):
-        while not parts.desk.jobs.get(job.id).state.is_over:
+        while not parts.tape_jobs.jobs.get(job.id).state.is_over:
             await asyncio.sleep(0.02)
     return job
 
@@ -92,21 +92,21 @@ async def test_files_are_brought_to_the_tape_of_the_running_server_and_it_is_ver
     write_csv(imports / "more" / "XRPUSDT-aggTrades-2024-08-09.csv", agg_lines(rows(510, 400, 1_723_161_600_000)))
     write_csv(imports / "more" / "XRPUSDT-aggTrades-2024-08-10.csv", ["nonsense"])
     async with running(tmp_path) as parts:
-        job = await over(parts, parts.desk.bring([f"{NAME}.zip", "more"]))
+        job = await over(parts, parts.tape_jobs.bring([f"{NAME}.zip", "more"]))
         assert (job.state, job.error) == (JobState.DONE, None)
         assert job.result is not None
         assert job.result.startswith("900 trades added, ")
         assert job.result.endswith(" of 2 files; 1 files refused")
         assert any(line.startswith("refused: XRPUSDT-aggTrades-2024-08-10.csv") for line in job.lines)
         assert len(parts.tape.trades("XRPUSDT")) == 900
-        again = await over(parts, parts.desk.bring([f"{NAME}.zip"]))
+        again = await over(parts, parts.tape_jobs.bring([f"{NAME}.zip"]))
         assert again.result is not None
         assert "1 of them imported before" in again.result
-        verified = await over(parts, parts.desk.verify([], None, None))
+        verified = await over(parts, parts.tape_jobs.verify([], None, None))
         assert verified.result is not None, verified.error
         assert verified.result.startswith("no differences in "), verified.lines
         assert set(VerifiedList(parts.tape.path).read()) >= {"XRPUSDT", "BTCUSDT"}
-        some = await over(parts, parts.desk.verify(["xrpusdt"], "2024-08-09", "2024-08-09"))
+        some = await over(parts, parts.tape_jobs.verify(["xrpusdt"], "2024-08-09", "2024-08-09"))
         assert "of 1 symbols" in (some.result or "")
         assert not os.listdir(parts.tape.path.parent / "jobs")
         verdict = verify_symbol(parts.tape, "XRPUSDT", kind=TradeKind.AGG, intervals=())
@@ -118,7 +118,7 @@ async def test_files_are_brought_to_the_tape_of_the_running_server_and_it_is_ver
 async def test_days_are_downloaded_beside_the_feed(tmp_path: Path) -> None:
     async with running(tmp_path) as parts:
         before = parts.ingest.tracker.highest(parts.tape.symbols.index("BTCUSDT")) or 0
-        job = await over(parts, parts.desk.download("btcusdt", day(3), day(2)))
+        job = await over(parts, parts.tape_jobs.download("btcusdt", day(3), day(2)))
         assert (job.state, str(job.error)) == (JobState.DONE, "None")
         assert [line.partition(":")[0].strip()[:7] for line in job.lines[::2]] == ["BTCUSDT"] * 2
         held = parts.tape.trades("BTCUSDT")
@@ -127,7 +127,7 @@ async def test_days_are_downloaded_beside_the_feed(tmp_path: Path) -> None:
         assert parts.tape.counters().rows_refused == 0
         told = [gap.obstacle for gap in parts.ingest.tracker.all_open()]
         assert told == ["not_imported"], "between the days and what was heard"
-        none = await over(parts, parts.desk.download("NOSUCHUSDT", day(3), day(3)))
+        none = await over(parts, parts.tape_jobs.download("NOSUCHUSDT", day(3), day(3)))
         assert isinstance(none.error, UnknownName)
 
 
@@ -136,19 +136,19 @@ async def test_an_import_that_is_cancelled_leaves_a_tape_that_agrees_with_itself
     many = rows(1_000, 200_000, 1_723_161_600_000, 300)
     write_csv(imports / "XRPUSDT-aggTrades-2024-08-09.csv", agg_lines(many))
     async with running(tmp_path) as parts:
-        job = parts.desk.bring(["XRPUSDT-aggTrades-2024-08-09.csv"])
+        job = parts.tape_jobs.bring(["XRPUSDT-aggTrades-2024-08-09.csv"])
         async with asyncio.timeout(WORK_S):
             while not job.words.startswith("brings") or job.share < 0.55:
                 assert not job.state.is_over, job.error
                 await asyncio.sleep(0)
-        parts.desk.jobs.cancel(job.id)
+        parts.tape_jobs.jobs.cancel(job.id)
         await over(parts, job)
         assert job.state is JobState.CANCELLED
         left = parts.tape.gaps("XRPUSDT", open_only=True)
         held = parts.tape.trades("XRPUSDT")
         assert sum(gap.ids for gap in left) + len(held) == 200_000
         assert 0 < len(held) < 200_000
-        finished = await over(parts, parts.desk.bring(["."]))
+        finished = await over(parts, parts.tape_jobs.bring(["."]))
         assert finished.state is JobState.DONE
         assert len(parts.tape.trades("XRPUSDT")) == 200_500
 
@@ -164,9 +164,9 @@ async def test_nothing_outside_the_folder_of_imports_is_read(tmp_path: Path, nam
     (imports / "ring").symlink_to(imports / "ring")
     async with opened(Settings(source="live", data_dir=tmp_path, **UNREACHABLE), SystemClock()) as parts:
         with pytest.raises(UnknownName, match="folder of imports") as refused:
-            parts.desk.bring([name])
+            parts.tape_jobs.bring([name])
         assert str(imports) in refused.value.cure
-        assert parts.desk.jobs.all() == []
+        assert parts.tape_jobs.jobs.all() == []
 
 
 UNREACHABLE: dict[str, Any] = {
@@ -195,9 +195,9 @@ async def test_an_order_that_cannot_be_is_refused_with_its_cure(
 ) -> None:
     async with opened(Settings(source="live", data_dir=tmp_path, **UNREACHABLE), SystemClock()) as parts:
         with pytest.raises(PairscopeError, match=why) as refused:
-            parts.desk.download(symbol, first, last)
+            parts.tape_jobs.download(symbol, first, last)
         assert refused.value.cure
-        assert parts.desk.jobs.all() == []
+        assert parts.tape_jobs.jobs.all() == []
     assert MOST_DAYS == 366
 
 
@@ -205,7 +205,7 @@ async def test_a_file_of_the_other_kind_of_trade_is_refused_with_its_cure(tmp_pa
     imports = put_files(tmp_path)
     write_csv(imports / "XRPUSDT-trades-2024-08-08.csv", raw_lines(rows(10, 5)), RAW_HEADER)
     async with running(tmp_path) as parts:
-        job = await over(parts, parts.desk.bring(["XRPUSDT-trades-2024-08-08.csv"]))
+        job = await over(parts, parts.tape_jobs.bring(["XRPUSDT-trades-2024-08-08.csv"]))
         assert job.state is JobState.FAILED
         assert "pairscope import" in (job.error.cure if job.error else "")
 
@@ -214,26 +214,26 @@ async def test_a_simulated_market_takes_no_official_files(tmp_path: Path) -> Non
     put_files(tmp_path)
     async with opened(Settings(source="simulator", data_dir=tmp_path), SystemClock()) as parts:
         with pytest.raises(JobRefused, match="simulated market"):
-            parts.desk.bring([f"{NAME}.zip"])
+            parts.tape_jobs.bring([f"{NAME}.zip"])
 
 
 async def test_days_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     async with opened(Settings(source="simulator", data_dir=tmp_path), SystemClock()) as parts:
         with pytest.raises(RequestError, match="after"):
-            parts.desk.verify([], "2024-08-09", "2024-08-08")
+            parts.tape_jobs.verify([], "2024-08-09", "2024-08-08")
         with pytest.raises(UnknownName):
-            parts.desk.verify(["NOSUCHUSDT"], None, None)
+            parts.tape_jobs.verify(["NOSUCHUSDT"], None, None)
 
 
 async def test_a_tape_that_is_looked_at_takes_no_orders(tmp_path: Path) -> None:
     async with running(tmp_path) as parts:
         await parts.tape.flushed()
     async with opened(Settings(source="tape", data_dir=tmp_path), SystemClock()) as parts:
-        task = asyncio.create_task(parts.desk.run())
+        task = asyncio.create_task(parts.tape_jobs.run())
         orders: list[Callable[[], Job]] = [
-            lambda: parts.desk.download("BTCUSDT", "2024-08-08", "2024-08-08"),
-            lambda: parts.desk.bring(["a"]),
-            lambda: parts.desk.verify([], None, None),
+            lambda: parts.tape_jobs.download("BTCUSDT", "2024-08-08", "2024-08-08"),
+            lambda: parts.tape_jobs.bring(["a"]),
+            lambda: parts.tape_jobs.verify([], None, None),
         ]
         for order in orders:
             with pytest.raises(JobRefused, match="a tape is looked at") as refused:

@@ -70,7 +70,7 @@ class _Days:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
 
-class Desk:
+class TapeJobs:
     """Takes orders for long work on the tape of a running server, and has them done."""
 
     def __init__(self, ground: Ground, ingest: Ingest, jobs: Jobs) -> None:
@@ -318,9 +318,11 @@ def _unsettled() -> JobRefused:
 class _Bench:
     """What one import works with; used in a `with` block."""
 
-    def __init__(self, desk: Desk, hand: Hand, imported: ImportList, done: Callable[[], tuple[int, int]]) -> None:
-        ingest, tape, clock = desk._ingest, desk._tape, desk._clock
-        self.folder = desk._folder / str(now_ms(clock))
+    def __init__(
+        self, all_jobs: TapeJobs, hand: Hand, imported: ImportList, done: Callable[[], tuple[int, int]]
+    ) -> None:
+        ingest, tape, clock = all_jobs._ingest, all_jobs._tape, all_jobs._clock
+        self.folder = all_jobs._folder / str(now_ms(clock))
         self._hand = hand
         self._done = done
         loop = asyncio.get_running_loop()
@@ -330,7 +332,9 @@ class _Bench:
             return asyncio.run_coroutine_threadsafe(hand.run(function, *arguments, within=self._part()), loop).result()
 
         files = FilesInWorkers(files_of(""), call, ingest.instruments.get, self.folder)
-        self.merge = MergeBesideFeed(tape, desk._ground.settings.interval_list(), clock, ingest.judge, ingest.intake)
+        self.merge = MergeBesideFeed(
+            tape, all_jobs._ground.settings.interval_list(), clock, ingest.judge, ingest.intake
+        )
         self.history = FileImport(
             store=tape,
             importer=self.merge,
