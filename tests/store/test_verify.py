@@ -51,7 +51,7 @@ class VerifiedTape:
         await self.store.flushed()
 
     async def put_gap(self, first_id: int, last_id: int, **more: Any) -> None:
-        self.store.put_gaps([Gap("BTCUSDT", first_id, last_id, 1, more.pop("reason", "start"), **more)])
+        self.store.put_gaps([Gap("BTCUSDT", first_id, last_id, 1, more.pop("reason", GapReason.START), **more)])
         await self.store.flushed()
 
     def verdict(self, kind: TradeKind = TradeKind.AGG, **options: Any) -> TapeVerdict:
@@ -96,7 +96,7 @@ async def test_a_closed_gap_explains_nothing_unless_its_ids_are_no_trades(tape: 
     await tape.put(trades_of([*range(1, 50), *range(60, 100)]))
     await tape.put_gap(50, 59, closed_ms=5)
     assert "ids 50 to 59" in tape.differs()
-    await tape.put_gap(50, 59, closed_ms=5, reason="not_a_trade")
+    await tape.put_gap(50, 59, closed_ms=5, reason=GapReason.NOT_A_TRADE)
     assert tape.verdict().told == []
 
 
