@@ -180,7 +180,7 @@ def test_indicators_are_chosen_kept_in_the_address_and_read_on_bar_by_bar(watche
     expect(figure.get_by_text(re.compile(r"SMA 7 [\d,.]+"))).to_be_visible()
     with page.expect_request(lambda request: "/series" in request.url and "from" in asked(request)) as further:
         pass
-    assert asked(further.value)["metrics"] == "sma:period=7,rsi,price_z"
+    assert asked(further.value)["metrics"] == "vwap,sma:period=7,rsi,price_z"
     page.reload()
     expect(page.locator("figure").get_by_text(re.compile(r"SMA 7 [\d,.]+"))).to_be_visible()
 
@@ -266,7 +266,7 @@ def test_a_large_matrix_is_a_picture_that_is_walked_by_the_same_keys(watched: Wa
     expect(picture.locator("canvas")).to_be_visible()
     expect(page.get_by_role("heading", name="3 clusters")).to_be_visible()
     expect(
-        page.get_by_text("Not known how many trades are missing of C01: these bars know no trade ids.")
+        page.get_by_text("Not known how many trades are missing of C01USDT: these bars know no trade ids.")
     ).to_be_visible()
     picture.focus()
     page.keyboard.press("ArrowRight")

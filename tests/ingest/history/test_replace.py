@@ -239,7 +239,7 @@ from pairscope.store import data_folder
 from pairscope.store.disk import Disk
 from tests.ingest.history.dying import DiesAfter
 from tests.ingest.history.test_merge import ImportedTape
-from tests.ingest.history.test_replacing import take
+from tests.ingest.history.test_replace import take
 
 calls = DiesAfter(int(sys.argv[3]))
 from pairscope.store import corrections
