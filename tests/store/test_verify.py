@@ -10,7 +10,7 @@ import pytest
 
 from pairscope.bars.builder import build_bars
 from pairscope.bars.rebuild import charged
-from pairscope.base.gaps import GapReason
+from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.interval import DAY_MS, Interval
 from pairscope.base.model import BarArray, BarSource, Gap, TradeBatch, TradeKind
 from pairscope.store.tape import Tape
@@ -50,8 +50,15 @@ class VerifiedTape:
         self.store.put_bars(bars)
         await self.store.flushed()
 
-    async def put_gap(self, first_id: int, last_id: int, **more: Any) -> None:
-        self.store.put_gaps([Gap("BTCUSDT", first_id, last_id, 1, more.pop("reason", GapReason.START), **more)])
+    async def put_gap(
+        self,
+        first_id: int,
+        last_id: int,
+        reason: GapReason = GapReason.START,
+        obstacle: Obstacle | None = None,
+        **ms: int,
+    ) -> None:
+        self.store.put_gaps([Gap("BTCUSDT", first_id, last_id, 1, reason, obstacle=obstacle, **ms)])
         await self.store.flushed()
 
     def verdict(self, kind: TradeKind = TradeKind.AGG, **options: Any) -> TapeVerdict:
@@ -115,7 +122,7 @@ async def test_a_trade_doubled_at_another_hour_is_found(tape: VerifiedTape) -> N
 
 async def test_a_trade_inside_an_open_gap_is_found(tape: VerifiedTape) -> None:
     await tape.put(trades_of(range(1, 100)))
-    await tape.put_gap(40, 60, obstacle="importing")
+    await tape.put_gap(40, 60, obstacle=Obstacle.IMPORTING)
     assert tape.differs() == "BTCUSDT: ids 40 to 60 are on the tape, and in an open gap (obstacle importing)"
 
 
