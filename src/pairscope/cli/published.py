@@ -97,7 +97,7 @@ class _Published:
             interval = Interval.parse(text)
             for symbol in sorted(chosen):
                 whole.add(self._patiently(partial(self._symbol, symbol, interval, config.window)))
-            for y, x in (pair.split("/") for pair in config.pairs):
+            for y, x in ((each.y, each.x) for each in config.legs):
                 if {y, x} <= chosen:
                     for terms in ALL_TERMS:
                         whole.add(self._patiently(partial(self._pair, y, x, interval, config.window, terms)))
