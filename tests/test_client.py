@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 import pairscope
-from pairscope.api.server import make_server
-from pairscope.base.clock import SystemClock
 from pairscope.base.errors import PairscopeError, SettingsError
 from pairscope.client import Client, NotAnswered
 from tests.api.conftest import MadeUpMarket
-from tests.loopback import http_client
+from tests.serving import serving, two_minutes_old
 from tests.test_cli import free_port
 
 T = TypeVar("T")
@@ -27,27 +23,8 @@ T = TypeVar("T")
 
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[MadeUpMarket]:
-    """Three symbols, two minutes old."""
-    market = MadeUpMarket(tmp_path, SystemClock())
-    market.trade(120_000, burst_ms=10_000)
-    yield market
-    market.store.close()
-
-
-@contextlib.asynccontextmanager
-async def serving(market: MadeUpMarket) -> AsyncIterator[str]:
-    await market.store.flushed()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = make_server(market.app(), [listening])
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with http_client(base_url=url) as http:
-            await http.get("/health")
-        try:
-            yield url
-        finally:
-            server.should_exit = True
-            await running
+    with two_minutes_old(tmp_path) as market:
+        yield market
 
 
 async def asked(url: str, question: Callable[[Client], T]) -> T:

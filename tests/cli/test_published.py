@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pairscope.api.server import make_server
-from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.interval import Interval
 from pairscope.cli.published import MetricsVerdict, verify_published
 from tests.api.conftest import MadeUpMarket
-from tests.loopback import http_client
+from tests.serving import serving, two_minutes_old
 
 VALUES_OF_A_BAR = 5_000
 
 
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[MadeUpMarket]:
-    """Three symbols, two minutes old."""
-    market = MadeUpMarket(tmp_path, SystemClock())
-    market.trade(120_000, burst_ms=10_000)
-    yield market
-    market.store.close()
-
-
-@contextlib.asynccontextmanager
-async def serving(market: MadeUpMarket) -> AsyncIterator[None]:
-    await market.store.flushed()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = make_server(market.app(), [listening])
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with http_client(base_url=url) as http:
-            await http.get("/health")
-        market.store.announce(url)
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await running
+    with two_minutes_old(tmp_path) as market:
+        yield market
 
 
 async def test_what_a_server_publishes_is_what_its_stored_bars_give(market: MadeUpMarket) -> None:
