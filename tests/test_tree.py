@@ -73,6 +73,7 @@ COVERED_BY = {
     "feed/venue.py": "toy/test_venue.py",
     "ingest/edges.py": "ingest/test_intake.py",
     "ingest/history/file_import.py": "ingest/history/test_merge.py",
+    "ingest/import_parts.py": "ingest/test_tape_jobs.py",
     "ingest/ingest.py": "test_app.py",
     "ingest/opening.py": "test_app.py",
     "ingest/read_only.py": "test_source_tape.py",

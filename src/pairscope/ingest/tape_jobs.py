@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pairscope.base.clock import now_ms
 from pairscope.base.errors import ArchiveError, Meanings, RequestError, UnknownName
@@ -17,10 +17,10 @@ from pairscope.base.interval import DAY_MS
 from pairscope.base.symbol import normal_symbol
 from pairscope.feed.archive_files import ArchiveFile, day_ms
 from pairscope.feed.source import cure_unlisted
-from pairscope.ingest.history.beside import MergeBesideFeed
 from pairscope.ingest.history.download import Download
-from pairscope.ingest.history.file_import import FileImport, FileOutcome, outcome_lines
-from pairscope.ingest.history.reading import FilesInWorkers, files_of
+from pairscope.ingest.history.file_import import FileOutcome, outcome_lines
+from pairscope.ingest.history.reading import files_of
+from pairscope.ingest.import_parts import ImportParts, drafts_folder
 from pairscope.ingest.ingest import Ingest
 from pairscope.ingest.opening import Ground
 from pairscope.ingest.verifying import verify_snapshot
@@ -79,7 +79,7 @@ class TapeJobs:
         self._ingest = ingest
         self._tape: Tape = ground.tape
         self._clock = ground.clock
-        self._folder = ground.tape.path.parent / "jobs"  # of drafts and snapshots
+        self._folder = drafts_folder(ground.tape.path)
 
     async def run(self) -> None:
         """Do what is asked for, until cancelled."""
@@ -212,17 +212,17 @@ class TapeJobs:
             _tell(hand, outcome)
 
         imported = await asyncio.to_thread(ImportList(self._tape.path).read)
-        with _Bench(self, hand, imported, lambda: (len(outcomes), total)) as bench:
+        with ImportParts(self._ground, self._ingest, hand, imported, lambda: (len(outcomes), total)) as parts:
             download = Download(
                 store=self._tape,
                 kind=self._ingest.plan.trade_kind,
-                history=bench.history,
-                importer=bench.merge,
+                history=parts.history,
+                importer=parts.merge,
                 site=site,
                 rest=self._ingest.rest,
-                folder=bench.folder,
+                folder=parts.folder,
                 clock=self._clock,
-                progress=bench.progress,
+                progress=parts.progress,
                 told=told,
             )
             hand.progress(0.0, f"looks for files of {symbol}")
@@ -242,11 +242,13 @@ class TapeJobs:
             hand.tell(f"refused: {error}")
         last = strangers[-1] if strangers else None
         imported = await asyncio.to_thread(ImportList(self._tape.path).read)
-        with _Bench(self, hand, imported, lambda: (len(outcomes) + refused - len(strangers), len(files))) as bench:
+        with ImportParts(
+            self._ground, self._ingest, hand, imported, lambda: (len(outcomes) + refused - len(strangers), len(files))
+        ) as parts:
             for file in files:
                 try:
                     self._refuse_other_trades(file)
-                    outcomes.append(await bench.history.take(file))
+                    outcomes.append(await parts.history.take(file))
                     _tell(hand, outcomes[-1])
                 except ArchiveError as error:
                     refused, last = refused + 1, error
@@ -313,54 +315,6 @@ def _unsettled() -> JobRefused:
         "bars are being made anew all the time: the tape is being filled",
         cure="ask again when the back-fill has no ids waiting; the Tape screen shows it",
     )
-
-
-class _Bench:
-    """What one import works with; used in a `with` block."""
-
-    def __init__(
-        self, all_jobs: TapeJobs, hand: Hand, imported: ImportList, done: Callable[[], tuple[int, int]]
-    ) -> None:
-        ingest, tape, clock = all_jobs._ingest, all_jobs._tape, all_jobs._clock
-        self.folder = all_jobs._folder / str(now_ms(clock))
-        self._hand = hand
-        self._done = done
-        loop = asyncio.get_running_loop()
-
-        def call(function: Callable[..., Any], *arguments: Any) -> Any:
-            """In a thread: the loop runs it elsewhere."""
-            return asyncio.run_coroutine_threadsafe(hand.run(function, *arguments, within=self._part()), loop).result()
-
-        files = FilesInWorkers(files_of(""), call, ingest.instruments.get, self.folder)
-        self.merge = MergeBesideFeed(
-            tape, all_jobs._ground.settings.interval_list(), clock, ingest.judge, ingest.intake
-        )
-        self.history = FileImport(
-            store=tape,
-            importer=self.merge,
-            done=imported,
-            clock=clock,
-            progress=self.progress,
-            files=files,
-        )
-
-    def _part(self) -> tuple[float, float]:
-        """Of the progress of the job, the reading of one file."""
-        done, total = self._done()
-        return done / total, (done + 0.5) / total
-
-    def progress(self, name: str, rows: int, of: int) -> None:
-        """How far the trades of one file are on the tape."""
-        low, middle = self._part()
-        share = middle + (middle - low) * rows / of if of else low
-        self._hand.progress(share, f"brings {name} to the tape" if of else f"fetches {name}")
-
-    def __enter__(self) -> _Bench:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _tell(hand: Hand, outcome: FileOutcome) -> None:
