@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { backoffMs } from "./connection";
 import { Hub } from "./hub";
-import { bar, type FakeSocket, fakeSurroundings, snapshot } from "./testing";
+import { bar, type FakeSocket, fakeSurroundings, momentOf, pairSnapshot, pastRow, snapshot } from "./testing";
 
 const TOPIC = "symbol:BTCUSDT:1s";
 
@@ -162,5 +162,42 @@ describe("jobs", () => {
     expect(asked(socket())).toHaveLength(1);
     second();
     expect(asked(socket()).at(-1)).toEqual({ op: "unsub", topic: "jobs" });
+  });
+});
+
+describe("a row that is over", () => {
+  const PAIR = "pair:ETHUSDT:BTCUSDT:1s:10:ols";
+
+  function followed() {
+    const started = start();
+    started.socket().onopen?.();
+    const topic = started.hub.acquire(PAIR);
+    started.socket().hear(pairSnapshot(PAIR, 7, 3));
+    const z = () => [topic.state.metrics.spread_z?.value, topic.state.pair?.spread_z?.at(-1)];
+    return { ...started, topic, z };
+  }
+
+  it("is shown together with the moment that follows it, however late that comes", () => {
+    const { socket, advance, topic, z } = followed();
+    socket().hear(pastRow(3, 8, 1, 1.8));
+    socket().hear({ type: "ping", now_ms: 0 });
+    advance(3_000);
+    expect(z()).toEqual([0.5, 0.5]);
+    const shown: unknown[] = [];
+    topic.version.subscribe(() => shown.push(z()));
+    socket().hear(momentOf(3, 8, 2, 2.5));
+    expect(shown).toEqual([[2.5, 2.5]]);
+    expect(topic.state.pair?.spread_z).toEqual([1.8, 2.5]);
+  });
+
+  it("is let go with its line: the next one tells it again", () => {
+    const { socket, advance, z } = followed();
+    socket().hear(pastRow(3, 8, 1, 1.8));
+    socket().onclose?.();
+    advance(60_000);
+    socket().onopen?.();
+    expect(socket().sent).toContainEqual({ op: "sub", topic: PAIR, limit: 500, updates: "changes", since: 7 });
+    socket().hear(momentOf(3, 7, 1, 0.7));
+    expect(z()).toEqual([0.7, 0.7]);
   });
 });

@@ -8,10 +8,8 @@ import { applyMessage, JOBS_TOPIC, STATUS_TOPIC, type TopicMessage } from "./top
 
 const ANSWER_WITHIN_MS = 5_000;
 const TICK_MS = 250;
-const HOLD_MS = 250; // as long is waited for the moment that comes with a row that is over
 
 const isPast = (message: ServerMessage): boolean => message.type === "pair" && message.row !== undefined;
-const isOfSame = (a: ServerMessage, b: ServerMessage): boolean => "of" in a && "of" in b && a.of === b.of;
 
 /** A status and when it arrived, so that ages in it can be carried on without comparing two clocks. */
 export interface ReceivedStatus {
@@ -28,9 +26,8 @@ export class Hub {
   holes = 0;
   private readonly topics = new Map<string, Topic>();
   private readonly numbered = new Map<number, string>(); // topics by the number under which their changes come
-  private readonly waiting: ServerMessage[] = [];
+  private waiting: ServerMessage[] = [];
   private isTaking = false;
-  private holding: ReturnType<typeof setTimeout> | undefined;
   private clockOffsetMs = 0;
   private ticking: ReturnType<typeof setInterval> | undefined;
 
@@ -97,6 +94,7 @@ export class Hub {
 
   /** After a lost line each topic goes on from its last number; the server answers with what was missed, or anew. */
   private resubscribe(): void {
+    this.waiting = this.waiting.filter((message) => !isPast(message)); // is told again
     this.connection.send({ op: "sub", topic: STATUS_TOPIC });
     if (this.jobsUsers) this.connection.send({ op: "sub", topic: JOBS_TOPIC });
     for (const topic of this.topics.values()) this.subscribe(topic);
@@ -111,30 +109,36 @@ export class Hub {
 
   /** What has come by then is taken in together, so that everything on the page is drawn from it once. */
   private enqueue(message: ServerMessage): void {
+    if ("metrics" in message && "of" in message && message.of !== undefined)
+      this.numbered.set(message.of, message.topic);
     this.waiting.push(message);
     if (this.isTaking) return;
     this.isTaking = true;
-    this.around.soon(() => this.takeIn(false));
+    this.around.soon(() => this.takeIn());
   }
 
-  private takeIn(isOverdue: boolean): void {
+  /** A row that is over waits for the moment that follows it at once: they are shown together, however late. */
+  private takeIn(): void {
     this.isTaking = false;
-    const all = this.waiting.splice(0);
-    // A row that is over comes together with the moment that follows it.
-    const isHeld = (message: ServerMessage, i: number) =>
-      !isOverdue && isPast(message) && !all.some((later, j) => j > i && isOfSame(later, message) && !isPast(later));
-    const held = all.filter(isHeld);
-    if (held.length) {
-      this.waiting.push(...held);
-      clearTimeout(this.holding);
-      this.holding = setTimeout(() => this.takeIn(true), HOLD_MS);
-    }
+    const all = this.waiting;
+    const isFollowed = (name: string, i: number) =>
+      all.some((later, j) => j > i && !isPast(later) && this.nameOf(later) === name);
+    this.waiting = all.filter((message, i) => {
+      const name = isPast(message) ? this.nameOf(message) : undefined;
+      return name !== undefined && this.topics.has(name) && !isFollowed(name, i);
+    });
     const changed = new Set<Topic>();
-    for (const message of held.length ? all.filter((each) => !held.includes(each)) : all) {
+    for (const message of this.waiting.length ? all.filter((each) => !this.waiting.includes(each)) : all) {
       const topic = this.receive(message);
       if (topic) changed.add(topic);
     }
     for (const topic of changed) topic.version.set(topic.state.version);
+  }
+
+  /** The topic that a message is of; changes are led to theirs by its number. */
+  private nameOf(message: ServerMessage): string | undefined {
+    if (message.type === "pair" || message.type === "symbol") return this.numbered.get(message.of);
+    return "topic" in message ? (message.topic ?? undefined) : undefined;
   }
 
   private receive(message: ServerMessage): Topic | undefined {
@@ -149,10 +153,7 @@ export class Hub {
         this.jobs.set(message.jobs);
         return undefined;
       default: {
-        if ("metrics" in message && "of" in message && message.of !== undefined)
-          this.numbered.set(message.of, message.topic);
-        const name =
-          message.type === "pair" || message.type === "symbol" ? this.numbered.get(message.of) : message.topic;
+        const name = this.nameOf(message);
         const topic = name ? this.topics.get(name) : undefined;
         if (topic) this.receiveFor(topic, message);
         return topic;

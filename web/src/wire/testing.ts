@@ -71,6 +71,51 @@ export const bar = (
   bar: barsAt([time], status),
 });
 
+const PAIR_METRICS = ["beta", "alpha", "spread", "spread_z", "correlation"];
+
+/** A pair of bars of the first second, whose changes come under `of`. */
+export const pairSnapshot = (topic: string, seq: number, of: number): ServerMessage => ({
+  type: "pair_snapshot",
+  topic,
+  seq,
+  y: "ETHUSDT",
+  x: "BTCUSDT",
+  interval: "1s",
+  window: 10,
+  method: "ols",
+  prices: "log",
+  intercept: true,
+  remarks: [],
+  y_bars: barsAt([1], "open"),
+  series: { ...pairAt([1]), carried: [0] },
+  metrics: Object.fromEntries(PAIR_METRICS.map((name) => [name, metric(0.5)])),
+  of,
+  health: null,
+  of_trades: null,
+  signal: { side: "flat", muted: "unjudged", late: [] },
+});
+
+/** The row of a second that is over, and the moment that the server sends with it. */
+export const pastRow = (of: number, seq: number, second: number, z: number): ServerMessage => ({
+  type: "pair",
+  of,
+  seq,
+  open_time_ms: second * 1000,
+  status: "closed",
+  x: 1,
+  y: 2,
+  row: { beta: 1, alpha: 0, spread: z, spread_z: z, correlation: z },
+});
+export const momentOf = (of: number, seq: number, second: number, z: number): ServerMessage => ({
+  type: "pair",
+  of,
+  seq,
+  open_time_ms: second * 1000,
+  x: 1,
+  y: 2,
+  values: [1, 0, z, z, z],
+});
+
 /** A WebSocket without a network: the test opens, speaks and closes, and reads what was sent. */
 export class FakeSocket {
   onopen: (() => void) | null = null;
