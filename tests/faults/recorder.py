@@ -115,11 +115,12 @@ class Recorder:
             if backfill:
                 await self.rest.instruments()  # tells the limit
             tasks = [asyncio.create_task(job) for job in jobs]
+            self._hearing = tasks[0]
             self.backfill.wake()
             try:
                 yield
                 for task in tasks:
-                    assert not task.done(), task.exception()
+                    assert not task.done() or task.cancelled(), task.exception()
             finally:
                 for task in tasks:
                     task.cancel()
@@ -131,8 +132,11 @@ class Recorder:
         await until(lambda: self.stream.health.trades >= goal, seconds)
 
     async def settled(self, seconds: float = 60) -> None:
-        """Until nothing is missing any more that can be had, and every bar tells it."""
+        """Hear no more, so that no hole is found after the last look; until nothing is missing that can be had."""
         await self.more()
+        self._hearing.cancel()
+        await asyncio.wait([self._hearing])
+        await self.store.flushed()
         await until(lambda: not self.backfill.waiting, seconds)
         await until(lambda: not self.store.gaps(open_only=True), seconds)
 
