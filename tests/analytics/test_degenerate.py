@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.window import PairWindow, SymbolWindow
-from pairscope.analytics.estimators.half_life import variance_ratio
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, series_of
+from pairscope.analytics.estimators.variance_ratio import variance_ratio
 from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Reason, Value
 from pairscope.base.model import FloatArray

@@ -14,7 +14,7 @@ from pairscope.analytics.estimators.clustering import cluster, correlation_matri
 from pairscope.analytics.estimators.cusum import find_break, recursive_residuals
 from pairscope.analytics.estimators.engle_granger import engle_granger, engle_granger_many, residual
 from pairscope.analytics.estimators.garch import fit_garch
-from pairscope.analytics.estimators.half_life import half_life, variance_ratio
+from pairscope.analytics.estimators.half_life import half_life
 from pairscope.analytics.estimators.hayashi_yoshida import (
     PairTicks,
     TradeSeries,
@@ -28,6 +28,7 @@ from pairscope.analytics.estimators.johansen import johansen
 from pairscope.analytics.estimators.kalman import kalman_rows, naive_rows
 from pairscope.analytics.estimators.panel import correlations_of, pair_columns
 from pairscope.analytics.estimators.regression import huber_rows, past_rows, tls_rows
+from pairscope.analytics.estimators.variance_ratio import variance_ratio
 from pairscope.analytics.kernels.moments import price_moments, volume_sums
 from pairscope.analytics.kernels.rolling import last_pair, rolling_moments, rolling_pair
 from pairscope.analytics.metrics.indicators import ema_series, rsi_series, sma_series

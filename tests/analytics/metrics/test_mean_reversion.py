@@ -6,8 +6,9 @@ import pytest
 from pairscope.analytics.entry.metric import entries_of
 from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.engle_granger import residual
-from pairscope.analytics.estimators.half_life import half_life, variance_ratio
+from pairscope.analytics.estimators.half_life import half_life
 from pairscope.analytics.estimators.hurst import hurst
+from pairscope.analytics.estimators.variance_ratio import variance_ratio
 from pairscope.analytics.metrics import mean_reversion
 from pairscope.analytics.registry import CATALOGUE, pair_metrics
 from pairscope.analytics.values import Flag, Reason

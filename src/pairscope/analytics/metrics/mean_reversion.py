@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.window import PairWindow, once
-from pairscope.analytics.estimators.half_life import HalfLife, VarianceRatio
+from pairscope.analytics.estimators.half_life import HalfLife
 from pairscope.analytics.estimators.half_life import half_life as half_life_of
-from pairscope.analytics.estimators.half_life import variance_ratio as variance_ratio_of
 from pairscope.analytics.estimators.hurst import FEWEST as FEWEST_OF_HURST
 from pairscope.analytics.estimators.hurst import Hurst
 from pairscope.analytics.estimators.hurst import hurst as hurst_of
 from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
+from pairscope.analytics.estimators.variance_ratio import VarianceRatio
+from pairscope.analytics.estimators.variance_ratio import variance_ratio as variance_ratio_of
 from pairscope.analytics.metrics.cointegration import fitted_spread, raw_spread, refusal
 from pairscope.analytics.metrics.stationarity import FEWEST
 from pairscope.analytics.values import Flag, Reason, Value, given, null
