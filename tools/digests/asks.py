@@ -30,6 +30,7 @@ VALUES: Mapping[str, Callable[[World], list[str]]] = {
     "metrics": lambda w: ["bar", "all"],
     "symbols": lambda w: [f"{w.symbols[1]},{w.symbols[0]}"],
     "cut": lambda w: ["0.5", "1.3"],
+    "id": lambda w: ["1"],
 }
 DEFAULT_ROWS = 500
 
