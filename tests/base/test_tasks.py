@@ -97,13 +97,17 @@ def _passes_over(tree: ast.AST) -> Iterator[int]:
     """Lines where a CancelledError is caught and not raised again."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-            if any("CancelledError" in ast.unparse(each) for each in node.args):
+            if any(map(_holds_a_cancellation, node.args)):
                 yield node.lineno
         elif isinstance(node, ast.ExceptHandler):
-            caught = "" if node.type is None else ast.unparse(node.type)
-            broad = node.type is None or "CancelledError" in caught or "BaseException" in caught.split(".")
-            if broad and not isinstance(node.body[-1], ast.Raise):
+            is_broad = node.type is None or _holds_a_cancellation(node.type)
+            if is_broad and not isinstance(node.body[-1], ast.Raise):
                 yield node.lineno
+
+
+def _holds_a_cancellation(caught: ast.expr) -> bool:
+    names = {getattr(each, "attr", getattr(each, "id", "")) for each in ast.walk(caught)}
+    return not names.isdisjoint({"CancelledError", "BaseException"})
 
 
 # The edges: a task that keeps what it was told and raises it later, and the program itself, which was told by a signal.
@@ -121,4 +125,13 @@ def test_no_module_passes_over_a_cancellation() -> None:
 
 def test_what_passes_over_a_cancellation_is_found() -> None:
     text = "with suppress(A, asyncio.CancelledError):\n    f()\ntry:\n    f()\nexcept:\n    pass\n"
-    assert sorted(_passes_over(ast.parse(text))) == [1, 5]
+    text += "".join(
+        f"try:\n    f()\nexcept {caught}:\n    pass\n" for caught in ("(A, BaseException)", "CancelledError")
+    )
+    text += "with contextlib.suppress(BaseException):\n    f()\n"
+    assert sorted(_passes_over(ast.parse(text))) == [1, 5, 9, 13, 15]
+
+
+def test_what_hands_a_cancellation_on_is_not() -> None:
+    text = "try:\n    f()\nexcept BaseException:\n    g()\n    raise\nexcept (ValueError, OSError):\n    pass\n"
+    assert list(_passes_over(ast.parse(text))) == []
