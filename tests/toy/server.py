@@ -31,7 +31,7 @@ class ToyExchange:
     def __init__(self, coins: dict[str, int]) -> None:
         self.fills: dict[str, list[Fill]] = {coin: [] for coin in coins}
         self.kept_from_ms = 0
-        self.requests = 0
+        self.asked: list[tuple[str, int, int]] = []  # coin, and between which times
         self.port = 0
         self._next = {coin: before + 1 for coin, before in coins.items()}
         self._clients: dict[WebSocket, set[str]] = {}
@@ -92,11 +92,11 @@ class ToyExchange:
         return JSONResponse(now_ms(SystemClock()))
 
     async def _page(self, request: Request) -> Response:
-        self.requests += 1
         coin, asked = request.query_params["coin"], request.query_params
         if coin not in self.fills:
             return Response(status_code=404)
         from_ms, to_ms = int(asked["from"]), int(asked["to"])
+        self.asked.append((coin, from_ms, to_ms))
         if to_ms < self.kept_from_ms:
             return Response(status_code=410)
         found = [fill for fill in self.fills[coin] if max(from_ms, self.kept_from_ms) <= fill[1] <= to_ms]

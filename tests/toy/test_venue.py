@@ -150,6 +150,8 @@ async def test_what_was_lost_on_the_way_is_found_and_asked_for_by_time(toy: ToyE
         await product.until(lambda: product.has_gap(lambda gap: gap.closed_ms is not None))
         await product.whole()
         assert await product.ids(ETH) == list(range(7_000_012, 7_000_040))
+        before, after = toy.fills["eth_usdt"][3], toy.fills["eth_usdt"][27]
+        assert ("eth_usdt", before[1], after[1]) in toy.asked, "between the trades around the hole"
         rest = [int(origin) for origin in product.parts.tape.trades(ETH).origin]
         assert rest.count(1) == len(lost)
         status = await product.ask("/status/tape")

@@ -211,6 +211,24 @@ async def test_an_exchange_that_answers_with_other_ids_doubles_nothing(world: Wo
     world.assert_sound()
 
 
+class ByTime(BinanceRest):
+    """Knows only the trades between the times it is told, as a venue does that serves no ids."""
+
+    async def page(
+        self, symbol: str, symbol_id: int, from_id: int, limit: int | None = None, around: Around = ANYWHERE
+    ) -> Judged:
+        assert around != ANYWHERE
+        page = await super().page(symbol, symbol_id, from_id, limit, around)
+        times_ms, before_ms = page.rows.time_ms, around.before_ms or NOW_MS
+        return page.take((times_ms >= (around.after_ms or 0)) & (times_ms <= before_ms))
+
+
+async def test_an_exchange_that_serves_by_time_is_told_the_times(world: World) -> None:
+    await world.bring(day(20), day(20), rest=ByTime)
+    assert len(world.ids()) > 1_000
+    assert world.ids() == world.true_ids(TODAY_MS, NOW_MS)[: len(world.ids())]
+
+
 async def test_a_refusal_that_passes_is_waited_for(world: World) -> None:
     world.exchange.faults.refuse(503, door=FaultyDoor.REST, times=2)
     await world.bring(day(20), day(20))

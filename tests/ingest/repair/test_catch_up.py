@@ -47,11 +47,12 @@ class World:
     clock: LoopClock = field(default_factory=LoopClock)
     subscribed_s: float | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
+    around: list[Around] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tracker = ContinuityTracker(self.symbols)
         for symbol_id in range(len(SYMBOLS)):
-            self.tracker.restore(symbol_id, HIGHEST, 0)
+            self.tracker.restore(symbol_id, HIGHEST, HIGHEST)  # the time of a trade is its id
         self.catch_up = CatchUp(
             stream=self,
             pages=self,
@@ -73,6 +74,7 @@ class World:
     ) -> Judged:
         limit = limit or self.page_rows
         self.asked.append((symbol, from_id))
+        self.around.append(around)
         await asyncio.sleep(0.1)
         if self.fails:
             raise FeedUnavailable("gone", code="unreachable")
@@ -116,6 +118,11 @@ def test_a_long_outage_takes_several_pages() -> None:
     world = World(newest=2_600).told(("ETHUSDT", "SOLUSDT"))
     assert world.asked == [("BTCUSDT", 101), ("BTCUSDT", 1_101), ("BTCUSDT", 2_101)]
     assert world.tracker.highest(0) == 2_600
+
+
+def test_who_serves_by_time_is_told_after_which_trade() -> None:
+    world = World(newest=2_600).told(("ETHUSDT", "SOLUSDT"))
+    assert world.around == [Around(100), Around(1_100), Around(2_100)]
 
 
 def test_each_subscription_is_looked_at_once() -> None:

@@ -43,6 +43,7 @@ class Desk:
         self.tracker = ContinuityTracker(self.symbols)
         self.asked: list[Asked] = []
         self.asked_s: list[float] = []
+        self.around: list[Around] = []
         self.obstructed: list[Gap] = []
         self.full = False
         self.answer: Callable[[str, int, int], Sequence[int]] = lambda _, first, n: range(first, first + n)
@@ -63,6 +64,7 @@ class Desk:
     ) -> Judged:
         limit = limit or self.page_rows
         self.asked.append((symbol, from_id, limit))
+        self.around.append(around)
         self.asked_s.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.01)
         return judged(page(symbol_id, self.answer(symbol, from_id, limit)))
@@ -109,6 +111,14 @@ def test_a_long_hole_is_filled_from_its_newest_end_in_full_pages() -> None:
     desk = told(lambda desk: desk.hole(0, 11, 2_510))
     assert desk.asked == [("AUSDT", 1_511, 1_000), ("AUSDT", 511, 1_000), ("AUSDT", 11, 500)]
     assert desk.tracker.all_open() == []
+
+
+def test_who_serves_by_time_is_told_between_which_trades_a_hole_lies() -> None:
+    def story(desk: Desk) -> None:
+        desk.tracker.restore(0, 10, 10)  # the time of a trade is its id
+        desk.hole(0, 11, 1_510)
+
+    assert told(story).around == [Around(10, 1_511), Around(10, 511)]
 
 
 def test_the_newest_hole_comes_first_and_then_the_most_watched_symbol() -> None:
