@@ -76,6 +76,21 @@ async def test_every_topic_begins_with_a_snapshot_under_its_own_spelling(
 
 
 @pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ('{"op":"delete","topic":"status"}', '"sub" or "unsub"'),
+        ('{"topic":"status"}', '"sub" or "unsub"'),
+        ('{"op":"sub","topic":"status","updates":"all"}', '"changes" or "whole"'),
+    ],
+)
+async def test_a_wrong_word_is_answered_with_those_that_there_are(hub: Hub, sent: str, words: str) -> None:
+    client = hub.connect()
+    hub.receive(client, sent)
+    (message,) = await read(client)
+    assert message.error.message.endswith(f", which is {words}")
+
+
+@pytest.mark.parametrize(
     ("sent", "code", "cure"),
     [
         ('{"op":"sub","topic":"symbol:BTCUSD:1s"}', "unknown_symbol", "did you mean BTCUSDT?"),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar, get_args
 
 import msgspec
+from msgspec import inspect
 from starlette.types import Receive, Scope
 
 from pairscope.api.errors import JSON, ClientGone
 from pairscope.base.errors import Meanings, RequestError
 
 MOST_BYTES = 65_536
+_FIELD = re.compile(r"`(?:\$\.)?(\w+)`$")  # that an error of msgspec is about, at its end
 PASSED_OVER_BYTES = 1_048_576  # of a body that is too long: who still sends when the answer comes may not get it
 
 
@@ -83,7 +87,35 @@ def _decoded(body: bytes, kind: Any, example: Any) -> Any:
         json.loads(body, object_pairs_hook=_each_once)
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadBody(f"the body cannot be read: {error}", cure=cure) from None
+        raise BadBody(f"the body cannot be read: {with_choices(error, kind)}", cure=cure) from None
+
+
+def with_choices(error: Exception, kind: Any) -> str:
+    """What is wrong with a message; of a field that is one of several words, which they are.
+
+    Args:
+        kind: the record it cannot be read as, or several that are told apart by a tag.
+
+    >>> class Tea(msgspec.Struct, tag_field="drink", tag="tea"): ...
+    >>> class Ale(msgspec.Struct, tag_field="drink", tag="ale"): ...
+    >>> with_choices(ValueError("Invalid value 'rum' - at `$.drink`"), Tea | Ale)
+    'Invalid value \'rum\' - at `$.drink`, which is "ale" or "tea"'
+    """
+    found = _FIELD.search(str(error))
+    words = sorted({word for each in get_args(kind) or (kind,) for word in _words(each, found[1])}) if found else []
+    return f"{error}, which is {' or '.join(map(json.dumps, words))}" if words else str(error)
+
+
+def _words(kind: Any, name: str) -> Iterable[str]:
+    """The words that a field of a record may be."""
+    record = inspect.type_info(kind)
+    if not isinstance(record, inspect.StructType):
+        return
+    if record.tag_field == name:
+        yield str(record.tag)
+    for field in record.fields:
+        if field.encode_name == name and isinstance(field.type, inspect.LiteralType):
+            yield from map(str, field.type.values)
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
+from pairscope.api.body import with_choices
 from pairscope.api.changes import PairChanges, SymbolChanges, Telling
 from pairscope.api.errors import Busy, error_body, internal_error
 from pairscope.api.jobs import JobsTopic
@@ -358,7 +359,8 @@ def _decode(text: str | bytes, most: int) -> wire.Subscribe | wire.Unsubscribe:
         return _decoder.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         cure = 'send {"op": "sub", "topic": "status"} or {"op": "unsub", "topic": "status"}'
-        raise RequestError(f"the message cannot be read: {error}", cure=cure, code="bad_message") from None
+        why = with_choices(error, wire.ClientMessage)
+        raise RequestError(f"the message cannot be read: {why}", cure=cure, code="bad_message") from None
 
 
 def _by_series(bars: BarArray, live: Market) -> Touched:
