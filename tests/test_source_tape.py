@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 import zstandard
@@ -299,6 +300,59 @@ def test_symbols_are_those_of_the_tape_and_another_is_told_with_the_nearest_name
         assert "did you mean BBBUSDT?" in str(wrong.value.cure)
     finally:
         store.close()
+
+
+def renamed(folder: Path, to: Path, names: dict[str, str]) -> Path:
+    """A copy of the tape of klines with other names of symbols, as an earlier version could have written them."""
+    path = copied(folder / "live-aggTrade", to) / "tape.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for name, other in names.items():
+            connection.execute("update symbols set name = ? where name = ?", [other, name])
+    return path
+
+
+def test_symbols_that_cannot_be_named_any_more_are_left_out_and_told_of(
+    klines_tape: Path,
+    tmp_path: Path,
+    run: Any,  # noqa: F811
+) -> None:
+    path = renamed(klines_tape, tmp_path, {"BBBUSDT": "BBB-USDT", "CCCUSDT": "CCC²"})
+    here = run(tmp_path / "data_dir", "--source", "tape", str(path), "--window", "60")
+    status = started(here)
+    assert status["source"]["banner"].endswith("Not shown: BBB-USDT, CCC², for a symbol is letters, digits and _ now.")
+    config = here.get("/config")
+    assert [each["symbol"] for each in config["symbols"]] == ["AAAUSDT", "DDDUSDT"]
+    assert config["pairs"] == ["DDDUSDT/AAAUSDT"]
+    assert here.get("/analytics/pair?y=DDDUSDT&x=AAAUSDT&interval=1m&window=60")["series"]["spread_z"]
+    assert here.get("/correlations?interval=1m&window=60")["symbols"] == ["AAAUSDT", "DDDUSDT"]
+    assert {each["symbol"] for each in here.get("/status/tape")["symbols"]} >= {"BBB-USDT", "CCC²"}
+    assert here.get("/health")["status"] == "ok"
+    assert_refused(pairscope("run", "--source", "tape", str(path), "--symbols", "BBB-USDT"), "letters, digits and _")
+    assert "BBB-USDT" in pairscope("doctor", "--database-path", str(path)).stdout
+    assert here.stop() == 0
+    assert "Traceback" not in here.log.read_text()
+
+
+def test_a_tape_of_which_no_symbol_can_be_named_is_refused(klines_tape: Path, tmp_path: Path) -> None:
+    path = renamed(klines_tape, tmp_path, {name: name.replace("USDT", "-USDT") for name in walks()})
+    assert_refused(pairscope("run", "--source", "tape", str(path)), "no symbol that can be asked for")
+
+
+def test_assets_and_kind_of_a_symbol_are_those_its_name_tells(klines_tape: Path, tmp_path: Path) -> None:
+    names = {"AAAUSDT": "ETHBUSD", "BBBUSDT": "BTCUSDT_261225", "CCCUSDT": "OKX.SOL_USDT_SWAP", "DDDUSDT": "TREE"}
+    path = renamed(klines_tape, tmp_path, names)
+    store = ReadOnlyTape.look(path, clock=SystemClock(), memory_limit_mb=64)
+    try:
+        plan, _ = plan_tape(settings_of(path, tape=path), store)
+        told = {name: (each.base, each.quote, each.kind.value) for name, each in (plan.instruments or {}).items()}
+    finally:
+        store.close()
+    assert told == {
+        "ETHBUSD": ("ETH", "BUSD", "perpetual"),
+        "BTCUSDT_261225": ("BTC", "USDT", "future"),
+        "OKX.SOL_USDT_SWAP": ("SOL", "USDT", "perpetual"),
+        "TREE": (None, None, "perpetual"),
+    }
 
 
 def test_one_tape_is_named_and_only_for_this_source(tmp_path: Path) -> None:

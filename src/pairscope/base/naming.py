@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pairscope.base.symbol import name_of
 
 QUOTES = ("FDUSD", "USDT", "USDC", "USD")  # not BUSD and TUSD: BNBUSD is BNB, and USD
+LISTED_QUOTES = ("BUSD", *QUOTES)  # of what an exchange lists, or did: its names are not written by people
 MULTIPLIERS = ("1000000", "1000", "1M")  # of coins of a small price
 _LONG = 5  # letters, from which on one wrong letter is a slip and not another coin
 _QUOTE_LIKE = 0.6
 _KIND = re.compile(r"(_\d{6}|[-_.]?(?:SWAP|PERP)|[.]P)$")  # of contract, as the exchange and others write it
+_ON_A_DAY = re.compile(r"_\d{6}$")
 _BETWEEN = re.compile(r"[-_/:. ]")
 
 
@@ -58,19 +60,30 @@ def _order(name: str, quote: str) -> tuple[bool, bool, int]:
     return own != quote, own != "USDT", len(name)
 
 
-def assets_of(symbol: str) -> tuple[str, str]:
+def assets_of(symbol: str, quotes: Sequence[str] = QUOTES) -> tuple[str, str]:
     """Base and quote asset as a name tells them; what kind of contract it is belongs to neither. A venue knows better.
 
     >>> assets_of("ETHUSDT"), assets_of("SOL_USDT_SWAP"), assets_of("TREE")
     (('ETH', 'USDT'), ('SOL', 'USDT'), ('TREE', ''))
     >>> assets_of("OKX.ETH_USDT_SWAP")
     ('ETH', 'USDT')
+    >>> assets_of("ETHBUSD"), assets_of("ETHBUSD", LISTED_QUOTES)
+    (('ETHB', 'USD'), ('ETH', 'BUSD'))
     """
     name = _BETWEEN.sub("", name_of(_KIND.sub("", symbol)))
-    for quote in QUOTES:
+    for quote in quotes:
         if name.endswith(quote) and name != quote:
             return name.removesuffix(quote), quote
     return name, ""
+
+
+def ends_on_a_day(symbol: str) -> bool:
+    """Whether a name tells that its contract does.
+
+    >>> ends_on_a_day("ETHUSDT_261225"), ends_on_a_day("ETHUSDT")
+    (True, False)
+    """
+    return _ON_A_DAY.search(symbol) is not None
 
 
 def _plain(base: str) -> str:

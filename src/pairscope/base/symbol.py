@@ -32,6 +32,18 @@ def normal_symbol(symbol: str) -> str:
     return name if venue == DEFAULT_VENUE else text
 
 
+def is_symbol(text: str) -> bool:
+    """Whether a text is a symbol as it stands in tables; released versions allowed others.
+
+    >>> is_symbol("BTCUSDT"), is_symbol("btcusdt"), is_symbol("BTC-USDT")
+    (True, False, False)
+    """
+    try:
+        return normal_symbol(text) == text
+    except SettingsError:
+        return False
+
+
 def _is_name(text: str) -> bool:
     return 0 < len(text) <= LONGEST and all(c in "0123456789_" or c.isalpha() for c in text)
 

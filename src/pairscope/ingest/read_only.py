@@ -13,10 +13,11 @@ import numpy as np
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import Instrument
-from pairscope.base.naming import assets_of
+from pairscope.base.model import ContractKind, Instrument
+from pairscope.base.naming import LISTED_QUOTES, assets_of, ends_on_a_day
 from pairscope.base.reading import utc_text
 from pairscope.base.settings import Settings, live_folder
+from pairscope.base.symbol import ALLOWED, is_symbol
 from pairscope.feed.source import Source, SourcePlan, cure_unlisted
 from pairscope.feed.venues import nowhere
 from pairscope.ingest.watch_list import WatchRefused
@@ -68,7 +69,8 @@ def plan_tape(settings: Settings, store: ReadOnlyTape) -> tuple[SourcePlan, Sett
     extents = {store.symbols.name(symbol_id): each for symbol_id, each in store.extents().items()}
     if not extents:
         raise SettingsError(f"the tape {store.path} holds no trade and no bar yet", cure=BEGIN)
-    symbols = _symbols(settings, extents)
+    unnamed = [symbol for symbol in extents if not is_symbol(symbol)]  # released versions allowed more
+    symbols = _symbols(settings, {symbol: each for symbol, each in extents.items() if symbol not in unnamed})
     given: dict[str, Any] = settings.model_dump(exclude_unset=True)
     given |= {"symbols": symbols, **_intervals(settings, [extents[symbol] for symbol in symbols])}
     settings = Settings(**given)
@@ -80,7 +82,8 @@ def plan_tape(settings: Settings, store: ReadOnlyTape) -> tuple[SourcePlan, Sett
         trade_kind=store.kind,
         symbols=symbols,
         pairs=tuple(settings.pair_list()),
-        banner=f"A tape is looked at: nothing is received, and nothing is written to it. It ends at {until}.",
+        banner=f"A tape is looked at: nothing is received, and nothing is written to it. It ends at {until}."
+        + _left_out(unnamed),
         detail=f"{store.path}",
         instruments={symbol: _instrument(store, symbol, extents[symbol]) for symbol in symbols},
     )
@@ -89,6 +92,8 @@ def plan_tape(settings: Settings, store: ReadOnlyTape) -> tuple[SourcePlan, Sett
 
 def _symbols(settings: Settings, extents: dict[str, Extent]) -> tuple[str, ...]:
     """Those that are named, else all, and of too many those whose data reach furthest, and are most."""
+    if not extents:
+        raise SettingsError("the tape holds no symbol that can be asked for", cure=ALLOWED)
     if "symbols" in settings.model_fields_set:
         for symbol in settings.symbols:
             if symbol not in extents:
@@ -97,6 +102,14 @@ def _symbols(settings: Settings, extents: dict[str, Extent]) -> tuple[str, ...]:
     ranked = sorted(extents, key=lambda symbol: (-extents[symbol].newest_ms, -extents[symbol].rows))
     chosen = set(ranked[: settings.most_symbols])
     return tuple(symbol for symbol in extents if symbol in chosen)
+
+
+def _left_out(unnamed: Sequence[str]) -> str:
+    """What is said of symbols that cannot be asked for."""
+    if not unnamed:
+        return ""
+    more = f" and {len(unnamed) - MOST_NAMED} more" if len(unnamed) > MOST_NAMED else ""
+    return f" Not shown: {', '.join(unnamed[:MOST_NAMED])}{more}, for a symbol is letters, digits and _ now."
 
 
 def _intervals(settings: Settings, extents: Sequence[Extent]) -> dict[str, Any]:
@@ -116,9 +129,10 @@ def _instrument(store: ReadOnlyTape, symbol: str, extent: Extent) -> Instrument:
         prices = store.bars(symbol, extent.intervals[0], limit=CLOSES_LOOKED_AT, newest=True)["close"]
     else:
         prices = store.trades(symbol, limit=CLOSES_LOOKED_AT, newest=True).price
-    base, quote = assets_of(symbol)
+    base, quote = assets_of(symbol, LISTED_QUOTES)
     tick_size = tick_of(prices.tolist())
-    return Instrument(symbol, tick_size, step_size=0.001, base=base if quote else None, quote=quote or None)
+    kind = ContractKind.FUTURE if ends_on_a_day(symbol) else ContractKind.PERPETUAL
+    return Instrument(symbol, tick_size, 0.001, base=base if quote else None, quote=quote or None, kind=kind)
 
 
 def tick_of(prices: Sequence[float]) -> float:

@@ -15,10 +15,10 @@ from typing import ClassVar
 import msgspec
 import structlog
 
-from pairscope.base.errors import DataFolderError, Meanings, PairscopeError, RequestError, UnknownName
+from pairscope.base.errors import DataFolderError, Meanings, RequestError, UnknownName
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.settings import every_pair
-from pairscope.base.symbol import normal_symbol
+from pairscope.base.symbol import is_symbol
 from pairscope.store import side_files
 from pairscope.store.tape_notes import TapeNotes
 
@@ -117,7 +117,7 @@ class WatchList:
 
     def _check(self, saved: _Saved) -> None:
         watched = saved.watched
-        if not watched or len(set(watched)) != len(watched) or not all(map(_is_symbol, watched)):
+        if not watched or len(set(watched)) != len(watched) or not all(map(is_symbol, watched)):
             raise self._unusable("it holds no symbol, one twice, or what is none", _OTHERS)
         if saved.settings != self._asked:  # it is of no use, and does no harm
             return
@@ -188,10 +188,3 @@ class WatchList:
             values = (change.place, json.dumps(self._asked), json.dumps(symbols))
             change.execute("insert or replace into watched values (?, ?, ?)", values)
         self._symbols = symbols
-
-
-def _is_symbol(text: str) -> bool:
-    try:
-        return normal_symbol(text) == text
-    except PairscopeError:
-        return False

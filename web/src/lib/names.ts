@@ -2,7 +2,7 @@
 
 import type { Config, SymbolInfo } from "../api.gen";
 
-/** Their base assets, where all are priced in one asset and no two have one name; else the symbols themselves. */
+/** Their base assets, where all are priced in one asset, none ends on a day, and no two have one name; else symbols. */
 export function shortNames(symbols: readonly string[], { symbols: known }: Pick<Config, "symbols">): readonly string[] {
   const infos = symbols.map((symbol) => known.find((info) => info.symbol === symbol));
   const quote = infos[0]?.quote;
@@ -12,7 +12,7 @@ export function shortNames(symbols: readonly string[], { symbols: known }: Pick<
 }
 
 const baseIn = (info: SymbolInfo | undefined, quote: string | null | undefined): string | undefined =>
-  quote && info?.quote === quote ? (info.base ?? undefined) : undefined;
+  quote && info?.quote === quote && info.kind !== "future" ? (info.base ?? undefined) : undefined;
 
 /** `ETHUSDT` and `BTCUSDT` as `ETH/BTC`. */
 export const pairName = (y: string, x: string, config: Pick<Config, "symbols">): string =>
