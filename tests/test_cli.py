@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,12 @@ def assert_refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
 class Running:
     """A pairscope of its own process, and its API."""
 
-    def __init__(self, folder: Path, *arguments: str, fresh: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, fresh: bool = False, program: Sequence[str] = ("-m", "pairscope")
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = ["-m", "pairscope", "run", "--port", str(self.port), "--data-dir", str(folder), *arguments]
+        command = [*program, "run", "--port", str(self.port), "--data-dir", str(folder), *arguments]
         self.log = folder.parent / f"{folder.name}.{self.port}.log"
         around: dict[str, Any] = {"env": clean_environment(), "start_new_session": True}
         with self.log.open("wb") as log:

@@ -28,9 +28,10 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 class Server:
     """`pairscope run` in a process of its own, on a port that stays the same over restarts."""
 
-    def __init__(self, data_dir: Path, flags: Sequence[str] = ()) -> None:
+    def __init__(self, data_dir: Path, flags: Sequence[str] = (), program: Sequence[str] = ()) -> None:
         self._data_dir = data_dir
         self._flags = flags
+        self._program = program  # another than the package itself
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -52,8 +53,15 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAIRSCOPE_")}
         environment["PYTHONPATH"] = str(ROOT / "src")
         with (self._data_dir / "server.out").open("ab") as output:
-            command = ("-m", "pairscope", "run", *arguments)
-            self._process = prepared.start(*command, cwd=self._data_dir, env=environment, stdout=output, stderr=output)
+            command = (*(self._program or ("-m", "pairscope")), "run", *arguments)
+            self._process = prepared.start(
+                *command,
+                cwd=self._data_dir,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                fresh=bool(self._program),
+            )
         self._wait_until_trading()
 
     def _ask(self, path: str) -> bytes:
@@ -88,6 +96,7 @@ class Watched:
         self.page = page
         self.server = server
         self.expects_lost_server = False
+        self.may_refuse: set[str] = set()  # paths whose answers a browser may call a failure
         self.foreign: list[str] = []
         self._told: list[tuple[str, str]] = []  # what went wrong, and at which address
         self._put_off: set[str] = set()  # addresses that were answered with the time to come again
@@ -110,7 +119,10 @@ class Watched:
 
     def _is_expected(self, text: str, address: str) -> bool:
         """What a browser says of a server that is gone, and of one that has just come back and asks for patience."""
-        is_told = "net::ERR_" in text or (text.startswith("Failed to load resource") and address in self._put_off)
+        is_answer = text.startswith("Failed to load resource")
+        if is_answer and urlsplit(address).path in self.may_refuse:
+            return True
+        is_told = "net::ERR_" in text or (is_answer and address in self._put_off)
         return self.expects_lost_server and is_told
 
     def _note(self, message: ConsoleMessage) -> None:
