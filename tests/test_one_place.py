@@ -202,7 +202,7 @@ def test_an_endpoint_of_one_record_is_documented_and_typed(served: Running) -> N
         ("/lengths/BTCUSDT", {"Sec-Fetch-Site": "cross-site"}, 403, "foreign_origin"),
         ("/lengths/XYZUSDT", {}, 404, "unknown_symbol"),
         ("/lengths/BTCUSDT?limitt=3", {}, 422, "unknown_parameter"),
-        ("/lengths/BTCUSDT?limit=0", {}, 422, "bad_request"),
+        ("/lengths/BTCUSDT?limit=0", {}, 422, "bad_parameter"),
         ("/lengths/BTCUSDT?limit=1&limit=2", {}, 422, "bad_request"),
         ("/length/BTCUSDT", {}, 404, "not_found"),
     ],
