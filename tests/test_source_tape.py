@@ -328,9 +328,11 @@ def test_symbols_that_cannot_be_named_any_more_are_left_out_and_told_of(
     assert {each["symbol"] for each in here.get("/status/tape")["symbols"]} >= {"BBB-USDT", "CCC²"}
     assert here.get("/health")["status"] == "ok"
     assert_refused(pairscope("run", "--source", "tape", str(path), "--symbols", "BBB-USDT"), "letters, digits and _")
-    assert "BBB-USDT" in pairscope("doctor", "--database-path", str(path)).stdout
     assert here.stop() == 0
     assert "Traceback" not in here.log.read_text()
+    for command in ("doctor", "verify"):
+        done = pairscope(command, "--database-path", str(path))
+        assert "BBB-USDT" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_tape_of_which_no_symbol_can_be_named_is_refused(klines_tape: Path, tmp_path: Path) -> None:
