@@ -18,6 +18,7 @@ from pairscope.base.interval import DAY_MS
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 
 _EPOCH = date(1970, 1, 1)
+_PIECE_MS = 600_000  # written at once: a day's rows together would hold up the event loop of this process
 _AVAILABLE_MS = 9 * 3_600_000  # after midnight UTC, on the next day
 _NAME = re.compile(r"(?P<symbol>[^/]+)-aggTrades-(?P<date>\d{4}-\d{2}-\d{2})\.zip(?P<checksum>\.CHECKSUM)?")
 _HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
@@ -54,20 +55,24 @@ class ArchiveDoor:
         return Response(content, media_type="application/zip")
 
     def _make_zip(self, symbol: str, day_ms: int, replaced: bool) -> bytes:
-        listing = self._market.listing(symbol)
-        trades = self._market.trades(symbol, day_ms, day_ms + DAY_MS)
-        row = f"%d,%.{listing.price_decimals}f,%.{listing.size_decimals}f,%d,%d,%d,%s\n"
-        maker = ["true" if is_maker else "false" for is_maker in trades.buyer_is_maker.tolist()]
-        columns = (trades.id, trades.price, trades.size, trades.first_fill, trades.last_fill, trades.time_ms)
-        rows = zip(*(column.tolist() for column in columns), maker, strict=True)
         day = date.fromordinal(_EPOCH.toordinal() + day_ms // DAY_MS)
         member = zipfile.ZipInfo(f"{symbol}-aggTrades-{day.isoformat()}.csv")  # its date is always 1980
         member.compress_type = zipfile.ZIP_DEFLATED
         member.comment = b"replaced" if replaced else b""
         packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr(member, _HEADER + "".join(row % each for each in rows))
+        with zipfile.ZipFile(packed, "w") as archive, archive.open(member, "w") as file:
+            file.write(_HEADER.encode())
+            for start_ms in range(day_ms, day_ms + DAY_MS, _PIECE_MS):
+                file.write(self._rows(symbol, start_ms).encode())
         return packed.getvalue()
+
+    def _rows(self, symbol: str, start_ms: int) -> str:
+        listing = self._market.listing(symbol)
+        trades = self._market.trades(symbol, start_ms, start_ms + _PIECE_MS)
+        row = f"%d,%.{listing.price_decimals}f,%.{listing.size_decimals}f,%d,%d,%d,%s\n"
+        maker = ["true" if is_maker else "false" for is_maker in trades.buyer_is_maker.tolist()]
+        columns = (trades.id, trades.price, trades.size, trades.first_fill, trades.last_fill, trades.time_ms)
+        return "".join(row % each for each in zip(*(column.tolist() for column in columns), maker, strict=True))
 
 
 def _day_ms(text: str) -> int | None:
