@@ -92,6 +92,24 @@ def test_every_word_the_page_has_a_text_for_is_one_of_an_enumeration(words: type
     assert set(DOCUMENT["components"]["schemas"][words.__name__]["enum"]) == {*words}
 
 
+WORDS = ("reason", "reasons", "missing_reason", "flag", "flags", "obstacle", "rejection", "condition", "muted")
+# Sentences for people, and the word of an answer of the exchange.
+FREE = {("PairHealth", "reasons"), ("SourceStatus", "reason")}
+
+
+def test_no_field_that_holds_such_a_word_is_a_free_text() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    enums = {f"#/components/schemas/{name}" for name, schema in schemas.items() if "enum" in schema}
+    fields = {
+        (name, field): {*references(part)} & enums
+        for name, schema in schemas.items()
+        for field, part in schema.get("properties", {}).items()
+        if field in WORDS
+    }
+    assert {place for place, found in fields.items() if not found} == FREE
+    assert {field for _, field in fields} == {*WORDS}
+
+
 @pytest.mark.parametrize("name", ["ServerMessage", "ClientMessage"])
 def test_a_message_is_told_by_its_tag(name: str) -> None:
     union = DOCUMENT["components"]["schemas"][name]
