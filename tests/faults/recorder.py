@@ -17,6 +17,7 @@ from pairscope.base.clock import Clock, SystemClock
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarStatus, TradeKind
 from pairscope.base.notifier import Notifier
+from pairscope.feed.access import Access
 from pairscope.feed.backoff import Backoff
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.managed_connection import ConnectionOptions
@@ -36,7 +37,7 @@ FAST = 60  # a minute of the weight budget in a second
 
 
 class FastClock:
-    """Makes the minutes of a budget short, so that a 429 is waited out in a second."""
+    """Makes the minutes of limits short, so that a 429 is waited out in a second."""
 
     def now_ns(self) -> int:
         return time.time_ns() * FAST
@@ -85,6 +86,7 @@ class Recorder:
             sink=self._sink,
             options=ConnectionOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1),
             rng=random.Random(1),
+            access=Access.direct(FastClock()),  # its five minutes of connections pass in five seconds
         )
         budget = WeightBudget(FastClock(), sleep=lambda seconds: asyncio.sleep(seconds / FAST))
         self.rest = BinanceRest(rest_url, clock, judge=own, timeout_s=1.0, budget=budget)
