@@ -98,8 +98,8 @@ def with_choices(error: Exception, kind: Any) -> str:
 
     >>> class Tea(msgspec.Struct, tag_field="drink", tag="tea"): ...
     >>> class Ale(msgspec.Struct, tag_field="drink", tag="ale"): ...
-    >>> with_choices(ValueError("Invalid value 'rum' - at `$.drink`"), Tea | Ale)
-    'Invalid value \'rum\' - at `$.drink`, which is "ale" or "tea"'
+    >>> print(with_choices(ValueError("Invalid value 'rum' - at `$.drink`"), Tea | Ale))
+    Invalid value 'rum' - at `$.drink`, which is "ale" or "tea"
     """
     found = _FIELD.search(str(error))
     words = sorted({word for each in get_args(kind) or (kind,) for word in _words(each, found[1])}) if found else []
