@@ -1,41 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Flag, PairHealth, PairUpdate, Reason, ServerMessage, SymbolUpdate } from "../api.gen";
+import type { Flag, PairHealth, PairUpdate, Reason, SymbolUpdate } from "../api.gen";
 import { emptyTopic, type TopicState } from "./state";
-import { barsAt, metric, pairAt } from "./testing";
-import { applyMessage, type TopicMessage } from "./topic";
+import { barsAt, metric, pairSnapshot } from "./testing";
+import { applyMessage } from "./topic";
 
-const METRICS = {
-  beta: metric(1),
-  alpha: metric(0),
-  spread: metric(0.5),
-  spread_z: metric(0.5),
-  correlation: metric(0.5),
-  r2: metric(0.9),
-};
-
-const snapshot = (): TopicMessage => {
-  const message: ServerMessage = {
-    type: "pair_snapshot",
-    topic: "pair:ETHUSDT:BTCUSDT:1s:10:ols",
-    seq: 7,
-    y: "ETHUSDT",
-    x: "BTCUSDT",
-    interval: "1s",
-    window: 10,
-    method: "ols",
-    prices: "log",
-    intercept: true,
-    remarks: [],
-    y_bars: barsAt([1, 2], "open"),
-    series: { ...pairAt([1, 2]), carried: [0, 0] },
-    metrics: METRICS,
-    of: 3,
-    health: null,
-    of_trades: null,
-    signal: { side: "flat", muted: "unjudged", late: [] },
-  };
-  return message as TopicMessage;
-};
+const METRICS = { beta: metric(1), alpha: metric(0), r2: metric(0.9) };
+const snapshot = () => pairSnapshot("pair:ETHUSDT:BTCUSDT:1s:10:ols", 7, 3, [1, 2], METRICS);
 
 function started(): TopicState {
   const state = emptyTopic();

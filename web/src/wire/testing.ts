@@ -73,8 +73,14 @@ export const bar = (
 
 const PAIR_METRICS = ["beta", "alpha", "spread", "spread_z", "correlation"];
 
-/** A pair of bars of the first second, whose changes come under `of`. */
-export const pairSnapshot = (topic: string, seq: number, of: number): ServerMessage => ({
+/** A pair at these seconds, the last of them open, whose changes come under `of`. */
+export const pairSnapshot = (
+  topic: string,
+  seq: number,
+  of: number,
+  times: readonly number[] = [1],
+  more: Readonly<Record<string, Quantity>> = {},
+): Extract<ServerMessage, { type: "pair_snapshot" }> => ({
   type: "pair_snapshot",
   topic,
   seq,
@@ -86,9 +92,9 @@ export const pairSnapshot = (topic: string, seq: number, of: number): ServerMess
   prices: "log",
   intercept: true,
   remarks: [],
-  y_bars: barsAt([1], "open"),
-  series: { ...pairAt([1]), carried: [0] },
-  metrics: Object.fromEntries(PAIR_METRICS.map((name) => [name, metric(0.5)])),
+  y_bars: barsAt(times, "open"),
+  series: { ...pairAt(times), carried: filled(times, 0) },
+  metrics: { ...Object.fromEntries(PAIR_METRICS.map((name) => [name, metric(0.5)])), ...more },
   of,
   health: null,
   of_trades: null,
@@ -106,6 +112,7 @@ export const pastRow = (of: number, seq: number, second: number, z: number): Ser
   y: 2,
   row: { beta: 1, alpha: 0, spread: z, spread_z: z, correlation: z },
 });
+
 export const momentOf = (of: number, seq: number, second: number, z: number): ServerMessage => ({
   type: "pair",
   of,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { USUAL_TERMS } from "../lib/methods";
 import { emptyTopic, judge, type TopicState } from "./state";
-import { bar, barsAt, metric, pairAt, snapshot } from "./testing";
+import { bar, barsAt, metric, pairAt, pairSnapshot, snapshot } from "./testing";
 import type { TopicMessage } from "./topic";
 import { applyMessage, pairTopic, scaleOf, symbolTopic } from "./topic";
 
@@ -105,19 +105,7 @@ describe("a topic", () => {
 describe("a pair", () => {
   it("moves on also in a bar in which y did not trade", () => {
     const state = emptyTopic();
-    const head = {
-      topic: "pair",
-      y: "Y",
-      x: "X",
-      interval: "1s",
-      window: 10,
-      method: "ols",
-      prices: "log",
-      intercept: true,
-      remarks: [],
-      metrics: {},
-    };
-    apply(state, { type: "pair_snapshot", seq: 1, y_bars: barsAt([1]), series: pairAt([1]), ...head });
+    apply(state, pairSnapshot("pair", 1, 3));
     apply(state, { type: "pair_bar", topic: "pair", seq: 2, status: "closed", y_bar: barsAt([]), series: pairAt([2]) });
     expect(state.bars?.open_time_ms).toEqual([1000]);
     expect(state.pair?.open_time_ms).toEqual([1000, 2000]);
