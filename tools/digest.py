@@ -211,7 +211,7 @@ class Making:
     def _asker(self, server: Any, world: World) -> Any:
         from tools.digests.asks import Asker
 
-        return Asker(server.client, world, self.texts, self.seen, self.renames.old_name)
+        return Asker(server.client, world, self.texts, self.seen, self.renames.old_parameter)
 
     def _command_line(self, world: World) -> Json:
         from tools.digests.commands import Commands

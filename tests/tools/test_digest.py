@@ -184,6 +184,11 @@ def test_what_the_renames_list_as_wanted_is_counted_apart() -> None:
     assert [each.place for each in wanted] == ["openapi > paths > /jobs"]
 
 
+def test_a_word_that_is_called_like_a_parameter_does_not_rename_it() -> None:
+    renames = Renames.read({"parameters": {"on": "of"}, "words": {"levels": "prices"}})
+    assert [renames.old_parameter(name) for name in ("of", "prices")] == ["on", "prices"]
+
+
 def test_a_table_of_renames_that_nobody_knows_is_refused() -> None:
     with pytest.raises(BadRenames, match="no table feilds"):
         Renames.read({"feilds": {}})

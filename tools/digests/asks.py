@@ -33,6 +33,7 @@ VALUES: Mapping[str, Callable[[World], list[str]]] = {
     "id": lambda w: ["1"],
 }
 DEFAULT_ROWS = 500
+TERMS = ("method", "prices", "intercept")  # of a pair
 
 
 @dataclass(slots=True)
@@ -172,7 +173,8 @@ class Asker:
     def _terms(self) -> list[dict[str, str]]:
         """All ways to measure a pair that the document names."""
         known = {one["name"]: one for one in self.openapi["paths"]["/analytics/pair"]["get"]["parameters"]}
-        names = [name for name in known if self._old(name) in ("method", "prices", "intercept")]
+        names = [name for name in known if self._old(name) in TERMS]
+        assert len(names) == len(TERMS), f"expected the parameters {', '.join(TERMS)}, was {', '.join(known)}"
         return [
             dict(zip(names, each, strict=True))
             for each in itertools.product(*(self._values(known[name]) for name in names))

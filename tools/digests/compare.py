@@ -46,9 +46,9 @@ class Renames:
         anywhere = {old: new for name in ("paths", "texts") for old, new in given.get(name, {}).items()}
         return cls(whole, given.get("parameters", {}), anywhere, {name: given.get(name, {}) for name in ACCEPTED})
 
-    def old_name(self, new: str) -> str:
-        """By which name something was known before."""
-        return next((old for old, name in self.whole.items() if name == new), new)
+    def old_parameter(self, new: str) -> str:
+        """By which name a parameter was known before; a word of the same name has nothing to do with it."""
+        return next((old for old, name in self.parameters.items() if name == new), new)
 
     def of(self, digest: Json) -> Json:
         """A digest in the new words."""
