@@ -37,10 +37,12 @@ def write_csv(path: Path, lines: Sequence[str], header: str | None = AGG_HEADER)
 
 
 def write_zip(path: Path, lines: Sequence[str], header: str | None = AGG_HEADER, *, official: bool = True) -> Path:
-    """A zip, and beside it the checksum when it is `official`."""
+    """A zip, the same bytes whenever it is written; beside it the checksum when it is `official`."""
     text = "\n".join([*([header] if header else []), *lines]) + "\n"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{path.stem}.csv", text)
+    member = zipfile.ZipInfo(f"{path.stem}.csv")  # its date is always 1980
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, text)
     if official:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}\n", encoding="utf-8")

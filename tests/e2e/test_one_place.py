@@ -113,7 +113,7 @@ def test_a_screen_of_one_file_and_one_line_has_rail_key_address_help_and_search(
     helped = page.get_by_role("dialog", name="Keyboard")
     expect(helped.get_by_role("definition").filter(has_text="Tea time")).to_be_visible()
     page.keyboard.press("Escape")
-    page.keyboard.press("2")
+    page.keyboard.press("2")  # at once: it is for the screen, however long the dialog takes to fade
     expect(page).to_have_url(re.compile(r"/app/symbol/ETHUSDT"))
     page.keyboard.press("/")
     page.keyboard.type("tea")

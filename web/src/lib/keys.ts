@@ -14,7 +14,8 @@ export function keyName(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey"
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-const isDialogOpen = () => document.querySelector('[role="dialog"]') !== null;
+// One that fades out is closed: the key after Escape is meant for the screen.
+const isDialogOpen = () => document.querySelector('[role="dialog"]:not([data-closed])') !== null;
 
 export function useKeys(keymap: Keymap): void {
   const latest = useRef(keymap);
