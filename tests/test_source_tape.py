@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
+import itertools
 import math
 import shutil
 import tarfile
@@ -15,16 +18,18 @@ import numpy as np
 import pytest
 import zstandard
 
+from pairscope.app import opened
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError, SettingsError, StoreUnavailable
 from pairscope.base.interval import Interval
-from pairscope.base.model import TradeKind, no_bars
+from pairscope.base.model import BarStatus, TradeKind, no_bars
 from pairscope.base.settings import Settings
 from pairscope.ingest.read_only import find_tape, plan_tape
 from pairscope.store.read_only import ReadOnlyTape
 from pairscope.store.tape import Tape
 from tests.judged import good
 from tests.loopback import ask
+from tests.patience import START_S
 from tests.test_cli import Running, assert_refused, pairscope, run  # noqa: F401 - a fixture
 
 DAY_MS = 1_746_057_600_000  # 2025-05-01
@@ -193,6 +198,27 @@ def test_the_same_rows_are_read_as_by_the_one_who_brings_the_tape_over(first_ver
     finally:
         looked.close()
         other.close()
+
+
+async def test_whoever_waits_for_the_bars_of_a_tape_is_shown_none_as_open(first_version: Path) -> None:
+    shown: list[str] = []
+    async with opened(settings_of(first_version), SystemClock()) as system:
+        market = system.market
+
+        def look() -> None:
+            if market.kernels.has("symbols"):
+                for symbol, interval in itertools.product(market.symbols, market.intervals):
+                    shown.extend(BarStatus(each).name for each in market.bars(symbol, interval, 1)["status"].tolist())
+
+        market.kernels.when_ready(look)
+        async with asyncio.timeout(START_S):
+            task = asyncio.create_task(system.run())
+            await market.kernels.until("symbols", "pairs")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert "PARTIAL" in shown
+    assert "OPEN" not in shown
 
 
 def test_whatever_would_change_a_tape_that_is_looked_at_is_refused(first_version: Path) -> None:

@@ -10,7 +10,8 @@ from pairscope.api import wire
 from pairscope.api.errors import Busy
 from pairscope.api.hub import ClientLimits, Follower, Hub
 from pairscope.base.clock import ManualClock
-from pairscope.live.kernels import Kernels, Part
+from pairscope.base.interval import Interval
+from pairscope.live.kernels import Kernels, Part, WarmingUp
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket
@@ -344,6 +345,25 @@ async def test_a_topic_whose_code_is_being_compiled_says_so_and_begins_by_itself
     for part in parts:
         market.live.kernels.add([part])
     assert [(message.topic, type(message)) for message in await read(client)] == [(pair, wire.PairSnapshot)]
+
+
+async def test_a_pair_whose_code_is_there_before_the_bars_of_the_tape_waits_for_them(
+    market: MadeUpMarket, clock: ManualClock
+) -> None:
+    market.live.kernels = Kernels(ready=())
+    held = len(market.live.bars("BTCUSDT", Interval.parse("1s"), 1_000))
+    market.live.kernels.before("symbols", lambda: market.trade(5_000))
+    hub = hub_of(market, clock)
+    client = hub.connect()
+    ask(hub, client, "sub", "pair:ETHUSDT:BTCUSDT:1s:30:ols")
+    market.live.kernels.add(["pairs"])
+    assert [type(message) for message in await read(client)] == [wire.Preparing]
+    with pytest.raises(WarmingUp):
+        market.live.pair_series("ETHUSDT", "BTCUSDT", Interval.parse("1s"), 30, 10)
+    market.live.kernels.add(["symbols"])
+    (snapshot,) = await read(client)
+    assert snapshot.series.open_time_ms[-1] == market.live.bars("BTCUSDT", Interval.parse("1s"), 1)["open_time_ms"][0]
+    assert len(snapshot.series.open_time_ms) == held + 5
 
 
 async def test_what_waits_for_its_code_counts_as_followed(market: MadeUpMarket, clock: ManualClock) -> None:

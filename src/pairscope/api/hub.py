@@ -191,7 +191,7 @@ class Hub:
         followed = {*client.topics, *client.waiting}
         if name not in followed and len(followed) >= self.limits.topics_per_client:
             raise Busy(f"{len(followed)} topics are followed", cure="unsubscribe from one first", code="too_many")
-        if name not in OF_SYSTEM and not self._live.kernels.has(_part_of(name)):
+        if name not in OF_SYSTEM and not self._live.has(_part_of(name)):
             client.waiting[name] = message
             client.mailbox.keep(name, "preparing", encode(wire.Preparing(topic=name)))
             return
@@ -216,7 +216,7 @@ class Hub:
         """One more part of the compiled code is there: what waited for it begins."""
         for client in self._clients:
             for name, message in list(client.waiting.items()):
-                if self._live.kernels.has(_part_of(name)):
+                if self._live.has(_part_of(name)):
                     del client.waiting[name]
                     self._do(client, message)
 

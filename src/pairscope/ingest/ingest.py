@@ -283,7 +283,6 @@ class Ingest:
         """Show what is on the tape: nothing is received, fetched or written."""
         self.stream.health.become("off", now_ms(self._clock))
         await self._compiled.until("symbols")
-        self.intake.end()
         await self.intake.revise_for_ever()
 
     async def _receive(self) -> None:
@@ -309,6 +308,8 @@ class Ingest:
 
     def _restore(self) -> None:
         self.intake.restore()
+        if self._plan.kind == "tape":
+            self.intake.end()  # nothing more is heard: nobody is shown a bar of it as open
         self._tell_pairs()
         self.restored.set()
 

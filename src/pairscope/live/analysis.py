@@ -151,7 +151,7 @@ class Analyses:
         key = PairKey(y, x, span.interval, span.window, terms)
         self._live.check_pair(y, x, span.window)
         part = part_of_pair(terms, question.wanted)
-        self._live.kernels.need("tests" if question.tests and part != "rest" else part)
+        self._live.need("tests" if question.tests and part != "rest" else part)
         found = await self._live.load(key.legs, span)
         ticks = await self._ticks(key, found) if question.needs("trades") else None
         history = await self._judging.history(key, found.last_ms) if question.needs("history") else None
@@ -164,7 +164,7 @@ class Analyses:
     async def verdict(self, key: PairKey) -> PairVerdict:
         """The present health of a pair and, below a minute, the correlation of its trades."""
         self._live.check_pair(key.y, key.x, key.window)
-        self._live.kernels.need("tests")
+        self._live.need("tests")
         newest = self._live.newest(key.legs, key.span)
         ticks = await self._ticks(key, newest) if key.interval.ms < TRADES_LEAD_BELOW_MS else None
         history = await self._judging.history(key, newest.last_ms)
@@ -181,7 +181,7 @@ class Analyses:
     async def symbol(self, symbol: str, span: Span, wanted: Sequence[MetricRequest]) -> dict[str, Measured]:
         """The present metrics of a symbol, the open bar included."""
         check_window(span.window)
-        self._live.kernels.need(part_of_symbol(wanted))
+        self._live.need(part_of_symbol(wanted))
         held = HeldBars(self._live.newest([symbol], _reaching(span, wanted)))
         closed_ms = self._live.newest_closed_ms([symbol], span.interval)
         return await self._live.reads.run(
@@ -191,7 +191,7 @@ class Analyses:
     async def symbol_series(self, symbol: str, span: Span, wanted: Sequence[MetricRequest]) -> SymbolSeries:
         """Metrics of a symbol along time."""
         check_window(span.window)
-        self._live.kernels.need("rest")
+        self._live.need("rest")
         held = HeldBars(await self._live.load([symbol], _reaching(span, wanted)))
         closed_ms = self._live.newest_closed_ms([symbol], span.interval)
         return await self.workers.run(
@@ -201,7 +201,7 @@ class Analyses:
     async def matrix(self, symbols: Sequence[str], span: Span, of: CorrelationOf) -> MatrixStudy:
         """Correlations over the window of the newest row of a span."""
         check_window(span.window)
-        self._live.kernels.need("rest")
+        self._live.need("rest")
         if of == "trades" and len(symbols) > MOST_BY_TRADES:
             raise RequestError(
                 f"trades of {len(symbols)} symbols at once", cure=f"name at most {MOST_BY_TRADES}: symbols=A,B,C"

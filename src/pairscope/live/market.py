@@ -131,6 +131,21 @@ class Market:
         """What the present z of a pair may be read as."""
         return signal_of(z, condition, self.late(legs, interval, at_ms), is_now=self.is_now)
 
+    # --- the numeric code ---
+
+    def has(self, part: Part) -> bool:
+        """Whether a part of the numeric code is there, and with the code of symbols the bars of the tape."""
+        return self.kernels.has("symbols") and self.kernels.has(part)
+
+    def need(self, part: Part) -> None:
+        """Go on only when a part is there, and the bars of the tape: the code of pairs may come before them.
+
+        Raises:
+            WarmingUp: when they are not.
+        """
+        self.kernels.need("symbols")
+        self.kernels.need(part)
+
     # --- now ---
 
     def bars(self, symbol: str, interval: Interval, limit: int) -> BarArray:
@@ -147,7 +162,7 @@ class Market:
     ) -> dict[str, Measured]:
         """Metrics of a symbol over the `window` bars up to `at_ms`; without it the newest, the open one included."""
         check_window(window)
-        self.kernels.need(part_of_symbol(wanted))
+        self.need(part_of_symbol(wanted))
         if at_ms is None:
             at_ms = self._newest_ms([symbol], self._kept(interval))
         closed_ms = self.newest_closed_ms([symbol], interval)
@@ -162,7 +177,7 @@ class Market:
         Without it they are the newest, the open one included.
         """
         self.check_pair(y, x, window)
-        self.kernels.need(part_of_pair(terms))
+        self.need(part_of_pair(terms))
         if at_ms is None:
             at_ms = self._newest_ms([y, x], self._kept(interval))
         span = Span(interval, window)
@@ -174,7 +189,7 @@ class Market:
     ) -> PairSeries:
         """The newest rows of a pair from memory; fewer when it has not been watched for that long."""
         self.check_pair(y, x, window)
-        self.kernels.need(part_of_pair(terms))
+        self.need(part_of_pair(terms))
         found = self.newest([y, x], Span(interval, window, limit=limit))
         return pair_series(found.legs[0], found.legs[1], found.span, found.rows, terms)
 
