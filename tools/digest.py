@@ -119,6 +119,7 @@ class Making:
         found[simulated.name] = self._replayed(simulated, with_refusals=True)
         official = data.official_files(self.folder / "files")
         found[official.name] = self._imported(official)
+        found["jobs"] = self._jobs(official)
         recorded = data.recorded_day(self.data)
         if recorded is None:
             self._say(f"the recorded day is left out: it is not in {self.data}")
@@ -134,7 +135,7 @@ class Making:
 
     def _replayed(self, world: World, *, with_refusals: bool) -> Json:
         """A recording, as it comes through the stream, and then what is left of it on the tape."""
-        from tools.digests import refusals, rows, topics
+        from tools.digests import jobs, refusals, rows, topics, updates
         from tools.digests.process import Server
 
         self.seen.commands.add("run")
@@ -152,6 +153,7 @@ class Making:
             asker.everything(writes=False)
             asker.bars()
             asker.everything(writes=True)
+            jobs.refused(asker)
             refusals.of_the_watch_list(asker, world)
             found["replayed"] = asker.found
         self._say(f"{world.name}: replayed")
@@ -159,7 +161,7 @@ class Making:
         found["rows"] = rows.rows_of(tape)
         found |= self._looked_at(world, data, with_refusals=with_refusals)
         if with_refusals:
-            found["updates"] = topics.updates(data, world, self.texts, self.seen)
+            found["updates"] = updates.updates(data, world, self.texts, self.seen)
             self._say(f"{world.name}: updates")
         return found
 
@@ -182,9 +184,19 @@ class Making:
         found["rows"] = rows.rows_of(next(data.glob("*/tape.duckdb")))
         return found | self._looked_at(world, data, with_refusals=False)
 
+    def _jobs(self, world: World) -> Json:
+        """What is asked of a running server about long work; nothing of a version that knows none."""
+        from tools.digests import jobs
+
+        if "/jobs" not in self.openapi["paths"]:
+            return None
+        found = jobs.of_a_server(self.folder, world, self.texts, self.seen)
+        self._say("jobs")
+        return found
+
     def _looked_at(self, world: World, data: Path, *, with_refusals: bool) -> dict[str, Json]:
         """Everything that is asked of a tape."""
-        from tools.digests import refusals, topics
+        from tools.digests import jobs, refusals, topics
         from tools.digests.process import Server
 
         found: dict[str, Json] = {}
@@ -201,6 +213,7 @@ class Making:
                 self.openapi, self.catalogue = asker.openapi, asker.catalogue
                 found["openapi"] = asker.openapi
                 refusals.over_http(asker, world)
+                jobs.refused(asker)
                 asker.everything(writes=True)
                 found["beneath HTTP"] = refusals.beneath_http(asker, server.url, self.texts, self.seen)
                 found["refused topics"] = refusals.over_socket(server.url, world, self.texts, self.seen)
@@ -240,6 +253,7 @@ class Making:
         commands.helps()
         commands.settings()
         commands.refusing_exchange()
+        commands.told_to_stop()
         commands.mistakes(tape)
         self._say("commands")
         return commands.found

@@ -104,7 +104,7 @@ class Asker:
                 if one["in"] == "path":
                     target = target.replace(f"{{{one['name']}}}", query.pop(one["name"]))
             body = self.ask(method, f"{target}?{urlencode(query)}" if query else target)
-            if body is not None and "error" not in body:
+            if body is not None and not _is_refusal(body):
                 self._seen.endpoints.add(f"{method} {path}")
                 self._seen.parameters |= {f"{method} {path} {name}" for name in given}
 
@@ -233,6 +233,11 @@ class Asker:
         for name, told in ((answer or {}).get("metrics") or {}).items():
             key = f"{scope} {name.partition(':')[0]}"
             (self._seen.silent_metrics if told.get("value") is None else self._seen.metrics).add(key)
+
+
+def _is_refusal(body: Json) -> bool:
+    """A job has an error too, which is null while it has not failed."""
+    return isinstance(body, dict) and body.get("error") is not None
 
 
 def _argument_values(parameter: Json) -> list[str]:

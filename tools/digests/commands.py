@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tools.digests import inside
 from tools.digests.asks import Seen
-from tools.digests.process import Case, command, commands
+from tools.digests.process import Case, command, commands, interrupted
 from tools.digests.shape import Texts
 
 Json = Any
+PATIENCE_S = 120.0  # of a command that starts on a busy machine
 
 # A value that each setting refuses; by the name it has today.
 BAD_SETTINGS: Mapping[str, tuple[str, ...]] = {
@@ -90,8 +92,10 @@ class Commands:
         self.found[name] = {"exit_code": exit_code, "out": out.splitlines(), "err": err.splitlines()}
         if arguments and not arguments[0].startswith("-") and exit_code in (0, 1):
             self._seen.commands.add(arguments[0])
-        if code and ("error: " in err or "note: " in err):
-            self._seen.codes.add(code)
+        told = {each for line in out.splitlines() for each in _codes(_json(line))} if "--json" in arguments else set()
+        if code and ("error: " in err or "note: " in err) and not told:
+            told = {code}
+        self._seen.codes |= told
 
     def names(self) -> list[str]:
         """The commands there are, as the help names them."""
@@ -130,6 +134,9 @@ class Commands:
         empty.mkdir(exist_ok=True)
         odd = folder / "BTCUSDT-aggTrades-2026-03-02.csv"
         odd.write_text("hello\n")
+        damaged = folder / "damaged"
+        damaged.mkdir()
+        (damaged / "state.sqlite").write_text("this is no state database")
         newer = folder / "taken.duckdb"
         newer.write_text("this is no tape")
         place, held = ("--data-dir", str(empty)), ("--database-path", str(tape))
@@ -163,6 +170,7 @@ class Commands:
             ("import of nothing", ["import", "missing.zip", *place], {}, "archive"),
             ("import of no official file", ["import", str(frames), *place], {}, "archive"),
             ("import of a damaged file", ["import", str(odd), *place], {}, ""),
+            ("import beside a damaged state", ["import", str(odd), "--data-dir", str(damaged)], {}, "state_damaged"),
             ("backfill no day", ["backfill", "--from", "yesterday", *place], {}, "settings"),
             ("backfill days swapped", ["backfill", *swapped, *place], {}, "settings"),
             ("proxy that is none", ["backfill", "--from", "2026-03-02", *place], proxy, "settings"),
@@ -179,6 +187,16 @@ class Commands:
             port = taken.getsockname()[1]
         self._ask_exchange("nobody there", f"http://127.0.0.1:{port}", "unreachable")
 
+    def told_to_stop(self) -> None:
+        """A server that is told to stop while it still waits for its exchange."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.settimeout(PATIENCE_S)
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            place = ("--data-dir", str(self._folder / "stopped"), "--port", str(inside.free_port()), "--no-open")
+            given = ("run", "--json", "--source", "live", *place, "--exchange-rest-url", url, "--proxy", "none")
+            done = interrupted(self._folder, given, silent.accept)
+        self._keep(("run, told to stop", given, {}, "interrupted"), *done)
+
     def _ask_exchange(self, name: str, url: str, code: str) -> None:
         place = ("--data-dir", str(self._folder / f"exchange {name}"), "--settings", str(self._exchange_file(url)))
         one_day = ("--from", "2026-03-02", "--to", "2026-03-02", "--symbols", "BTCUSDT")
@@ -189,6 +207,24 @@ class Commands:
         path = self._folder / "exchange.toml"
         path.write_text(f'exchange_rest_url = "{url}"\narchive_url = "{url}"\n')
         return path
+
+
+def _json(line: str) -> Json:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _codes(document: Json) -> Iterator[str]:
+    """The codes of all errors in a document."""
+    if isinstance(document, dict):
+        if {"code", "message", "cure"} <= document.keys():
+            yield str(document["code"])
+        document = list(document.values())
+    if isinstance(document, list):
+        for each in document:
+            yield from _codes(each)
 
 
 _REFUSALS = (

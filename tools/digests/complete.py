@@ -41,7 +41,6 @@ EXCEPTIONS: Mapping[str, str] = {
     "code file_not_written": DISK,
     "code store_unavailable": DISK,
     "code tape_busy": "of more reads at once than a machine can answer in good time",
-    "command simulator": "serves until it is stopped; its market is the simulated hour",
 }
 
 

@@ -6,7 +6,8 @@ as DuckDB reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def open_tape(folder: Path, clock: Any, **settings: Any) -> AbstractAsyncContext
     return opened(Settings(source="tape", data_dir=folder, open=False, **settings), clock)
 
 
+@contextlib.asynccontextmanager
+async def served(system: Any) -> AsyncIterator[Any]:
+    """Its application, while its lifespan lasts."""
+    app = system.api.app
+    async with app.router.lifespan_context(app):
+        yield app
+
+
 def feed(system: Any, trades: list[dict[str, Any]]) -> None:
     """Hand decoded trades of the wire to the one way in, as the stream does."""
     table = system.market.symbols
@@ -56,6 +65,11 @@ def feed(system: Any, trades: list[dict[str, Any]]) -> None:
         np.array([trade["E"] * 1_000_000 for trade in trades], np.int64),
     )
     system.ingest.intake.take(judged(batch))
+
+
+async def ready(system: Any) -> None:
+    """Return when all numeric code is there that no question waits for, and with it the bars of the tape."""
+    await system.market.kernels.until("symbols", "pairs", "tests", "rest", "frames")
 
 
 def play_as_live(system: Any) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tools.digests.data import ROOT
 from tools.digests.inside import free_port, move_in, share_kernels
@@ -20,6 +22,7 @@ from tools.digests.inside import free_port, move_in, share_kernels
 START_S = 600.0  # with all kernels to compile, on a busy machine
 COMMAND_S = 300.0
 STOP_S = 120.0
+WORKER = "pairscope.jobs.worker"
 PLAIN: dict[str, Any] = {"verify": False, "trust_env": False, "timeout": 300.0}
 
 
@@ -89,6 +92,53 @@ def commands(folder: Path, cases: Sequence[Case]) -> list[tuple[int, str, str]]:
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
+class Simulator:
+    """The simulated exchange in a process of its own, while it is entered."""
+
+    def __init__(self, folder: Path) -> None:
+        with (folder / "simulator.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pairscope", "simulator", "--json", "--port", "0", "--rest-port", "0"],
+                cwd=folder,
+                env=surroundings(folder),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.flags: tuple[str, ...] = ()  # that lead a server to it
+
+    def __enter__(self) -> Simulator:
+        assert self._process.stdout is not None
+        told = json.loads(self._process.stdout.readline())
+        rest = ("--exchange-rest-url", told["rest_url"], "--archive-url", told["rest_url"])
+        self.flags = ("--exchange-ws-url", told["ws_url"], *rest, "--proxy", "none", "--history-minutes", "0")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=STOP_S)
+
+
+def interrupted(folder: Path, arguments: Sequence[str], waits: Callable[[], object]) -> tuple[int, str, str]:
+    """Run a command until `waits` returns, tell it to stop, and give what it said."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pairscope", *arguments],
+        cwd=folder,
+        env=surroundings(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        waits()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=COMMAND_S)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
 class Server:
     """A running pairscope and its API, while it is entered."""
 
@@ -120,6 +170,23 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """A server that is there, and answers nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def worker(self) -> psutil.Process | None:
+        """The process that works on a job, if there is one."""
+        for child in psutil.Process(self._process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if WORKER in child.cmdline():
+                    return child
+        return None
 
     def until(self, condition: Callable[[dict[str, Any]], bool], path: str = "/status") -> dict[str, Any]:
         """An answer, once it fulfils a condition.
