@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 
 from tools import digest
+from tools.digests.asks import Seen
+from tools.digests.commands import Commands
 from tools.digests.compare import BadRenames, Difference, Renames, compare
-from tools.digests.shape import Texts, column, condensed
+from tools.digests.jobs import Asking
+from tools.digests.shape import GONE, Texts, column, condensed
+from tools.digests.updates import Followed
 
 CLOSES = [100.0 + i / 7 for i in range(50)]
 
@@ -211,3 +215,71 @@ def test_the_command_prints_what_differs_and_ends_with_one(tmp_path: Path, capsy
     assert "0 differences, and 1 that the renames list" in capsys.readouterr().out
     renames.write_text('{"nothing": {}}')
     assert digest.main(["--compare", str(before), str(after), "--renames", str(renames)]) == 2
+
+
+def bars(*rows: tuple[int, float]) -> dict[str, Any]:
+    return {"open_time_ms": [at_ms for at_ms, _ in rows], "close": [close for _, close in rows]}
+
+
+def followed(*messages: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a topic, of messages a second apart."""
+    topic = Followed()
+    for number, message in enumerate(messages):
+        topic.take({"topic": "symbol:A:1s", "seq": number} | message, float(number))
+    kept: dict[str, Any] = topic.kept(by_moment=True)
+    return kept
+
+
+def snapshot(*rows: tuple[int, float]) -> dict[str, Any]:
+    return {"type": "symbol_snapshot", "bars": bars(*rows), "metrics": {"vwap": {"value": 1.5, "reason": None}}}
+
+
+def newest_bar(close: float) -> dict[str, Any]:
+    return {"type": "symbol_bar", "bar": bars((2_000, close))}
+
+
+def test_what_a_page_knows_in_the_end_is_the_same_whenever_its_snapshot_came() -> None:
+    late = followed(snapshot((0, 6.0)), snapshot((1_000, 7.0), (2_000, 8.5)))
+    early = followed(snapshot((1_000, 7.0)), {"type": "symbol_bar", "bar": bars((2_000, 8.0))}, newest_bar(8.5))
+    assert compare(late["known"], early["known"]) == ([], [])
+    assert compare(late, early)[0], "how it came to know it is kept too"
+
+
+def test_a_value_that_differs_in_one_row_or_one_message_is_named_by_it() -> None:
+    one, other = (followed(snapshot((1_000, 7.0)), newest_bar(close)) for close in (8.5, last_bit(8.5)))
+    places = [each.place for each in compare(one, other)[0]]
+    assert places == ["messages > 1.000 s, symbol_bar > bar.close", "known > rows > rows > 2000 > close"]
+
+
+def test_changes_of_an_open_bar_add_up_and_those_of_another_do_not() -> None:
+    def change(**fields: Any) -> dict[str, Any]:
+        return {"type": "symbol", **fields}
+
+    first = change(open_time_ms=1_000, bar={"open": 7.0, "close": 7.5, "missing": 0.5}, values={"vwap": 1.5})
+    one = followed(snapshot(), first, change(bar={"close": 8.0}))["known"]["now"]
+    assert one == {
+        "open_time_ms": 1_000,
+        "bar": {"open": 7.0, "close": 8.0, "missing": 0.5},
+        "values": {"vwap": 1.5},
+    }
+    over = change(open_time_ms=1_000, status="closed", bar={"open": 7.0})
+    known = followed(snapshot(), first, over, change(open_time_ms=2_000, bar={"open": 9.0}))["known"]
+    assert known["rows"]["over"] == {"1000": {"status": "closed", "bar": {"open": 7.0}}}
+    assert known["now"]["bar"] == {"open": 9.0}
+
+
+def test_jobs_are_kept_by_what_was_asked_for_and_not_by_numbers_of_our_clock() -> None:
+    asking = Asking(None, Texts({}, "0.4.0"), Seen())  # type: ignore[arg-type] - nothing is asked
+    asking._names = {1_790_000_000_000: "held"}
+    job = {"id": 1_790_000_000_000, "state": "running", "share": 0.2, "words": "compares A", "asked_ms": 5}
+    assert asking._kept(job) == {"id": "~held", "state": "running", "share": GONE, "words": GONE, "asked_ms": GONE}
+    done = {"id": 7, "state": "done", "share": 1.0, "words": "done", "error": None}
+    assert asking._kept(done) == done
+    assert asking._kept({"message": "job 1790000000000 is done"}) == {"message": "job ~held is done"}
+
+
+def test_errors_in_the_document_of_a_command_count_as_seen(tmp_path: Path) -> None:
+    commands = Commands(tmp_path, Texts({}, "0.4.0"), Seen())
+    document = {"tapes": [{"error": {"code": "not_answered", "message": "m", "cure": "c"}}, {"code": "none"}]}
+    commands._keep(("doctor", ["doctor", "--json"], {}, "settings"), 1, json.dumps(document), "")
+    assert commands._seen.codes == {"not_answered"}
