@@ -17,7 +17,6 @@ from tools.digests.process import Case, command, commands, interrupted
 from tools.digests.shape import Texts
 
 Json = Any
-PATIENCE_S = 120.0  # of a command that starts on a busy machine
 
 # A value that each setting refuses; by the name it has today.
 BAD_SETTINGS: Mapping[str, tuple[str, ...]] = {
@@ -190,11 +189,10 @@ class Commands:
     def told_to_stop(self) -> None:
         """A server that is told to stop while it still waits for its exchange."""
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            silent.settimeout(PATIENCE_S)
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             place = ("--data-dir", str(self._folder / "stopped"), "--port", str(inside.free_port()), "--no-open")
             given = ("run", "--json", "--source", "live", *place, "--exchange-rest-url", url, "--proxy", "none")
-            done = interrupted(self._folder, given, silent.accept)
+            done = interrupted(self._folder, given, silent)
         self._keep(("run, told to stop", given, {}, "interrupted"), *done)
 
     def _ask_exchange(self, name: str, url: str, code: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,8 +121,8 @@ class Simulator:
         self._process.communicate(timeout=STOP_S)
 
 
-def interrupted(folder: Path, arguments: Sequence[str], waits: Callable[[], object]) -> tuple[int, str, str]:
-    """Run a command until `waits` returns, tell it to stop, and give what it said."""
+def interrupted(folder: Path, arguments: Sequence[str], asked: socket.socket) -> tuple[int, str, str]:
+    """Run a command until it has asked somebody, tell it to stop, and give what it said; or until it ends by itself."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pairscope", *arguments],
         cwd=folder,
@@ -131,7 +133,10 @@ def interrupted(folder: Path, arguments: Sequence[str], waits: Callable[[], obje
         start_new_session=True,
     )
     try:
-        waits()
+        deadline_s = time.monotonic() + COMMAND_S
+        while process.poll() is None and not select.select([asked], [], [], 0.1)[0]:
+            if time.monotonic() > deadline_s:
+                raise Failed(f"pairscope {' '.join(arguments)} asked nobody")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=COMMAND_S)
     finally:
