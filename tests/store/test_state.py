@@ -127,10 +127,10 @@ def test_an_old_file_is_kept_before_it_is_brought_to_the_present_format(path: Pa
     assert [each.name for each in path.parent.iterdir()] == ["state.sqlite"]
     with State.open(path, later) as state:
         assert state.rows("select place, symbols, note from watched") == [("a", "1", "new")]
-    kept = path.with_name("state.sqlite.format-1")
+    kept = path.with_name(f"state.sqlite.format-{len(MIGRATIONS)}")
     assert held(kept) == {"a": "1"}
     State.open(path, later).close()
-    assert sorted(each.name for each in path.parent.iterdir()) == ["state.sqlite", "state.sqlite.format-1"]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["state.sqlite", kept.name]
 
 
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:

@@ -64,6 +64,24 @@ MIGRATIONS: tuple[str, ...] = (
         differences integer not null, primary key (tape, symbol)
     );
     """,
+    """
+    -- Where messages of alerts go. What is secret in the settings of a channel is told to nobody again. Of a channel
+    -- that fails: since when, in a row how often, and until when nothing is sent to it.
+    create table channels (
+        name text primary key, kind text not null, made_ms integer not null, settings text not null,
+        off_reason text, failing_since_ms integer, failures integer not null default 0, error text,
+        rests_until_ms integer not null default 0, tried_ms integer, sent_ms integer
+    );
+
+    -- Messages of alerts, one row for each channel. A digest is a row too; what it carries has its fate.
+    create table outbox (
+        id text primary key, channel text not null, made_ms integer not null, body text not null,
+        due_ms integer not null, state text not null check (state in ('waiting', 'sent', 'dead')),
+        tries integer not null default 0, tried_ms integer, error text, carried_by text
+    );
+    create index outbox_of_channel on outbox (channel, state, due_ms);
+    create index outbox_carried on outbox (carried_by) where carried_by is not null;
+    """,
 )
 
 
