@@ -43,7 +43,6 @@ COVERED_BY = {
     "base/logs.py": "base/test_files.py",
     "base/parameter.py": "analytics/test_registry.py",
     "base/saying.py": "cli/test_history.py",
-    "base/threads.py": "cli/test_ending.py",
     "cli/common.py": "cli/test_flags.py",
     "cli/exit_codes.py": "cli/test_answers.py",
     "cli/parser.py": "cli/test_flags.py",

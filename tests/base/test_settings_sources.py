@@ -8,7 +8,7 @@ import pytest
 
 from pairscope.base.errors import SettingsError
 from pairscope.base.settings import Settings
-from pairscope.base.settings_sources import SettingOrigin, load_settings, load_with_origins
+from pairscope.base.settings_sources import SettingOrigin, load_settings, load_with_origins, without_secret
 
 
 def test_each_value_tells_where_it_comes_from(tmp_path: Path) -> None:
@@ -52,3 +52,40 @@ def test_a_very_long_value_is_cut_in_its_refusal() -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({"port": "9" * 10_000}, {})
     assert len(str(refused.value)) < 300
+
+
+def test_variables_that_hold_secrets_are_no_settings() -> None:
+    assert load_settings({}, {"PAIRSCOPE_SECRET_HOOK": "abc"}) == load_settings({}, {})
+    with pytest.raises(SettingsError, match="unknown setting 'secrets'"):
+        load_settings({}, {"PAIRSCOPE_SECRETS": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://ping.example/s3cr3t", "https://ping.example/…"),
+        ("https://me:s3cr3t@ping.example:8443/a?s3cr3t#s3cr3t", "https://…@ping.example:8443/…"),
+        ("https://ping.example?s3cr3t", "https://ping.example/…"),
+        ("s3cr3t", "…"),
+    ],
+)
+def test_of_the_address_of_the_sign_of_life_nothing_but_the_host_is_shown(value: str, shown: str) -> None:
+    assert without_secret("alert_heartbeat_url", value) == shown
+
+
+@pytest.mark.parametrize("value", ["ftp://s3cr3t", "s3cr3t", "https://", "https://a:s3cr3t/", "", 5])
+def test_an_address_for_the_sign_of_life_that_cannot_be_is_refused_without_being_told(value: object) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"alert_heartbeat_url": value}, {})
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["http://hooks.lan", "192.168.1.0/33", "a b", "hooks.lan/x", "*"])
+def test_a_host_that_messages_may_go_to_is_a_name_an_address_or_a_block(value: str) -> None:
+    with pytest.raises(SettingsError, match="alert_hosts_allowed"):
+        load_settings({"alert_hosts_allowed": value}, {})
+    assert load_settings({"alert_hosts_allowed": "hooks.lan, 192.168.1.0/24,::1"}, {}).alert_hosts_allowed == (
+        "hooks.lan",
+        "192.168.1.0/24",
+        "::1",
+    )

@@ -19,6 +19,8 @@ EXAMPLES = {
     "intervals": ("1s,1h", ("1s", "1h")),
     "trade_kind": ("trade", "trade"),
     "allowed_hosts": ("a,b", ("a", "b")),
+    "alert_hosts_allowed": ("a,10.0.0.0/8", ("a", "10.0.0.0/8")),
+    "alert_heartbeat_url": ("https://ping.example/a", "https://ping.example/a"),
     "exchange_ws_url": ("ws://127.0.0.1:9", "ws://127.0.0.1:9"),
     "exchange_rest_url": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
     "archive_url": ("http://127.0.0.1:9", "http://127.0.0.1:9"),

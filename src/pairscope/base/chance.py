@@ -1,4 +1,4 @@
-"""Chance that nothing depends on: jitter of waits, and names that no other process has.
+"""Chance that nothing depends on: jitter of waits, names that no other process has, and keys that nobody guesses.
 
 Whatever is computed takes a seeded generator instead, so that it comes out the same again.
 """
@@ -21,3 +21,8 @@ def token() -> str:
     (8, False)
     """
     return secrets.token_hex(4)
+
+
+def key() -> bytes:
+    """32 bytes that nobody guesses."""
+    return secrets.token_bytes(32)

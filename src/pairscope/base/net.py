@@ -1,4 +1,4 @@
-"""Sockets that listen, and what this machine is called: all that the other rooms ask of the network by themselves."""
+"""Sockets that listen, and who is called how: all that the other rooms ask of the network by themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import socket
 
 class NoSuchHost(OSError):
     """No address of this machine is called so."""
+
+
+class UnknownHost(OSError):
+    """Nobody on the network is called so, or who knows the names does not answer."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -43,3 +47,48 @@ def send_at_once(listening: socket.socket) -> None:
 
 def machine_name() -> str:
     return socket.gethostname()
+
+
+def addresses_of(host: str, port: int) -> tuple[str, ...]:
+    """The addresses of a host, those to be tried first before the others; it waits for whoever knows the names.
+
+    Whatever the system takes for an address is one: ``127.1`` and ``0x7f000001`` too.
+
+    Raises:
+        UnknownHost: when nobody is called so.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UnknownHost(errno.EADDRNOTAVAIL, "nobody is called so") from error
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def numeric_address(host: str) -> str | None:
+    """The address that a text is, in whichever form the system takes one; None for a name. Nobody is asked.
+
+    >>> numeric_address("0x7f000001"), numeric_address("localhost")
+    ('127.0.0.1', None)
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return str(found[0][4][0])
+
+
+def connected_socket(address: str, port: int, timeout_s: float) -> socket.socket:
+    """A connection to an address, which nothing is looked up for; each of its reads and writes has the limit too.
+
+    Raises:
+        OSError: when nobody answers there.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.settimeout(timeout_s)
+        made.connect((address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made

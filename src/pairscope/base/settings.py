@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +23,7 @@ from pairscope.base.setting import SettingTopic, setting
 from pairscope.base.symbol import normal_symbol
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,253})")
 SourceName = Literal["auto", "live", "simulator", "replay", "tape"]
 
 
@@ -162,11 +165,27 @@ class Settings(BaseModel):
         SettingTopic.ALERTS, 1_000, "alerts kept after they fired; there are no alerts in this version yet"
     )
 
+    alert_hosts_allowed: tuple[str, ...] = setting(
+        SettingTopic.ALERTS,
+        (),
+        "hosts, addresses or blocks inside that messages of alerts may go to; others inside are refused",
+        example="192.168.1.0/24",
+    )
+    alert_heartbeat_url: str | None = setting(
+        SettingTopic.ALERTS,
+        None,
+        "address that is called every minute while all is well, so that somebody misses it when it is not",
+        example="https://ping.example/abc",
+        repr=False,
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         SettingTopic.LOG, "info", "least severe log line shown"
     )
 
-    @field_validator("symbols", "pairs", "intervals", "allowed_hosts", "replay_file", mode="before")
+    @field_validator(
+        "symbols", "pairs", "intervals", "allowed_hosts", "alert_hosts_allowed", "replay_file", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -220,6 +239,29 @@ class Settings(BaseModel):
                 cure=f"write it as {schemes[1]}://name, such as {cls.model_fields[str(info.field_name)].default}",
             )
         return value.strip()
+
+    @field_validator("alert_hosts_allowed")
+    @classmethod
+    def _hosts_allowed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not is_block(each) and _HOST.fullmatch(each) is None:
+                raise SettingsError(
+                    f"alert_hosts_allowed cannot be '{each[:80]}'",
+                    cure="name a host, an address or a block, such as hooks.lan or 192.168.1.0/24, without https://",
+                )
+        return value
+
+    @field_validator("alert_heartbeat_url")
+    @classmethod
+    def _heartbeat(cls, value: str | None) -> str | None:
+        try:
+            parts = urlsplit("https://ping.example" if value is None else value.strip())
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:  # its path is as good as a password: it is not told
+            raise SettingsError("alert_heartbeat_url is no address", cure="write it as https://ping.example/abc")
+        return value and value.strip()
 
     @field_validator("window", mode="before")
     @classmethod
@@ -317,6 +359,19 @@ class Settings(BaseModel):
         if y == x:
             raise SettingsError(f"'{text}' pairs a symbol with itself", cure="name two different symbols")
         return y, x
+
+
+def is_block(text: str) -> bool:
+    """Whether a text is an address of the network, or a block of them.
+
+    >>> is_block("192.168.1.0/24"), is_block("::1"), is_block("hooks.lan")
+    (True, True, False)
+    """
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def live_folder(kind: TradeKind) -> str:

@@ -35,8 +35,12 @@ ALIASES = {
 }
 # Read by the build of the dashboard, not by the program.
 _BUILD_VARIABLES = {"web"}
+# Variables that hold what a setting or a channel of alerts names, and are no settings.
+SECRETS = f"{PREFIX}SECRET_"
 _LONGEST_TOLD = 80
 _SECRET = re.compile(r"//[^/@\s]*@")  # who somebody is, in an address
+_PATH = re.compile(r"(//[^/?#\s]*).*", re.DOTALL)
+_PATH_IS_SECRET = {"alert_heartbeat_url"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def _from_environment(environment: Mapping[str, str]) -> _Given:
             seconds = key == "sampling_interval" and text.isdigit()
             values[key] = (f"{text}s" if seconds else text, SettingOrigin("environment", name))
     for name, text in environment.items():
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and not name.startswith(SECRETS):
             key = ascii_lower(name.removeprefix(PREFIX))
             _known(key, f"in the environment as {name}")
             if key in Settings.model_fields:
@@ -161,12 +165,16 @@ def variable_of(name: str) -> str:
 
 
 def without_secret(name: str, text: str) -> str:
-    """A value as it may be shown: of an address not who is sent with it.
+    """A value as it may be shown: of an address not who is sent with it, of some nothing but the host.
 
     >>> without_secret("proxy", "http://me:secret@desk:3128"), without_secret("proxy", "me:secret@desk")
     ('http://…@desk:3128', '…')
+    >>> without_secret("alert_heartbeat_url", "https://ping.example/secret")
+    'https://ping.example/…'
     """
     shown = _SECRET.sub("//…@", text)
+    if name in _PATH_IS_SECRET:
+        return _PATH.sub(r"\1/…", shown) if "//" in shown else "…"
     field = Settings.model_fields.get(name)
     return "…" if field is not None and not field.repr and "@" in shown.replace("//…@", "") else shown
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -42,3 +44,32 @@ def _started(work: Callable[[], T]) -> asyncio.Future[T]:
     doing = asyncio.get_running_loop().run_in_executor(pool, work)
     pool.shutdown(wait=False)
     return doing
+
+
+async def given_up_after(seconds: float, work: Callable[[], T]) -> T:
+    """Do the work in a thread that nobody waits for beyond so many seconds, at the end of the process neither.
+
+    For libraries that wait for the network and cannot be told to stop: what they do after that is nobody's business.
+
+    Raises:
+        TimeoutError: when it is not done by then; the thread goes on until its own limits end it.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(lambda: None if done.done() else result())
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits
+            failure = error
+            tell(lambda: done.set_exception(failure))
+        else:
+            tell(lambda: done.set_result(result))
+
+    threading.Thread(target=run, name="given-up", daemon=True).start()
+    async with asyncio.timeout(seconds):
+        return await done
