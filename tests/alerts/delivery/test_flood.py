@@ -9,6 +9,7 @@ import pytest
 from pairscope.alerts.delivery.digest import LINES, digest
 from pairscope.alerts.delivery.letter import Letter
 from pairscope.alerts.delivery.letters import MOST_CARRIED, Letters
+from pairscope.alerts.delivery.outcome import Outcome
 from pairscope.alerts.outbox import Message, put
 from pairscope.base.clock import now_ms
 from tests.alerts.delivery.desk import HOUR_S, START_MS, Desk, desk, notice, until
@@ -153,6 +154,21 @@ async def test_dead_letters_that_are_sent_again_and_gathered_again_are_another_d
         await receiver.comes(MOST)
         await at_desk.settled()
     assert set(at_desk.fates("desk").values()) == {"sent"}
+
+
+def test_a_digest_of_the_same_messages_as_one_that_is_dead_has_another_id(at_desk: Desk) -> None:
+    at_desk.webhook("desk", "http://127.0.0.1:1/")
+    ids = at_desk.put("desk", range(3))
+    letters, made = Letters(at_desk.state, at_desk.clock), []
+    for _ in range(2):
+        at_desk.clock.advance(1)
+        letter = letters.next_for("desk", 1, 0)
+        assert isinstance(letter, Letter)
+        made.append(letter.id)
+        letters.settle(letter, Outcome("it wants no more", is_gone=True))
+        at_desk.channels.switch("desk", True)
+        assert letters.replay(ids) == 3
+    assert len({*made}) == 2
 
 
 def test_a_digest_tells_how_many_of_which_and_the_last_of_them() -> None:

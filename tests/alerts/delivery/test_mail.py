@@ -38,6 +38,7 @@ class MailServer:
     heard: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
     port: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)  # by one who was told nothing
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -62,6 +63,7 @@ class MailServer:
                 )
             if answer == "silence":
                 await reader.read()
+                self.left.set()
                 return
             writer.write(f"{answer}\r\n".encode())
             await writer.drain()
@@ -224,6 +226,8 @@ async def test_a_server_that_does_not_get_on_is_left(
     monkeypatch.setattr(mail, "TALK_S", 0.1)
     async with serving(says={verb: "silence"}) as server:
         assert (await send(tmp_path, port=server.port)).error == "the mail server does not get on"
+        async with asyncio.timeout(5):  # the library itself would wait for 10 s
+            await server.left.wait()
 
 
 async def test_nobody_there_and_nobody_allowed_are_told_apart(tmp_path: Path) -> None:

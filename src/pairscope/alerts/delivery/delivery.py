@@ -240,7 +240,7 @@ class Delivery:
             try:
                 return await asyncio.shield(doing)
             except asyncio.CancelledError:
-                await over(doing)  # what was accepted is written as such, also at the end
+                await over(doing)  # it is done all the same: what was accepted is written as such at the end too
                 raise
             except DataFolderError as error:
                 if not is_told:
