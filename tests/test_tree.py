@@ -17,7 +17,6 @@ NO_CODE = ("__init__.py", "__main__.py")
 COVERED_BY = {
     "alerts/delivery/digest.py": "alerts/delivery/test_flood.py",
     "alerts/delivery/letter.py": "alerts/delivery/test_webhook.py",
-    "alerts/delivery/letters.py": "alerts/delivery/test_delivery.py",
     "alerts/delivery/outcome.py": "alerts/delivery/test_webhook.py",
     "alerts/delivery/rate.py": "alerts/delivery/test_flood.py",
     "alerts/delivery/retries.py": "alerts/delivery/test_delivery.py",

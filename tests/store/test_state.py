@@ -133,6 +133,22 @@ def test_an_old_file_is_kept_before_it_is_brought_to_the_present_format(path: Pa
     assert sorted(each.name for each in path.parent.iterdir()) == ["state.sqlite", kept.name]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files there have other rights")
+def test_a_file_that_holds_secrets_is_kept_to_its_owner_with_all_its_copies(path: Path) -> None:
+    with State.open(path) as state:
+        path.chmod(0o644)
+        put(state, "a", "1")
+        assert path.with_name("state.sqlite-wal").exists()
+        state.keep_to_owner()
+        put(state, "a", "2")
+        found = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+        assert set(found.values()) == {0o600}, found
+    State.open(path, (*MIGRATIONS, "create table more (x);")).close()
+    found = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    assert len(found) == 2
+    assert set(found.values()) == {0o600}, found
+
+
 def test_a_step_that_fails_changes_nothing(path: Path) -> None:
     with State.open(path) as state:
         put(state, "a", "1")

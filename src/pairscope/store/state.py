@@ -79,7 +79,7 @@ MIGRATIONS: tuple[str, ...] = (
         due_ms integer not null, state text not null check (state in ('waiting', 'sent', 'dead')),
         tries integer not null default 0, tried_ms integer, error text, carried_by text
     );
-    create index outbox_of_channel on outbox (channel, state, due_ms);
+    create index outbox_of_state on outbox (state, channel, due_ms);
     create index outbox_carried on outbox (carried_by) where carried_by is not null;
     """,
 )
@@ -219,6 +219,17 @@ class State:
                     self._connection.execute("rollback")
                 raise
 
+    def keep_to_owner(self) -> None:
+        """Let nobody but the owner of the file read it, for it holds secrets now; its later copies are kept so too.
+
+        Raises:
+            FileNotWritten: when it belongs to somebody else.
+        """
+        with self._one_at_a_time, files.telling(self.path):
+            for rest in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    self.path.with_name(f"{self.path.name}{rest}").chmod(0o600)
+
     def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives.
 
@@ -288,6 +299,8 @@ class State:
         target = self.path.with_name(f"{NAME}.format-{found}")
         draft = target.with_name(f"{target.name}.{os.getpid()}.new")
         try:
+            draft.touch(mode=0o600)
+            shutil.copymode(self.path, draft)
             with contextlib.closing(sqlite3.connect(draft)) as copy:
                 copy.execute("pragma synchronous = full")
                 self._connection.backup(copy)

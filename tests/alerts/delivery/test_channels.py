@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_a_channel_is_there_after_a_restart_and_tells_no_secret(
         assert book.settings("desk") == Webhook("https://hooks.example/abc", KEY)
     assert (view.place, view.kind, view.made_ms) == ("https://hooks.example/…", "webhook", 1_000)
     assert "abc" not in repr(view)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files there have other rights")
+def test_the_database_is_kept_to_its_owner_once_it_holds_a_secret(state: State, channels: Channels) -> None:
+    state.path.chmod(0o644)
+    channels.add(HOOK | {"name": "named", "url": "env:PAIRSCOPE_SECRET_HOOK", "secret": "file:key"})
+    assert state.path.stat().st_mode & 0o777 == 0o644, "there is none in it"
+    channels.replace("named", {"url": "https://hooks.example/abc"})
+    assert state.path.stat().st_mode & 0o777 == 0o600
+    state.path.chmod(0o644)
+    channels.add(HOOK)
+    assert state.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_key_that_was_made_is_shown_once(channels: Channels) -> None:

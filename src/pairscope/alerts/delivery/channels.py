@@ -134,6 +134,7 @@ class Channels:
                 (name, kind_of(settings), now_ms(self._clock), msgspec.json.encode(settings).decode()),
             )
             self._note(connection, "channel_added", name)
+        self._keep_to_owner(settings)
         is_made = isinstance(settings, Webhook) and "secret" not in body
         return self.view(name), settings.secret if is_made and isinstance(settings, Webhook) else None
 
@@ -152,6 +153,7 @@ class Channels:
             )
             _begin_anew(connection, name)
             self._note(connection, "channel_replaced", name)
+        self._keep_to_owner(settings)
         return self.view(name)
 
     def switch(self, name: str, is_on: bool) -> ChannelView:
@@ -198,6 +200,10 @@ class Channels:
         elif isinstance(settings, Webhook) and not secret.is_named(settings.url):
             self._destinations.refuse_literal(read_url(settings.url).host)
         return settings
+
+    def _keep_to_owner(self, settings: ChannelSettings) -> None:
+        if "kept" in secrets_of(settings).values():
+            self._state.keep_to_owner()
 
     def _unknown(self, name: str, known: list[str] | Mapping[str, Any]) -> UnknownChannel:
         guess = nearest(name, known)

@@ -147,7 +147,7 @@ class Delivery:
             ChannelBusy: when as many messages went to it as may.
         """
         settings = self.channels.settings(name)
-        rate = self._rate(name)
+        rate = await asyncio.to_thread(self._rate, name)
         if not rate.left:
             told = f"{self._per_minute} messages went to {name} within a minute"
             raise ChannelBusy(told, cure="try again in a minute")
@@ -180,7 +180,7 @@ class Delivery:
     async def _work(self, name: str) -> None:
         """Send to a channel, one message after the other."""
         news = self._news[name]
-        rate = self._rate(name)
+        rate = await self._written(partial(self._rate, name))
         while True:
             news.clear()
             try:
