@@ -220,7 +220,7 @@ class State:
                 raise
 
     def keep_to_owner(self) -> None:
-        """Let nobody but the owner of the file read it, for it holds secrets now; its later copies are kept so too.
+        """Let nobody but the owner of the file read it, for it holds secrets now; copies of it always are.
 
         Raises:
             FileNotWritten: when it belongs to somebody else.
@@ -300,7 +300,6 @@ class State:
         draft = target.with_name(f"{target.name}.{os.getpid()}.new")
         try:
             draft.touch(mode=0o600)
-            shutil.copymode(self.path, draft)
             with contextlib.closing(sqlite3.connect(draft)) as copy:
                 copy.execute("pragma synchronous = full")
                 self._connection.backup(copy)
