@@ -61,6 +61,20 @@ async def test_one_that_does_not_arrive_is_told_once_without_its_address(
     assert "s3cr3t" not in repr(settings)
 
 
+async def test_a_fault_in_what_says_whether_all_is_well_ends_the_delivery_and_is_told(tmp_path: Path) -> None:
+    def is_well() -> bool:
+        raise ZeroDivisionError
+
+    with State.open(tmp_path / "state.sqlite") as state:
+        delivery = deliver(state, Settings(alert_heartbeat_url="http://127.0.0.1:1/"), ManualClock(), is_well=is_well)
+        running = asyncio.create_task(delivery.run())
+        while not running.done():
+            delivery.wake()
+            await asyncio.sleep(0.001)
+    with pytest.raises(ZeroDivisionError):
+        await running
+
+
 async def test_without_an_address_there_is_none(tmp_path: Path) -> None:
     with State.open(tmp_path / "state.sqlite") as state:
         assert deliver(state, Settings(), ManualClock()).status().heartbeat is None

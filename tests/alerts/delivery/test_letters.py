@@ -100,6 +100,35 @@ def test_only_dead_letters_are_sent_again(at_desk: Desk, letters: Letters) -> No
     assert at_desk.fates("desk") == {"desk-1": "sent", "desk-2": "waiting"}
 
 
+def test_what_became_of_messages_is_told_of_a_state_a_channel_or_some_ids(at_desk: Desk, letters: Letters) -> None:
+    at_desk.webhook("other", "http://127.0.0.1:1/")
+    at_desk.put("other", [1])
+    at_desk.put("desk", range(3))
+    letters.settle(the_next(letters), SENT)
+    letters.settle(the_next(letters), Outcome("it wants no more messages (410)", is_gone=True))
+    told = at_desk.delivery.letters()
+    assert [(each.id, each.state) for each in told] == [
+        ("desk-2", "dead"),
+        ("desk-1", "dead"),
+        ("desk-0", "sent"),
+        ("other-1", "waiting"),
+    ]
+    assert [each.id for each in at_desk.delivery.letters(state="dead", limit=1)] == ["desk-2"]
+    assert [each.id for each in at_desk.delivery.letters(channel="other")] == ["other-1"]
+    assert [each.id for each in at_desk.delivery.letters(ids=["desk-0", "other-1", "x"])] == ["desk-0", "other-1"]
+    assert at_desk.delivery.letters(ids=[]) == []
+    (first,) = at_desk.delivery.letters(ids=["desk-1"])
+    assert (first.title, first.transition, first.tries, first.error) == (
+        "alert 1",
+        "firing",
+        1,
+        "it wants no more messages (410)",
+    )
+    at_desk.channels.switch("desk", True)
+    assert at_desk.delivery.replay([each.id for each in at_desk.delivery.letters(state="dead")]) == 2
+    assert at_desk.channels.names() == ["desk", "other"]
+
+
 def test_what_is_old_is_dropped_and_what_waits_never(at_desk: Desk, letters: Letters) -> None:
     at_desk.put("desk", range(4))
     with at_desk.state.change() as connection:

@@ -88,6 +88,10 @@ class Channels:
         self._destinations = destinations
         self._note = note
 
+    def names(self) -> list[str]:
+        """The names of all channels, those that are switched off too."""
+        return [name for (name,) in self._state.rows("select name from channels order by name")]
+
     def views(self) -> list[ChannelView]:
         """All channels, by their names."""
         rows = self._state.rows(
@@ -190,7 +194,7 @@ class Channels:
         """
         found = self._state.rows("select settings from channels where name = ?", (name,))
         if not found:
-            raise self._unknown(name, [each for (each,) in self._state.rows("select name from channels")])
+            raise self._unknown(name, self.names())
         return _decoded(found[0][0])
 
     def _read(self, body: Mapping[str, Any], before: ChannelSettings | None = None) -> ChannelSettings:

@@ -18,7 +18,7 @@ from pairscope.alerts.delivery.addresses import Destinations
 from pairscope.alerts.delivery.channel import Mail, Service, Webhook, read_url
 from pairscope.alerts.delivery.channels import Channels, ChannelView, Note
 from pairscope.alerts.delivery.heartbeat import Heartbeat, HeartbeatStatus
-from pairscope.alerts.delivery.letter import Letter
+from pairscope.alerts.delivery.letter import Letter, LetterView
 from pairscope.alerts.delivery.letters import Letters
 from pairscope.alerts.delivery.mail import MailSender
 from pairscope.alerts.delivery.outcome import Outcome
@@ -42,6 +42,7 @@ ATTEMPT_S = 60.0  # whatever a sender's own limits are
 LOOK_S = 60.0  # also without being woken: another process may have written, or the clock was set
 AGAIN_S = 5.0  # after the state database could not be written
 FORGET_S = 3_600.0
+LETTERS_TOLD = 100
 
 
 class Sender(Protocol):
@@ -106,7 +107,7 @@ class Delivery:
         self._on_their_way = self._sent = self._failed = 0
 
     def status(self) -> DeliveryStatus:
-        """Counts of the outbox and of this run."""
+        """Counts of the outbox and of this run; it takes a moment, for it reads the state database."""
         heartbeat = self._heartbeat.status() if self._heartbeat else None
         return DeliveryStatus(self.channels.views(), self._on_their_way, self._sent, self._failed, heartbeat)
 
@@ -133,6 +134,9 @@ class Delivery:
                         self._news[name] = asyncio.Event()
                         tasks[name] = asyncio.create_task(self._work(name))
                     self._news[name].set()
+                for task in beside:
+                    if task.done():
+                        task.result()  # they go on until cancelled: whoever runs this is to know of a fault
                 await comes(self._woken, LOOK_S)
         finally:
             self._loop = None
@@ -164,6 +168,17 @@ class Delivery:
         rate.count()
         outcome = await self._tried(Letter(id=f"test_{chance.token()}", channel=name, settings=settings, notice=notice))
         return Tried(outcome.error, round(1_000 * (self._clock.monotonic_s() - started_s)))
+
+    def letters(
+        self,
+        *,
+        state: str | None = None,
+        channel: str | None = None,
+        ids: Sequence[str] | None = None,
+        limit: int = LETTERS_TOLD,
+    ) -> list[LetterView]:
+        """What became of messages, the latest first; with ``state="dead"`` those that can be sent again."""
+        return self._letters.views(state, channel, ids, limit)
 
     def replay(self, ids: Sequence[str]) -> int:
         """Have dead letters sent again, with their ids; from any thread.

@@ -22,6 +22,22 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     carried: tuple[tuple[str, Notice], ...] = ()
 
 
+class LetterView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a message so far; of one that a digest carried, what became of the digest."""
+
+    id: str
+    channel: str
+    state: str  # waiting, sent, dead
+    title: str
+    transition: str
+    made_ms: int
+    due_ms: int
+    tries: int
+    tried_ms: int | None
+    error: str | None  # of the last try that failed
+    carried_by: str | None  # the digest it went out in
+
+
 def payload(letter: Letter) -> bytes:
     """The body of a webhook, made of nothing but what is in the outbox: each repetition is the same."""
     notice = letter.notice

@@ -16,7 +16,7 @@ import msgspec
 
 from pairscope.alerts.delivery.channel import ChannelSettings
 from pairscope.alerts.delivery.digest import PREFIX, digest, digest_id
-from pairscope.alerts.delivery.letter import Letter
+from pairscope.alerts.delivery.letter import Letter, LetterView
 from pairscope.alerts.delivery.outcome import Outcome
 from pairscope.alerts.delivery.retries import DOWN_AFTER, GIVEN_UP_S, LONGEST_WISH_S, rest_s, wait_s
 from pairscope.alerts.outbox import Notice
@@ -212,6 +212,22 @@ class Letters:
 
     # --- reading ---
 
+    def views(self, state: str | None, channel: str | None, ids: Sequence[str] | None, limit: int) -> list[LetterView]:
+        """What became of messages, the latest first: of a state, a channel, or those of the given ids."""
+        rows = self._state.rows(
+            "select id, channel, state, body, made_ms, due_ms, tries, tried_ms, error, carried_by from outbox"
+            " where (:state is null or state = :state) and (:channel is null or channel = :channel)"
+            " and (:ids is null or id in (select value from json_each(:ids)))"
+            " order by made_ms desc, rowid desc limit :limit",
+            {
+                "state": state,
+                "channel": channel,
+                "ids": None if ids is None else msgspec.json.encode(list(ids)).decode(),
+                "limit": limit,
+            },
+        )
+        return [_view(*row) for row in rows]
+
     def _due(self, channel: str, limit: int, now: int) -> list[tuple[Any, ...]]:
         return self._state.rows(
             f"select id, body, tries from outbox where channel = :name and {_DUE} order by made_ms, rowid limit :limit",
@@ -258,6 +274,24 @@ class Letters:
             )
             connection.executemany("update outbox set carried_by = ? where id = ?", [(number, each) for each, _ in due])
         return self._letter(channel, settings, number, body, 0)
+
+
+def _view(number: str, channel: str, state: str, body: str, *told: Any) -> LetterView:
+    notice = msgspec.json.decode(body, type=Notice)
+    made_ms, due_ms, tries, tried_ms, error, carried_by = told
+    return LetterView(
+        id=number,
+        channel=channel,
+        state=state,
+        title=notice.title,
+        transition=notice.transition,
+        made_ms=made_ms,
+        due_ms=due_ms,
+        tries=tries,
+        tried_ms=tried_ms,
+        error=error,
+        carried_by=carried_by,
+    )
 
 
 def _dead(connection: sqlite3.Connection, which: str, values: dict[str, str | int | None]) -> None:
