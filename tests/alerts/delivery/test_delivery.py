@@ -13,6 +13,8 @@ from pairscope.alerts.delivery import delivery as delivery_module
 from pairscope.alerts.delivery import retries, webhook
 from pairscope.alerts.delivery.channels import UnknownChannel
 from pairscope.alerts.delivery.delivery import ChannelBusy
+from pairscope.alerts.delivery.letter import Letter
+from pairscope.alerts.delivery.letters import Pause
 from pairscope.alerts.delivery.outcome import SENT, Outcome
 from pairscope.alerts.delivery.retries import TRIES
 from pairscope.base import net
@@ -361,6 +363,47 @@ async def test_a_fault_of_a_sender_is_a_failed_attempt_that_tells_no_words_of_it
     printed = "".join(capsys.readouterr())
     assert "sender_failed" in printed
     assert words not in printed
+
+
+async def test_a_fault_at_one_message_does_not_end_its_channel(
+    at_desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(delivery_module, "AGAIN_S", 0.01)
+    faults, real = iter(range(3)), at_desk.delivery._letters.next_for
+
+    def next_for(name: str, left: int, opens_s: float) -> Letter | Pause:
+        if next(faults, None) is not None:
+            raise ZeroDivisionError
+        return real(name, left, opens_s)
+
+    monkeypatch.setattr(at_desk.delivery._letters, "next_for", next_for)
+    async with receiving() as receiver, at_desk.running():
+        at_desk.webhook("desk", receiver.url)
+        at_desk.put("desk", [1])
+        await receiver.comes(1)
+    printed = "".join(capsys.readouterr())
+    assert "delivery_failed" in printed
+    assert "in next_for" in printed
+
+
+async def test_a_sender_without_limits_of_its_own_is_given_up(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(webhook.WebhookSender, "send", send)
+    monkeypatch.setattr(delivery_module, "ATTEMPT_S", 0.05)
+    at_desk.webhook("desk", "http://127.0.0.1:1/")
+    assert (await at_desk.delivery.test("desk")).error == "no answer in time"
+
+
+async def test_what_is_old_is_dropped_at_the_start_and_told(at_desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    at_desk.put("desk", [1, 2])
+    with at_desk.state.change() as connection:
+        connection.execute("update outbox set state = 'dead'")
+    at_desk.clock.advance(91 * 24 * HOUR_S)
+    async with at_desk.running():
+        await until(lambda: at_desk.fates("desk") == {})
+    assert "outbox_forgotten" in "".join(capsys.readouterr())
 
 
 async def test_a_hundred_channels_that_hang_delay_none_that_works(at_desk: Desk) -> None:

@@ -13,7 +13,7 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.settings import Settings
 from pairscope.base.tasks import end
 from pairscope.store.state import State
-from tests.alerts.delivery.receiver import OK, Answer, receiving
+from tests.alerts.delivery.receiver import HANGS, OK, Answer, receiving
 
 
 async def test_it_is_given_every_minute_to_the_address_of_the_settings(
@@ -59,6 +59,19 @@ async def test_one_that_does_not_arrive_is_told_once_without_its_address(
     assert printed.count("heartbeat_not_sent") == 2
     assert "s3cr3t" not in printed
     assert "s3cr3t" not in repr(settings)
+
+
+async def test_a_watcher_that_does_not_answer_is_not_waited_for_into_the_next_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "MOST_S", 0.1)
+    async with receiving(Answer(HANGS)) as watcher:
+        with State.open(tmp_path / "state.sqlite") as state:
+            settings = Settings(alert_heartbeat_url=f"http://127.0.0.1:{watcher.port}/")
+            beating = deliver(state, settings, ManualClock())._heartbeat
+            assert beating is not None
+            await beating.beat()
+    assert beating.status().error == "no answer in time"
 
 
 async def test_a_fault_in_what_says_whether_all_is_well_ends_the_delivery_and_is_told(tmp_path: Path) -> None:

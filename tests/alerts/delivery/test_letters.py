@@ -57,6 +57,18 @@ def test_without_room_in_the_minute_it_is_told_when_there_is(at_desk: Desk, lett
     assert letters.next_for("desk", 0, 7.0) == Pause(7.0)
 
 
+def test_a_digest_is_carried_by_no_other_and_one_message_by_none(at_desk: Desk, letters: Letters) -> None:
+    at_desk.put("desk", range(3))
+    first = the_next(letters, left=1)
+    letters.settle(first, REFUSED)
+    at_desk.clock.advance(10)
+    at_desk.put("desk", [3])
+    assert the_next(letters, left=1).id == first.id
+    at_desk.put("desk", [4])
+    second = the_next(letters, left=1)
+    assert [each for each, _ in second.carried] == ["desk-3", "desk-4"]
+
+
 def test_a_channel_that_failed_rests_and_its_success_ends_that(at_desk: Desk, letters: Letters) -> None:
     at_desk.put("desk", [1, 2])
     letters.settle(the_next(letters), REFUSED)

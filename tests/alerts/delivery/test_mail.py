@@ -24,6 +24,7 @@ from pairscope.alerts.delivery.mail import MailSender, written
 from pairscope.alerts.delivery.outcome import Outcome
 from pairscope.alerts.delivery.secret import Secrets
 from pairscope.base.clock import ManualClock
+from pairscope.base.net import UnknownHost
 from tests.alerts.delivery.desk import START_MS, notice
 
 SECRET = "s3cr3t"
@@ -236,5 +237,12 @@ async def test_nobody_there_and_nobody_allowed_are_told_apart(tmp_path: Path) ->
     settings = Mail("smtp.example", "a@b.example", ("c@d.example",))
     outcome = await closed.send(Letter(id="m", channel="me", settings=settings, notice=notice()))
     assert "a private network" in str(outcome.error)
+
+    def nobody(*_: object) -> tuple[str, ...]:
+        raise UnknownHost
+
+    nowhere = MailSender(Destinations((), nobody), Secrets(tmp_path, {}), ManualClock())
+    letter = Letter(id="m", channel="me", settings=settings, notice=notice())
+    assert (await nowhere.send(letter)).error == "its host cannot be looked up"
     named = await send(tmp_path, port=1, user="me", password="env:PAIRSCOPE_SECRET_NONE")
     assert named.error == "the variable PAIRSCOPE_SECRET_NONE is not set"

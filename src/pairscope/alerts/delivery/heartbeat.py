@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pairscope.alerts.delivery.channel import BadChannel, read_url
+from pairscope.alerts.delivery.channel import read_url
 from pairscope.alerts.delivery.outcome import Outcome
 from pairscope.alerts.delivery.webhook import Poster
 from pairscope.base.clock import Clock, now_ms
@@ -35,7 +35,7 @@ class Heartbeat:
     """Calls an address every minute; ``is_well`` says whether it may."""
 
     def __init__(self, url: str, poster: Poster, clock: Clock, is_well: Callable[[], bool]) -> None:
-        self._url = url
+        self._url = read_url(url)
         self._poster = poster
         self._clock = clock
         self._is_well = is_well
@@ -59,11 +59,9 @@ class Heartbeat:
             return
         try:
             async with asyncio.timeout(MOST_S):
-                outcome = await self._poster.ask("GET", read_url(self._url), {}, b"")
+                outcome = await self._poster.ask("GET", self._url, {}, b"")
         except TimeoutError:
             outcome = Outcome("no answer in time")
-        except BadChannel as error:
-            outcome = Outcome(error.message)
         if outcome.is_sent:
             self._last_ms = now_ms(self._clock)
         elif outcome.error != self._error:
