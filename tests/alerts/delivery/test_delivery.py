@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pairscope.alerts.delivery import addresses, retries, webhook
 from pairscope.alerts.delivery import delivery as delivery_module
-from pairscope.alerts.delivery import retries, webhook
+from pairscope.alerts.delivery.channel import Webhook
 from pairscope.alerts.delivery.channels import UnknownChannel
 from pairscope.alerts.delivery.delivery import ChannelBusy
 from pairscope.alerts.delivery.letter import Letter
@@ -363,6 +364,33 @@ async def test_a_fault_of_a_sender_is_a_failed_attempt_that_tells_no_words_of_it
     printed = "".join(capsys.readouterr())
     assert "sender_failed" in printed
     assert words not in printed
+
+
+async def test_names_that_nobody_answers_for_delay_no_other_channel(
+    at_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the loop's own threads; whoever asks for an address waits in a thread of its own."""
+    goes_on = threading.Event()
+
+    def look_up(host: str, _: int) -> tuple[str, ...]:
+        if host.endswith(".invalid"):
+            goes_on.wait()
+        return ("127.0.0.1",)
+
+    sender = at_desk.delivery._senders[Webhook]
+    assert isinstance(sender, webhook.WebhookSender)
+    monkeypatch.setattr(sender._poster._destinations, "_look_up", look_up)
+    monkeypatch.setattr(addresses, "LOOK_UP_S", 0.2)
+    async with receiving() as works, at_desk.running():
+        at_desk.webhook("works", works.url)
+        for number in range(60):
+            at_desk.webhook(f"dark{number}", "http://dark.invalid/")
+            at_desk.put(f"dark{number}", [1])
+        at_desk.put("works", [1])
+        await works.comes(1, seconds=5)
+        await until(lambda: at_desk.tries()["dark59-1"] == 1)
+    goes_on.set()
+    assert at_desk.channels.view("dark0").error == "its host cannot be looked up"
 
 
 async def test_a_fault_at_one_message_does_not_end_its_channel(

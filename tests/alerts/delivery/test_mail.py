@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trustme
 
@@ -136,6 +137,18 @@ async def test_a_message_is_handed_over_to_everybody_it_is_for(tmp_path: Path) -
         "rcpt TO:<a@b.example>",
         "rcpt TO:<c@d.example>",
     ]
+
+
+async def test_the_next_address_of_a_server_is_tried_when_nobody_answers_at_the_first(tmp_path: Path) -> None:
+    settings = Mail("smtp.example", "a@b.example", ("c@d.example",), security="none")
+    async with serving() as server:
+        both = Destinations(("127.0.0.0/8",), lambda *_: ("127.0.0.9", "127.0.0.1"))
+        sender = MailSender(both, Secrets(tmp_path, {}), ManualClock(START_MS))
+        letter = Letter(
+            id="m", channel="me", settings=msgspec.structs.replace(settings, port=server.port), notice=notice()
+        )
+        assert (await sender.send(letter)).is_sent
+    assert len(server.messages) == 1
 
 
 def test_a_repetition_has_the_same_message_id() -> None:

@@ -6,7 +6,7 @@ import contextlib
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate
 
@@ -23,6 +23,7 @@ from pairscope.feed.access import certificates
 CONNECT_S = 5.0
 STEP_S = 10.0  # of each line of the talk
 TALK_S = 30.0
+MOST_ADDRESSES = 3  # of one host that are tried, one after the other
 
 
 class MailSender:
@@ -46,12 +47,12 @@ class MailSender:
         assert isinstance(settings, Mail)
         try:
             password = self._secrets.read(settings.password) if settings.password else ""
-            addresses = await self._destinations.of(settings.host, settings.port)
+            addresses = (await self._destinations.of(settings.host, settings.port))[:MOST_ADDRESSES]
         except (AddressRefused, BadSecret) as error:
             return Outcome(error.message)
         except (UnknownHost, TimeoutError):
             return Outcome("its host cannot be looked up")
-        talk = _Talk(addresses[0], settings, password, self._trusted)
+        talk = _Talk(addresses, settings, password, self._trusted)
         message = written(letter, now_ms(self._clock) // 1_000)
         try:
             return await given_up_after(TALK_S, lambda: talk.hand_over(message))
@@ -78,8 +79,10 @@ def written(letter: Letter, time_s: int) -> EmailMessage:
 class _Talk:
     """One talk with the server, which can be ended from outside."""
 
-    def __init__(self, address: str, settings: Mail, password: str, trusted: Callable[[], ssl.SSLContext]) -> None:
-        self._address = address
+    def __init__(
+        self, addresses: Sequence[str], settings: Mail, password: str, trusted: Callable[[], ssl.SSLContext]
+    ) -> None:
+        self._addresses = addresses
         self._settings = settings
         self._password = password
         self._trusted = trusted
@@ -89,7 +92,7 @@ class _Talk:
     def hand_over(self, message: EmailMessage) -> Outcome:
         settings = self._settings
         try:
-            self._connection = connected_socket(self._address, settings.port, CONNECT_S)
+            self._connection = self._connected()
             self._connection.settimeout(STEP_S)
             if settings.security == "tls":
                 self._connection = self._trusted().wrap_socket(self._connection, server_hostname=settings.host)
@@ -115,6 +118,14 @@ class _Talk:
         except (OSError, smtplib.SMTPException):
             return Outcome("the mail server cannot be reached, or broke off")
         return SENT
+
+    def _connected(self) -> socket.socket:
+        """A connection to the first address that somebody answers at."""
+        *others, last = self._addresses
+        for address in others:
+            with contextlib.suppress(OSError):
+                return connected_socket(address, self._settings.port, CONNECT_S)
+        return connected_socket(last, self._settings.port, CONNECT_S)
 
     def end(self) -> None:
         """Whatever the other side still waits for."""
