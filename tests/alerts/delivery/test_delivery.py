@@ -247,7 +247,7 @@ async def test_a_clock_that_is_set_back_delays_no_message(at_desk: Desk) -> None
         at_desk.put("desk", [1])
         await receiver.comes(1)
         await until(lambda: at_desk.tries()["desk-1"] == 1)
-        at_desk.clock.set_wall(at_desk.clock.now_ns() // 1_000_000 - 8 * 86_400_000)
+        at_desk.clock.set_wall(at_desk.clock.now_ns() // 1_000_000 - 2 * HOUR_S * 1_000)
         at_desk.delivery.wake()
         await receiver.comes(2)
         at_desk.put("desk", [2])

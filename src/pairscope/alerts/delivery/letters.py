@@ -18,7 +18,7 @@ from pairscope.alerts.delivery.channel import ChannelSettings
 from pairscope.alerts.delivery.digest import PREFIX, digest, digest_id
 from pairscope.alerts.delivery.letter import Letter, LetterView
 from pairscope.alerts.delivery.outcome import Outcome
-from pairscope.alerts.delivery.retries import DOWN_AFTER, GIVEN_UP_S, LONGEST_WISH_S, rest_s, wait_s
+from pairscope.alerts.delivery.retries import DOWN_AFTER, GIVEN_UP_S, rest_s, wait_s
 from pairscope.alerts.outbox import Notice
 from pairscope.base.chance import jitter
 from pairscope.base.clock import Clock, now_ms
@@ -80,12 +80,15 @@ class Letters:
         With one left and more than one message due, that one is a digest of all of them.
         """
         now = now_ms(self._clock)
-        found = self._state.rows("select settings, off_reason, rests_until_ms from channels where name = ?", (channel,))
+        found = self._state.rows(
+            "select settings, off_reason, rests_until_ms, coalesce(tried_ms, 0) from channels where name = ?",
+            (channel,),
+        )
         if not found or found[0][1] is not None:
             self._bury(channel, "channel_off" if found else "no_channel")
             return Pause(None)
-        settings, _, rests_until = found[0]
-        if now < rests_until <= now + 1_000 * LONGEST_WISH_S:
+        settings, _, rests_until, tried = found[0]
+        if now < rests_until and tried <= now + _SET_BACK_MS:
             return Pause((rests_until - now) / 1_000)
         due = self._due(channel, left + 1, now)
         if not due:
