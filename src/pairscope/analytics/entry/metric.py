@@ -72,6 +72,7 @@ class Metric:
     # the window; the newest bar alone; or trades and closed bars, which have rules of their own.
     about: Literal["newest", "window", "bar", "tape"] = "window"
     unit_on_levels: Unit | None = None  # of prices themselves instead of their logarithms, where it is another
+    is_centred: bool = False  # it lies around 0, and comes back there
 
     def __call__(self, function: Function) -> Function:
         """Declare a function; it stays what it is."""

@@ -69,6 +69,7 @@ def r2(window: PairWindow, method: str = "ols") -> Value:
     parameters=_TERMS,
     unit_on_levels="price",
     about="newest",
+    is_centred=True,
 )
 def spread(window: PairWindow, method: str = "ols") -> Value:
     return _of_line(window, method, window.hedge(method).spread)
@@ -114,6 +115,7 @@ def spread_std(window: PairWindow, method: str = "ols") -> Value:
     reference=_OLS,
     parameters=_TERMS,
     about="newest",
+    is_centred=True,
 )
 def spread_z(window: PairWindow, method: str = "ols") -> Value:
     hedge = window.hedge(method)

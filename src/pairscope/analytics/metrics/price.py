@@ -30,6 +30,7 @@ def last_price(window: SymbolWindow) -> Value:
     unit="ln",
     window=2,
     about="bar",
+    is_centred=True,
 )
 def last_return(window: SymbolWindow) -> Value:
     return _of_newest(window.prices.last_return, 1)
@@ -227,6 +228,7 @@ def cv(window: SymbolWindow) -> Value:
     fewest=2,
     remark="Needs at least half of the window; undefined for a constant window.",
     about="newest",
+    is_centred=True,
 )
 def price_z(window: SymbolWindow) -> Value:
     rolled = window.rolled
