@@ -82,6 +82,19 @@ MIGRATIONS: tuple[str, ...] = (
     create index outbox_of_state on outbox (state, channel, due_ms);
     create index outbox_carried on outbox (carried_by) where carried_by is not null;
     """,
+    """
+    -- Rules of alerts, in JSON. A deleted one stays, so that it can be brought back, and its number is never another's.
+    create table alert_rules (
+        number integer primary key autoincrement, revision integer not null, body text not null,
+        made_ms integer not null, changed_ms integer not null, deleted_ms integer
+    );
+
+    -- Who changed what, written with the change.
+    create table audit (
+        number integer primary key autoincrement, at_ms integer not null, who text not null, what text not null,
+        subject text not null, body text not null
+    );
+    """,
 )
 
 
