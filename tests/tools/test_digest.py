@@ -269,7 +269,7 @@ def test_changes_of_an_open_bar_add_up_and_those_of_another_do_not() -> None:
 
 
 def test_jobs_are_kept_by_what_was_asked_for_and_not_by_numbers_of_our_clock() -> None:
-    asking = Asking(None, Texts({}, "0.4.0"), Seen())  # type: ignore[arg-type] - nothing is asked
+    asking = Asking(None, Texts({}, "0.4.0"), Seen())  # type: ignore[arg-type]  # nothing is asked
     asking._names = {1_790_000_000_000: "held"}
     job = {"id": 1_790_000_000_000, "state": "running", "share": 0.2, "words": "compares A", "asked_ms": 5}
     assert asking._kept(job) == {"id": "~held", "state": "running", "share": GONE, "words": GONE, "asked_ms": GONE}
