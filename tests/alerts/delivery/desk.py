@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from pairscope.alerts.delivery.addresses import Destinations
 from pairscope.alerts.delivery.channels import Channels
@@ -132,3 +138,11 @@ async def until(condition: Any, seconds: float = 20.0) -> None:
 
 
 __all__ = ["HOUR_S", "KEY", "START_MS", "Desk", "Destinations", "desk", "notice", "until"]
+
+
+def log_of(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[MutableMapping[str, Any]]:
+    """All that a module tells its log from now on, however logs are set up in this process."""
+    kept = LogCapture()
+    every = structlog.make_filtering_bound_logger(logging.NOTSET)
+    monkeypatch.setattr(module, "log", structlog.wrap_logger(None, processors=[kept], wrapper_class=every))
+    return kept.entries

@@ -20,7 +20,7 @@ from pairscope.alerts.delivery.outcome import SENT, Outcome
 from pairscope.alerts.delivery.retries import TRIES
 from pairscope.base import net
 from pairscope.base.errors import FileNotWritten
-from tests.alerts.delivery.desk import HOUR_S, Desk, desk, until
+from tests.alerts.delivery.desk import HOUR_S, Desk, desk, log_of, until
 from tests.alerts.delivery.receiver import BREAKS_OFF, HANGS, OK, TRICKLES, Answer, Received, receiving
 from tests.patience import EVENT_S, within
 
@@ -347,8 +347,9 @@ async def test_what_was_accepted_is_written_also_when_the_end_comes_while_the_di
 
 
 async def test_a_fault_of_a_sender_is_a_failed_attempt_that_tells_no_words_of_it(
-    at_desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    at_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = log_of(delivery_module, monkeypatch)
     words = "the address {} is odd".format("https://hooks.example/" + "secret")
 
     async def send(*_: object) -> None:
@@ -361,9 +362,8 @@ async def test_a_fault_of_a_sender_is_a_failed_attempt_that_tells_no_words_of_it
         await until(lambda: at_desk.tries()["desk-1"] == 1)
     ((error,),) = at_desk.state.rows("select error from outbox")
     assert error == "a fault of pairscope while it was sent (ValueError)"
-    printed = "".join(capsys.readouterr())
-    assert "sender_failed" in printed
-    assert words not in printed
+    assert "sender_failed" in [each["event"] for each in told]
+    assert words not in repr(told)
 
 
 async def test_names_that_nobody_answers_for_delay_no_other_channel(
@@ -393,9 +393,8 @@ async def test_names_that_nobody_answers_for_delay_no_other_channel(
     assert at_desk.channels.view("dark0").error == "its host cannot be looked up"
 
 
-async def test_a_fault_at_one_message_does_not_end_its_channel(
-    at_desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_fault_at_one_message_does_not_end_its_channel(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = log_of(delivery_module, monkeypatch)
     monkeypatch.setattr(delivery_module, "AGAIN_S", 0.01)
     faults, real = iter(range(3)), at_desk.delivery._letters.next_for
 
@@ -409,9 +408,8 @@ async def test_a_fault_at_one_message_does_not_end_its_channel(
         at_desk.webhook("desk", receiver.url)
         at_desk.put("desk", [1])
         await receiver.comes(1)
-    printed = "".join(capsys.readouterr())
-    assert "delivery_failed" in printed
-    assert "in next_for" in printed
+    assert "delivery_failed" in [each["event"] for each in told]
+    assert "next_for" in repr(told)
 
 
 async def test_a_sender_without_limits_of_its_own_is_given_up(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,14 +422,15 @@ async def test_a_sender_without_limits_of_its_own_is_given_up(at_desk: Desk, mon
     assert (await at_desk.delivery.test("desk")).error == "no answer in time"
 
 
-async def test_what_is_old_is_dropped_at_the_start_and_told(at_desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_is_old_is_dropped_at_the_start_and_told(at_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = log_of(delivery_module, monkeypatch)
     at_desk.put("desk", [1, 2])
     with at_desk.state.change() as connection:
         connection.execute("update outbox set state = 'dead'")
     at_desk.clock.advance(91 * 24 * HOUR_S)
     async with at_desk.running():
         await until(lambda: at_desk.fates("desk") == {})
-    assert "outbox_forgotten" in "".join(capsys.readouterr())
+    assert "outbox_forgotten" in [each["event"] for each in told]
 
 
 async def test_a_hundred_channels_that_hang_delay_none_that_works(at_desk: Desk) -> None:

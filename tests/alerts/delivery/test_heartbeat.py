@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from pairscope.alerts.delivery import heartbeat
 from pairscope.alerts.delivery.delivery import deliver
@@ -14,6 +13,7 @@ from pairscope.base.clock import ManualClock
 from pairscope.base.settings import Settings
 from pairscope.base.tasks import end
 from pairscope.store.state import State
+from tests.alerts.delivery.desk import log_of
 from tests.alerts.delivery.receiver import HANGS, OK, Answer, receiving
 
 
@@ -42,19 +42,21 @@ async def test_it_is_given_every_minute_to_the_address_of_the_settings(
     assert {(each.method, each.path) for each in watcher.received} == {("GET", "/ping/abc")}
 
 
-async def test_one_that_does_not_arrive_is_told_once_without_its_address(tmp_path: Path) -> None:
+async def test_one_that_does_not_arrive_is_told_once_without_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = log_of(heartbeat, monkeypatch)
     answers = iter([Answer(404), Answer(404), OK, Answer(404)])
-    with capture_logs() as told:
-        async with receiving(lambda _: next(answers)) as watcher:
-            with State.open(tmp_path / "state.sqlite") as state:
-                settings = Settings(alert_heartbeat_url=f"http://127.0.0.1:{watcher.port}/ping/s3cr3t")
-                beating = deliver(state, settings, ManualClock(5_000))._heartbeat
-                assert beating is not None
+    async with receiving(lambda _: next(answers)) as watcher:
+        with State.open(tmp_path / "state.sqlite") as state:
+            settings = Settings(alert_heartbeat_url=f"http://127.0.0.1:{watcher.port}/ping/s3cr3t")
+            beating = deliver(state, settings, ManualClock(5_000))._heartbeat
+            assert beating is not None
+            await beating.beat()
+            assert beating.status().error == "it answered 404"
+            assert beating.status().last_ms is None
+            for _ in range(3):
                 await beating.beat()
-                assert beating.status().error == "it answered 404"
-                assert beating.status().last_ms is None
-                for _ in range(3):
-                    await beating.beat()
     assert [each["event"] for each in told].count("heartbeat_not_sent") == 2
     assert "s3cr3t" not in repr(told)
     assert "s3cr3t" not in repr(settings)
