@@ -63,7 +63,12 @@ def test_what_tests_compare_with_is_not_installed_to_run() -> None:
     assert "numba" in names
     assert not names & {"arch", "pandas", "scipy", "statsmodels", "mpmath", "pyarrow"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["optional-dependencies"] == {"garch": []}
+    extras = {
+        name: [re.split(r"[<>=]", each)[0] for each in found]
+        for name, found in project["optional-dependencies"].items()
+    }
+    assert extras == {"garch": [], "services": ["apprise"]}
+    assert "apprise" not in names
     needed = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
     asked = (ROOT / "requirements" / "runtime.in").read_text().split()
     assert needed == set(asked)

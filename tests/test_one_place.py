@@ -137,7 +137,7 @@ def closes(served: Running, until_ms: int | None) -> list[float]:
     rows = zip(bars["bars"]["open_time_ms"], bars["bars"]["close"], bars["bars"]["status"], strict=True)
     known = {open_ms: close for open_ms, close, status in rows if status != "open"}
     found: list[float] = []
-    for open_ms in range(min(known), max(known) + 1, 1_000):
+    for open_ms in range(min(known, default=0), max(known, default=-1) + 1, 1_000):
         found.append(known.get(open_ms, found[-1] if found else math.nan))
     return found
 
