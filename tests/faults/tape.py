@@ -12,7 +12,8 @@ import numpy as np
 from pairscope.base.errors import StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, SymbolTable, TradeBatch, no_bars
-from pairscope.store.tape import StoreCounters, Tape
+from pairscope.store.tape import Tape
+from pairscope.store.tape_state import StoreCounters
 
 COMMIT_S = 0.1
 LIMIT = 400_000

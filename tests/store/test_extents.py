@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from pairscope.store.reads import read_extents
+from pairscope.store.extents import read_extents
 
 MINUTE = 60_000
 

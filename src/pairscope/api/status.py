@@ -23,8 +23,9 @@ from pairscope.store.inventory import SymbolReport, Verified, VerifiedList, repo
 from pairscope.store.log_file import kept_logs
 from pairscope.store.retention import ImportedShare
 from pairscope.store.room import LetGo, Room
-from pairscope.store.tape import Tape, TapeState
+from pairscope.store.tape import Tape
 from pairscope.store.tape_notes import report_state
+from pairscope.store.tape_state import TapeState
 
 MOST_BARS = 5_000
 MOST_GAPS = 200  # of the open and of the closed ones each

@@ -21,8 +21,8 @@ from pairscope.base.symbol import ALLOWED, is_symbol
 from pairscope.feed.source import Source, SourcePlan, cure_unlisted
 from pairscope.feed.venues import nowhere
 from pairscope.ingest.watch_list import WatchRefused
+from pairscope.store.extents import Extent
 from pairscope.store.read_only import ReadOnlyTape
-from pairscope.store.reads import Extent
 
 TAPE_FILE = "tape.duckdb"
 MOST_NAMED = 8

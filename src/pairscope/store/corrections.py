@@ -19,10 +19,10 @@ from pairscope.base.errors import StoreUnavailable
 from pairscope.base.model import BarSource, Gap, IntArray, TradeBatch
 from pairscope.store.database import Database
 from pairscope.store.gate import LARGE
-from pairscope.store.reads import TRADES, Shape, file_rows, quoted
 from pairscope.store.sealed_catalog import Part, delete_parts, insert_part, select_parts, take_numbers
 from pairscope.store.sealed_files import DRAFT, SealedFiles
 from pairscope.store.sealing import PART_FORMAT, described, digest_of, make_sure_of_space
+from pairscope.store.shapes import TRADES, Shape, file_rows, quoted
 from pairscope.store.transaction import replace_gaps, trade_columns
 from pairscope.store.writer import JobUnsettled, Writer, WriterJobRefused
 

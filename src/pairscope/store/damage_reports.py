@@ -15,9 +15,9 @@ from pairscope.base.gaps import GapReason
 from pairscope.base.id_ranges import Runs, run, runs_of, subtract, union
 from pairscope.base.model import Gap
 from pairscope.base.notifier import Notifier
-from pairscope.store.reads import file_rows
 from pairscope.store.sealed_catalog import Part, mark_damaged, select_parts
 from pairscope.store.sealed_files import SealedFiles
+from pairscope.store.shapes import file_rows
 from pairscope.store.transaction import replace_gaps
 from pairscope.store.writer import Writer
 

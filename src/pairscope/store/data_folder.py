@@ -11,7 +11,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -256,6 +256,23 @@ def _is_unborn(path: Path) -> bool:
 
 def _is_lock(error: duckdb.Error) -> bool:
     return "could not set lock" in str(error).lower()
+
+
+@contextlib.contextmanager
+def closed_if_refused(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Close the connection of a tape that cannot be used after all, and say why as people need it.
+
+    Raises:
+        DataFolderError: for what DuckDB says in the `with` block; one that is raised there stays as it is.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        connection.close()
+        raise explained(path, error) from error
+    except DataFolderError:
+        connection.close()
+        raise
 
 
 def explained(path: Path, error: duckdb.Error) -> DataFolderError:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
+
 from pairscope.base.gaps import GapReason, Obstacle
-from pairscope.base.model import Gap
+from pairscope.base.model import Gap, SymbolTable
 
 
 def gap_of(symbol: str, row: Sequence[Any]) -> Gap:
@@ -41,3 +43,17 @@ def obstacle_text(gap: Gap) -> str | None:
     if gap.obstacle is None or gap.looked_ms is None:
         return gap.obstacle and gap.obstacle.value
     return f"{gap.obstacle.value} {datetime.fromtimestamp(gap.looked_ms / 1_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def read_gaps(
+    cursor: duckdb.DuckDBPyConnection, symbols: SymbolTable, symbol_id: int | None, open_only: bool
+) -> list[Gap]:
+    """The gaps on the tape by symbol and first id; of one symbol, or only those not closed, when asked."""
+    rows = cursor.execute(
+        """
+        select symbol_id, first_id, last_id, found_ms, reason, after_ms, before_ms, closed_ms, obstacle from gaps
+        where (? is null or symbol_id = ?) and (not ? or closed_ms is null) order by symbol_id, first_id
+        """,
+        [symbol_id, symbol_id, open_only],
+    ).fetchall()
+    return [gap_of(symbols.name(row[0]), row[1:]) for row in rows]

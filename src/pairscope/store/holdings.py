@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pairscope.store.sealed_catalog import Part
+from pairscope.store.sealed_catalog import select_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,16 @@ class Holding:
     last_ms: int
 
 
-def read_holdings(cursor: duckdb.DuckDBPyConnection, sealed: Sequence[Part]) -> list[Holding]:
+def read_holdings(cursor: duckdb.DuckDBPyConnection) -> list[Holding]:
     """The open table and the list of sealed files, added up by symbol."""
+    cursor.execute("begin")  # a day that is being sealed meanwhile counts once
     rows = cursor.execute(
         "select symbol_id, count(*), min(id), max(id), min(time_ms), max(time_ms) from trades group by symbol_id"
     ).fetchall()
     pieces = [Holding(*row) for row in rows]
     pieces += [
         Holding(part.symbol_id, part.row_count, part.first_id, part.last_id, part.first_ms, part.last_ms)
-        for part in sealed
+        for part in select_parts(cursor, "kind = 'trades'")
         if part.damage is None
     ]
     by_symbol: dict[int, list[Holding]] = {}

@@ -18,9 +18,9 @@ from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarSource, Origin, SymbolTable
 from pairscope.store.database import Database
 from pairscope.store.imports import ImportList
-from pairscope.store.reads import BARS, TRADES, Shape, quoted
 from pairscope.store.sealed_catalog import Part, damaged_parts, select_parts
 from pairscope.store.sealed_files import SealedFiles
+from pairscope.store.shapes import BARS, TRADES, Shape, quoted
 from pairscope.store.tape_notes import TapeNotes
 
 log = structlog.get_logger()

@@ -14,9 +14,9 @@ import structlog
 
 from pairscope.base.interval import DAY_MS
 from pairscope.base.model import BarSource, BarStatus, Continuity, Cut
-from pairscope.store.reads import BARS, BARS_OF_FORMAT_2, file_rows
 from pairscope.store.sealed_catalog import Part, select_parts
 from pairscope.store.sealed_files import days_folder
+from pairscope.store.shapes import BARS, BARS_OF_FORMAT_2, file_rows
 
 log = structlog.get_logger()
 

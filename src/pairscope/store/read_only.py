@@ -25,10 +25,10 @@ from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.maintenance import Maintenance, open_vault
 from pairscope.store.migration import changed_tables
-from pairscope.store.reads import quoted
 from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import TABLES, prepare
 from pairscope.store.sealing import SealReport
+from pairscope.store.shapes import quoted
 from pairscope.store.tape import Tape
 from pairscope.store.writer import Writer
 
@@ -93,17 +93,11 @@ class ReadOnlyTape(Tape):
             connection = _attached(path, config)
         except duckdb.Error as error:
             raise data_folder.explained(path, error) from error
-        try:
+        with data_folder.closed_if_refused(path, connection):
             data_folder.refuse_cut_file(path, connection, ALIAS)
             kind = _lay_views(connection, path)
             state = prepare(connection, path, kind)
             sealed_files, sealed = open_vault(connection, path, Disk())
-        except duckdb.Error as error:
-            connection.close()
-            raise data_folder.explained(path, error) from error
-        except DataFolderError:
-            connection.close()
-            raise
         database = Database(connection, lambda: _attached(path, config))
         writer = NoWriter(database, state, clock=clock, commit_ms=100, queue_rows=1)
         keep = KeepDays(trades=KEPT_FOR_EVER, bars=KEPT_FOR_EVER)

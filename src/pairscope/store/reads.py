@@ -1,4 +1,4 @@
-"""Questions to the tape: each takes a cursor and gives records, from the open table and the sealed days alike.
+"""Trades and bars read in order: from the open table and the sealed days alike, from one end, and so many of them.
 
 A question asks the list of parts and the tables in one transaction, so that a day that is being sealed meanwhile is
 read from the one or from the other, never from both.
@@ -7,32 +7,17 @@ read from the one or from the other, never from both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from pairscope.base.interval import DAY_MS, Interval
-from pairscope.base.model import (
-    BAR,
-    TRADE_COLUMNS,
-    BarArray,
-    BarSource,
-    Continuity,
-    Cut,
-    Gap,
-    IntArray,
-    SymbolTable,
-    TradeBatch,
-)
-from pairscope.store.gap_rows import gap_of
+from pairscope.base.model import BAR, BarArray, BarSource, IntArray, TradeBatch
 from pairscope.store.gate import LARGE, SMALL
-from pairscope.store.sealed_catalog import Part, PartKind, select_parts
+from pairscope.store.sealed_catalog import Part, select_parts
 from pairscope.store.sealed_files import SealedFiles
-from pairscope.store.transaction import same_bar
+from pairscope.store.shapes import BARS, TRADES, Shape, file_rows, spanning
 
 Cursor = duckdb.DuckDBPyConnection
 Columns = dict[str, NDArray[Any]]
@@ -40,36 +25,6 @@ Bounds = dict[str, int | None]  # a comparison such as "time_ms >=" to its right
 
 SMALL_ROWS = 5_000
 PAGE_ROWS = 50_000  # sorted at a time: 4 MB of trades, 8 MB of bars
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a kind of row is laid down, in its table and in its parts."""
-
-    kind: PartKind
-    columns: str
-    time: str
-    first_id: str
-    last_id: str
-    order: tuple[str, ...]  # within a symbol (and interval)
-
-
-TRADES = Shape("trades", ", ".join(TRADE_COLUMNS), "time_ms", "id", "id", ("id",))
-BARS = Shape(
-    "bars",
-    ", ".join(f'"{name}"' for name in BAR.names or ()),
-    "open_time_ms",
-    "first_id",
-    "last_id",
-    ("open_time_ms", "source"),
-)
-
-# The last columns of bars that were written before there were such; those that are cut were marked in the migration.
-BARS_OF_FORMAT_2 = f"""
-    coalesce(
-        continuity, case source when {BarSource.LIVE:d} then {Continuity.PROVED:d} else {Continuity.UNPROVED:d} end
-    )::utinyint as continuity, coalesce(cut, {Cut.NONE:d})::utinyint as cut
-"""
 
 # What a bound of rows means for a part, and the lowest and the highest value of its column there.
 _PART_COLUMNS = {
@@ -215,42 +170,6 @@ def _in_order(shape: Shape, columns: Columns) -> Columns:
     return {name: column[order] for name, column in columns.items()}
 
 
-def spanning(sealed_files: SealedFiles, shape: Shape, condition: str, parts: list[Part]) -> str:
-    """The query for rows of one symbol (and interval) that fulfil a condition, in the open table and in parts.
-
-    A bar of the open table hides the same one of a part: it is a revised one.
-    """
-    opened = f"select {shape.columns} from {shape.kind} where {condition}"
-    if not parts:
-        return opened
-    rows = file_rows([sealed_files.path(part) for part in parts], shape)
-    sealed = f"select {shape.columns} from {rows} sealed where {condition}"
-    if shape is BARS:
-        last_ms = max(part.last_ms for part in parts)
-        sealed += f"""
-            and not exists (
-                select 1 from (select * from bars where {condition} and open_time_ms <= {last_ms}) opened
-                where opened.open_time_ms = sealed.open_time_ms and {same_bar("opened", "sealed")}
-            )
-        """
-    return f"select * from ({sealed} union all {opened})"
-
-
-def file_rows(paths: list[Path], shape: Shape = TRADES) -> str:
-    """Parquet files as something to select from."""
-    names = ", ".join(quoted(str(path)) for path in paths)
-    if shape is TRADES:
-        return f"read_parquet([{names}], hive_partitioning = false)"
-    # Files of version 0.1.0 do not have the last two columns.
-    files = f"select * from read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
-    return f"(select * replace ({BARS_OF_FORMAT_2}) from (select * from bars where false union all by name {files}))"
-
-
-def quoted(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _candidates(cursor: Cursor, shape: Shape, given: dict[str, int]) -> list[Part]:
     """The parts that may hold rows within the bounds."""
     conditions = [f"kind = '{shape.kind}'"]
@@ -331,102 +250,3 @@ def read_count(cursor: Cursor, sealed_files: SealedFiles, symbol_id: int, from_i
     rows = spanning(sealed_files, TRADES, _condition(given), across)
     counted = _fetch(cursor, sealed_files, f"select count(*) as rows from ({rows})", across)
     return int(counted["rows"][0]) + sum(part.row_count for part in parts if whole(part))
-
-
-def read_days(cursor: Cursor, shape: Shape, symbol_id: int) -> list[int]:
-    """The first millisecond of each UTC day in which there are rows of a symbol."""
-    rows = cursor.execute(
-        f"""
-        select distinct day_ms from (
-            select {shape.time} // {DAY_MS} * {DAY_MS} as day_ms from {shape.kind} where symbol_id = $symbol
-            union all select day_ms from parts where kind = '{shape.kind}' and symbol_id = $symbol and damage is null
-        ) order by day_ms
-        """,
-        {"symbol": symbol_id},
-    ).fetchall()
-    return [int(day_ms) for (day_ms,) in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much of a symbol is on a tape, and until when."""
-
-    rows: int  # trades and bars
-    newest_ms: int
-    intervals: tuple[Interval, ...]  # of its bars
-
-
-def read_extents(cursor: Cursor) -> dict[int, Extent]:
-    """By symbol, for those of which there is anything."""
-    rows = cursor.execute(
-        """
-        with held as (
-            select symbol_id, count(*) as n, max(time_ms) as last_ms, null as interval_ms from trades group by all
-            union all
-            select symbol_id, count(*), max(open_time_ms), interval_ms from bars group by all
-            union all
-            select symbol_id, sum(row_count), max(last_ms), case kind when 'bars' then interval_ms end as interval_ms
-            from parts where damage is null group by all
-        ), ended as (
-            select *, last_ms + coalesce(interval_ms, 0) as end_ms,
-                max(last_ms) over (partition by symbol_id) as newest_ms
-            from held
-        )
-        -- A long bar says less exactly than a short one in it where the data end, and a trade says it best.
-        select symbol_id, sum(n)::bigint, min(end_ms) filter (where end_ms >= newest_ms), list(distinct interval_ms)
-        from ended group by symbol_id order by symbol_id
-        """
-    ).fetchall()
-    return {
-        symbol_id: Extent(n, newest_ms, tuple(Interval(ms) for ms in sorted(ms for ms in held if ms is not None)))
-        for symbol_id, n, newest_ms, held in rows
-    }
-
-
-def read_intervals(cursor: Cursor, symbol_id: int) -> list[Interval]:
-    """Of which intervals there are bars of a symbol."""
-    rows = cursor.execute(
-        """
-        select distinct interval_ms from (
-            select interval_ms from bars where symbol_id = $symbol
-            union all select interval_ms from parts where kind = 'bars' and symbol_id = $symbol and damage is null
-        ) order by interval_ms
-        """,
-        {"symbol": symbol_id},
-    ).fetchall()
-    return [Interval(int(interval_ms)) for (interval_ms,) in rows]
-
-
-def read_last_trades(cursor: Cursor) -> dict[int, tuple[int, int]]:
-    """The highest id of each symbol, and its time; a damaged part counts, for its ids are known to exist."""
-    rows = cursor.execute(
-        """
-        select symbol_id, max(id), max_by(time_ms, id) from (
-            select symbol_id, id, time_ms from trades
-            union all select symbol_id, last_id, last_id_ms from parts where kind = 'trades'
-        ) group by symbol_id
-        """
-    ).fetchall()
-    return {symbol_id: (last_id, time_ms) for symbol_id, last_id, time_ms in rows}
-
-
-def read_last_bars(cursor: Cursor, interval: Interval) -> dict[int, int]:
-    query = """
-        select symbol_id, max(open_ms) from (
-            select symbol_id, open_time_ms as open_ms from bars where interval_ms = $interval
-            union all select symbol_id, last_ms from parts
-            where kind = 'bars' and interval_ms = $interval and damage is null
-        ) group by symbol_id
-    """
-    return dict(cursor.execute(query, {"interval": interval.ms}).fetchall())
-
-
-def read_gaps(cursor: Cursor, symbols: SymbolTable, symbol_id: int | None, open_only: bool) -> list[Gap]:
-    rows = cursor.execute(
-        """
-        select symbol_id, first_id, last_id, found_ms, reason, after_ms, before_ms, closed_ms, obstacle from gaps
-        where (? is null or symbol_id = ?) and (not ? or closed_ms is null) order by symbol_id, first_id
-        """,
-        [symbol_id, symbol_id, open_only],
-    ).fetchall()
-    return [gap_of(symbols.name(row[0]), row[1:]) for row in rows]

@@ -18,10 +18,10 @@ from pairscope.base.model import Gap, SymbolTable
 from pairscope.store.damage_reports import ids_told_nowhere
 from pairscope.store.database import Database
 from pairscope.store.imported import Imported, ImportedDays, OpenDay
-from pairscope.store.reads import BARS, TRADES, Shape
 from pairscope.store.sealed_catalog import Part, damaged_parts, day_name, delete_parts, select_parts
 from pairscope.store.sealed_files import SealedFiles
 from pairscope.store.sealing import newest_ms
+from pairscope.store.shapes import BARS, TRADES, Shape
 from pairscope.store.transaction import replace_gaps
 from pairscope.store.writer import Writer
 

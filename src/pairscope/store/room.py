@@ -15,9 +15,9 @@ from pairscope.base import files
 from pairscope.base.errors import FileNotWritten
 from pairscope.base.interval import DAY_MS
 from pairscope.store.database import Database
-from pairscope.store.reads import TRADES
 from pairscope.store.retention import Going, Retention, old_gaps
 from pairscope.store.sealed_catalog import Cursor, Part, PartKind, select_parts
+from pairscope.store.shapes import TRADES
 
 log = structlog.get_logger()
 

@@ -22,9 +22,9 @@ from pairscope.base.model import SymbolTable
 from pairscope.base.symbol import venue_of
 from pairscope.store.database import Database
 from pairscope.store.gate import LARGE
-from pairscope.store.reads import BARS, TRADES, Shape, file_rows, quoted, spanning
 from pairscope.store.sealed_catalog import Part, day_name, delete_parts, insert_part, select_parts, take_numbers
 from pairscope.store.sealed_files import DRAFT, SealedFiles
+from pairscope.store.shapes import BARS, TRADES, Shape, file_rows, quoted, spanning
 from pairscope.store.writer import JobUnsettled, Writer, WriterJobRefused
 
 log = structlog.get_logger()

@@ -14,10 +14,10 @@ import duckdb
 
 from pairscope.base import files
 from pairscope.store.database import Database
-from pairscope.store.reads import quoted
 from pairscope.store.schema import TABLES
 from pairscope.store.sealed_catalog import Part, select_parts
 from pairscope.store.sealed_files import SealedFiles, days_folder
+from pairscope.store.shapes import quoted
 
 FILE = "tape.duckdb"
 _OF_SYMBOLS = ("trades", "bars", "gaps", "parts")

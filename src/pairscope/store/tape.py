@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import structlog
 
 from pairscope.base.clock import Clock
-from pairscope.base.errors import DataFolderError, FileNotWritten, StoreUnavailable
+from pairscope.base.errors import FileNotWritten, StoreUnavailable
 from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
 from pairscope.base.notifier import Notifier
@@ -22,45 +20,22 @@ from pairscope.store.corrections import Correction
 from pairscope.store.data_folder import Connect
 from pairscope.store.database import Database
 from pairscope.store.disk import Disk
+from pairscope.store.extents import Extent, read_days, read_extents, read_intervals, read_last_bars, read_last_trades
+from pairscope.store.gap_rows import read_gaps
 from pairscope.store.holdings import Holding, read_holdings
 from pairscope.store.maintenance import SWEEP_BYTES, DiskUse, Maintenance, open_vault
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
 from pairscope.store.room import Room
 from pairscope.store.schema import prepare
-from pairscope.store.sealed_catalog import Part, PartKind, select_parts
+from pairscope.store.sealed_catalog import Part, PartKind
 from pairscope.store.sealing import SealReport
+from pairscope.store.shapes import BARS, TRADES
 from pairscope.store.snapshot import take_snapshot
 from pairscope.store.tape_notes import TapeNotes
+from pairscope.store.tape_state import StoreCounters, TapeState, counted
 from pairscope.store.writer import Writer
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class StoreCounters:
-    """How the disk is doing. Percentiles are of the last commits, NaN before the first."""
-
-    trades_committed: int  # since the tape was opened
-    rows_waiting: int  # trades accepted and not yet on the disk
-    rows_limit: int
-    rows_refused: int  # trades, bars and gaps that found their queue full
-    commit_ms_p50: float
-    commit_ms_p99: float
-    last_commit_ms: int | None  # wall time
-    commits_retried: int  # failed, and were written by another attempt
-    reads_waiting: int  # for those before them
-    reads_repeated: int  # because memory ran out, or a failed commit turned them out
-    database_bytes: int
-    error: str | None  # why the last write failed, while it has not succeeded again
-
-
-@dataclass(frozen=True, slots=True)
-class TapeState:
-    """A tape as it stands."""
-
-    path: Path
-    counters: StoreCounters
-    room: Room
 
 
 class Tape:
@@ -116,17 +91,11 @@ class Tape:
         notes, is_new = TapeNotes(path), not path.exists()
         opened = data_folder.open_file(path, connect, config)
         connection = opened.connection
-        try:
+        with data_folder.closed_if_refused(path, connection):
             state = prepare(connection, path, kind)
             keeps_unlisted = opened.kept_log is not None
             sealed_files, sealed = open_vault(connection, path, disk or Disk(), keeps_unlisted=keeps_unlisted)
             notes.prepare(is_new=is_new)
-        except duckdb.Error as error:
-            connection.close()
-            raise data_folder.explained(path, error) from error
-        except DataFolderError:
-            connection.close()
-            raise
         data_folder.withdraw(path)  # of a process that was killed: this one holds the tape now
         database = Database(connection, lambda: connect(path, config))
         writer = Writer(database, state, clock=clock, commit_ms=commit_ms, queue_rows=queue_rows)
@@ -186,12 +155,12 @@ class Tape:
         """
         ids = np.concatenate([*(batch.id for batch in trades), gone])
         if len(ids):
-            self._days.correct(Correction(reads.TRADES, self.symbols.index(symbol), 0, ids, trades, gaps))
+            self._days.correct(Correction(TRADES, self.symbols.index(symbol), 0, ids, trades, gaps))
 
     def remove_bars(self, symbol: str, interval: Interval, opens_ms: IntArray) -> None:
         """Take away the bars of these open times, but for uploads; as `correct_trades`."""
         if len(opens_ms):
-            self._days.correct(Correction(reads.BARS, self.symbols.index(symbol), interval.ms, opens_ms))
+            self._days.correct(Correction(BARS, self.symbols.index(symbol), interval.ms, opens_ms))
 
     def count_trades(self, symbol: str, from_id: int, to_id: int) -> int:
         """How many trades there are of a half-open range of ids; most of it is known without reading sealed files."""
@@ -290,8 +259,8 @@ class Tape:
             UnknownName: when the tape has never seen the symbol.
             StoreUnavailable: after close, or when the disk fails.
         """
-        symbol_id, shape = self.symbols.index(symbol), reads.TRADES if kind == "trades" else reads.BARS
-        return self._database.read(lambda cursor: reads.read_days(cursor, shape, symbol_id))
+        symbol_id, shape = self.symbols.index(symbol), TRADES if kind == "trades" else BARS
+        return self._database.read(lambda cursor: read_days(cursor, shape, symbol_id))
 
     def intervals(self, symbol: str) -> list[Interval]:
         """Of which intervals the tape has bars of a symbol.
@@ -301,24 +270,24 @@ class Tape:
             StoreUnavailable: after close, or when the disk fails.
         """
         symbol_id = self.symbols.index(symbol)
-        return self._database.read(lambda cursor: reads.read_intervals(cursor, symbol_id))
+        return self._database.read(lambda cursor: read_intervals(cursor, symbol_id))
 
-    def extents(self) -> dict[int, reads.Extent]:
+    def extents(self) -> dict[int, Extent]:
         """For each symbol's integer how much of it is on the tape; symbols without anything are left out."""
-        return self._database.read(reads.read_extents)
+        return self._database.read(read_extents)
 
     def last_trades(self) -> dict[int, tuple[int, int]]:
         """For each symbol's integer the highest id on the tape and the time of that trade."""
-        return self._database.read(reads.read_last_trades)
+        return self._database.read(read_last_trades)
 
     def last_bars(self, interval: Interval) -> dict[int, int]:
         """For each symbol's integer the open time of its newest bar."""
-        return self._database.read(lambda cursor: reads.read_last_bars(cursor, interval))
+        return self._database.read(lambda cursor: read_last_bars(cursor, interval))
 
     def gaps(self, symbol: str | None = None, open_only: bool = False) -> list[Gap]:
         """Gaps by symbol and first id; of one symbol when named, and only those not closed when asked."""
         symbol_id = None if symbol is None else self.symbols.index(symbol)
-        return self._database.read(lambda cursor: reads.read_gaps(cursor, self.symbols, symbol_id, open_only))
+        return self._database.read(lambda cursor: read_gaps(cursor, self.symbols, symbol_id, open_only))
 
     def seal(self, now_ms: int) -> SealReport | None:
         """Seal to files what belongs to days that are over; None when there is nothing to do.
@@ -419,7 +388,7 @@ class Tape:
         Raises:
             StoreUnavailable: after close, or when the disk fails.
         """
-        return self._database.read(_holdings)
+        return self._database.read(read_holdings)
 
     def status(self) -> TapeState:
         """What is known of the tape without asking its disk."""
@@ -427,23 +396,4 @@ class Tape:
 
     def counters(self) -> StoreCounters:
         """How the disk is doing; cheap, never waits for a write."""
-        writer = self._writer.counters()
-        return StoreCounters(
-            trades_committed=writer.trades_committed,
-            rows_waiting=writer.rows_waiting,
-            rows_limit=self._queue_rows,
-            rows_refused=writer.rows_refused,
-            commit_ms_p50=writer.commit_ms_p50,
-            commit_ms_p99=writer.commit_ms_p99,
-            last_commit_ms=writer.last_commit_ms,
-            commits_retried=writer.commits_retried,
-            reads_waiting=self._database.gate.waiting,
-            reads_repeated=self._database.reads_repeated,
-            database_bytes=data_folder.size_bytes(self.path),
-            error=writer.error,
-        )
-
-
-def _holdings(cursor: duckdb.DuckDBPyConnection) -> list[Holding]:
-    cursor.execute("begin")  # a day that is being sealed meanwhile counts once
-    return read_holdings(cursor, select_parts(cursor, "kind = 'trades'"))
+        return counted(self.path, self._database, self._writer.counters(), self._queue_rows)
