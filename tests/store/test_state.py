@@ -16,7 +16,8 @@ import pytest
 
 from pairscope.base.errors import DataFolderError, DiskFull, FileNotWritten
 from pairscope.store import state as state_module
-from pairscope.store.state import MIGRATIONS, State, StateDamaged, kept_states, place_of, state_path
+from pairscope.store.state import State, StateDamaged, kept_states, place_of, state_path
+from pairscope.store.state_migrations import MIGRATIONS
 from tests.base.test_files import fill, small_disk
 from tests.patience import COMMAND_S
 
