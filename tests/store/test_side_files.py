@@ -132,7 +132,7 @@ from tests.ingest.history.dying import DiesAfter
 dies = DiesAfter(int(sys.argv[2]))
 dies.within(Path, "read_bytes", "replace", "mkdir")
 dies.within(side_files, "_take", "tape_number")
-dies.within(state, "_statements")
+dies.within(state, "statements")
 dies.within(state.State, "_migrate", "_check", "close")
 TapeNotes(Path(sys.argv[1])).prepare(is_new=False)
 print("done")
