@@ -15,6 +15,7 @@ NO_CODE = ("__init__.py", "__main__.py")
 
 # By the module: the test file that covers it, because that asks for it as people do, or together with its neighbours.
 COVERED_BY = {
+    "alerts/audit.py": "alerts/test_book.py",
     "alerts/clauses.py": "alerts/test_reading.py",
     "alerts/delivery/digest.py": "alerts/delivery/test_flood.py",
     "alerts/delivery/letter.py": "alerts/delivery/test_webhook.py",

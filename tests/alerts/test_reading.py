@@ -174,6 +174,8 @@ def test_a_rule_without_a_name_is_called_by_its_sentence() -> None:
         ({**PAIR, "missing_limit": 2}, "a share from 0 to 1"),
         ({**PAIR, "name": "two\nlines"}, "in one line"),
         ({**PAIR, "half_life": "1 hl"}, "such as 5m"),
+        ({**PAIR, "half_life": "4s", "for": "1hl"}, "choose shorter bars, name a longer"),
+        ({**PAIR, "half_life": "4m", "for": "1hl", "interval": "1m"}, "choose shorter bars, name a longer"),
         ({**PAIR, "window": "12 half-lives"}, "name one"),
         ({"scope": "all_pairs", "metric": "spread_z", "condition": ">", "threshold": 2, "for": "1hl"}, "5m"),
         ({"metric": "health", "condition": ">", "threshold": 2}, '"condition": "is"'),

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pairscope.alerts.durations import BARS_OF_HALF_LIFE
+from pairscope.alerts.reading import Draft, Known, read_rule
+
+USUAL_HALF_LIFE_MS = 300_000  # of what is not measured yet
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -116,3 +121,13 @@ PRESETS: tuple[Preset, ...] = (
         },
     ),
 )
+
+
+def first_rule(known: Known) -> Draft:
+    """The rule that a new state database begins with: on all pairs, for the page alone, and on.
+
+    Nothing is measured yet, so that its half-life is the usual one, or the shortest that can be seen in the kept bars.
+    """
+    finest_ms = min(each.ms for each in known.intervals)
+    half_life_ms = max(USUAL_HALF_LIFE_MS, BARS_OF_HALF_LIFE[0] * finest_ms)
+    return read_rule({**STRETCHED, "half_life": f"{half_life_ms // 1_000}s"}, known)

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from pairscope.alerts.clauses import RuleRefused, read_clause, with_reset
-from pairscope.alerts.durations import HalfLives, bars_of_half_life, read_duration, whole_ms
+from pairscope.alerts.durations import BARS_OF_HALF_LIFE, HalfLives, bars_of_half_life, read_duration, whole_ms
 from pairscope.alerts.rule import AlertRule, AlertScope, Clause, Comparison
 from pairscope.alerts.rule_fields import CHECKED, KNOWN, MOST_NAME, long_form
-from pairscope.alerts.sentence import sentence_of
+from pairscope.alerts.sentence import duration_text, sentence_of
 from pairscope.alerts.system import SYSTEM_METRICS
 from pairscope.base.errors import RequestError, UnknownName, nearest
 from pairscope.base.interval import Interval
@@ -54,6 +54,7 @@ class Draft:
     resets: Sequence[Any]  # as they were given; None for the default
     centred: Sequence[bool]
     known: Known
+    written: Mapping[str, Any]  # in the long form, and on what: read again, it is the same rule
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -84,7 +85,15 @@ class Draft:
         half_life_ms = self._half_life_ms(facts)
         interval: Interval | None = self.fields["interval"]
         if interval is None:
-            interval = self.known.interval if half_life_ms is None else bars_of_half_life(half_life_ms)
+            interval = self.known.interval
+            if half_life_ms is not None:
+                interval = bars_of_half_life(half_life_ms, self.known.intervals)
+        if half_life_ms is not None and half_life_ms < BARS_OF_HALF_LIFE[0] * interval.ms:
+            raise RuleRefused(
+                f"a half-life of {duration_text(round(half_life_ms))} is less than {BARS_OF_HALF_LIFE[0]} bars of"
+                f" {interval}, too few to see it in",
+                cure="choose shorter bars, name a longer half-life, or write times out, such as 10s",
+            )
         window = self.fields["window"]
         if window is None:
             return interval, self.known.window, half_life_ms
@@ -178,18 +187,29 @@ def read_rule(body: object, known: Known) -> Draft:
             centred.append(metric.is_centred)
     fields: dict[str, Any] = {key: check(key, given.get(key)) for key, check in CHECKED.items()}
     for key in _TIMES:
-        fields[key] = given.get(key) if given.get(key) is None else _time(key, given[key])
+        fields[key] = given.get(key) if given.get(key) is None else read_time(key, given[key])
     fields["scope"], fields["symbols"] = scope, symbols
     fields["half_life"] = None if given.get("half_life") is None else _half_life(given["half_life"])
     fields["interval"] = None if given.get("interval") is None else Interval.parse(str(given["interval"]))
     if scope == "system" and len(clauses) > 1:
         raise RuleRefused("a rule of the system has one condition", cure="leave out 'and', or write two rules")
-    _check_channels(fields["channels"] or (), known)
-    return Draft(fields, clauses, resets, centred, known)
+    check_channels(fields["channels"] or (), known)
+    return Draft(fields, clauses, resets, centred, known, _written(given, scope, symbols))
 
 
-def _time(key: str, value: Any) -> Any:
-    """A window may be a number of bars; other times are durations or half-lives."""
+def _written(given: Mapping[str, Any], scope: AlertScope, symbols: Sequence[str]) -> Mapping[str, Any]:
+    on = {"symbol": {"symbol": symbols[:1]}, "pair": {"pair": symbols}}.get(scope)
+    told = {"scope": scope} if on is None else {key: "/".join(each) for key, each in on.items()}
+    of_target = ("scope", "symbol", "pair")
+    return told | {key: value for key, value in given.items() if value is not None and key not in of_target}
+
+
+def read_time(key: str, value: Any) -> Any:
+    """A time as it stands in a rule: a window may be a number of bars; others are durations or half-lives.
+
+    Raises:
+        RequestError: for anything else.
+    """
     if key == "window" and (
         isinstance(value, int) or (isinstance(value, str) and value.strip().isascii() and value.strip().isdigit())
     ):
@@ -264,7 +284,12 @@ def _check_interval(interval: Interval, known: Known) -> None:
         )
 
 
-def _check_channels(channels: Sequence[str], known: Known) -> None:
+def check_channels(channels: Sequence[str], known: Known) -> None:
+    """Refuse channels that are not there.
+
+    Raises:
+        UnknownName: with the nearest one as the cure.
+    """
     there = channels if known.channels is None else known.channels
     for each in channels:
         if each not in there:

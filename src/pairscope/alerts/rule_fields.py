@@ -31,8 +31,8 @@ _LONG = (
 _SHORT = ("operator", "value", "direction", "x", "y", "symbols", "tf", "timeframe")
 
 
-def long_form(body: object) -> dict[str, Any]:
-    """What was sent, under the keys of the long form.
+def long_form(body: object, *, is_whole: bool = True) -> dict[str, Any]:
+    """What was sent, under the keys of the long form; of a part of a rule with ``is_whole=False``.
 
     Raises:
         RequestError: for what is no object, keys nobody knows, and one thing said twice.
@@ -43,7 +43,8 @@ def long_form(body: object) -> dict[str, Any]:
     given = _known(body, (*_LONG, *_SHORT), "a rule")
     direction = given.pop("direction", None)
     if direction is not None:
-        given.setdefault("metric", "z_score")
+        if is_whole:
+            given.setdefault("metric", "z_score")
         _put(given, "condition", _DIRECTIONS.get(str(direction).strip().lower(), direction), "direction")
     for other, own in _OTHER_NAMES.items():
         if other in given:

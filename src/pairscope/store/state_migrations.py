@@ -68,6 +68,12 @@ MIGRATIONS: tuple[str, ...] = (
         subject text not null, body text not null
     );
     """,
+    """
+    -- Rules whose messages are not sent until a time, by their numbers; 0 stands for all of them.
+    create table alert_mutes (
+        rule integer primary key, since_ms integer not null, until_ms integer not null, remark text not null
+    );
+    """,
 )
 
 

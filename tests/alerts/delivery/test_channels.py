@@ -108,20 +108,20 @@ def test_a_channel_is_switched_off_and_on(channels: Channels) -> None:
 
 
 def test_each_change_is_noted_in_its_transaction(state: State) -> None:
-    notes: list[tuple[str, str, bool]] = []
+    notes: list[tuple[str, str, str, bool]] = []
     book = Channels(
         state,
         ManualClock(),
         Destinations(),
-        lambda connection, what, name: notes.append((what, name, connection.in_transaction)),
+        lambda connection, what, name, who: notes.append((what, name, who, connection.in_transaction)),
     )
-    book.add(HOOK)
-    book.replace("desk", {"kind": "webhook"})
-    book.switch("desk", False)
-    book.switch("desk", True)
-    book.delete("desk")
+    book.add(HOOK, "ann")
+    book.replace("desk", {"kind": "webhook"}, "ann")
+    book.switch("desk", False, "ann")
+    book.switch("desk", True, "ann")
+    book.delete("desk", "ann")
     whats = ["channel_added", "channel_replaced", "channel_off", "channel_on", "channel_deleted"]
-    assert notes == [(what, "desk", True) for what in whats]
+    assert notes == [(what, "desk", "ann", True) for what in whats]
 
 
 def test_a_note_that_fails_takes_the_change_along(state: State) -> None:

@@ -26,7 +26,7 @@ from pairscope.base.errors import Meanings, RequestError, UnknownName, nearest
 from pairscope.store.state import State
 
 MOST_CHANNELS = 100
-Note = Callable[[sqlite3.Connection, str, str], object]  # what was done, to which channel
+Note = Callable[[sqlite3.Connection, str, str, str], object]  # what was done, to which channel, by whom
 
 
 class ChannelExists(RequestError):
@@ -79,7 +79,7 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
 class Channels:
     """Makes, changes and lists channels; to be used by any thread. Call `Delivery.wake` after a change.
 
-    ``note`` is called in the transaction of each change, to keep who changed what.
+    ``note`` is called in the transaction of each change, to keep who changed what; what it raises undoes the change.
     """
 
     def __init__(self, state: State, clock: Clock, destinations: Destinations, note: Note = lambda *_: None) -> None:
@@ -113,7 +113,7 @@ class Channels:
             raise self._unknown(name, found)
         return found[name]
 
-    def add(self, body: Mapping[str, Any]) -> tuple[ChannelView, str | None]:
+    def add(self, body: Mapping[str, Any], who: str = "") -> tuple[ChannelView, str | None]:
         """Make a channel.
 
         Returns:
@@ -137,12 +137,12 @@ class Channels:
                 "insert into channels (name, kind, made_ms, settings) values (?, ?, ?, ?)",
                 (name, kind_of(settings), now_ms(self._clock), msgspec.json.encode(settings).decode()),
             )
-            self._note(connection, "channel_added", name)
+            self._note(connection, "channel_added", name, who)
         self._keep_to_owner(settings)
         is_made = isinstance(settings, Webhook) and "secret" not in body
         return self.view(name), settings.secret if is_made and isinstance(settings, Webhook) else None
 
-    def replace(self, name: str, body: Mapping[str, Any]) -> ChannelView:
+    def replace(self, name: str, body: Mapping[str, Any], who: str = "") -> ChannelView:
         """Give a channel other settings, with a new start; secrets that are left out stay.
 
         Raises:
@@ -156,11 +156,11 @@ class Channels:
                 (kind_of(settings), msgspec.json.encode(settings).decode(), name),
             )
             _begin_anew(connection, name)
-            self._note(connection, "channel_replaced", name)
+            self._note(connection, "channel_replaced", name, who)
         self._keep_to_owner(settings)
         return self.view(name)
 
-    def switch(self, name: str, is_on: bool) -> ChannelView:
+    def switch(self, name: str, is_on: bool, who: str = "") -> ChannelView:
         """Switch a channel on, with a new start, or off: what is for it then lies among the dead letters.
 
         Raises:
@@ -172,10 +172,10 @@ class Channels:
                 _begin_anew(connection, name)
             else:
                 connection.execute("update channels set off_reason = 'person' where name = ?", (name,))
-            self._note(connection, "channel_on" if is_on else "channel_off", name)
+            self._note(connection, "channel_on" if is_on else "channel_off", name, who)
         return self.view(name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, who: str = "") -> None:
         """Take a channel out of the book; what still waits for it lies among the dead letters.
 
         Raises:
@@ -184,7 +184,7 @@ class Channels:
         self.settings(name)
         with self._state.change() as connection:
             connection.execute("delete from channels where name = ?", (name,))
-            self._note(connection, "channel_deleted", name)
+            self._note(connection, "channel_deleted", name, who)
 
     def settings(self, name: str) -> ChannelSettings:
         """What a channel is, its secrets too: for who sends, and for nobody else.
