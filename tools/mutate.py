@@ -41,6 +41,7 @@ BESIDE = {
     "dickey_fuller": ("analytics/estimators/test_adf.py",),
     "least_squares": ("analytics/kernels/test_dickey_fuller.py", "analytics/estimators/test_johansen.py"),
     "regression": ("analytics/estimators/test_hedge.py",),
+    "huber": ("analytics/estimators/test_regression.py", "analytics/estimators/test_terms.py"),
     "mackinnon": ("analytics/estimators/test_adf.py",),
     "moments": ("analytics/metrics/test_price.py",),
     "hayashi_yoshida": ("analytics/estimators/test_lead_lag.py",),

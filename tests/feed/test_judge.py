@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pairscope.base.clock import ManualClock
-from pairscope.base.model import Instrument, Rows, SymbolTable, TradeBatch
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import Rows, SymbolTable, TradeBatch
 from pairscope.feed.judge import BEFORE_LISTING_MS, Judge, Oddity, Refusal, conflicting
 from tests.judged import judge
 

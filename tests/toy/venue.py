@@ -14,7 +14,8 @@ from websockets.exceptions import WebSocketException
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
-from pairscope.base.model import Continuity, Instrument, Origin, Rows, SymbolTable, TradeBatch
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import Continuity, Origin, Rows, SymbolTable, TradeBatch
 from pairscope.base.settings import Settings
 from pairscope.base.symbol import name_of, symbol_of
 from pairscope.feed import venue as v

@@ -1,4 +1,4 @@
-"""IdCheck of trade ids: which are new, doubled, or missing.
+"""Trade ids compared with those that came before: which are new, doubled, or missing.
 
 The exchange numbers the trades of a symbol without holes, so a skipped id is a lost trade. The highest id seen
 decides, not the last one: after 1, 3, 2 nothing is missing. State survives reconnects, and restarts through
@@ -21,15 +21,13 @@ from pairscope.base.gaps import GapReason, Obstacle
 from pairscope.base.jit import plain
 from pairscope.base.model import BoolArray, Gap, IntArray, SymbolTable, TradeBatch
 from pairscope.feed.judge import REFUSALS, Refusal, Verdicts
+from pairscope.feed.open_holes import OpenHoles
 from pairscope.feed.sequence import AFTER_HOLE, IMPLAUSIBLE, LARGEST_HOLE, OLD, scan
 
 __all__ = ["LARGEST_HOLE", "ContinuityTracker", "IdCheck"]
 
 _UNKNOWN = -1
 _BLANKS_REMEMBERED = 1_000
-
-
-_Holes = dict[int, tuple[Gap, ...]]
 _NONE_REFUSED: Verdicts = np.zeros(0, np.uint8)
 
 
@@ -63,7 +61,7 @@ class _Memory:
 
     highest: IntArray
     newest_ms: IntArray
-    holes: _Holes
+    holes: OpenHoles
     unended: dict[int, int]
 
 
@@ -96,7 +94,7 @@ class ContinuityTracker:
         self._highest: IntArray = np.full(max(16, len(symbols)), _UNKNOWN, np.int64)
         self._newest_ms: IntArray = np.zeros(len(self._highest), np.int64)
         self._doubtful: IntArray = np.full(len(self._highest), _UNKNOWN, np.int64)
-        self._holes: _Holes = {}
+        self._holes = OpenHoles()
         # The first id after the newest trade, of symbols whose newest ids were refused: how long those holes last is
         # known when the next trade comes.
         self._unended: dict[int, int] = {}
@@ -121,7 +119,7 @@ class ContinuityTracker:
                 highest_id, time_ms = hole.last_id, hole.before_ms or time_ms
         self._highest[symbol_id] = highest_id
         self._newest_ms[symbol_id] = time_ms
-        self._holes[symbol_id] = tuple(sorted([*holes, *shown], key=lambda gap: gap.first_id))
+        self._holes.put(symbol_id, sorted([*holes, *shown], key=lambda gap: gap.first_id))
         beyond = [hole.first_id for hole in holes if hole.first_id > head and hole.before_ms is None]
         if beyond:
             self._unended[symbol_id] = min(beyond)
@@ -138,7 +136,7 @@ class ContinuityTracker:
         return int(self._newest_ms[symbol_id]) if known else None
 
     def open_gaps(self, symbol_id: int) -> list[Gap]:
-        return list(self._holes.get(symbol_id, ()))
+        return list(self._holes.of(symbol_id))
 
     def expect(self, symbol_id: int, reason: GapReason) -> None:
         """Should the next trade of a symbol come after a hole, this is why."""
@@ -146,7 +144,7 @@ class ContinuityTracker:
 
     def all_open(self) -> list[Gap]:
         """Every open hole of every symbol."""
-        return [gap for holes in self._holes.values() for gap in holes]
+        return self._holes.all()
 
     def check(self, trades: TradeBatch, now_ms: int, reason: GapReason, refusals: Verdicts | None = None) -> IdCheck:
         """Judge ids in order of arrival and remember them; new holes get ``reason``.
@@ -161,7 +159,7 @@ class ContinuityTracker:
         verdict = np.empty(len(ids), np.uint8)
         lost = np.empty(len(ids), np.int64)
         after_ms = np.zeros(len(ids), np.int64)
-        before = _Memory(self._highest.copy(), self._newest_ms.copy(), dict(self._holes), dict(self._unended))
+        before = _Memory(self._highest.copy(), self._newest_ms.copy(), self._holes.copy(), dict(self._unended))
         seen = (self._highest, self._newest_ms, self._doubtful)
         odd = scan(symbol_id, ids, time_ms, told, Refusal.ID.code, *seen, verdict, lost, after_ms)
         reasons = self._expected(symbol_id, verdict)
@@ -204,11 +202,11 @@ class ContinuityTracker:
             why = expected.pop() if expected and batch.skipped[place] else reason
             for gap in self._shown(symbol, batch, place, next_place, why):
                 if opened and _joins(opened[-1], gap):
-                    self._forget(symbol, opened[-1])
+                    self._holes.forget(symbol, opened[-1])
                     gap = replace(gap, first_id=opened.pop().first_id)
                 opened.append(gap)
                 if gap.closed_ms is None:
-                    self._open(symbol, gap)
+                    self._holes.open(symbol, gap)
                     if next_place < 0:
                         self._unended[symbol] = min(self._unended.get(symbol, gap.first_id), gap.first_id)
         return opened, ended
@@ -250,7 +248,7 @@ class ContinuityTracker:
         """An id that the exchange gave to no trade; raw ids are used so as a matter of course and leave no trace."""
         if refusal is Refusal.NOT_MARKET:
             return []
-        self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
+        self._remember_blank(symbol, trade_id)
         closed = replace(
             hole, first_id=trade_id, last_id=trade_id, reason=GapReason.NOT_A_TRADE, closed_ms=hole.found_ms
         )
@@ -258,16 +256,8 @@ class ContinuityTracker:
 
     def _end(self, symbol: int, batch: _Batch, place: int) -> list[Gap]:
         """The first trade after ids that were refused: the holes at the end lie before it."""
-        first_id = self._unended.pop(symbol)
-        ended: list[Gap] = []
-        holes: list[Gap] = []
-        for hole in self._holes.get(symbol, ()):
-            if hole.first_id >= first_id and hole.before_ms is None:
-                hole = replace(hole, before_ms=int(batch.trades.time_ms[place]))
-                batch.lost[place] += hole.ids
-                ended.append(hole)
-            holes.append(hole)
-        self._holes[symbol] = tuple(holes)
+        ended = self._holes.end(symbol, self._unended.pop(symbol), int(batch.trades.time_ms[place]))
+        batch.lost[place] += sum(hole.ids for hole in ended)
         return ended
 
     def _old_ids(self, symbol: int, batch: _Batch, places: IntArray, fresh: BoolArray) -> list[Gap]:
@@ -276,11 +266,11 @@ class ContinuityTracker:
         changed: list[Gap] = []
         if not refused.all():
             self._reopen(symbol, batch, places[~refused])
-            changed += self._fill(symbol, batch.trades, places[~refused], fresh, batch.now_ms)
+            changed += self._fill(symbol, batch, places[~refused], fresh)
         for place in places[refused].tolist():
             refusal, trade_id = batch.refusal(place), int(batch.trades.id[place])
             if refusal is not None and refusal.is_no_trade:
-                changed += self._close_without_trade(symbol, trade_id, refusal, batch.now_ms)
+                changed += self._close_without_trade(symbol, trade_id, batch.now_ms)
             elif refusal is not None:
                 changed += self.obstruct(symbol, trade_id, trade_id, Obstacle(refusal.value))
         return changed
@@ -291,22 +281,17 @@ class ContinuityTracker:
         found = [int(i) for i in np.unique(batch.trades.id[places]).tolist() if i in blank]
         for trade_id in found:
             self._blank[symbol].remove(trade_id)
-            self._open(symbol, Gap(self._symbols.name(symbol), trade_id, trade_id, batch.now_ms, GapReason.REFUSED))
+            hole = Gap(self._symbols.name(symbol), trade_id, trade_id, batch.now_ms, GapReason.REFUSED)
+            self._holes.open(symbol, hole)
 
-    def _close_without_trade(self, symbol: int, trade_id: int, refusal: Refusal, now_ms: int) -> list[Gap]:
-        holes = self._holes.get(symbol, ())
-        hole = next((hole for hole in holes if hole.first_id <= trade_id <= hole.last_id), None)
-        if hole is None:
-            return []
-        left = _part(hole, hole.first_id, trade_id - 1)
-        right = _part(hole, trade_id + 1, hole.last_id)
-        place = holes.index(hole)
-        self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
+    def _close_without_trade(self, symbol: int, trade_id: int, now_ms: int) -> list[Gap]:
+        changed = self._holes.close_without_trade(symbol, trade_id, now_ms)
+        if changed:
+            self._remember_blank(symbol, trade_id)
+        return changed
+
+    def _remember_blank(self, symbol: int, trade_id: int) -> None:
         self._blank.setdefault(symbol, deque(maxlen=_BLANKS_REMEMBERED)).append(trade_id)
-        closed = replace(
-            hole, first_id=trade_id, last_id=trade_id, closed_ms=now_ms, reason=GapReason.NOT_A_TRADE, obstacle=None
-        )
-        return [*left, closed, *right]
 
     def rewind(self, judged: IdCheck, trades: TradeBatch, reason: GapReason) -> None:
         """Forget the batch that was judged last: the tape could not take it. What follows it will open a hole."""
@@ -319,7 +304,7 @@ class ContinuityTracker:
     def lose(self, gaps: Iterable[Gap]) -> None:
         """Trades that were on the tape are not any more: their ids are holes again."""
         for gap in gaps:
-            self._open(self._symbols.index(gap.symbol), gap)
+            self._holes.open(self._symbols.index(gap.symbol), gap)
 
     def hand_over(self, symbol_id: int, last_id: int) -> int:
         """Somebody else sees to the ids of a symbol up to the highest seen, and up to `last_id`; which one that is.
@@ -327,7 +312,7 @@ class ContinuityTracker:
         None of them is a hole here any more, and all are had, until `lose` tells what is left.
         """
         self._grow(symbol_id)
-        self._holes[symbol_id] = ()
+        self._holes.put(symbol_id, ())
         self._unended.pop(symbol_id, None)
         self._highest[symbol_id] = max(int(self._highest[symbol_id]), last_id)
         return int(self._highest[symbol_id])
@@ -341,22 +326,7 @@ class ContinuityTracker:
         self, symbol_id: int, first_id: int, last_id: int, obstacle: Obstacle | None, looked_ms: int | None = None
     ) -> list[Gap]:
         """Note why the missing ids of a range cannot be had for now; returns every row this makes or changes."""
-        changed: list[Gap] = []
-        holes: list[Gap] = []
-        for hole in self._holes.get(symbol_id, ()):
-            inside = max(hole.first_id, first_id), min(hole.last_id, last_id)
-            if inside[0] > inside[1]:
-                holes.append(hole)
-                continue
-            parts = [
-                *_part(hole, hole.first_id, inside[0] - 1),
-                replace(hole, first_id=inside[0], last_id=inside[1], obstacle=obstacle, looked_ms=looked_ms),
-                *_part(hole, inside[1] + 1, hole.last_id),
-            ]
-            changed += parts
-            holes += parts
-        self._holes[symbol_id] = tuple(holes)
-        return changed
+        return self._holes.obstruct(symbol_id, first_id, last_id, obstacle, looked_ms)
 
     def _expected(self, symbol_id: NDArray[np.int32], verdict: NDArray[np.uint8]) -> dict[int, GapReason]:
         """The reasons of symbols that go on now, hole or not; they are used up by this."""
@@ -365,42 +335,11 @@ class ContinuityTracker:
         going_on = np.unique(symbol_id[verdict < OLD]).tolist()
         return {symbol: self._reasons.pop(symbol) for symbol in going_on if symbol in self._reasons}
 
-    def _open(self, symbol: int, hole: Gap) -> None:
-        self._holes[symbol] = (*self._holes.get(symbol, ()), hole)
-
-    def _forget(self, symbol: int, gap: Gap) -> None:
-        self._holes[symbol] = tuple(hole for hole in self._holes.get(symbol, ()) if hole is not gap)
-
-    def _fill(self, symbol: int, trades: TradeBatch, places: IntArray, fresh: BoolArray, now_ms: int) -> list[Gap]:
-        """Take late ids out of the holes that hold them and mark those fresh; returns every row this changes."""
-        late, firsts = np.unique(trades.id[places], return_index=True)
-        times = trades.time_ms[places][firsts]
-        changed: list[Gap] = []
-        for run in np.split(np.arange(len(late)), np.flatnonzero(np.diff(late) != 1) + 1):
-            for hole in self._holes.get(symbol, ()):
-                first_id = max(hole.first_id, int(late[run[0]]))
-                last_id = min(hole.last_id, int(late[run[-1]]))
-                if first_id > last_id:
-                    continue
-                inside = (late >= first_id) & (late <= last_id)
-                left = _part(replace(hole, before_ms=int(times[inside][0])), hole.first_id, first_id - 1)
-                right = _part(replace(hole, after_ms=int(times[inside][-1])), last_id + 1, hole.last_id)
-                holes = self._holes[symbol]
-                place = holes.index(hole)
-                self._holes[symbol] = (*holes[:place], *left, *right, *holes[place + 1 :])
-                # A row is known by its first id: what was filled becomes a closed row of its own, and where more is
-                # missing beside it, its own first or last trade is its edge.
-                closed = replace(
-                    hole,
-                    first_id=first_id,
-                    last_id=last_id,
-                    closed_ms=now_ms,
-                    obstacle=None,
-                    after_ms=int(times[inside][0]) if left else hole.after_ms,
-                    before_ms=int(times[inside][-1]) if right else hole.before_ms,
-                )
-                changed += [*left, closed, *right]
-                fresh[places[firsts[inside]]] = True
+    def _fill(self, symbol: int, batch: _Batch, places: IntArray, fresh: BoolArray) -> list[Gap]:
+        """Take late trades out of the holes that hold them and mark those fresh."""
+        late, firsts = np.unique(batch.trades.id[places], return_index=True)
+        changed, filled = self._holes.fill(symbol, late, batch.trades.time_ms[places][firsts], batch.now_ms)
+        fresh[places[firsts[filled]]] = True
         return changed
 
     def _grow(self, symbol_id: int) -> None:
@@ -414,10 +353,6 @@ class ContinuityTracker:
         doubtful = np.full(size, _UNKNOWN, np.int64)
         doubtful[: len(self._doubtful)] = self._doubtful
         self._highest, self._newest_ms, self._doubtful = more, times, doubtful
-
-
-def _part(hole: Gap, first_id: int, last_id: int) -> list[Gap]:
-    return [replace(hole, first_id=first_id, last_id=last_id)] if first_id <= last_id else []
 
 
 def _joins(before: Gap, after: Gap) -> bool:

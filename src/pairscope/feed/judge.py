@@ -8,30 +8,26 @@ only, and only this module makes them: nothing reaches a tape past the judge.
 from __future__ import annotations
 
 import enum
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from pairscope.base.gaps import GapReason
+from pairscope.base.instrument import Instrument
 from pairscope.base.interval import DAY_MS
 from pairscope.base.jit import kernel, plain
 from pairscope.base.model import (
     TRADE_COLUMNS,
     BoolArray,
     FloatArray,
-    Instrument,
     IntArray,
-    Origin,
     Rows,
     SymbolTable,
     TradeBatch,
 )
-
-log = structlog.get_logger()
+from pairscope.feed.tally import Tally
 
 SMALLEST_SIZE = 1e-8  # no step of the exchange is finer than eight decimals
 MARKET_BEGAN_MS = 1_567_296_000_000  # 2019-09-01: USD-M futures began that month
@@ -43,7 +39,6 @@ FARTHEST_ID = 10_000_000
 # Without a neighbour: a hundred times the ids that the busiest symbol has used in seven years.
 LARGEST_ID = 10**12
 JUMP = 2.3  # a price 130 % away from the one before it
-SAMPLES_PER_REASON = 5  # rows of each reason and origin that are shown in the log
 _LISTED_FROM_MS, _LISTED_TO_MS = MARKET_BEGAN_MS, 4_102_444_800_000
 
 Verdicts = NDArray[np.uint8]
@@ -85,13 +80,6 @@ class Oddity(enum.StrEnum):
 
 
 _ODDITIES = tuple(Oddity)
-ORIGIN_NAMES = {
-    Origin.WS: "socket",
-    Origin.REST: "rest",
-    Origin.ARCHIVE: "archive",
-    Origin.SIMULATOR: "simulator",
-    Origin.IMPORT: "import",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,73 +139,6 @@ def conflicting(rows: TradeBatch, earlier: TradeBatch) -> BoolArray:
         differs |= getattr(rows, name) != getattr(earlier, name)[first]
     differs &= found
     return differs
-
-
-class Tally:
-    """What was refused and what was noted, by origin and reason; the first few of each are in the log."""
-
-    def __init__(self) -> None:
-        self.refused: dict[str, Counter[str]] = {}
-        self.noted: dict[str, Counter[str]] = {}
-        self.conflicting: Counter[str] = Counter()  # rows whose id came before with another price, size, time or side
-
-    def by_reason(self) -> Counter[str]:
-        """Refused rows of all origins."""
-        return sum(self.refused.values(), Counter())
-
-    def oddities(self) -> Counter[str]:
-        """Noted rows of all origins."""
-        return sum(self.noted.values(), Counter())
-
-    def add(self, other: Tally) -> None:
-        """Take in what another one counted; its rows are in its log."""
-        for mine, theirs in ((self.refused, other.refused), (self.noted, other.noted)):
-            for origin, counts in theirs.items():
-                mine.setdefault(origin, Counter()).update(counts)
-        self.conflicting.update(other.conflicting)
-
-    def refuse(self, rows: TradeBatch, places: IntArray, reason: str, name: Callable[[int], str]) -> None:
-        """Count rows that are refused."""
-        for origin, own in _by_origin(rows, places):
-            counts = self.refused.setdefault(origin, Counter())
-            _sample("row_refused", rows, own[: SAMPLES_PER_REASON - counts[reason]], origin, reason, name)
-            counts[reason] += len(own)
-
-    def note(self, rows: TradeBatch, places: IntArray, reason: str, name: Callable[[int], str]) -> None:
-        """Count rows that are odd and kept."""
-        for origin, own in _by_origin(rows, places):
-            counts = self.noted.setdefault(origin, Counter())
-            _sample("row_noted", rows, own[: SAMPLES_PER_REASON - counts[reason]], origin, reason, name)
-            counts[reason] += len(own)
-
-    def conflict(self, rows: TradeBatch, places: IntArray, name: Callable[[int], str]) -> None:
-        """Count rows that contradict an earlier one of the same id; the earlier one stands."""
-        for origin, own in _by_origin(rows, places):
-            room = SAMPLES_PER_REASON - self.conflicting[origin]
-            _sample("row_conflicts", rows, own[: max(0, room)], origin, "conflicting", name)
-            self.conflicting[origin] += len(own)
-
-
-def _by_origin(rows: TradeBatch, places: IntArray) -> Iterable[tuple[str, IntArray]]:
-    origins = rows.origin[places]
-    for origin in np.unique(origins).tolist():
-        yield ORIGIN_NAMES[Origin(origin)], places[origins == origin]
-
-
-def _sample(
-    event: str, rows: TradeBatch, places: IntArray, origin: str, reason: str, name: Callable[[int], str]
-) -> None:
-    for i in places.tolist():
-        log.warning(
-            event,
-            reason=reason,
-            origin=origin,
-            symbol=name(int(rows.symbol_id[i])),
-            id=int(rows.id[i]),
-            price=float(rows.price[i]),
-            size=float(rows.size[i]),
-            time_ms=int(rows.time_ms[i]),
-        )
 
 
 class Judge:

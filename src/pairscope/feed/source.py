@@ -15,7 +15,8 @@ from typing import Literal, Protocol
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import Instrument, TradeKind
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import TradeKind
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.settings import Settings, live_folder
 from pairscope.feed.archive_files import ArchiveFiles

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
 from pairscope.base.errors import FeedUnavailable, Meanings, SettingsError
-from pairscope.base.model import Continuity, Instrument, SymbolTable
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import Continuity, SymbolTable
 from pairscope.base.symbol import DEFAULT_VENUE
 from pairscope.feed.archive_files import ArchiveFiles, ArchiveKind
 from pairscope.feed.health import FeedHealth

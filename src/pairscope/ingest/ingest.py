@@ -14,7 +14,8 @@ import structlog
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import now_ms
 from pairscope.base.gaps import GapReason, Obstacle
-from pairscope.base.model import Gap, Instrument
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import Gap
 from pairscope.base.notifier import Notifier
 from pairscope.base.pulse import Pulse
 from pairscope.feed.clock_check import ClockCheck

@@ -31,7 +31,8 @@ from pairscope.base.model import (
     of_trades,
 )
 from pairscope.feed.continuity import ContinuityTracker, IdCheck
-from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, Tally, conflicting
+from pairscope.feed.judge import GoodTrades, Judge, Judged, Refusal, conflicting
+from pairscope.feed.tally import Tally
 from pairscope.ingest.edges import Bar, Edges
 from pairscope.ingest.revisions import Revisions
 from pairscope.ingest.warm_start import WarmStart

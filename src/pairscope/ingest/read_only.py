@@ -13,7 +13,7 @@ import numpy as np
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import SettingsError
-from pairscope.base.model import ContractKind, Instrument
+from pairscope.base.instrument import ContractKind, Instrument
 from pairscope.base.naming import LISTED_QUOTES, assets_of, ends_on_a_day
 from pairscope.base.reading import utc_text
 from pairscope.base.settings import Settings, live_folder

@@ -9,9 +9,9 @@ from pairscope.base.clock import Clock, now_ms
 from pairscope.base.model import Gap
 from pairscope.feed.clock_check import ClockCheck
 from pairscope.feed.health import StateName
-from pairscope.feed.judge import Tally
 from pairscope.feed.limits import MOST_CONNECTIONS
 from pairscope.feed.source import Gone
+from pairscope.feed.tally import Tally
 from pairscope.feed.venue import RequestBudget, Stream, Venue
 from pairscope.ingest.intake import IntakeCounters, Newest
 from pairscope.ingest.repair.archive_fill import ArchiveFill

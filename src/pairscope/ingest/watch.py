@@ -10,7 +10,8 @@ import structlog
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RequestError, SettingsError, UnknownName
 from pairscope.base.gaps import GapReason
-from pairscope.base.model import Instrument, SymbolTable
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import SymbolTable
 from pairscope.base.naming import nearest_symbol
 from pairscope.base.symbol import normal_symbol
 from pairscope.feed.continuity import ContinuityTracker

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairscope.base.model import ContractKind, Origin, SymbolTable, TradeKind
+from pairscope.base.instrument import ContractKind
+from pairscope.base.model import Origin, SymbolTable, TradeKind
 from pairscope.feed.binance.protocol import (
     Acknowledged,
     Decoded,

@@ -14,7 +14,8 @@ import structlog
 
 from pairscope.base.clock import Clock
 from pairscope.base.errors import FeedUnavailable, RecordingError, SettingsError
-from pairscope.base.model import Instrument, TradeKind
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import TradeKind
 from pairscope.base.reading import ascii_upper
 from pairscope.base.settings import Settings
 from pairscope.feed.binance.simulator.listing import HISTORY_MINUTES, OPENING

@@ -15,17 +15,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from pairscope.base.model import (
-    BoolArray,
-    ContractKind,
-    Instrument,
-    IntArray,
-    Origin,
-    Rows,
-    SymbolTable,
-    TradeBatch,
-    TradeKind,
-)
+from pairscope.base.instrument import ContractKind, Instrument
+from pairscope.base.model import BoolArray, IntArray, Origin, Rows, SymbolTable, TradeBatch, TradeKind
 from pairscope.base.reading import ascii_lower
 from pairscope.feed.loose import LooseRow, loose_row
 

@@ -13,7 +13,8 @@ import msgspec
 
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import FeedUnavailable
-from pairscope.base.model import Instrument, SymbolTable
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import SymbolTable
 from pairscope.feed.access import Access, http_client, unreachable
 from pairscope.feed.binance.budget import WeightBudget
 from pairscope.feed.binance.protocol import decode_agg_trades, decode_instruments

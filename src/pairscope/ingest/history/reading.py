@@ -16,10 +16,12 @@ import numpy as np
 from pairscope.base import files
 from pairscope.base.errors import ArchiveError
 from pairscope.base.id_ranges import Runs, contains
-from pairscope.base.model import TRADE_COLUMNS, Instrument, SymbolTable, TradeBatch
+from pairscope.base.instrument import Instrument
+from pairscope.base.model import TRADE_COLUMNS, SymbolTable, TradeBatch
 from pairscope.base.symbol import venue_of
 from pairscope.feed.archive_files import ArchiveFile, ArchiveFiles, FileReport, KlinesReport
-from pairscope.feed.judge import GoodTrades, Judge, Judged, Tally
+from pairscope.feed.judge import GoodTrades, Judge, Judged
+from pairscope.feed.tally import Tally
 from pairscope.feed.venues import VENUES
 from pairscope.jobs.executor import Progress
 
