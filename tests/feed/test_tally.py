@@ -1,13 +1,15 @@
-"""What was refused and noted is counted by origin and reason."""
+"""What was refused and noted is counted by origin and reason, and the log shows the first few of each."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from structlog.testing import capture_logs
 
 from pairscope.base.model import Origin, TradeBatch
-from pairscope.feed.tally import Tally
+from pairscope.feed.tally import SAMPLES_PER_REASON, Tally
 
 
 def rows(count: int, *origins: Origin) -> TradeBatch:
@@ -39,3 +41,19 @@ def test_two_tallies_are_added_reason_by_reason() -> None:
     assert one.refused == {"socket": {"small": 5}}
     assert one.conflicting == {"socket": 5}
     assert other.refused == {"socket": {"small": 3}}
+
+
+@pytest.mark.parametrize("count", ["refuse", "note", "conflict"])
+def test_the_log_shows_the_first_rows_of_a_reason_however_many_come_at_once(count: str) -> None:
+    tally = Tally()
+
+    def come(rows_: TradeBatch) -> list[int]:
+        given = (rows_, np.arange(len(rows_)))
+        with capture_logs() as said:
+            tally.conflict(*given, name) if count == "conflict" else getattr(tally, count)(*given, "odd", name)
+        return [int(line["id"]) for line in said]
+
+    assert come(rows(3)) == [1, 2, 3]
+    assert come(rows(10)) == [1, 2]
+    assert come(rows(1_000)) == [], f"{SAMPLES_PER_REASON} were shown"
+    assert len(come(rows(2, Origin.REST))) == 2, "of another origin"

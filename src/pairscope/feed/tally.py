@@ -49,22 +49,25 @@ class Tally:
         """Count rows that are refused."""
         for origin, own in _by_origin(rows, places):
             counts = self.refused.setdefault(origin, Counter())
-            _sample("row_refused", rows, own[: SAMPLES_PER_REASON - counts[reason]], origin, reason, name)
+            _sample("row_refused", rows, _to_show(own, counts[reason]), origin, reason, name)
             counts[reason] += len(own)
 
     def note(self, rows: TradeBatch, places: IntArray, reason: str, name: Callable[[int], str]) -> None:
         """Count rows that are odd and kept."""
         for origin, own in _by_origin(rows, places):
             counts = self.noted.setdefault(origin, Counter())
-            _sample("row_noted", rows, own[: SAMPLES_PER_REASON - counts[reason]], origin, reason, name)
+            _sample("row_noted", rows, _to_show(own, counts[reason]), origin, reason, name)
             counts[reason] += len(own)
 
     def conflict(self, rows: TradeBatch, places: IntArray, name: Callable[[int], str]) -> None:
         """Count rows that contradict an earlier one of the same id; the earlier one stands."""
         for origin, own in _by_origin(rows, places):
-            room = SAMPLES_PER_REASON - self.conflicting[origin]
-            _sample("row_conflicts", rows, own[: max(0, room)], origin, "conflicting", name)
+            _sample("row_conflicts", rows, _to_show(own, self.conflicting[origin]), origin, "conflicting", name)
             self.conflicting[origin] += len(own)
+
+
+def _to_show(places: IntArray, shown: int) -> IntArray:
+    return places[: max(0, SAMPLES_PER_REASON - shown)]
 
 
 def _by_origin(rows: TradeBatch, places: IntArray) -> Iterable[tuple[str, IntArray]]:
