@@ -1,7 +1,5 @@
 """A venue in as few lines as it takes: another wire, ids of its own, history by time, and nothing proved."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Iterable
