@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pairscope
+from pairscope.alerts.system import SYSTEM_METRICS
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.estimators import conditions, readings, spikes, suggestion
 from pairscope.analytics.estimators.terms import INTERCEPT, PRICES
@@ -91,6 +92,14 @@ neighbours in its place; `spike_bars` counts them, `/analytics/pair?tests=true` 
 closes as they are.
 """
 
+SYSTEM_HEAD = """\
+## Of pairscope itself
+
+For rules of alerts, which are read on them every few seconds; they are asked of no symbol and no pair. What is not
+known is no value.
+
+"""
+
 TERMS = """\
 ## Terms of a pair
 
@@ -139,6 +148,8 @@ def metrics_page(_: str) -> str:
     for scope, title in (("symbol", "Of a symbol"), ("pair", "Of a pair (y, x)")):
         rows = [_metric_row(metric, sources) for metric in CATALOGUE.values() if metric.scope == scope]
         parts.append(f"## {title}\n\n{_table(('metric', 'formula', 'unit', 'fewest', 'parameters', 'to know'), rows)}")
+    system = [(f"`{each.name}`", each.title, each.formula, each.unit) for each in SYSTEM_METRICS.values()]
+    parts.append(SYSTEM_HEAD + _table(("metric", "what it is", "formula", "unit"), system))
     parts += [_health(), TERMS]
     for name, remarks in _choices().items():
         parts.append(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from pairscope.alerts.clauses import WORDS
 from pairscope.alerts.reading import Facts, Known, read_rule
 from pairscope.alerts.rule import AlertRule, Comparison
+from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.registry import CATALOGUE
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 
@@ -95,6 +99,15 @@ def test_the_short_forms_that_people_bring_are_read(
     assert (rule.first.metric, rule.symbols, rule.first.comparison) == (metric, symbols, Comparison(comparison))
 
 
+@pytest.mark.parametrize("metric", [each for each in CATALOGUE.values() if each.unit == "word"], ids=lambda m: m.name)
+def test_the_words_of_a_metric_are_those_that_its_formula_tells_in_any_case(metric: Metric) -> None:
+    on = {"symbol": "BTCUSDT"} if metric.scope == "symbol" else {"pair": "ETHUSDT/BTCUSDT"}
+    for word in WORDS[metric.name]:
+        assert re.search(rf"\b{word}\b", metric.formula)
+        rule = rule_of({**on, "metric": metric.name, "condition": "is", "threshold": word.title()})
+        assert rule.first.word == word
+
+
 def test_the_reset_level_of_what_lies_around_0_is_a_quarter_of_the_threshold() -> None:
     assert rule_of(PAIR).first.reset_high == 0.5
     both = rule_of({**PAIR, "condition": "outside"}).first
@@ -178,7 +191,9 @@ def test_a_rule_without_a_name_is_called_by_its_sentence() -> None:
         ({**PAIR, "half_life": "4m", "for": "1hl", "interval": "1m"}, "choose shorter bars, name a longer"),
         ({**PAIR, "window": "12 half-lives"}, "name one"),
         ({"scope": "all_pairs", "metric": "spread_z", "condition": ">", "threshold": 2, "for": "1hl"}, "5m"),
-        ({"metric": "health", "condition": ">", "threshold": 2}, '"condition": "is"'),
+        ({"metric": "health", "condition": ">", "threshold": 2}, '"condition": "is", "threshold": "broken"'),
+        ({"metric": "health", "condition": "is", "threshold": "brokn"}, "choose from broken, cointegrated"),
+        ({"metric": "health", "condition": "is"}, "choose from broken, cointegrated"),
         ({"metric": "feed_age", "symbol": "BTCUSDT", "condition": ">", "threshold": 2}, "leave out symbol"),
         ({"scope": "system", "metric": "feed_agee", "condition": ">", "threshold": 2}, "did you mean feed_age?"),
     ],

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from pairscope.alerts.reading import Known, read_rule
+from pairscope.alerts.system import SYSTEM_METRICS
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
 from pairscope.analytics.estimators.garch import BARS, fit_garch
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, hayashi_yoshida, series_of
@@ -19,6 +21,7 @@ from pairscope.analytics.metrics.health import judge
 from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, PAIR_TESTS, metric_requests
 from pairscope.api.columns import pair_columns, quantities
 from pairscope.bars.align import align_closes, stale_limit_ms
+from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
 from pairscope.live.health import history_of
 from pairscope.live.span import Span
@@ -339,7 +342,7 @@ async def test_nothing_is_known_before_the_first_trade(new_market: MadeUpMarket,
 
 async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choice(server: Served) -> None:
     entries = {entry["name"]: entry for entry in await get(server, "/metrics/catalogue")}
-    assert list(entries) == list(CATALOGUE)
+    assert list(entries) == [*CATALOGUE, *SYSTEM_METRICS]
     method, prices, intercept = entries["beta"]["parameters"]
     assert (prices["choices"], intercept["choices"]) == (["log", "level"], ["true", "false"])
     assert (entries["beta"]["unit"], entries["beta"]["unit_on_levels"]) == ("y per x", "units of x per y")
@@ -347,6 +350,34 @@ async def test_the_catalogue_tells_parameters_and_what_is_to_be_known_of_a_choic
     assert method["choices"] == list(METHODS) == list(method["remarks"])
     assert (entries["rsi"]["parameters"][0]["low"], entries["rsi"]["cadence"]) == (1.0, "bar")
     assert entries["lead_lag"]["needs"] == "trades"
+
+
+async def test_the_catalogue_tells_what_rules_may_be_read_on(server: Served) -> None:
+    entries = {entry["name"]: entry for entry in await get(server, "/metrics/catalogue")}
+    assert {name for name, entry in entries.items() if entry["scope"] == "system"} == set(SYSTEM_METRICS)
+    age = entries["feed_age"]
+    assert (age["unit"], age["cadence"], age["needs"], age["in_rules"]) == ("s", "clock", "nothing", True)
+    known = Known(["A"], [("A", "B")], [Interval(1_000)], Interval(1_000), 300)
+    for name, entry in entries.items():
+        is_word = entry["unit"] == "word"
+        assert bool(entry["words"]) == is_word
+        body: dict[str, Any] = {"metric": name, "condition": ">", "threshold": 1}
+        body |= {"condition": "is", "threshold": entry["words"][-1]} if is_word else {}
+        on = {} if entry["scope"] == "system" else {"scope": f"all_{entry['scope']}s"}
+        if entry["in_rules"]:
+            assert len(read_rule(body | on, known).centred) == 1
+            assert read_rule(body | on, known).centred == [entry["is_centred"]]
+        else:
+            with pytest.raises(RequestError, match="not read at each bar"):
+                read_rule(body | on, known)
+    assert not entries["lead_lag"]["in_rules"]
+
+
+@pytest.mark.parametrize("path", [f"/analytics/{X}?", f"/analytics/{X}/series?", f"/analytics/pair?y={Y}&x={X}&"])
+async def test_what_is_of_pairscope_itself_is_asked_of_no_symbol(server: Served, path: str) -> None:
+    answer = await server.http.get(f"{path}metrics=rsi,FEED_AGE")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_metric")
+    assert "rules of alerts" in answer.json()["error"]["cure"]
 
 
 async def test_all_metrics_of_a_symbol_have_a_series(market: MadeUpMarket, server: Served) -> None:

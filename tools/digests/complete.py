@@ -79,6 +79,8 @@ def _endpoints(openapi: Json, seen: Seen) -> Iterator[str]:
 
 def _metrics(catalogue: Json, seen: Seen) -> Iterator[str]:
     for metric in catalogue:
+        if metric["scope"] == "system":  # for rules of alerts alone
+            continue
         name = f"{metric['scope']} {metric['name']}"
         if name not in seen.metrics:
             yield f"metric {name}" + (

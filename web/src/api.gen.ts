@@ -298,18 +298,21 @@ export interface LoopStatus {
 }
 export interface MetricInfo {
   name: string;
-  scope: "pair" | "symbol";
+  scope: "pair" | "symbol" | "system";
   title: string;
   formula: string;
-  unit: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x";
-  unit_on_levels: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x";
+  unit: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x" | "GB" | "gaps" | "ms" | "s" | "share" | "times an hour";
+  unit_on_levels: "1" | "bars" | "base" | "ln" | "ln per bar" | "ln per year" | "ms" | "name" | "price" | "probability" | "quote" | "trades" | "units of x per y" | "word" | "y per x" | "GB" | "gaps" | "ms" | "s" | "share" | "times an hour";
   window: number;
   fewest: number;
   reference: string;
   remark: string;
   parameters: MetricParameter[];
-  cadence: "bar" | "close" | "on_request";
-  needs: "bars" | "history" | "trades";
+  cadence: "bar" | "clock" | "close" | "on_request";
+  needs: "bars" | "history" | "nothing" | "trades";
+  in_rules: boolean;
+  is_centred: boolean;
+  words: string[];
 }
 export interface MetricParameter {
   name: string;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from pairscope.alerts.rule import BANDS, DOWNWARDS, UPWARDS, AlertScope, Clause, Comparison
 from pairscope.alerts.system import SYSTEM_METRICS, SystemMetric, find_system
 from pairscope.analytics.entry.metric import Metric
+from pairscope.analytics.estimators.conditions import Condition
 from pairscope.analytics.registry import CATALOGUE, metric_request
 from pairscope.base.errors import Meanings, RequestError
 
@@ -39,8 +40,9 @@ def read_clause(given: Mapping[str, Any], scope: AlertScope) -> tuple[Clause, An
     word = told.strip().lower().replace(" ", "_") if isinstance(told, str) else ""
     if metric.unit_of({}) == "word":
         if word not in ("is", "=", "=="):
-            raise RuleRefused(f"{metric.name} is a word", cure='write "condition": "is", "threshold": "broken"')
-        return Clause(metric=text, comparison=Comparison.IS, word=str(given.get("threshold", ""))), None, metric
+            word = WORDS[metric.name][0]
+            raise RuleRefused(f"{metric.name} is a word", cure=f'write "condition": "is", "threshold": "{word}"')
+        return Clause(metric=text, comparison=Comparison.IS, word=_word(metric.name, given)), None, metric
     if word not in set(Comparison) - {Comparison.IS}:
         choices = ", ".join(each for each in Comparison if each is not Comparison.IS)
         cure = f"choose from {choices}"
@@ -66,9 +68,30 @@ def _metric(given: Mapping[str, Any], scope: AlertScope) -> tuple[str, Metric | 
         cure = f'give it a {other} of its own, "{other}": ..., or choose a metric of a {of}'
         raise RuleRefused(f"{name} is of a {other}, and this rule is on a {of}", cure=cure)
     found = metric_request(f"{name}{colon}{rest}", "pair" if of == "pair" else "symbol")
-    if "trades" in found.metric.needs or found.metric.unit in ("name",):
+    if not is_for_rules(found.metric):
         raise RuleRefused(f"{name} is not read at each bar", cure="choose another metric for a rule")
     return found.name, found.metric
+
+
+# The words that a metric may be.
+WORDS: Mapping[str, Sequence[str]] = {
+    "health": (Condition.BROKEN, *(each for each in Condition if each is not Condition.BROKEN)),
+    "trend": ("uptrend", "downtrend", "sideways"),
+    "signal": ("SHORT", "LONG", "NEUTRAL"),
+}
+
+
+def _word(name: str, given: Mapping[str, Any]) -> str:
+    told, known = str(given.get("threshold", "")).strip(), {each.lower(): str(each) for each in WORDS[name]}
+    if told.lower() in known:
+        return known[told.lower()]
+    cure = f"choose from {', '.join(known.values())}"
+    raise RequestError(f"{name} is never '{told[:40]}'", cure=cure, code="bad_parameter")
+
+
+def is_for_rules(metric: Metric) -> bool:
+    """Whether a rule may be read on a metric of the market: it is known at each bar, and a number or a state."""
+    return "trades" not in metric.needs and metric.unit != "name"
 
 
 # Names that others give to metrics of ours.

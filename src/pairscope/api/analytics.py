@@ -10,6 +10,8 @@ from typing import cast
 import msgspec
 import numpy as np
 
+from pairscope.alerts.clauses import WORDS, is_for_rules
+from pairscope.alerts.system import SYSTEM_METRICS, SystemMetric
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.request import MetricRequest, Scope
 from pairscope.analytics.estimators.clustering import cluster, distances
@@ -39,7 +41,7 @@ from pairscope.api.parameters import (
 )
 from pairscope.api.query import Query
 from pairscope.base.clock import now_ms
-from pairscope.base.errors import RequestError
+from pairscope.base.errors import RequestError, UnknownName
 from pairscope.base.interval import Interval
 from pairscope.live.analysis import CorrelationOf, MatrixStudy, PairQuestion, PairStudy
 from pairscope.live.signals import signal_of
@@ -193,7 +195,8 @@ async def get_metric_catalogue(context: Context, query: Query) -> msgspec.Raw:
 
 @functools.cache
 def _catalogue_json() -> bytes:
-    return msgspec.json.encode([_info(metric) for metric in CATALOGUE.values()])
+    of_market = [_info(metric) for metric in CATALOGUE.values()]
+    return msgspec.json.encode([*of_market, *map(_system_info, SYSTEM_METRICS.values())])
 
 
 def _info(metric: Metric) -> wire.MetricInfo:
@@ -225,6 +228,30 @@ def _info(metric: Metric) -> wire.MetricInfo:
         parameters=parameters,
         cadence=metric.cadence,
         needs="trades" if "trades" in metric.needs else "history" if "history" in metric.needs else "bars",
+        in_rules=is_for_rules(metric),
+        is_centred=metric.is_centred,
+        words=[str(each) for each in WORDS.get(metric.name, ())],
+    )
+
+
+def _system_info(metric: SystemMetric) -> wire.MetricInfo:
+    return wire.MetricInfo(
+        name=metric.name,
+        scope="system",
+        title=metric.title,
+        formula=metric.formula,
+        unit=metric.unit,
+        unit_on_levels=metric.unit,
+        window=0,
+        fewest=0,
+        reference="",
+        remark="",
+        parameters=[],
+        cadence="clock",
+        needs="nothing",
+        in_rules=True,
+        is_centred=metric.is_centred,
+        words=[],
     )
 
 
@@ -251,6 +278,10 @@ def _wanted(
     query: Query, scope: Scope, usual: Sequence[MetricRequest], terms: Terms | None = None
 ) -> Sequence[MetricRequest]:
     names = query.names("metrics")
+    for each in names:
+        if each.lower() in SYSTEM_METRICS:
+            cure = "rules of alerts are read on it; /status has what is known of pairscope now"
+            raise UnknownName(f"{each.lower()} is of pairscope itself, of no {scope}", cure=cure, code="unknown_metric")
     return metric_requests(names, scope, terms) if names else usual
 
 
@@ -349,7 +380,8 @@ ANALYTICS = (
         path="/metrics/catalogue",
         group="Analytics",
         summary="What every metric means",
-        description="Name, formula, unit, parameters, fewest observations and reference of each metric.",
+        description="Name, formula, unit, parameters, fewest observations and reference of each metric, and whether"
+        " rules of alerts may be read on it. Those of pairscope itself are for rules alone.",
         answer=list[wire.MetricInfo],
         handler=get_metric_catalogue,
         example="/metrics/catalogue",

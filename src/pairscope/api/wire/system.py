@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pairscope.alerts.system import SystemUnit
 from pairscope.analytics.entry.metric import Unit
 from pairscope.api.wire.record import Number, Wire
 from pairscope.live.kernels import Part
@@ -74,19 +75,22 @@ class MetricParameter(Wire, frozen=True, kw_only=True):
 
 class MetricInfo(Wire, frozen=True, kw_only=True):
     name: str
-    scope: Literal["symbol", "pair"]
+    scope: Literal["symbol", "pair", "system"]  # system: of pairscope itself, for rules of alerts alone
     title: str
     formula: str
-    unit: Unit
-    unit_on_levels: Unit  # of a pair on prices themselves instead of their logarithms
+    unit: Unit | SystemUnit
+    unit_on_levels: Unit | SystemUnit  # of a pair on prices themselves instead of their logarithms
     window: int  # default; 0 when the metric has none
     fewest: int
     reference: str
     remark: str
     parameters: list[MetricParameter]
-    # Computed with each bar, the open one included; when a bar has closed; or when asked for.
-    cadence: Literal["bar", "close", "on_request"]
-    needs: Literal["bars", "trades", "history"]
+    # Computed with each bar, the open one included; when a bar has closed; when asked for; or every few seconds.
+    cadence: Literal["bar", "close", "on_request", "clock"]
+    needs: Literal["bars", "trades", "history", "nothing"]
+    in_rules: bool  # a rule of alerts may be read on it
+    is_centred: bool  # it lies around 0 and comes back there
+    words: list[str]  # one of which it is, for a metric that is a word
 
 
 class SourceStatus(Wire, frozen=True, kw_only=True):
