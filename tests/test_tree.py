@@ -25,6 +25,8 @@ COVERED_BY = {
     "alerts/delivery/services.py": "alerts/delivery/test_service.py",
     "alerts/durations.py": "alerts/test_reading.py",
     "alerts/rule_fields.py": "alerts/test_reading.py",
+    "alerts/targets.py": "alerts/test_alerts.py",
+    "alerts/transition.py": "alerts/test_history.py",
     "analytics/entry/metric.py": "analytics/test_registry.py",
     "analytics/entry/window.py": "analytics/test_inputs.py",
     "analytics/estimators/readings.py": "analytics/test_locality.py",

@@ -21,12 +21,12 @@ from pairscope.store import data_folder
 from pairscope.store.imports import ImportedFile, ImportList
 from pairscope.store.inventory import Verified, VerifiedList
 
-DISK_BYTES = 256 * 1024
+DISK_BYTES = 512 * 1024  # the tables of the state, once in its file and once in its log, leave some of it
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with 256 kB."""
+    """A disk of its own with 512 kB."""
     mount = tmp_path / "disk"
     mount.mkdir()
     try:

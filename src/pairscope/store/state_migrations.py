@@ -74,6 +74,43 @@ MIGRATIONS: tuple[str, ...] = (
         rule integer primary key, since_ms integer not null, until_ms integer not null, remark text not null
     );
     """,
+    """
+    -- What rules are doing, for each tape by itself: a simulated market does not go on where a real one stopped.
+    -- How far bars were read for rules: the end of the last one, by their length or what else is read at a pace.
+    create table alert_cursors (
+        tape integer not null, beat text not null, read_ms integer not null, primary key (tape, beat)
+    ) without rowid;
+
+    -- Since when the present condition of a rule is read.
+    create table alert_begun (
+        tape integer not null, rule integer not null, revision integer not null, begun_ms integer not null,
+        primary key (tape, rule)
+    ) without rowid;
+
+    -- A rule on one target. A rule that waits for something to happen, and never did anything, has no row. seen_ms is
+    -- null of what is known as far as bars were read. fire is the transition with which the open episode began.
+    create table alert_lives (
+        tape integer not null, rule integer not null, target text not null, stage text not null, veil text not null,
+        held_ms integer not null, seen_ms integer, fired_ms integer, since_ms integer, changes integer not null,
+        fire integer, is_told integer not null, is_veil_told integer not null, primary key (tape, rule, target)
+    ) without rowid;
+
+    -- Every transition. simulated tells that the trades were those of no market.
+    create table alert_history (
+        number integer primary key autoincrement, tape integer not null, rule integer not null,
+        revision integer not null, name text not null, severity text not null, target text not null,
+        change text not null, is_minor integer not null, time_ms integer not null, recorded_ms integer not null,
+        value, second, reason text, interval text, window integer, bar_ms integer, missing real, health text,
+        half_life_ms integer, fire integer, simulated integer not null, withheld text, messages text,
+        revised_ms integer, note text not null default ''
+    );
+    create index alert_history_of_rule on alert_history (rule, is_minor, number);
+    create index alert_history_of_fire on alert_history (fire) where fire is not null;
+
+    -- By which the messages of this database are told from those of every other.
+    create table alert_origin (origin text not null);
+    insert into alert_origin values (lower(hex(randomblob(8))));
+    """,
 )
 
 
