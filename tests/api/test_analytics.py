@@ -11,9 +11,16 @@ import pytest
 
 from pairscope.alerts.reading import Known, read_rule
 from pairscope.alerts.system import SYSTEM_METRICS
+from pairscope.analytics.estimators import lead_lag as leading
 from pairscope.analytics.estimators.clustering import cluster, correlation_matrix, distances
 from pairscope.analytics.estimators.garch import BARS, fit_garch
-from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, hayashi_yoshida, series_of
+from pairscope.analytics.estimators.hayashi_yoshida import (
+    PairTicks,
+    TradeSeries,
+    common_span,
+    hayashi_yoshida,
+    series_of,
+)
 from pairscope.analytics.estimators.hedge import METHODS
 from pairscope.analytics.estimators.readings import history_bars
 from pairscope.analytics.estimators.terms import ALL_TERMS, USUAL, Terms
@@ -129,6 +136,22 @@ async def test_tests_are_the_whole_catalogue_with_health_and_curves(market: Made
     assert tests["spikes"] == {"y": [], "x": []}
     assert len(tests["lead_lag"]["lags_ms"]) == len(tests["lead_lag"]["contrasts"]) == 201
     assert tests["epps"]["interval_s"][0] == 1
+
+
+async def test_who_leads_is_looked_for_once_for_the_metric_and_the_curve(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def counting(y: TradeSeries, x: TradeSeries) -> tuple[TradeSeries, TradeSeries]:
+        looked.append("once")
+        return common_span(y, x)
+
+    monkeypatch.setattr(leading, "common_span", counting)
+    answer = await get(server, f"{PAIR}&window={WINDOW}&tests=true&limit=1")
+    assert "lead_lag" in answer["metrics"]
+    assert "lead_lag" in answer["tests"]
+    assert looked == ["once"]
 
 
 async def test_health_has_the_same_bits_by_name_with_the_tests_and_from_the_past(

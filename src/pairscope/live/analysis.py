@@ -27,7 +27,7 @@ from pairscope.analytics.estimators.hayashi_yoshida import (
     hayashi_yoshida,
     series_of,
 )
-from pairscope.analytics.estimators.lead_lag import LeadLag, lead_lag
+from pairscope.analytics.estimators.lead_lag import LeadLag
 from pairscope.analytics.estimators.readings import PairHistory
 from pairscope.analytics.estimators.suggestion import Suggestion
 from pairscope.analytics.estimators.terms import Terms
@@ -276,10 +276,10 @@ def _study_pair(found: SpanBars, terms: Terms, question: PairQuestion, beside: B
     start_ms = span.start_ms(last_ms)
     spikes = [(start_ms + places * span.interval.ms).tolist() for places in (closes.y_spikes, closes.x_spikes)]
     check()
-    lag = lead_lag(ticks.y, ticks.x)
+    lead = one.lead()  # of all metrics its own is among, it is there already
     check()
     curve = epps_curve(ticks.y, ticks.x)
-    return PairStudy(series, metrics, health_of(view), spikes=spikes, lead_lag=lag, epps=curve)
+    return PairStudy(series, metrics, health_of(view), spikes=spikes, lead_lag=lead, epps=curve)
 
 
 def _verdict(found: SpanBars, terms: Terms, beside: Beside, check: Check) -> PairVerdict:

@@ -8,10 +8,11 @@ import pytest
 
 from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks, TradeSeries, hayashi_yoshida
-from pairscope.analytics.estimators.lead_lag import lag_grid, lead_lag
+from pairscope.analytics.estimators.lead_lag import LeadLag, lag_grid, lead_lag
 from pairscope.analytics.registry import CATALOGUE
 from pairscope.analytics.values import Reason
 from pairscope.base.errors import RequestError
+from pairscope.base.model import IntArray
 
 Tapes = Callable[..., tuple[TradeSeries, TradeSeries]]
 
@@ -90,3 +91,22 @@ def test_the_metric_is_that_of_the_tapes_a_window_carries(diffusions: Tapes) -> 
     assert metric.compute(window).value == lead_lag(y, x).lag_ms
     assert metric.compute(window, reach_ms=500, step_ms=50).value == lead_lag(y, x, lag_grid(500, 50)).lag_ms
     assert metric.compute(PairWindow(closes, closes, 0, 3, 1.0)).reason == Reason.NO_TRADES
+
+
+def test_a_window_looks_for_who_leads_once_whatever_its_terms(
+    diffusions: Tapes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def looking(y: TradeSeries, x: TradeSeries, lags_ms: IntArray) -> LeadLag:
+        looked.append(len(lags_ms))
+        return lead_lag(y, x, lags_ms)
+
+    monkeypatch.setattr("pairscope.analytics.entry.window.lead_lag", looking)
+    tapes, closes = diffusions(7, rates=(20.0, 10.0)), np.zeros(0)
+    window = PairWindow(closes, closes, 0, 3, 1.0, PairTicks(*tapes))
+    CATALOGUE["lead_lag"].compute(window)
+    assert window.on("level", False).lead() is window.lead()
+    assert looked == [201]
+    window.lead(500, 50)
+    assert looked == [201, 21]

@@ -15,6 +15,7 @@ import numpy as np
 
 from pairscope.analytics.estimators.hayashi_yoshida import PairTicks
 from pairscope.analytics.estimators.hedge import METHODS, NO_HEDGE, Hedge, ols_hedge
+from pairscope.analytics.estimators.lead_lag import REACH_MS, STEP_MS, LeadLag, lag_grid, lead_lag
 from pairscope.analytics.estimators.readings import PairHistory
 from pairscope.analytics.estimators.terms import Prices
 from pairscope.analytics.kernels.moments import PriceMoments, VolumeSums, price_moments, volume_sums
@@ -83,6 +84,8 @@ class PairWindow:
     prices: Prices = "log"
     intercept: bool = True
     _hedges: dict[str, Hedge] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # Of the trades, which are the same on all terms, by reach and step.
+    _leads: dict[tuple[int, int], LeadLag] = field(default_factory=dict, repr=False, compare=False)
     # Windows of the same bars, this one too, by their terms.
     _views: dict[tuple[Prices, bool], PairWindow] = field(default_factory=dict, repr=False, compare=False)
 
@@ -135,6 +138,12 @@ class PairWindow:
                 self.y[first:], self.x[first:], self.window, self.first_index + first, self.intercept
             )
         return self._hedges[method]
+
+    def lead(self, reach_ms: int = REACH_MS, step_ms: int = STEP_MS) -> LeadLag | None:
+        """By how much x leads y in the trades of the window; None without them."""
+        if self.ticks is not None and (reach_ms, step_ms) not in self._leads:
+            self._leads[reach_ms, step_ms] = lead_lag(self.ticks.y, self.ticks.x, lag_grid(reach_ms, step_ms))
+        return self._leads.get((reach_ms, step_ms))
 
     @cached_property
     def returns(self) -> Hedge:

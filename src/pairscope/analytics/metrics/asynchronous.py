@@ -7,8 +7,8 @@ import math
 from pairscope.analytics.entry.metric import Metric
 from pairscope.analytics.entry.window import PairWindow
 from pairscope.analytics.estimators.hayashi_yoshida import FEWEST_CHANGES, REACH_MS, hayashi_yoshida
-from pairscope.analytics.estimators.lead_lag import lag_grid
-from pairscope.analytics.estimators.lead_lag import lead_lag as find_lead_lag
+from pairscope.analytics.estimators.lead_lag import REACH_MS as LEAD_REACH_MS
+from pairscope.analytics.estimators.lead_lag import STEP_MS as LEAD_STEP_MS
 from pairscope.analytics.values import Flag, Reason, Value, given, is_beyond_one, null
 from pairscope.base.parameter import Parameter
 
@@ -61,15 +61,15 @@ def correlation_hy_naive(window: PairWindow) -> Value:
     reference="M. Hoffmann, M. Rosenbaum and N. Yoshida, Bernoulli 19, 2013",
     remark="Positive when y follows x. Null when the trades do not tell one lag from another.",
     parameters=(
-        Parameter("reach_ms", "int", 1_000, low=10, high=60_000),
-        Parameter("step_ms", "int", 10, low=1, high=1_000),
+        Parameter("reach_ms", "int", LEAD_REACH_MS, low=10, high=60_000),
+        Parameter("step_ms", "int", LEAD_STEP_MS, low=1, high=1_000),
     ),
     cadence="on_request",
     needs=("trades",),
     about="tape",
 )
-def lead_lag(window: PairWindow, reach_ms: int = 1_000, step_ms: int = 10) -> Value:
-    if window.ticks is None:
+def lead_lag(window: PairWindow, reach_ms: int = LEAD_REACH_MS, step_ms: int = LEAD_STEP_MS) -> Value:
+    found = window.lead(reach_ms, step_ms)
+    if found is None:
         return null(Reason.NO_TRADES, 0)
-    found = find_lead_lag(window.ticks.y, window.ticks.x, lag_grid(reach_ms, step_ms))
     return Value(found.lag_ms, found.n) if found.reason is None else null(found.reason, found.n)
