@@ -69,7 +69,6 @@ COVERED_BY = {
     "feed/binance/opening.py": "test_exchange.py",
     "feed/binance/planning.py": "test_exchange.py",
     "feed/binance/recorder.py": "cli/test_recording.py",
-    "feed/binance/simulator/archive.py": "ingest/repair/test_archive_fill.py",
     "feed/binance/simulator/connection.py": "feed/binance/simulator/test_exchange.py",
     "feed/binance/simulator/hub.py": "feed/binance/simulator/test_exchange.py",
     "feed/binance/simulator/listing.py": "feed/binance/simulator/test_market.py",

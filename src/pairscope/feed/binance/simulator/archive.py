@@ -18,7 +18,9 @@ from pairscope.base.interval import DAY_MS
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 
 _EPOCH = date(1970, 1, 1)
-_PIECE_MS = 600_000  # written at once: a day's rows together would hold up the event loop of this process
+# Written at once. The route is a plain function, which Starlette runs in a thread: yet the event loop would not get the
+# interpreter while the lists of a whole day were made, which are a hundred times as large.
+_PIECE_MS = 600_000
 _AVAILABLE_MS = 9 * 3_600_000  # after midnight UTC, on the next day
 _NAME = re.compile(r"(?P<symbol>[^/]+)-aggTrades-(?P<date>\d{4}-\d{2}-\d{2})\.zip(?P<checksum>\.CHECKSUM)?")
 _HEADER = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
