@@ -59,6 +59,10 @@ class MadeUpMarket:
         self._random = np.random.default_rng(7)
         self._last_ids = [0] * len(SYMBOLS)
 
+    def state_of_things(self) -> list[Any]:
+        """What anybody may have changed by the API."""
+        return [*self.changes, [(job.id, job.state) for job in self.jobs.all()]]
+
     @staticmethod
     async def _nothing(hand: Hand) -> str:
         return "nothing was to be done"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -116,12 +116,23 @@ class Endpoint:
     writes_disk: bool = False  # which may be full: HTTP 507
     may_be_refused: bool = False  # as things are: HTTP 409
     method: str = "GET"
+    is_read: bool = False  # of a method other than GET: it is asked with a body, and changes nothing
     status: Callable[[Any], int] = always_ok
     other_statuses: tuple[tuple[int, str], ...] = ()  # with the answer itself as body
 
     @property
     def operation(self) -> str:
         return self.handler.__name__
+
+    @property
+    def scope(self) -> Literal["read", "write"]:
+        """Whether it changes something.
+
+        One that does must be out of reach of pages of other sites. The guard refuses them by what their browser tells
+        of them; a browser that tells nothing still asks first before it sends any method but GET and POST, and any body
+        that is called JSON. So a POST that changes something has a body, be it an empty one.
+        """
+        return "read" if self.method == "GET" or self.is_read else "write"
 
     def names(self) -> dict[str, Parameter]:
         """The parameters by every accepted name of theirs."""

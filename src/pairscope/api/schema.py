@@ -117,6 +117,7 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
         "parameters": [_parameter(parameter) for parameter in endpoint.parameters],
         "responses": dict(sorted(responses.items())),
         "x-example": endpoint.example,
+        "x-scope": endpoint.scope,
     }
 
 
