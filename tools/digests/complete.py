@@ -43,14 +43,20 @@ EXCEPTIONS: Mapping[str, str] = {
     "code tape_busy": "of more reads at once than a machine can answer in good time",
 }
 
+# Rooms that no address, topic or command reaches yet, and why; a test holds that nothing imports them. Their codes are
+# not seen; what they say is in `errors`.
+UNREACHED: Mapping[str, str] = {"alerts": "nothing evaluates rules or sends messages in 0.4.0"}
+
 
 def never_seen(openapi: Json, catalogue: Json, commands: Iterable[str], seen: Seen) -> list[str]:
     """What there is and was not seen, without the exceptions."""
+    unreached = inside.codes_of(UNREACHED)
+    codes = [code for codes in inside.error_classes().values() for code in codes if code not in unreached]
     missing = [
         *_endpoints(openapi, seen),
         *_metrics(catalogue, seen),
         *_messages(openapi, seen),
-        *(f"code {code}" for codes in inside.error_classes().values() for code in codes if code not in seen.codes),
+        *(f"code {code}" for code in codes if code not in seen.codes),
         *(f"code {code} (not explained by any class)" for code in sorted(seen.codes - _explained())),
         *(f"setting {name}" for name in inside.settings() if name not in seen.settings | {*NO_BAD_SETTINGS}),
         *(f"command {name}" for name in commands if name not in seen.commands),
