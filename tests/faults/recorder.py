@@ -155,7 +155,7 @@ class Recorder:
             truth = market.by_id(symbol, int(stored.id[0]), len(stored))
             for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
                 np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
-            expected = rebuild_bars([stored], INTERVALS, [], stored.time_ms[:1].tolist())
+            expected = rebuild_bars([stored], INTERVALS, [], [(int(stored.id[0]), int(stored.time_ms[0]))])
             for interval in INTERVALS:
                 wanted = expected[expected["interval_ms"] == interval.ms]
                 shown = self.memory.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)

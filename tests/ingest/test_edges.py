@@ -9,9 +9,10 @@ import numpy as np
 
 from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarStatus, Continuity, Cut, Gap
+from pairscope.base.model import BarStatus, Continuity, Cut, Gap, TradeKind
 from pairscope.feed.judge import Refusal
-from tests.ingest.room import MINUTE, cuts, room, trades
+from pairscope.store.verify import verify_symbol
+from tests.ingest.room import INTERVALS, MINUTE, cuts, room, trades
 from tests.judged import judged
 
 
@@ -116,3 +117,25 @@ async def test_a_bar_before_refused_trades_is_whole_when_they_come_before_any_ot
         assert cuts(here, "5s") == {100_000: Cut.BEGIN}
         here.take(trades([4], [110_000]))
         assert cuts(here, "5s") == {100_000: Cut.BEGIN}
+
+
+async def test_a_bar_before_that_of_the_first_trade_is_partial_too_when_times_step_back(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    async with room(path, ["A"]) as here:
+        here.take(trades([11, 12, 13], [105_010, 104_990, 106_500]))
+        await here.until(lambda: cuts(here, "5s") == {100_000: Cut.BEGIN, 105_000: Cut.BEGIN})
+        await here.until(lambda: cuts(here, "1s") == {104_000: Cut.BEGIN, 105_000: Cut.BEGIN})
+        assert cuts(here, "1m") == {60_000: Cut.BEGIN}
+        await here.store.flushed()
+        assert verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told == []
+    async with room(path, ["A"]) as here:
+        here.intake.nothing_since(0)
+        assert cuts(here, "5s") == {100_000: Cut.BEGIN, 105_000: Cut.BEGIN}
+        assert here.intake.reach_back(Gap("A", 9, 10, 0, GapReason.START, before_ms=105_010))
+        here.take(trades([9, 10], [99_000, 105_005]))
+        await here.until(lambda: not here.intake.unsettled)
+        assert cuts(here, "5s") == {95_000: Cut.BEGIN}
+        assert cuts(here, "1s") == {99_000: Cut.BEGIN}
+        here.take(trades([14], [120_000]))
+        await here.store.flushed()
+        assert verify_symbol(here.store, "A", kind=TradeKind.AGG, intervals=INTERVALS).told == []

@@ -25,10 +25,9 @@ class Edges:
         self._first: dict[int, tuple[int, int]] = {}  # lowest id of each symbol, and its time: listening began there
         self._ends: dict[int, set[tuple[Interval, int]]] = {}  # bars of symbols that are not heard since
 
-    def begins_ms(self, symbol_id: int) -> int | None:
-        """The time of the lowest id that is held of a symbol."""
-        first = self._first.get(symbol_id)
-        return None if first is None else first[1]
+    def first(self, symbol_id: int) -> tuple[int, int] | None:
+        """The lowest id that is held of a symbol, and its time."""
+        return self._first.get(symbol_id)
 
     def begin(self, symbol_id: int, trade_id: int, time_ms: int) -> None:
         """Say where what is held of a symbol begins."""
@@ -56,6 +55,7 @@ class Edges:
             if symbol_id not in self._first or trade_id < self._first[symbol_id][0]:
                 time_ms = int(trades.time_ms[place])
                 self._first[symbol_id] = trade_id, time_ms
+                marks.update(self._begun(symbol_id))
                 marks.update(self._at(symbol_id, time_ms))
             marks.update((symbol_id, *bar) for bar in self._ends.pop(symbol_id, ()))
         return marks
@@ -67,6 +67,11 @@ class Edges:
         more, and the bar that is open is whole.
         """
         return _each(bars[(bars["cut"] & _HOLES) != 0])
+
+    def _begun(self, symbol_id: int) -> list[Bar]:
+        """The bars of a symbol that say that listening began in them."""
+        own = (self._memory.series(symbol_id, interval).since(0) for interval in self._memory.intervals)
+        return [bar for bars in own for bar in _each(bars[(bars["cut"] & Cut.BEGIN) != 0])]
 
     def _at(self, symbol_id: int, time_ms: int) -> list[Bar]:
         return [(symbol_id, interval, interval.floor(time_ms)) for interval in self._memory.intervals]
@@ -89,7 +94,8 @@ class Edges:
         """Ids that are missing right before a trade of a bar, and where the bar is cut."""
         lost, cut = cut_by_gaps(self._tracker.open_gaps(symbol_id), interval.ms, open_ms)
         first = self._first.get(symbol_id)
-        begins = first is not None and interval.floor(first[1]) == open_ms
+        # Times step back now and then: a bar before that of the first trade may hold trades that came after it.
+        begins = first is not None and open_ms <= first[1]
         if begins and not ends_with_the_day(open_ms, interval.ms, Cut.BEGIN):
             cut |= Cut.BEGIN
         if (interval, open_ms) in self._ends.get(symbol_id, ()):

@@ -255,7 +255,8 @@ class Intake:
 
     def begins_ms(self, symbol_id: int) -> int | None:
         """The time of the lowest id that is held of a symbol."""
-        return self._edges.begins_ms(symbol_id)
+        first = self._edges.first(symbol_id)
+        return None if first is None else first[1]
 
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""

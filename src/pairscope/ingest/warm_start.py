@@ -10,7 +10,7 @@ import structlog
 
 from pairscope.bars.memory import BarMemory
 from pairscope.bars.merge import merge_bars
-from pairscope.bars.rebuild import charged
+from pairscope.bars.rebuild import End, charged
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import GapReason
 from pairscope.base.interval import Interval
@@ -91,9 +91,8 @@ class WarmStart:
         change = self.memory.add(trades.take(order), np.zeros(len(trades), np.int64))
         gaps = self.tracker.open_gaps(symbol_id)
         own = change.closed["symbol_id"] == symbol_id  # the bars of others may be over by now
-        begins_ms = self.edges.begins_ms(symbol_id)
         best = self.store.symbols.best(symbol_id)
-        change.closed[own] = charged(change.closed[own], gaps, None if begins_ms is None else (begins_ms,), best)
+        change.closed[own] = charged(change.closed[own], gaps, self._begin(symbol_id), best)
         self.memory.put(change.closed)
         self.revisions.put_bars(change.closed)
         for bar in self.edges.of_open(symbol_id):  # before the trades of another symbol close them
@@ -111,13 +110,15 @@ class WarmStart:
         is_newest = open_ms == made["open_time_ms"] and stored["last_id"][0] == made["last_id"]
         return [(symbol_id, interval, open_ms)] if is_newest else []
 
+    def _begin(self, symbol_id: int) -> list[End]:
+        first = self.edges.first(symbol_id)
+        return [] if first is None else [first]
+
     def _stale(self, symbol_id: int, stored: BarArray) -> list[int]:
         """Bars that say otherwise than the gaps what is missing in them: a kill came before they were told."""
         stored = stored[of_trades(stored)]
-        begins_ms = self.edges.begins_ms(symbol_id)
         best = self.store.symbols.best(symbol_id)
-        begins = None if begins_ms is None else (begins_ms,)
-        known = charged(stored.copy(), self.tracker.open_gaps(symbol_id), begins, best)
+        known = charged(stored.copy(), self.tracker.open_gaps(symbol_id), self._begin(symbol_id), best)
         differs = (known["cut"] != stored["cut"]) | (known["lost"] != stored["lost"])
         open_ms: list[int] = stored["open_time_ms"][differs].tolist()
         return open_ms
