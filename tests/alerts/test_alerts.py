@@ -1,54 +1,159 @@
-"""The room of alerts as others see it."""
+"""The room of alerts as others see it: where rules stand, what became of them, and who is told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pairscope.alerts.alerts import AlertGround, Alerts
 from pairscope.alerts.machine import Stage
-from pairscope.alerts.transition import HistoryQuery
-from pairscope.base.clock import ManualClock
+from pairscope.alerts.rule import Clause, Comparison
+from pairscope.alerts.transition import HistoryQuery, Transition, Withheld
 from pairscope.base.errors import UnknownName
-from pairscope.store.state import State
-from tests.alerts.test_reading import PAIR, rule_of
-from tests.api.conftest import SYMBOLS, MadeUpMarket
+from pairscope.base.settings import Settings
+from tests.alerts.played import START_MS, NoDisk, PlayedMarket, played, price_rule
+from tests.alerts.test_no_live_data import FALLBACK, LIVE
+from tests.patience import EVENT_S
 
 
 @pytest.fixture
-def alerts(tmp_path: Path) -> Iterator[Alerts]:
-    market = MadeUpMarket(tmp_path, ManualClock(0))
-    with State.open(tmp_path / "state.sqlite") as state:
-        yield Alerts(
-            AlertGround(
-                settings=market.settings,
-                state=state,
-                tape=market.store.path,
-                market=market.live,
-                clock=ManualClock(5_000),
-                watched=lambda: SYMBOLS,
-            )
-        )
-    market.store.close()
+def market(tmp_path: Path) -> Iterator[PlayedMarket]:
+    with played(tmp_path) as market:
+        market.second(90.0)
+        yield market
 
 
-def test_a_rule_stands_on_each_of_its_targets(alerts: Alerts) -> None:
-    alerts.book.create(rule_of({**PAIR, "name": "Wide"}), "ann")
-    alerts.book.create(rule_of({"scope": "all_pairs", "metric": "spread_z", "condition": ">", "threshold": 2}), "ann")
-    standing = alerts.standing()
-    assert [(each.rule, each.target, each.stage) for each in standing][:2] == [
-        (1, "ETHUSDT/BTCUSDT", Stage.INACTIVE),
-        (2, "ETHUSDT/BTCUSDT", Stage.INACTIVE),
-    ]
-    assert len(alerts.standing(2)) == 3
+def ground_of(market: PlayedMarket, **settings: object) -> AlertGround:
+    return AlertGround(
+        settings=Settings.model_validate({"source": "auto", **settings}),
+        state=market.state,
+        tape=market.tape,
+        market=market.market,
+        trades=NoDisk(),
+        clock=market.clock,
+        plan=LIVE,
+        inflow=market.inflow(),
+        watched=lambda: market.watched,
+        system=lambda: market.system,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(alerts: Alerts) -> AsyncIterator[None]:
+    task = asyncio.create_task(alerts.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(EVENT_S):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_it_reads_rules_as_the_market_goes_on_and_tells_who_listens(market: PlayedMarket) -> None:
+    alerts = Alerts(ground_of(market))
+    heard: list[Transition] = []
+    stop = alerts.listen(heard.extend)
+    async with running(alerts):
+        await until(lambda: alerts.status().state == "running")
+        market.rule(price_rule())
+        alerts.changed()
+        await until(lambda: alerts.status().rules == 1)
+        for _ in range(3):
+            market.second(101.0)
+        await until(lambda: bool(heard))
+        assert alerts.history(HistoryQuery()) == heard
+        (counted,) = alerts.counts()
+        assert (counted.rule, counted.fires) == (1, 1)
+        stop()
+        for _ in range(3):
+            market.second(90.0)
+        await until(lambda: len(alerts.history(HistoryQuery())) == 2)
+    assert len(heard) == 1
+    assert alerts.note(1, "seen").note == "seen"
+
+
+async def test_it_tells_where_each_rule_stands(market: PlayedMarket) -> None:
+    alerts = Alerts(ground_of(market))
+    second = Clause(metric="last_return", comparison=Comparison.ABOVE, high=-9.0)
+    market.rule(price_rule(second=second, half_life_ms=60_000), price_rule(enabled=False))
+    market.rule(price_rule(scope="all_symbols", symbols=()))
+    async with running(alerts):
+        await until(lambda: alerts.status().rules == 2)
+        for _ in range(3):
+            market.second(101.0)
+        await until(lambda: alerts.status().transitions == 2 and not alerts.status().behind_ms)
+        assert alerts.status().firing == 2
+        standing = alerts.standing()
+        assert [(each.rule, each.target) for each in standing] == [
+            *((1, "BTCUSDT"), (2, "BTCUSDT")),
+            *((3, symbol) for symbol in market.watched),
+        ]
+        one, off, other = standing[:3]
+        assert (one.stage, one.value, one.beyond) == (Stage.FIRING, 101.0, 1.0)
+        assert one.second == 0.0
+        assert (one.since_ms, one.read_ms) == (one.fired_ms, START_MS + 3_000)
+        assert (one.fire, one.missing) == (1, 0.0)
+        assert (one.half_life_ms, one.half_life_now_ms) == (60_000, None)
+        assert (off.stage, off.read_ms, off.value) == (Stage.INACTIVE, None, None)
+        assert other.stage is Stage.FIRING
+        assert [each.beyond for each in alerts.standing(3)] == [1.0, -50.0, -50.0]
     with pytest.raises(UnknownName, match="no rule 9"):
         alerts.standing(9)
 
 
-def test_what_never_happened_is_told_as_nothing(alerts: Alerts) -> None:
-    alerts.book.create(rule_of(PAIR), "ann")
-    assert alerts.history(HistoryQuery()) == []
-    (counted,) = alerts.counts()
-    assert (counted.fires, counted.last_fired_ms) == (0, None)
+async def told_of(market: PlayedMarket, alerts: Alerts) -> Transition:
+    """The first that a rule does there."""
+    market.rule(price_rule(channels=("desk",)))
+    async with running(alerts):
+        await until(lambda: alerts.status().rules == 1)
+        for _ in range(3):
+            market.second(101.0)
+        await until(lambda: any(each.rule for each in market.transitions()))
+    return next(each for each in market.transitions() if each.rule)
+
+
+async def test_of_a_simulated_market_nothing_leaves_the_machine(market: PlayedMarket) -> None:
+    plan = replace(LIVE, kind="simulator")
+    found = await told_of(market, Alerts(replace(ground_of(market, source="simulator"), plan=plan)))
+    assert (found.simulated, found.withheld, market.outbox()) == (True, Withheld.SIMULATED, [])
+
+
+async def test_it_does_when_that_is_asked_for_and_says_what_it_is_of(market: PlayedMarket) -> None:
+    ground = replace(ground_of(market, alerts_from_simulator=True), plan=replace(LIVE, kind="simulator"))
+    found = await told_of(
+        market, Alerts(replace(ground, settings=ground.settings.model_copy(update={"source": "simulator"})))
+    )
+    assert (found.simulated, found.withheld) == (True, None)
+    ((_, channel, body),) = market.outbox()
+    assert (channel, body["simulated"]) == ("desk", True)
+
+
+async def test_that_there_is_no_live_data_leaves_it_all_the_same(market: PlayedMarket) -> None:
+    alerts = Alerts(replace(ground_of(market), plan=FALLBACK))
+    heard: list[Sequence[Transition]] = []
+    alerts.listen(heard.append)
+    found = await told_of(market, alerts)
+    assert found.withheld is Withheld.SIMULATED
+    ((_, channel, body),) = market.outbox()
+    assert (channel, body["rule"], body.get("simulated", False)) == ("desk", "Live data", False)
+    assert heard[0][0].rule == 0
+
+
+async def test_of_a_tape_that_is_looked_at_nothing_is_read(market: PlayedMarket) -> None:
+    market.rule(price_rule())
+    alerts = Alerts(replace(ground_of(market), plan=replace(LIVE, kind="tape")))
+    await alerts.run()
+    assert (alerts.is_on, alerts.status().state) == (False, "off")
+    assert [each.value for each in alerts.standing()] == [None]
+    alerts.changed()

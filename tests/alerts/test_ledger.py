@@ -48,8 +48,8 @@ def test_what_was_written_is_read_again(ledger: Ledger, state: State, tmp_path: 
     ledger.write(entry)
     again = Ledger.of(state, tmp_path / "live-aggTrade" / "tape.duckdb")
     assert again.read() == Held(entry.cursors, entry.begun, kept)
-    ledger.write(Entry(cursors={"1s": 10_000}, gone=[(1, PAIR)]))
-    assert again.read() == Held({"1s": 10_000, "system": 7}, entry.begun, kept[1:])
+    ledger.write(Entry(cursors={"1s": 10_000}, gone=[(1, PAIR)], over=[1, 9]))
+    assert again.read() == Held({"1s": 10_000, "system": 7}, {}, kept[1:])
 
 
 def test_one_that_is_known_as_far_as_bars_were_read_needs_no_time(ledger: Ledger) -> None:

@@ -59,7 +59,9 @@ def test_a_value_of_too_few_trades_counts_as_none_for_the_rule_that_says_so() ->
     panel = Panel(placed(rule(missing_limit=0.05), rule(missing_limit=0.2)))
     run(panel, [(1_000, [MetricNow(3.0, missing=0.1)])])
     assert [panel.life(place).stage for place in (0, 1)] == [Stage.INACTIVE, Stage.FIRING]
-    run(panel, [(2_000, [MetricNow(3.0, missing=None)])])  # not known to be too few
+    run(panel, [(2_000, [MetricNow(3.0, is_cut=True)])])
+    assert panel.life(0).stage is Stage.INACTIVE
+    run(panel, [(3_000, [MetricNow(3.0, missing=None)])])  # not known to be too few
     assert panel.life(0).stage is Stage.FIRING
 
 

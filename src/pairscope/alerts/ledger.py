@@ -62,6 +62,7 @@ class Entry:
 
     cursors: Mapping[str, int] = field(default_factory=dict)
     begun: Mapping[int, Begun] = field(default_factory=dict)  # by the number of a rule
+    over: Sequence[int] = ()  # rules that are read no more
     lives: Sequence[RuleLife] = ()
     gone: Sequence[tuple[int, str]] = ()  # rules and targets that are read no more
     transitions: Sequence[Transition] = ()
@@ -155,6 +156,9 @@ class Ledger:
         connection.executemany(
             "insert or replace into alert_begun values (?, ?, ?, ?)",
             [(self.tape, rule, each.revision, each.begun_ms) for rule, each in entry.begun.items()],
+        )
+        connection.executemany(
+            "delete from alert_begun where (tape, rule) = (?, ?)", [(self.tape, rule) for rule in entry.over]
         )
         connection.executemany(
             "delete from alert_lives where (tape, rule, target) = (?, ?, ?)",

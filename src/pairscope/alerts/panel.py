@@ -49,6 +49,9 @@ class MetricNow:
 
     value: float | str | None
     missing: float | None = None  # share of the trades of its window
+    is_cut: bool = (
+        False  # a hole reaches over an end of the window, and nobody knows how many of its trades are missing
+    )
     reason: str | None = None  # why there is no value
     is_error: bool = False
 
@@ -137,11 +140,12 @@ class Panel:
         places: list[int] = np.flatnonzero(self._seen_ms != as_of_ms).tolist()
         return places
 
-    def look(self, time_ms: int, found: Sequence[MetricNow]) -> Glance:
+    def look(self, time_ms: int, found: Sequence[MetricNow], lag_ms: int = 0) -> Glance:
         """Read all at one moment; nothing is changed.
 
         Args:
             found: what is known of each of the `slots`.
+            lag_ms: for how long what is not known counts as known still.
         """
         values, errors = self._values(found)
         gap_ms = time_ms - (self.read_ms if self.read_ms is not None else time_ms)
@@ -149,10 +153,15 @@ class Panel:
         level, entered = levels_of(self._bounds, list(values), list(before))
         is_known = level != Level.NONE
         breaks_out = (level == Level.BREACH) & entered
-        is_lost = ~is_known & (time_ms - self._seen_ms >= self._no_data_after_ms)
+        is_lost = ~is_known & (time_ms - lag_ms - self._seen_ms >= self._no_data_after_ms)
         moved = []
         for place in np.flatnonzero(~self._quiet | breaks_out | is_lost).tolist():
-            reading = Reading(time_ms, Level(int(level[place])), bool(entered[place]), bool(errors[place]))
+            reading = Reading(
+                time_ms - lag_ms * (not is_known[place]),
+                Level(int(level[place])),
+                bool(entered[place]),
+                bool(errors[place]),
+            )
             before_it = self.life(place)
             life, changes = step(before_it, reading, self._patience[place])
             if life is not before_it:
@@ -166,6 +175,15 @@ class Panel:
         for each in glance.moved:
             self._put(each.place, each.life)
 
+    def carry(self, before: Panel) -> None:
+        """Know what was read last of those that were there before, too."""
+        places = {each.key: place for place, each in enumerate(before.placed)}
+        known = [(place, places[each.key]) for place, each in enumerate(self.placed) if each.key in places]
+        if known:
+            here, there = np.array(known).T
+            self.values[:, here] = before.values[:, there]
+        self.read_ms = before.read_ms
+
     def recall(self, time_ms: int, found: Sequence[MetricNow]) -> None:
         """Know again what was read last, before a restart: the next moment may have crossed from there."""
         self.values, self.read_ms = self._values(found)[0], time_ms
@@ -177,7 +195,7 @@ class Panel:
     def _values(self, found: Sequence[MetricNow]) -> tuple[FloatArray, BoolArray]:
         """The values of both conditions of all; NaN where one is not known, or of too few trades."""
         numbers = np.array([_number(each.value, slot.word) for each, slot in zip(found, self.slots, strict=True)])
-        missing = np.array([each.missing or 0.0 for each in found])
+        missing = np.array([1.0 if each.is_cut else each.missing or 0.0 for each in found])
         errors = np.array([each.is_error for each in found], np.bool_)
         if not len(found):
             return np.full((2, len(self)), np.nan), np.zeros(len(self), np.bool_)

@@ -126,6 +126,10 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         """Whether a moment lies in one of the weekly windows."""
         return not self.weekly or any(Weekly.parse(each).holds(at_ms) for each in self.weekly)
 
+    def opens_ms(self, at_ms: int) -> int:
+        """The first moment from one on that lies in one of the weekly windows."""
+        return min((Weekly.parse(each).opens_ms(at_ms) for each in self.weekly), default=at_ms)
+
 
 def target_text(symbols: tuple[str, ...]) -> str:
     """What a rule is read on, in a word.

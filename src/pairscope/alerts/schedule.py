@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +15,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FORM = re.compile(r"(\S+)\s+(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)(?:\s+(\S+))?", re.ASCII)
 _CURE = "write it as Mon-Fri 08:00-22:00 Europe/Berlin"
 _DAY_MINUTES = 24 * 60
+_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,22 @@ class Weekly:
             return day in self.days and self.from_minute <= minute < self.to_minute
         is_late = day in self.days and minute >= self.from_minute
         return is_late or ((day - 1) % 7 in self.days and minute < self.to_minute)
+
+    def opens_ms(self, at_ms: int) -> int:
+        """The first moment from one on that lies in it.
+
+        >>> Weekly.parse("daily 08:00-22:00").opens_ms(0) // 3_600_000
+        8
+        """
+        if self.holds(at_ms):
+            return at_ms
+        zone = ZoneInfo(self.zone)
+        today = datetime.fromtimestamp(at_ms / 1_000, zone).date()
+        hours, minutes = divmod(self.from_minute, 60)
+        begins = (datetime.combine(today + timedelta(days=later), time(hours, minutes), zone) for later in range(8))
+        found = [round(1_000 * begin.timestamp()) for begin in begins]
+        # A beginning that the clocks leap over is an hour later by them.
+        return next(each for each in found if each >= at_ms and (self.holds(each) or self.holds(each + _HOUR_MS)))
 
 
 def _days(text: str, given: str) -> set[int]:

@@ -99,6 +99,20 @@ def group_title(rule: AlertRule, change: Change, targets: Sequence[str]) -> str:
     return f"{_BECAME.get(change, '')}{rule.name}: {len(targets)} at once, {named}{more}"
 
 
+def group_text(text: str, values: Sequence[tuple[str, float | str | None]]) -> str:
+    """The text of such a message: that of one of them, and the value of each.
+
+    >>> print(group_text("Rule: wide.", [("A/B", 2.25), ("A/C", None)]))
+    Rule: wide.
+    A/B 2.25
+    A/C -
+    """
+    told = [(target, "-" if value is None else value) for target, value in values]
+    lines = [f"{target} {value if isinstance(value, str) else number_text(value)}" for target, value in told]
+    more = [f"and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else []
+    return "\n".join([text, *lines[:MOST_NAMED], *more])
+
+
 def text_of(rule: AlertRule, change: Change, time_ms: int, reason: str | None = None) -> str:
     """The text of a message: the rule, when it happened, and what is not known."""
     told = f"{rule.name}. " if rule.name != sentence_of(rule) else ""

@@ -162,9 +162,13 @@ class Settings(BaseModel):
     )
 
     alert_history: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
-        SettingTopic.ALERTS, 1_000, "alerts kept after they fired; there are no alerts in this version yet"
+        SettingTopic.ALERTS, 100, "transitions of alerts that an answer lists, unless it is asked for more or fewer"
     )
-
+    alerts_from_simulator: bool = setting(
+        SettingTopic.ALERTS,
+        False,
+        "let messages of rules leave the machine that are read on a simulated or replayed market",
+    )
     alert_hosts_allowed: tuple[str, ...] = setting(
         SettingTopic.ALERTS,
         (),

@@ -179,10 +179,13 @@ class Analyses:
         return await self._judging.suggest(key, at_ms, self.workers)
 
     async def symbol(self, symbol: str, span: Span, wanted: Sequence[MetricRequest]) -> dict[str, Measured]:
-        """The present metrics of a symbol, the open bar included."""
+        """The metrics of a symbol at the last row of a span; without an end the present ones, the open bar included."""
         check_window(span.window)
         self._live.need(part_of_symbol(wanted))
-        held = HeldBars(self._live.newest([symbol], _reaching(span, wanted)))
+        reaching = _reaching(span, wanted)
+        is_newest = span.is_newest and span.interval in self._live.intervals
+        found = self._live.newest([symbol], reaching) if is_newest else await self._live.load([symbol], reaching)
+        held = HeldBars(found)
         closed_ms = self._live.newest_closed_ms([symbol], span.interval)
         return await self._live.reads.run(
             lambda check: measure_symbol(held.leg(0), span, held.last_ms, wanted, closed_ms, check)

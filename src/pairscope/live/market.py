@@ -18,7 +18,7 @@ from pairscope.bars.memory import BarMemory
 from pairscope.bars.merge import merge_bars
 from pairscope.base.errors import RequestError
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarArray, SymbolTable, join_bars, take_bars
+from pairscope.base.model import BarArray, Cut, SymbolTable, join_bars, take_bars
 from pairscope.base.reading import LARGEST_WINDOW, SMALLEST_WINDOW, utc_text
 from pairscope.live.kernels import Kernels, Part, part_of_pair, part_of_symbol
 from pairscope.live.signals import HeardAt, Signal, late_legs, signal_of
@@ -214,7 +214,7 @@ class Market:
         """
         if not self._is_over:
             return self._memory.newest_open_ms(interval)
-        base = interval if interval in self.intervals else self._base(interval)
+        base = interval if interval in self.intervals else self.made_of(interval)
         lasts = [self._memory.series(self.symbols.index(symbol), base).last() for symbol in symbols]
         opens = [interval.floor(int(last["open_time_ms"])) for last in lasts if last is not None]
         choose = min if len(symbols) <= 2 else max
@@ -225,6 +225,50 @@ class Market:
         if self._is_over or at_ms < self._newest_ms(symbols, interval):
             return at_ms
         return at_ms - interval.ms
+
+    # --- a bar that is over, of any interval ---
+
+    @property
+    def exchange_ms(self) -> int:
+        """The time of the newest trade: the clock that bars go by; 0 before the first."""
+        return self._memory.exchange_ms
+
+    def newest_ms(self, symbols: Sequence[str], interval: Interval) -> int:
+        """Open time of the newest bar, which may be open; of any interval."""
+        return self._newest_ms(symbols, interval)
+
+    def fits(self, span: Span) -> bool:
+        """Whether memory holds what a row of the newest bar needs, of any interval."""
+        return self._memory.capacity * self.made_of(span.interval).ms >= span.interval.ms - span.first_needed_ms(0)
+
+    def held(self, symbol: str, span: Span, at_ms: int) -> BarArray | None:
+        """The bars that a row at the bar `at_ms` needs, from memory; coarser ones are merged.
+
+        None when some of them may be on the disk alone: `load` finds those.
+        """
+        base = self.made_of(span.interval)
+        series = self._memory.series(self.symbols.index(symbol), base)
+        first_ms = span.interval.floor(span.first_needed_ms(at_ms))
+        bars = series.since(first_ms)
+        if len(bars) == len(series) >= series.capacity and int(bars["open_time_ms"][0]) > first_ms:
+            return None
+        bars = bars[: int(np.searchsorted(bars["open_time_ms"], at_ms + span.interval.ms))]
+        return bars if base == span.interval else merge_bars(bars, span.interval)
+
+    def has_hole(self, symbol: str, interval: Interval, open_ms: int) -> bool:
+        """Whether trades of a bar are missing, or of what is beside it, as far as memory tells."""
+        bars = self._memory.series(self.symbols.index(symbol), self.made_of(interval)).since(open_ms)
+        bars = bars[: int(np.searchsorted(bars["open_time_ms"], open_ms + interval.ms))]
+        return bool((bars["lost"] > 0).any() or (bars["cut"] > int(Cut.BEGIN)).any())
+
+    def last_traded_ms(self, symbol: str, interval: Interval, at_ms: int) -> int:
+        """When the last trade of a symbol came at the latest, as the bars up to one tell; 0 without a bar."""
+        base = self.made_of(interval)
+        bars = self._memory.series(self.symbols.index(symbol), base).tail(1)
+        if len(bars) and int(bars["open_time_ms"][0]) >= at_ms + interval.ms:
+            bars = self._memory.series(self.symbols.index(symbol), base).since(0)
+            bars = bars[: int(np.searchsorted(bars["open_time_ms"], at_ms + interval.ms))][-1:]
+        return int(bars["open_time_ms"][0]) + base.ms if len(bars) else 0
 
     # --- the past ---
 
@@ -237,7 +281,7 @@ class Market:
         """
         _check_range(from_ms, to_ms)
         index = self.symbols.index(symbol)
-        base = self._base(interval)
+        base = self.made_of(interval)
         finer = limit * (interval.ms // base.ms) + interval.ms // base.ms
         held = self._memory.series(index, base)
         recent = held.tail(len(held))
@@ -296,7 +340,7 @@ class Market:
         kept = ", ".join(map(str, self.intervals))
         raise RequestError(f"no live bars of {interval}", cure=f"kept intervals: {kept}", code="unknown_interval")
 
-    def _base(self, interval: Interval) -> Interval:
+    def made_of(self, interval: Interval) -> Interval:
         """The coarsest kept interval that an interval can be merged from."""
         fitting = [kept for kept in self.intervals if interval.ms % kept.ms == 0]
         if not fitting:
