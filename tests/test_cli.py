@@ -255,7 +255,7 @@ def test_a_second_port_serves_the_same_and_what_listening_everywhere_means_is_sa
         assert "--allowed-hosts" in told
     finally:
         running.process.terminate()
-        running.process.wait(timeout=30)
+        running.process.wait(STOP_S)
 
 
 @pytest.mark.parametrize("arguments", [["--host", ""], ["--interval", "1s"], ["--intervals", "60"], ["--window", "1M"]])

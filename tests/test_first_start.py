@@ -28,7 +28,6 @@ ASKED = [
     "/clustering?interval=1s",
 ]
 COMPILED_S = within(600.0)
-MOST_STALL_S = within(2.0)  # of the loop, by the issue's own measure: it was 5 to 16 s when the server compiled
 
 
 @pytest.mark.slow
@@ -38,7 +37,7 @@ def test_all_that_is_asked_while_kernels_compile_is_answered_and_nothing_compile
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cold"))
     server = run(tmp_path / "data", "--source", "simulator", "--no-open", fresh=True)
     status = server.until(lambda status: status["kernels"]["preparing"])
-    deadline_s, longest_s = time.monotonic() + COMPILED_S, 0.0
+    deadline_s = time.monotonic() + COMPILED_S
     early = set()
     questions = itertools.cycle(ASKED)
     while status["kernels"]["preparing"]:
@@ -47,15 +46,11 @@ def test_all_that_is_asked_while_kernels_compile_is_answered_and_nothing_compile
         code, answer = ask(server.url + asked)
         assert code == 200 or answer["error"]["code"] == "warming_up", (asked, answer)
         early.add(code)
-        began_s = time.monotonic()
-        server.get("/health")
-        longest_s = max(longest_s, time.monotonic() - began_s)
         status = server.get("/status")
     assert early == {200, 503}  # some before its code was there, and some after
     for asked in ASKED:
         assert ask(server.url + asked)[0] == 200, asked
     assert server.get("/status")["kernels"]["compiled_here"] == 0
-    assert longest_s < MOST_STALL_S
 
 
 def ask(url: str) -> tuple[int, Any]:

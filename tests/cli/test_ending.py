@@ -22,9 +22,9 @@ from pairscope.cli.ending import Ended, run_until_told
 from pairscope.feed.recording import ReadTally, read_frames
 from pairscope.store.tape import Tape
 from tests import prepared
+from tests.patience import START_S, STOP_S
 from tests.test_cli import clean_environment, free_port
 
-ENDS_WITHIN_S = 30
 Process = subprocess.Popen[bytes] | prepared.Program
 
 
@@ -54,7 +54,7 @@ class Command:
                 self.process = prepared.start(*command, **given)
 
     def until(self, condition: Callable[[], object]) -> None:
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + START_S
         while not condition():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline_s, self.log.read_text()
@@ -62,7 +62,7 @@ class Command:
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        return self.process.wait(ENDS_WITHIN_S)
+        return self.process.wait(STOP_S)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_closed_terminal_ends_a_server_in_good_order(tmp_path: Path, start: Ca
     os.close(terminal)
     running.until(lambda: has_trades(folder))
     os.close(controller)
-    assert running.process.wait(ENDS_WITHIN_S) == 0
+    assert running.process.wait(STOP_S) == 0
     assert_ended_in_good_order(folder)
 
 
@@ -180,13 +180,13 @@ def test_a_server_runs_without_any_output(tmp_path: Path) -> None:
         env=clean_environment(),
     )
     try:
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + START_S
         while not has_trades(tmp_path / "silent"):
             assert silent.poll() is None
             assert time.monotonic() < deadline_s
             time.sleep(0.05)  # another process: there is nothing to await
         silent.terminate()
-        assert silent.wait(ENDS_WITHIN_S) == 0
+        assert silent.wait(STOP_S) == 0
     finally:
         silent.kill()
         silent.wait()
@@ -213,7 +213,7 @@ def test_a_hangup_that_nohup_ignores_ends_nothing() -> None:
     with worker(leave_s=0, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as child:
         child.send_signal(signal.SIGHUP)
         child.send_signal(signal.SIGTERM)
-        child.wait(ENDS_WITHIN_S)
+        child.wait(STOP_S)
         assert child.stdout is not None
         assert child.stdout.read() == f"leaving\n{int(signal.SIGTERM)}\n"
 
@@ -259,7 +259,7 @@ def worker(leave_s: float, **popen: Any) -> Iterator[subprocess.Popen[str]]:
 def test_the_exit_code_of_unfinished_work_names_the_signal() -> None:
     with worker(leave_s=0) as child:
         child.send_signal(signal.SIGTERM)
-        assert child.wait(ENDS_WITHIN_S) == 128 + signal.SIGTERM
+        assert child.wait(STOP_S) == 128 + signal.SIGTERM
         assert child.stdout is not None
         assert child.stdout.read() == f"leaving\n{int(signal.SIGTERM)}\n"
 
@@ -301,7 +301,7 @@ async def work():
 
 sys.exit(run_until_told(work()).exit_code())
 """
-    told = subprocess.run([sys.executable, "-c", program], check=False, env=clean_environment(), timeout=ENDS_WITHIN_S)
+    told = subprocess.run([sys.executable, "-c", program], check=False, env=clean_environment(), timeout=STOP_S)
     assert told.returncode == 128 + signal.SIGTERM
 
 

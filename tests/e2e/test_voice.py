@@ -19,7 +19,7 @@ from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource, TradeQuery
 from pairscope.feed.binance.simulator.wire import Frame
 from pairscope.live.signals import late_after_ms
-from tests.patience import ANSWER_S, EVENT_S, START_S, within
+from tests.patience import ANSWER_S, EVENT_S, START_S
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watched
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.browser
 Y, X = "ETHUSDT", "BTCUSDT"
 PAIR = f"/app/pair/{Y}-{X}?tf=1s&w=60"
 SCREENS = (PAIR, f"/app/symbol/{X}?tf=1s", "/app/correlation", "/app/tape", "/app/system")
-TOLD_WITHIN_S = 2.0  # of its limit, the silence of a leg is in sight
 MOMENTS = 60  # at which the page is read
 
 
@@ -285,7 +284,7 @@ def test_the_silence_of_a_leg_is_named_on_every_screen_and_mutes_the_signal(
             first = page.evaluate("window.firstTold")
             assert X in first
             assert limit_s <= silent_s(first) + 0.05
-            assert silent_s(first) <= limit_s + within(TOLD_WITHIN_S), f"{page.url}: {first}"
+            assert silent_s(first) <= limit_s + EVENT_S, f"{page.url}: {first}"
         pair, symbol, correlation, _, system = pages
         expect(symbol).to_have_title(re.compile(f"^(late|stale) · {X}"))
         for name in (X, "z of price", "low", "volatility"):

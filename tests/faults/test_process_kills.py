@@ -31,7 +31,6 @@ from tests.patience import STOP_S, within
 SEED = 7
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
-OPENS_WITHIN_S = 2.0
 
 
 class Program:
@@ -75,10 +74,8 @@ def ids_missing(status: Any) -> int:
 @contextmanager
 def tape(folder: Path) -> Iterator[Tape]:
     (path,) = folder.rglob("tape.duckdb")
-    began_s = time.monotonic()
     store = Tape.open(path, kind=TradeKind.AGG, clock=SystemClock())
     try:
-        assert time.monotonic() - began_s < within(OPENS_WITHIN_S)
         yield store
     finally:
         store.close()

@@ -14,15 +14,15 @@ import pytest
 
 from tests import prepared
 from tests.loopback import get
+from tests.patience import START_S
 from tests.test_cli import clean_environment, free_port
 
 HELD_S = 12  # longer than `LONGEST_LIMIT_MS`
 STALE_S = HELD_S / 4  # so long a connection may be silent
-PATIENCE_S = 90
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    deadline_s = time.monotonic() + PATIENCE_S
+    deadline_s = time.monotonic() + START_S
     while time.monotonic() < deadline_s:
         try:
             if found := condition():

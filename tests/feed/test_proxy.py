@@ -31,6 +31,7 @@ from pairscope.feed.judge import Judged
 from pairscope.feed.limits import Limits
 from pairscope.feed.proxy import Proxies, parse_proxy
 from tests.judged import judge
+from tests.patience import EVENT_S
 from tests.proxies import ConnectProxy, SocksProxy, listening
 
 STREAM, REST = "stream.example", "rest.example"
@@ -85,7 +86,7 @@ async def heard(access: Access) -> TradeStream:
     )
     running = asyncio.create_task(stream.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(EVENT_S):
             await came
     finally:
         running.cancel()

@@ -16,7 +16,7 @@ import pytest
 from pairscope.jobs.worker import NICENESS
 from pairscope.jobs.workers import WorkerEnded, WorkerProcesses
 from tests.jobs import works
-from tests.patience import COMMAND_S, within
+from tests.patience import COMMAND_S, EVENT_S
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -34,7 +34,7 @@ def is_gone(pid: int) -> bool:
 
 def until(condition: object, what: str) -> None:
     """Other processes: there is nothing to await."""
-    deadline_s = time.monotonic() + within(20)
+    deadline_s = time.monotonic() + EVENT_S
     assert callable(condition)
     while not condition():
         assert time.monotonic() < deadline_s, what
@@ -101,5 +101,5 @@ def test_a_killed_parent_leaves_no_worker(work: str, how: signal.Signals, tmp_pa
     worker = int(note.read_text())
     assert not is_gone(worker)
     parent.send_signal(how)
-    parent.wait(within(20))
+    parent.wait(EVENT_S)
     until(lambda: is_gone(worker), "the worker ends")

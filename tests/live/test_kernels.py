@@ -14,6 +14,7 @@ import pytest
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.registry import PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.live.kernels import PARTS, Kernels, WarmingUp, part_of_pair, part_of_symbol
+from tests.patience import STOP_S
 
 
 def test_what_needs_a_part_that_is_not_there_is_told_when_to_ask_again() -> None:
@@ -53,7 +54,7 @@ def test_a_process_that_compiles_ends_when_the_one_that_started_it_is_killed(tmp
         child = int(next(line for line in parent.stdout if line.startswith("child ")).split()[1])
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + STOP_S
         while runs(child):
             assert time.monotonic() < deadline_s
             time.sleep(0.05)  # a process that is not ours: there is nothing to await

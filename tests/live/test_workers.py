@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from pairscope.live.workers import Abandoned, Check, Workers
+from tests.patience import EVENT_S
 
 
 async def test_work_that_nobody_waits_for_ends_at_its_next_check() -> None:
@@ -31,7 +32,7 @@ async def test_work_that_nobody_waits_for_ends_at_its_next_check() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     go_on.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(EVENT_S):
         await ended.wait()
     assert done == 0
     workers.close()

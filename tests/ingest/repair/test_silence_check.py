@@ -24,6 +24,7 @@ from pairscope.feed.judge import Judged
 from pairscope.ingest.repair import silence_check
 from pairscope.ingest.repair.silence_check import SilenceCheck
 from tests.judged import judge
+from tests.patience import WORK_S
 
 
 class Watched:
@@ -67,7 +68,7 @@ async def exchange(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SimulatedEx
 async def running(watched: Watched) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(watched.stream.run()), asyncio.create_task(watched.watch.run())]
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WORK_S):
             yield
     finally:
         for task in tasks:
