@@ -188,6 +188,7 @@ async def test_garbage_is_counted_and_does_not_stop_the_feed(exchange: Simulated
     async with streaming(exchange) as (stream, listener):
         await listener.more(100)
         exchange.faults.garbage(b"junk", b"\xff\xfe", b'{"e":"aggTrade"}')
+        await until(lambda: stream.health.rejected.total() == 3)
         await listener.more(500)
         assert stream.health.rejected == {"undecodable": 3}
         assert stream.health.reconnects == 0
