@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
-from tools.digests.compare import BadRenames, Renames, compare  # noqa: E402 - found from any folder
+from tools.digests.compare import BadRenames, Comparison, Renames  # noqa: E402 - found from any folder
 
 if TYPE_CHECKING:
     from tools.digests.asks import Seen
@@ -66,13 +66,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compare(before: Path, after: Path, renames: Renames) -> int:
-    found, wanted = compare(json.loads(before.read_text()), json.loads(after.read_text()), renames)
+    compared = Comparison(json.loads(before.read_text()), json.loads(after.read_text()), renames)
+    found, wanted = compared.found, compared.wanted
     for each in found[:SHOWN]:
         print(each)
     if len(found) > SHOWN:
         print(f"and {len(found) - SHOWN:,} more")
+    for pattern in compared.unused:
+        print(f"listed, and not so: {pattern}")
     listed = f", and {len(wanted):,} that the renames list" if wanted else ""
-    print(f"{len(found):,} differences{listed}" if found or wanted else "no differences")
+    differences = f"{len(found):,} differences{listed}" if found or wanted else "no differences"
+    print(f"{compared.values:,} values compared: {differences}")
     return DIFFERS if found else 0
 
 
@@ -149,6 +153,7 @@ class Making:
             server.until(_settled, "/status/tape")
             asker = self._asker(server, world)
             time.sleep(ALL_ARE_LATE_S)
+            server.until(lambda status: len(status["feed"]["silent"]) == len(world.symbols))
             found["replayed topics"] = topics.snapshots(server.url, world, self.texts, self.seen)
             asker.everything(writes=False)
             asker.bars()
@@ -224,7 +229,7 @@ class Making:
     def _asker(self, server: Any, world: World) -> Any:
         from tools.digests.asks import Asker
 
-        return Asker(server.client, world, self.texts, self.seen, self.renames.old_parameter)
+        return Asker(server.client, world, self.texts, self.seen, self.renames)
 
     def _command_line(self, world: World) -> Json:
         from tools.digests.commands import Commands

@@ -24,7 +24,7 @@ from pairscope.api.status import NO_REQUESTS
 from pairscope.bars.memory import BarMemory
 from pairscope.base.clock import Clock, ManualClock, SystemClock
 from pairscope.base.interval import Interval
-from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
+from pairscope.base.model import BarStatus, FloatArray, IntArray, TradeBatch, TradeKind
 from pairscope.base.settings import Settings
 from pairscope.jobs.executor import InProcess
 from pairscope.jobs.job import Hand, Job
@@ -104,7 +104,7 @@ class MadeUpMarket:
             symbol_id=symbol_ids,
             id=ids,
             time_ms=times_ms,
-            price=100 + 10 * self._random.normal(size=len(ids)),
+            price=self.prices(len(ids)),
             size=np.full(len(ids), 0.5),
             buyer_is_maker=np.zeros(len(ids), np.bool_),
             received_ns=(times_ms + 20) * 1_000_000,
@@ -113,6 +113,10 @@ class MadeUpMarket:
         self.store.put_trades(good(trades))
         self.store.put_bars(change.closed)
         self.memory.publish(change.touched)
+
+    def prices(self, count: int) -> FloatArray:
+        """The prices of the next trades, one symbol after the other."""
+        return 100 + 10 * self._random.normal(size=count)
 
     def revise(self, symbol: str, interval: Interval, back: int, close: float) -> None:
         """Change the close of a bar that was closed long ago, as a late trade would."""

@@ -39,8 +39,13 @@ def gap(after_ms: int | None, before_ms: int | None, ids: int = 10) -> Gap:
 def seconds(gaps: list[Gap], ends: bool = False) -> BarArray:
     """Bars of a trade in the middle of each of twelve seconds."""
     times = [1_000 * i + 500 for i in range(12)]
-    ends_ms = [START_MS + times[0], START_MS + times[-1]] if ends else None
-    return rebuild_bars([trades_at(*times)], [SECOND], gaps, ends_ms)
+    trades = trades_at(*times)
+    return rebuild_bars([trades], [SECOND], gaps, ends_of(trades) if ends else None)
+
+
+def ends_of(trades: TradeBatch) -> list[tuple[int, int]]:
+    """Id and time of the first and the last one."""
+    return [(int(trades.id[place]), int(trades.time_ms[place])) for place in (0, -1)]
 
 
 def test_a_hole_within_a_bar_is_counted_and_cuts_nothing() -> None:
@@ -72,8 +77,16 @@ def test_where_listening_began_and_ended_inside_a_bar_nobody_counts() -> None:
 
 def test_what_reaches_to_the_end_of_a_day_is_whole() -> None:
     trades = trades_at(0, 1_000)
-    bars = rebuild_bars([trades], [Interval(DAY_MS)], [], [int(trades.time_ms[0]), int(trades.time_ms[1])])
+    bars = rebuild_bars([trades], [Interval(DAY_MS)], [], ends_of(trades))
     assert bars["cut"].tolist() == [0]
+
+
+def test_a_bar_before_that_of_the_first_trade_is_partial_too_when_times_step_back() -> None:
+    trades = trades_at(3_010, 2_990, 3_500, 4_000)
+    bars = rebuild_bars([trades], [SECOND, FIVE], [], ends_of(trades)[:1])
+    assert bars["cut"].tolist() == [Cut.BEGIN, Cut.BEGIN, 0, Cut.BEGIN]
+    later = trades.take(trades.id > 1)  # what is held of an earlier time, and was before it, is none of its business
+    assert rebuild_bars([later], [SECOND], [], [(3, START_MS + 3_500)])["cut"].tolist() == [0, Cut.BEGIN, 0]
 
 
 def test_a_coarser_bar_is_partial_unless_the_hole_lies_inside_of_it() -> None:

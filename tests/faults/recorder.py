@@ -30,7 +30,7 @@ from pairscope.ingest.intake import Intake
 from pairscope.ingest.repair.rest_backfill import Backfill
 from pairscope.store.tape import Tape
 from tests.judged import judge
-from tests.patience import within
+from tests.patience import WORK_S
 
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m")]
 FAST = 60  # a minute of the weight budget in a second
@@ -84,7 +84,9 @@ class Recorder:
             clock=clock,
             judge=own,
             sink=self._sink,
-            options=ConnectionOptions(stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1),
+            options=ConnectionOptions(
+                stale_s=0.5, never_heard_s=never_heard_s, overlap_s=0.1, steady_s=0.1, longest_retry_s=1.0
+            ),
             rng=random.Random(1),
             access=Access.direct(FastClock()),  # its five minutes of connections pass in five seconds
         )
@@ -128,19 +130,19 @@ class Recorder:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def more(self, trades: int = 50, seconds: float = 30) -> None:
+    async def more(self, trades: int = 50) -> None:
         """Until so many more trades have come by the stream."""
         goal = self.stream.health.trades + trades
-        await until(lambda: self.stream.health.trades >= goal, seconds)
+        await until(lambda: self.stream.health.trades >= goal)
 
-    async def settled(self, seconds: float = 60) -> None:
+    async def settled(self) -> None:
         """Hear no more, so that no hole is found after the last look; until nothing is missing that can be had."""
         await self.more()
         self._hearing.cancel()
         await asyncio.wait([self._hearing])
         await self.store.flushed()
-        await until(lambda: not self.backfill.waiting, seconds)
-        await until(lambda: not self.store.gaps(open_only=True), seconds)
+        await until(lambda: not self.backfill.waiting)
+        await until(lambda: not self.store.gaps(open_only=True))
 
     def assert_true(self, market: SimulatedMarket) -> None:
         """The tape is what the exchange traded, from the first trade to the newest; its bars are those of the tape."""
@@ -153,7 +155,7 @@ class Recorder:
             truth = market.by_id(symbol, int(stored.id[0]), len(stored))
             for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
                 np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
-            expected = rebuild_bars([stored], INTERVALS, [], stored.time_ms[:1].tolist())
+            expected = rebuild_bars([stored], INTERVALS, [], [(int(stored.id[0]), int(stored.time_ms[0]))])
             for interval in INTERVALS:
                 wanted = expected[expected["interval_ms"] == interval.ms]
                 shown = self.memory.series(self.store.symbols.index(symbol), interval).tail(len(wanted) + 10)
@@ -165,8 +167,9 @@ class Recorder:
                     np.testing.assert_array_equal(on_tape[name], shown[name][closed], f"{symbol} {interval} on tape")
 
 
-async def until(condition: Callable[[], bool], seconds: float) -> None:
-    async with asyncio.timeout(within(seconds)):
+async def until(condition: Callable[[], bool]) -> None:
+    """Whatever it waits for takes seconds: only what hangs takes longer than work of many steps on a busy machine."""
+    async with asyncio.timeout(WORK_S):
         while not condition():
             await asyncio.sleep(0.01)
 

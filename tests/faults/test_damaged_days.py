@@ -62,8 +62,8 @@ async def recording(
 
 async def complete(recorder: Recorder) -> None:
     await recorder.more(2)  # the first live trade shows what is missing before it
-    await until(lambda: not recorder.backfill.waiting, 60)
-    await until(lambda: not recorder.store.gaps(open_only=True), 60)
+    await until(lambda: not recorder.backfill.waiting)
+    await until(lambda: not recorder.store.gaps(open_only=True))
     await recorder.store.flushed()
 
 
@@ -106,8 +106,8 @@ async def test_a_damaged_day_is_set_aside_and_refilled(
 async def found_and_refilled(store: Tape, recorder: Recorder, number: int) -> None:
     """Nobody reads the file: the sweep finds what is wrong with it."""
     await asyncio.to_thread(store.sweep)
-    await until(lambda: [part.number for part in store.quarantined()] == [number], 10)
-    await until(lambda: any(gap.reason == "file_damaged" for gap in store.gaps()), 10)
+    await until(lambda: [part.number for part in store.quarantined()] == [number])
+    await until(lambda: any(gap.reason == "file_damaged" for gap in store.gaps()))
     await complete(recorder)
     await seal(store)
     assert last_day(store)[0] > number

@@ -106,15 +106,15 @@ def assert_complete(store: Tape) -> None:
         for column in ("id", "time_ms", "price", "size", "buyer_is_maker"):
             np.testing.assert_array_equal(getattr(stored, column), getattr(truth, column), f"{symbol} {column}")
         assert store.gaps(symbol, open_only=True) == []
-        first_ms, last_ms = int(stored.time_ms[0]), int(stored.time_ms.max())
+        last_ms = int(stored.time_ms.max())
+        first, last = (int(stored.id[0]), int(stored.time_ms[0])), (int(stored.id[-1]), last_ms)
         for interval in INTERVALS:
             bars = store.bars(symbol, interval)
             over_ms = ended_ms - CLOSING_GRACE_MS - (interval.floor(last_ms) + interval.ms)
             heard_to_its_end = over_ms >= 0
             if 0 <= over_ms < TAKEN_LAST_MS:  # a process that is told to end closes no bar any more
                 heard_to_its_end = bars["status"][-1] != BarStatus.PARTIAL
-            edges = [first_ms] if heard_to_its_end else [first_ms, last_ms]
-            wanted = rebuild_bars([stored], [interval], [], edges)
+            wanted = rebuild_bars([stored], [interval], [], [first] if heard_to_its_end else [first, last])
             for name in VALUES:
                 np.testing.assert_array_equal(bars[name], wanted[name], f"{symbol} {interval} {name}")
             np.testing.assert_array_equal(bars["status"] == BarStatus.PARTIAL, bars["cut"] != 0)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from tests.faults.virtual import Deadlock, VirtualClock, run_virtually
-from tests.patience import EVENT_S
 
 
-def test_a_day_of_sleep_takes_no_time_and_timers_ring_in_order() -> None:
+def test_a_day_of_sleep_is_leapt_over_and_timers_ring_in_order() -> None:
     rung: list[tuple[str, float]] = []
 
     async def sleeper(name: str, seconds: float) -> None:
@@ -23,9 +21,7 @@ def test_a_day_of_sleep_takes_no_time_and_timers_ring_in_order() -> None:
         await asyncio.gather(sleeper("day", 86_400), sleeper("hour", 3_600), sleeper("second", 1))
         return clock.now_ns()
 
-    began_s = time.monotonic()
     assert run_virtually(main()) == 86_401 * 10**9
-    assert time.monotonic() - began_s < EVENT_S
     assert rung == [("second", 1.0), ("hour", 3_600.0), ("day", 86_400.0)]
 
 

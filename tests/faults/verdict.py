@@ -33,7 +33,9 @@ def assert_tape_is_true(process: Process, truth: Truth) -> None:
         np.testing.assert_array_equal(getattr(stored, column), getattr(wanted, column), err_msg=column)
     wanted = wanted.take(np.arange(len(wanted)))
     object.__setattr__(wanted, "origin", stored.origin)  # the exchange does not know how a trade came to us
-    assert_bars_are(process, symbol, rebuild_bars([wanted], INTERVALS, gaps))
+    expected = rebuild_bars([wanted], INTERVALS, gaps)
+    _cut_where_listening_began(expected, int(wanted.time_ms[0]))
+    assert_bars_are(process, symbol, expected)
 
 
 def assert_rows_are_disjoint(gaps: Sequence[Gap]) -> None:
@@ -45,7 +47,6 @@ def assert_bars_are(process: Process, symbol: str, expected: BarArray) -> None:
     """Bars in memory, and those on the tape but for the open ones, are these to the bit."""
     for interval in INTERVALS:
         wanted = expected[expected["interval_ms"] == interval.ms]
-        _cut_where_listening_began(wanted)
         shown = process.memory.series(process.tape.symbols.index(symbol), interval).tail(len(wanted) + 10)
         assert_same(shown, wanted, f"{symbol} {interval} in memory")
         closed = wanted[: int((shown["status"] != BarStatus.OPEN).sum())]
@@ -55,12 +56,16 @@ def assert_bars_are(process: Process, symbol: str, expected: BarArray) -> None:
         assert_same(kept, closed, f"{symbol} {interval} on the tape")
 
 
-def _cut_where_listening_began(bars: BarArray) -> None:
-    """What no trade tells: the tape begins somewhere inside its first bar."""
-    first = bars[:1]
-    if len(first) and not ends_with_the_day(int(first["open_time_ms"][0]), int(first["interval_ms"][0]), Cut.BEGIN):
-        first["cut"] |= np.uint8(Cut.BEGIN)
-        first["continuity"] = Continuity.PARTIAL
+def _cut_where_listening_began(bars: BarArray, first_ms: int) -> None:
+    """What no trade tells: the tape begins somewhere inside the bar of its first id.
+
+    Where times step back, it holds trades of a bar before that one, too, and lacks others of both.
+    """
+    for place in np.flatnonzero(bars["open_time_ms"] <= first_ms).tolist():
+        bar = bars[place]
+        if not ends_with_the_day(int(bar["open_time_ms"]), int(bar["interval_ms"]), Cut.BEGIN):
+            bar["cut"] |= np.uint8(Cut.BEGIN)
+            bar["continuity"] = Continuity.PARTIAL
 
 
 def assert_same(found: BarArray, wanted: BarArray, what: str) -> None:

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tools import digest
-from tools.digests.asks import Seen
+from tools.digests import inside
+from tools.digests.asks import Asker, Seen
 from tools.digests.commands import Commands
-from tools.digests.compare import BadRenames, Difference, Renames, compare
+from tools.digests.compare import ACCEPTED, BadRenames, Comparison, Difference, Renames, compare
+from tools.digests.complete import EXCEPTIONS, UNREACHED
+from tools.digests.data import World
 from tools.digests.jobs import Asking
 from tools.digests.shape import GONE, Texts, column, condensed
 from tools.digests.updates import Followed
@@ -188,6 +192,48 @@ def test_what_the_renames_list_as_wanted_is_counted_apart() -> None:
     assert [each.place for each in wanted] == ["openapi > paths > /jobs"]
 
 
+def test_a_line_is_renamed_as_a_whole() -> None:
+    renames = Renames.read({"lines": {"give a number": "give a number, such as 5"}})
+    assert compare({"err": ["give a number"]}, {"err": ["give a number, such as 5"]}, renames) == ([], [])
+    assert compare({"err": ["give a number!"]}, {"err": ["give a number, such as 5!"]}, renames)[0]
+
+
+RENAMED = Renames.read({"parameters": {"on": "of"}, "words": {"levels": "prices"}})
+
+
+@pytest.mark.parametrize("former", [{"of": "prices", "on": "levels", "n": 5}, {"of": "prices", "on": "levels", "n": 6}])
+def test_a_former_name_answers_as_the_new_one_does(former: dict[str, Any]) -> None:
+    before = {"GET /correlations?on=levels": {"on": "levels", "n": 5}}
+    answer = {"of": "prices", "on": "levels", "n": 5}
+    found, _ = compare(before, {"GET /correlations?of=prices": answer, "GET /correlations?on=levels": former}, RENAMED)
+    assert [each.place for each in found] == ([] if former == answer else ["GET /correlations?on=levels"])
+
+
+def test_a_former_field_is_told_in_the_words_of_then() -> None:
+    before = {"on": "levels"}
+    assert compare(before, {"of": "prices", "on": "levels"}, RENAMED) == ([], [])
+    found, _ = compare(before, {"of": "prices", "on": "returns"}, RENAMED)
+    assert [(each.kind, each.place) for each in found] == [("added", "on")]
+
+
+def test_a_word_more_in_a_list_of_words_is_told_alone() -> None:
+    found, _ = compare({"required": ["symbols", "n"]}, {"required": ["symbols", "of", "n"]})
+    assert [(each.kind, each.place) for each in found] == [("added", "required > of")]
+    found, _ = compare({"required": ["symbols", "n"]}, {"required": ["n", "of", "symbols"]})
+    assert [(each.kind, each.place) for each in found] == [("changed", "required")]
+    one, other = {"$ref": "#/One"}, {"$ref": "#/Other"}
+    found, _ = compare({"anyOf": [one, other]}, {"anyOf": [other]})
+    assert [(each.kind, each.place) for each in found] == [("removed", "anyOf > #/One")]
+    found, _ = compare({"anyOf": [one, {"type": "null"}]}, {"anyOf": [one]})
+    assert [(each.kind, each.place) for each in found] == [("changed", "anyOf")]
+
+
+def test_every_value_of_a_column_counts_as_compared() -> None:
+    compared = Comparison({"close": column(CLOSES), "n": 1, "gone": 2}, {"close": column(CLOSES), "n": 2, "new": [1]})
+    assert compared.values == len(CLOSES) + 1
+    assert [each.place for each in compared.found] == ["n", "gone", "new"]
+
+
 def test_a_word_that_is_called_like_a_parameter_does_not_rename_it() -> None:
     renames = Renames.read({"parameters": {"on": "of"}, "words": {"levels": "prices"}})
     assert [renames.old_parameter(name) for name in ("of", "prices")] == ["on", "prices"]
@@ -205,14 +251,19 @@ def test_the_command_prints_what_differs_and_ends_with_one(tmp_path: Path, capsy
     _error(other)["cure"] = "did you mean it?"
     after.write_text(json.dumps(other))
     assert digest.main(["--compare", str(before), str(before)]) == 0
-    assert capsys.readouterr().out == "no differences\n"
+    assert capsys.readouterr().out == "120 values compared: no differences\n"
     assert digest.main(["--compare", str(before), str(after)]) == 1
     told = capsys.readouterr().out
     assert f"changed  {ERROR} > cure: '' -> 'did you mean it?'" in told
     renames = tmp_path / "renames.json"
     renames.write_text(json.dumps({"changed": {f"{ERROR} > cure": "a cure was added"}}))
     assert digest.main(["--compare", str(before), str(after), "--renames", str(renames)]) == 0
-    assert "0 differences, and 1 that the renames list" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "0 differences, and 1 that the renames list" in told
+    assert "listed, and not so" not in told
+    renames.write_text(json.dumps({"removed": {"nothing of the kind": "a reason"}}))
+    assert digest.main(["--compare", str(before), str(before), "--renames", str(renames)]) == 0
+    assert "listed, and not so: removed nothing of the kind" in capsys.readouterr().out
     renames.write_text('{"nothing": {}}')
     assert digest.main(["--compare", str(before), str(after), "--renames", str(renames)]) == 2
 
@@ -283,3 +334,66 @@ def test_errors_in_the_document_of_a_command_count_as_seen(tmp_path: Path) -> No
     document = {"tapes": [{"error": {"code": "not_answered", "message": "m", "cure": "c"}}, {"code": "none"}]}
     commands._keep(("doctor", ["doctor", "--json"], {}, "settings"), 1, json.dumps(document), "")
     assert commands._seen.codes == {"not_answered"}
+
+
+# --- what is asked ------------------------------------------------------------------------------------
+
+OF = {"name": "of", "in": "query", "required": False, "schema": {"enum": ["returns", "prices"]}, "x-aliases": ["on"]}
+PERIODS = {"name": "period", "kind": "int", "choices": None, "default": 14, "low": 1, "high": None}
+SERVED = {
+    "/openapi.json": {"paths": {"/correlations": {"get": {"parameters": [OF]}}}},
+    "/metrics/catalogue": [
+        {"name": name, "scope": "symbol", "parameters": [PERIODS]} for name in ("rsi", "atr")
+    ],
+}  # fmt: skip
+WORLD = World("world", ("A", "B"), 0, 60_000, ("1s", "5s"), ("15s",), (60,))
+
+
+def asker() -> Asker:
+    """Of a server that answers everything."""
+    served = httpx.MockTransport(lambda request: httpx.Response(200, json=SERVED.get(request.url.path, {})))
+    client = httpx.Client(transport=served, base_url="http://localhost")
+    return Asker(client, WORLD, Texts({}, "0.4.0"), Seen(), RENAMED)
+
+
+def test_a_renamed_parameter_is_asked_by_its_former_name_in_the_words_of_then() -> None:
+    asking = asker()
+    asking.everything(writes=False)
+    new = ["GET /correlations?of=returns", "GET /correlations?of=prices"]
+    assert [*asking.found] == ["GET /correlations", *new, "GET /correlations?on=returns", "GET /correlations?on=levels"]
+
+
+def test_arguments_of_each_metric_are_asked_by_themselves_so_that_a_new_metric_changes_no_question() -> None:
+    asking = asker()
+    asking._with_arguments()
+    assert [key.partition("metrics=")[2].partition("%3A")[0] for key in asking.found] == ["rsi", "atr"]
+    assert asking._seen.arguments == {"symbol rsi:period", "symbol atr:period"}
+
+
+# --- what is never seen, and what is meant to differ --------------------------------------------------
+
+
+def test_every_code_that_is_excepted_is_one_there_is() -> None:
+    known = {code for codes in inside.error_classes().values() for code in codes}
+    excepted = {name.removeprefix("code ") for name in EXCEPTIONS if name.startswith("code ")}
+    assert excepted - known == set()
+
+
+def test_nothing_opens_a_room_whose_errors_a_digest_passes_over() -> None:
+    assert inside.codes_of(UNREACHED)
+    source = digest.ROOT / "src" / "pairscope"
+    opening = [source / "app.py", *(source / "cli").glob("*.py")]
+    for room in UNREACHED:
+        reached = [path for path in opening if f"pairscope.{room}" in path.read_text()]
+        assert reached == [], f"{room} is opened: let the digest ask for it, and take it out of UNREACHED"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((digest.ROOT / "tools" / "digests").glob("renames-*.json")), ids=lambda p: p.name
+)
+def test_every_difference_that_is_meant_has_its_reason(path: Path) -> None:
+    given = json.loads(path.read_text())
+    renames = Renames.read(given)
+    assert all(reason.strip() for kind in ACCEPTED for reason in renames.accepted[kind].values())
+    too_wide = [pattern for kind in ACCEPTED for pattern in given.get(kind, {}) if not pattern.strip("*> .")]
+    assert too_wide == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
+from tools.digests.compare import Renames
 from tools.digests.data import World, iso
 from tools.digests.shape import Texts, condensed
 
@@ -61,12 +62,13 @@ class Seen:
 class Asker:
     """Asks one server, and keeps what it answers."""
 
-    def __init__(self, client: httpx.Client, world: World, texts: Texts, seen: Seen, old: Callable[[str], str]) -> None:
+    def __init__(self, client: httpx.Client, world: World, texts: Texts, seen: Seen, renames: Renames) -> None:
         self._client = client
         self._world = world
         self._texts = texts
         self._seen = seen
-        self._old = old  # name of a parameter before it was renamed
+        self._renames = renames
+        self._old = renames.old_parameter
         self.openapi: Json = client.get("/openapi.json").json()
         self.catalogue: Json = client.get("/metrics/catalogue").json()
         self.found: dict[str, Json] = {}
@@ -117,8 +119,12 @@ class Asker:
                 continue
             for value in values:
                 yield needed | {name: value}
+            without = {key: value for key, value in needed.items() if key != name}
             for alias in one.get("x-aliases", ()):
-                yield {key: value for key, value in needed.items() if key != name} | {alias: values[0]}
+                if alias == self._old(name):  # as it was asked before, in the words of then
+                    yield from (without | {alias: self._renames.old_word(value)} for value in values)
+                else:
+                    yield without | {alias: values[0]}
 
     def _values(self, parameter: Json) -> list[str]:
         schema = parameter["schema"]
@@ -128,6 +134,13 @@ class Asker:
             return ["true", "false"]
         values = VALUES.get(self._old(parameter["name"]))
         return values(self._world) if values else []
+
+    def what_of(self) -> Json:
+        """The parameter that tells what correlations are of: the only one with choices, whatever its name."""
+        (found,) = (
+            one for one in self.openapi["paths"]["/correlations"]["get"]["parameters"] if "enum" in one["schema"]
+        )
+        return found
 
     # --- every metric, in depth ---
 
@@ -182,33 +195,28 @@ class Asker:
 
     def _matrices(self) -> None:
         world = self._world
-        (on,) = (
-            one for one in self.openapi["paths"]["/correlations"]["get"]["parameters"] if self._old(one["name"]) == "on"
-        )
+        of = self.what_of()
         for path in ("/correlations", "/clustering"):
             for kind, window, interval in itertools.product(
-                self._values(on), world.windows, (world.intervals[0], world.merged[0])
+                self._values(of), world.windows, (world.intervals[0], world.merged[0])
             ):
-                about = {on["name"]: kind, "window": window, "interval": interval}
+                about = {of["name"]: kind, "window": window, "interval": interval}
                 self._get(path, about)
                 self._get(path, about | {"to": world.at_ms(PAST[0])})
 
     def _with_arguments(self) -> None:
-        """Each argument of each metric, at values that its entry allows."""
+        """Each argument of each metric by itself, at values that its entry allows: a new one changes no question."""
         world = self._world
-        asked: dict[str, list[str]] = {"symbol": [], "pair": []}
-        for metric in self.catalogue:
-            for one in metric["parameters"]:
-                for value in _argument_values(one):
-                    asked[metric["scope"]].append(f"{metric['name']}:{one['name']}={value}")
-                self._seen.arguments.add(f"{metric['scope']} {metric['name']}:{one['name']}")
-        for names in _parts(asked["symbol"], 40):
-            about = {"interval": world.intervals[0], "window": world.windows[-1], "metrics": ",".join(names)}
-            self._get(f"/analytics/{world.symbols[0]}", about)
+        window = {"interval": world.intervals[0], "window": world.windows[-1]}
         y, x = world.pairs[0]
-        for names in _parts(asked["pair"], 40):
-            about = {"y": y, "x": x, "interval": world.intervals[0], "window": world.windows[-1], "limit": 1}
-            self._get("/analytics/pair", about | {"metrics": ",".join(names)})
+        targets = {"symbol": f"/analytics/{world.symbols[0]}", "pair": "/analytics/pair"}
+        about = {"symbol": window, "pair": {"y": y, "x": x} | window | {"limit": 1}}
+        for metric in self.catalogue:
+            name, scope = metric["name"], metric["scope"]
+            for one in metric["parameters"]:
+                asked = ",".join(f"{name}:{one['name']}={value}" for value in _argument_values(one))
+                self._get(targets[scope], about[scope] | {"metrics": asked})
+                self._seen.arguments.add(f"{scope} {name}:{one['name']}")
 
     # --- every bar and trade ---
 
@@ -248,7 +256,3 @@ def _argument_values(parameter: Json) -> list[str]:
     kept = [each for each in beside if each is not None and (parameter["high"] is None or each <= parameter["high"])]
     whole = parameter["kind"] == "int"
     return list(dict.fromkeys(str(int(each)) if whole else repr(float(each)) for each in kept))
-
-
-def _parts(names: list[str], most: int) -> Iterable[list[str]]:
-    return (names[start : start + most] for start in range(0, len(names), most))

@@ -41,6 +41,8 @@ BAD_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "window": ("1", "5001", "61x"),
     "sampling_interval": ("7s",),
     "alert_history": ("0",),
+    "alert_hosts_allowed": ("http://hooks.lan",),
+    "alert_heartbeat_url": ("ftp://ping.example",),
     "history_bars": ("1",),
     "flush_ms": ("1",),
     "commit_ms": ("1",),
@@ -51,16 +53,15 @@ BAD_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "simulator_seed": ("-1",),
     "log_level": ("loud",),
     "tape": ("nowhere",),
+    "exchange_ws_url": ("http://localhost",),
+    "exchange_rest_url": ("localhost",),
+    "archive_url": ("ws://localhost",),
 }
 NOT_REFUSED = "there is no tape"
-ANY_VALUE = "any text is taken as it is"
 NO_BAD_SETTINGS: Mapping[str, str] = {
-    "allowed_hosts": ANY_VALUE,
+    "allowed_hosts": "any text is taken as it is",
     "data_dir": "a folder that cannot be used is among the commands",
     "database_path": "a file that cannot be used is among the commands",
-    "exchange_ws_url": ANY_VALUE,
-    "exchange_rest_url": ANY_VALUE,
-    "archive_url": ANY_VALUE,
     "proxy": "read when it is used: among the commands",
     "replay_file": "a recording that cannot be used is among the commands",
 }

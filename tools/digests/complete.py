@@ -22,6 +22,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "code warming_up": "told only while kernels are compiled for the first time",
     "code error": "of no error that is raised",
     "code internal_error": "of a fault of pairscope itself",
+    "metric system *": "of pairscope itself: rules of alerts are read on it, which are not evaluated in 0.4.0",
     "metric symbol garch_rival*": "needs two fits that are as likely, which these windows have not; its reason is seen",
     "code bad_window": PYTHON,
     "code bad_lag": PYTHON,
@@ -43,14 +44,21 @@ EXCEPTIONS: Mapping[str, str] = {
     "code tape_busy": "of more reads at once than a machine can answer in good time",
 }
 
+# Rooms that are not opened yet, and why; a test holds that neither the application nor a command opens them. Codes of
+# theirs are not seen; what they say is in `errors`.
+UNREACHED: Mapping[str, str] = {"alerts": "nothing evaluates rules or sends messages in 0.4.0"}
+
 
 def never_seen(openapi: Json, catalogue: Json, commands: Iterable[str], seen: Seen) -> list[str]:
     """What there is and was not seen, without the exceptions."""
+    unreached = inside.codes_of(UNREACHED)
+    codes = [code for codes in inside.error_classes().values() for code in codes if code not in unreached]
     missing = [
         *_endpoints(openapi, seen),
         *_metrics(catalogue, seen),
         *_messages(openapi, seen),
-        *(f"code {code}" for codes in inside.error_classes().values() for code in codes if code not in seen.codes),
+        *(f"code {code}" for code in codes if code not in seen.codes),
+        *(f"code {code} (of a room that is called unreached)" for code in sorted(seen.codes & unreached)),
         *(f"code {code} (not explained by any class)" for code in sorted(seen.codes - _explained())),
         *(f"setting {name}" for name in inside.settings() if name not in seen.settings | {*NO_BAD_SETTINGS}),
         *(f"command {name}" for name in commands if name not in seen.commands),

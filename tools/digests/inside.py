@@ -7,7 +7,7 @@ as DuckDB reads them.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,13 @@ def error_classes() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:
         }
         for kind in every_class_of_error()
     }
+
+
+def codes_of(rooms: Collection[str]) -> set[str]:
+    """The codes that errors of these rooms explain, and of no others."""
+    explained = [(kind.__module__, code) for kind in every_class_of_error() for code in vars(kind).get("meanings", {})]
+    elsewhere = {code for module, code in explained if module.split(".")[1] not in rooms}
+    return {code for _, code in explained} - elsewhere
 
 
 def settings() -> Mapping[str, tuple[str, str]]:

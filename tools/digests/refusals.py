@@ -22,7 +22,7 @@ BAD_MESSAGES = 100
 
 def over_http(asker: Asker, world: World) -> None:
     """Requests that cannot be answered as asked."""
-    for method, target in _targets(world):
+    for method, target in _targets(world, asker.what_of()["name"]):
         asker.ask(method, target)
     a, port = f"/ohlc?symbol={world.symbols[0]}&limit=1", 8000
     strangers = {
@@ -34,7 +34,7 @@ def over_http(asker: Asker, world: World) -> None:
         asker.ask("GET", f"{a}#{name}", headers=headers)
 
 
-def _targets(world: World) -> list[tuple[str, str]]:
+def _targets(world: World, of: str) -> list[tuple[str, str]]:
     a, b, interval = world.symbols[0], world.symbols[1], world.intervals[0]
     symbol, pair = f"/analytics/{a}", f"/analytics/pair?y={b}&x={a}"
     series = f"{symbol}/series"
@@ -72,7 +72,7 @@ def _targets(world: World) -> list[tuple[str, str]]:
         f"{series}?metrics=all&limit=5000",
         f"/correlations?symbols={a}",
         f"/correlations?symbols={a},NOSUCHUSDT",
-        f"/correlations?on=nothing&interval={interval}",
+        f"/correlations?{of}=nothing&interval={interval}",
         *(f"/clustering?cut={text}" for text in ("5", "-1", "x", "nan")),
     ]
     methods = [("POST", "/status"), ("DELETE", "/ohlc"), ("PUT", "/symbols/BTC%2FUSDT"), ("PUT", "/symbols/NOSUCHUSDT")]

@@ -9,10 +9,11 @@ import numpy as np
 from pairscope.bars.builder import BarBuilder
 from pairscope.bars.cuts import ends_with_the_day, settle
 from pairscope.base.interval import Interval
-from pairscope.base.model import BAR, BarArray, Continuity, Cut, Gap, IntArray, TradeBatch, join_bars
+from pairscope.base.model import BAR, BarArray, BoolArray, Continuity, Cut, Gap, IntArray, TradeBatch, join_bars
 
 # What a bar is, apart from when it was written and where it came from.
 VALUES = tuple(name for name in BAR.names or () if name not in ("status", "source"))
+End = tuple[int, int]  # id and time of a trade
 _END_OF_TIME_MS = np.iinfo(np.int64).max
 
 
@@ -20,7 +21,7 @@ def rebuild_bars(
     stretches: Iterable[TradeBatch],
     intervals: Sequence[Interval],
     gaps: Sequence[Gap],
-    ends_ms: Sequence[int] | None = None,
+    ends: Sequence[End] | None = None,
     best: Continuity = Continuity.PROVED,
 ) -> BarArray:
     """The bars of all intervals from trades of one symbol, in stretches of time that follow one another.
@@ -28,7 +29,7 @@ def rebuild_bars(
     A hole is charged to the bar that holds the trade right after it, as it is in live bars: ``gaps`` are the open ones.
 
     Args:
-        ends_ms: times of the first and the last trade of all, where listening began and ended; left out, it went on.
+        ends: the first and the last trade of all, where listening began and ended; left out, it went on.
         best: what can be proved of the trades at best.
 
     Returns:
@@ -44,13 +45,13 @@ def rebuild_bars(
         for builder, closed in zip(builders, parts, strict=True):
             closed.append(builder.update(ordered).closed)
     found = [join_bars([*closed, b.close_until(_END_OF_TIME_MS)]) for b, closed in zip(builders, parts, strict=True)]
-    return charged(join_bars(found), gaps, ends_ms, best)
+    return charged(join_bars(found), gaps, ends, best)
 
 
 def charged(
     bars: BarArray,
     gaps: Sequence[Gap],
-    ends_ms: Sequence[int] | None = None,
+    ends: Sequence[End] | None = None,
     best: Continuity = Continuity.PROVED,
 ) -> BarArray:
     """Bars of one symbol with the ids that are missing right before a trade of theirs counted as lost.
@@ -72,11 +73,22 @@ def charged(
                 for place, cut in ((after, Cut.HOLE_AFTER), (before, Cut.HOLE_BEFORE)):
                     if place is not None:
                         bars["cut"][places[place]] |= cut
-        for at_ms, cut in zip(ends_ms or (), (Cut.BEGIN, Cut.END), strict=False):
-            place = _holds(opens, interval_ms, at_ms)
-            if place is not None and not ends_with_the_day(int(opens[place]), interval_ms, cut):
-                bars["cut"][places[place]] |= cut
+        for end, cut in zip(ends or (), (Cut.BEGIN, Cut.END), strict=False):
+            at_the_end = _at(end, cut, opens, bars["first_id"][places], interval_ms)
+            for place in np.flatnonzero(at_the_end).tolist():
+                if not ends_with_the_day(int(opens[place]), interval_ms, cut):
+                    bars["cut"][places[place]] |= cut
     return settle(bars, best)
+
+
+def _at(end: End, cut: Cut, opens: IntArray, first_ids: IntArray, interval_ms: int) -> BoolArray:
+    """The bars in which listening began or ended.
+
+    Times step back a little now and then: a bar before that of the first trade may hold trades that came after it.
+    """
+    trade_id, at_ms = end
+    begun: BoolArray = (opens <= at_ms) & (first_ids >= trade_id)
+    return begun if cut is Cut.BEGIN else (opens <= at_ms) & (at_ms < opens + interval_ms)
 
 
 def _holds(opens: IntArray, interval_ms: int, at_ms: int | None) -> int | None:

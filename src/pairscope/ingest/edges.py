@@ -12,6 +12,8 @@ from pairscope.feed.continuity import ContinuityTracker
 
 Bar = tuple[int, Interval, int]  # symbol, interval, open time
 
+_HOLES = Cut.HOLE_AFTER | Cut.HOLE_BEFORE
+
 
 class Edges:
     """Tells bars what they miss; those it cannot tell any more are the callers'."""
@@ -23,63 +25,77 @@ class Edges:
         self._first: dict[int, tuple[int, int]] = {}  # lowest id of each symbol, and its time: listening began there
         self._ends: dict[int, set[tuple[Interval, int]]] = {}  # bars of symbols that are not heard since
 
-    def begins_ms(self, symbol_id: int) -> int | None:
-        """The time of the lowest id that is held of a symbol."""
-        first = self._first.get(symbol_id)
-        return None if first is None else first[1]
+    def first(self, symbol_id: int) -> tuple[int, int] | None:
+        """The lowest id that is held of a symbol, and its time."""
+        return self._first.get(symbol_id)
 
     def begin(self, symbol_id: int, trade_id: int, time_ms: int) -> None:
         """Say where what is held of a symbol begins."""
         self._first[symbol_id] = trade_id, time_ms
 
-    def cut(self, symbol_id: int) -> list[Bar]:
-        """A symbol is not heard from here on: its open bars, which are to be marked."""
+    def cut(self, symbol_id: int, over: Iterable[Bar] = ()) -> list[Bar]:
+        """A symbol is not heard from here on: its open bars, which are to be marked, and those that are `over`."""
         if symbol_id in self._ends:
             return []
-        self._ends[symbol_id] = _open_ones(self._memory.open_bars([symbol_id]))
-        return [(symbol_id, *bar) for bar in self._ends[symbol_id]]
+        ends = [*self.of_open(symbol_id), *over]
+        self._ends[symbol_id] = {(interval, open_ms) for _, interval, open_ms in ends}
+        return ends
 
     def whole(self, symbol_id: int) -> list[Bar]:
         """What ended with a symbol's newest trade missed nothing: those bars, which are to be marked."""
         return [(symbol_id, *bar) for bar in self._ends.pop(symbol_id, set())]
 
     def heard(self, trades: TradeBatch, present: Present, opened: Sequence[Gap]) -> Iterable[Bar]:
-        """Bars to be marked: where listening began, those before a new hole, and those whose end is heard of now."""
+        """Bars to be marked: where listening began, those beside a new hole, and those whose end is heard of now."""
         marks: set[Bar] = set()
         for gap in opened:
-            if gap.after_ms is not None:
-                marks.update(self._at(self._symbols.index(gap.symbol), gap.after_ms))
+            marks.update(self._beside(gap))
         firsts = trades.id[present.first].tolist()
         for symbol_id, place, trade_id in zip(present.symbols.tolist(), present.first.tolist(), firsts, strict=True):
             if symbol_id not in self._first or trade_id < self._first[symbol_id][0]:
                 time_ms = int(trades.time_ms[place])
                 self._first[symbol_id] = trade_id, time_ms
+                marks.update(self._begun(symbol_id))
                 marks.update(self._at(symbol_id, time_ms))
             marks.update((symbol_id, *bar) for bar in self._ends.pop(symbol_id, ()))
         return marks
 
+    def counted(self, bars: BarArray) -> list[Bar]:
+        """Bars that were cut while their trades were counted, which are to be marked.
+
+        Counting supposes that a hole begins in the bar that is open. It may begin in one of which nothing is held any
+        more, and the bar that is open is whole.
+        """
+        return _each(bars[(bars["cut"] & _HOLES) != 0])
+
+    def _begun(self, symbol_id: int) -> list[Bar]:
+        """The bars of a symbol that say that listening began in them."""
+        own = (self._memory.series(symbol_id, interval).since(0) for interval in self._memory.intervals)
+        return [bar for bars in own for bar in _each(bars[(bars["cut"] & Cut.BEGIN) != 0])]
+
     def _at(self, symbol_id: int, time_ms: int) -> list[Bar]:
         return [(symbol_id, interval, interval.floor(time_ms)) for interval in self._memory.intervals]
 
-    def charge(self, gap: Gap) -> list[Bar]:
-        """Tell the bar after a hole how many ids it misses now; those that are closed, and have to be made again."""
-        if gap.before_ms is None:
-            return []
+    def _beside(self, gap: Gap) -> set[Bar]:
+        """The bars a hole lies between, of all intervals; or that one, when it lies within one."""
         symbol_id = self._symbols.index(gap.symbol)
-        closed = []
-        for interval in self._memory.intervals:
-            open_ms = interval.floor(gap.before_ms)
-            if not self._memory.set_lost(symbol_id, interval, open_ms, *self.state_of(symbol_id, interval, open_ms)):
-                closed.append((symbol_id, interval, open_ms))
-            if gap.after_ms is not None and interval.floor(gap.after_ms) != open_ms:
-                closed.append((symbol_id, interval, interval.floor(gap.after_ms)))
-        return closed
+        times_ms = [at_ms for at_ms in (gap.after_ms, gap.before_ms) if at_ms is not None]
+        return {bar for at_ms in times_ms for bar in self._at(symbol_id, at_ms)}
+
+    def charge(self, gap: Gap) -> list[Bar]:
+        """Tell the bars beside a hole what they miss now; those that are closed, and have to be made again."""
+        return [bar for bar in self._beside(gap) if not self._memory.set_lost(*bar, *self.state_of(*bar))]
+
+    def of_open(self, symbol_id: int) -> list[Bar]:
+        """The bars of a symbol that are open."""
+        return _each(self._memory.open_bars([symbol_id]))
 
     def state_of(self, symbol_id: int, interval: Interval, open_ms: int) -> tuple[int, Cut]:
         """Ids that are missing right before a trade of a bar, and where the bar is cut."""
         lost, cut = cut_by_gaps(self._tracker.open_gaps(symbol_id), interval.ms, open_ms)
         first = self._first.get(symbol_id)
-        begins = first is not None and interval.floor(first[1]) == open_ms
+        # Times step back now and then: a bar before that of the first trade may hold trades that came after it.
+        begins = first is not None and open_ms <= first[1]
         if begins and not ends_with_the_day(open_ms, interval.ms, Cut.BEGIN):
             cut |= Cut.BEGIN
         if (interval, open_ms) in self._ends.get(symbol_id, ()):
@@ -99,6 +115,7 @@ class Edges:
         return settle(bar, self._symbols.best(symbol_id))
 
 
-def _open_ones(bars: BarArray) -> set[tuple[Interval, int]]:
-    opens = zip(bars["interval_ms"].tolist(), bars["open_time_ms"].tolist(), strict=True)
-    return {(Interval(interval_ms), open_ms) for interval_ms, open_ms in opens}
+def _each(bars: BarArray) -> list[Bar]:
+    names = ("symbol_id", "interval_ms", "open_time_ms")
+    rows = zip(*(bars[name].tolist() for name in names), strict=True)
+    return [(symbol_id, Interval(interval_ms), open_ms) for symbol_id, interval_ms, open_ms in rows]

@@ -117,9 +117,10 @@ class Intake:
         self._compare(rows, ids.repeated_at, kept)
         for symbol_id in self._unheard():
             self.cut(symbol_id)
-        self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
+        touched = self._to_bars(kept, ids.lost if ids.fresh.all() else ids.lost[ids.fresh])
         self._mark(self._edges.heard(kept, present, ids.opened))
         if ids.gaps:
+            self._mark(self._edges.counted(touched))
             self._changed(ids)
         return True
 
@@ -254,7 +255,8 @@ class Intake:
 
     def begins_ms(self, symbol_id: int) -> int | None:
         """The time of the lowest id that is held of a symbol."""
-        return self._edges.begins_ms(symbol_id)
+        first = self._edges.first(symbol_id)
+        return None if first is None else first[1]
 
     def newest(self, symbol_id: int) -> Newest | None:
         """The last trade of a symbol since the start."""
@@ -278,20 +280,19 @@ class Intake:
                 trades=count + (before.trades if before else 0),
             )
 
-    def _to_bars(self, trades: TradeBatch, lost: IntArray) -> None:
+    def _to_bars(self, trades: TradeBatch, lost: IntArray) -> BarArray:
         change = self._memory.add(trades, lost)
         self._revisions.put_bars(change.closed)
         if change.late:
             self._revisions.make_again(change.late)
         self._memory.publish(change.touched)
+        return change.touched
 
     def restore(self) -> None:
         """Warm start: go on from where the tape is."""
         opened = partial(self._open, trades=0)
         parts = (self._store, self._tracker, self._memory, self._edges, self._revisions)
         WarmStart(*parts, self._clock, opened).run(self._hole_reason)
-        for symbol_id in range(len(self._store.symbols)):  # a stop came before the end of what is open
-            self.cut(symbol_id)
 
     async def revise_for_ever(self) -> None:
         """Rebuild bars that late trades belong to, from the tape itself, and then write which holes they filled."""

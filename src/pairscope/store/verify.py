@@ -265,7 +265,9 @@ class _BarCheck:
         for at_ms, cut in zip(self._ends_ms, (Cut.BEGIN, Cut.END), strict=True):
             if at_ms is None:
                 continue
-            at_the_end = stored["open_time_ms"] == interval.floor(at_ms)
+            end_ms = interval.floor(at_ms)
+            # A bar before that of the first trade holds trades that came after it: times step back now and then.
+            at_the_end = stored["open_time_ms"] <= end_ms if cut is Cut.BEGIN else stored["open_time_ms"] == end_ms
             made["cut"][at_the_end] |= stored["cut"][at_the_end] & np.uint8(cut)
         return stored, settle(made, self._store.symbols.best_of(made["symbol_id"]))
 

@@ -81,6 +81,16 @@ def test_only_a_delivered_trade_resets_the_pause_between_tries() -> None:
     assert road.exchange.tried_s[-1] - dropped_s[0] < 1
 
 
+def test_no_pause_between_tries_is_longer_than_the_longest() -> None:
+    async def story(road: Road) -> None:
+        road.exchange.refusing = True
+        await asyncio.sleep(60)
+
+    pauses = told(story, longest_retry_s=2.0).exchange.gaps_s()
+    assert len(pauses) > 25
+    assert 1 < max(pauses) < 2.1
+
+
 def test_a_stall_with_pings_answered_is_noticed_within_five_seconds() -> None:
     async def story(road: Road) -> None:
         await asyncio.sleep(120)

@@ -16,7 +16,7 @@ from pairscope.base.model import BarStatus, IntArray, TradeBatch, TradeKind
 from pairscope.feed.judge import GoodTrades
 from pairscope.ingest.history.beside import MergeBesideFeed
 from pairscope.store.verify import verify_symbol
-from tests.ingest.test_intake import INTERVALS, Room, room
+from tests.ingest.room import INTERVALS, Room, room
 from tests.judged import good, judge
 
 START_MS = 1_723_075_200_000 + 3_600_000  # 2024-08-08 01:00 UTC

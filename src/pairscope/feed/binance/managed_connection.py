@@ -36,6 +36,7 @@ class ConnectionOptions:
     rotate_s: float = 23 * 3600.0  # the exchange ends every connection after 24 hours
     overlap_s: float = 2.0  # for which the old connection stays after the new one is heard
     steady_s: float = 60.0  # of delivery without a break, after which a lost connection is tried again at once
+    longest_retry_s: float = 30.0  # between two tries, when the connection is lost again and again
 
 
 class ManagedConnection:
@@ -76,7 +77,7 @@ class ManagedConnection:
         self._clock = clock
         self._awake_s = awake_s or clock.monotonic_s  # while this process stood still, nobody was silent
         self._options = options
-        self._backoff = Backoff(rng=rng)
+        self._backoff = Backoff(cap_s=options.longest_retry_s, rng=rng)
         self._is_quiet = is_quiet
         self._asked_wait_s = 0.0  # by the exchange, or by our own limits
         self._quiet_until_s = float("-inf")

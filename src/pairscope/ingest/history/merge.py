@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from pairscope.bars.cuts import settle
-from pairscope.bars.rebuild import rebuild_bars, same_bars
+from pairscope.bars.rebuild import End, rebuild_bars, same_bars
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.gaps import OF_IMPORTS, GapReason
 from pairscope.base.id_ranges import Runs, contains, intersect, no_runs, run, runs_of, subtract, union
@@ -108,7 +108,7 @@ class Merge:
         """
         symbol_id = self._store.symbols.add(symbol)
         before = await self.coverage(symbol)
-        ends = await asyncio.to_thread(self._ends_ms, symbol)  # bars there may become whole
+        ends = await asyncio.to_thread(self._ends, symbol)  # bars there may become whole
         everything = union(ids, unused, *refused.values())
         if not rule.replaces:
             everything = subtract(everything, before.no_trades)
@@ -134,7 +134,9 @@ class Merge:
             if len(landed):
                 landed = union(landed, intersect(unused, run(int(landed[0, 0]), int(landed[-1, 1]))))
             days = np.union1d(days, await self._conclude(symbol, landed, refused, everything, times, brought))
-        days = np.union1d(np.union1d(days, corrections.days), np.array(ends, np.int64) // DAY_MS)
+        days = np.union1d(
+            np.union1d(days, corrections.days), np.array([at_ms for _, at_ms in ends], np.int64) // DAY_MS
+        )
         if rule.replaces:  # a trade that a killed import moved may have been of the day before or after
             days = np.unique(np.concatenate([days - 1, days, days + 1]))
         brought.bars = await self._rebuild(symbol, symbol_id, days, intervals, corrections.revised)
@@ -221,7 +223,7 @@ class Merge:
         gaps = self._store.gaps(symbol, open_only=True)
         stretches = read_stretches(self._store, symbol, day_ms, day_ms + DAY_MS)
         best = self._store.symbols.best(self._store.symbols.index(symbol))
-        bars = rebuild_bars(stretches, intervals, gaps, self._ends_ms(symbol), best)
+        bars = rebuild_bars(stretches, intervals, gaps, self._ends(symbol), best)
         bars = bars[bars["open_time_ms"] + bars["interval_ms"] <= self._over_ms()]
         keep = np.ones(len(bars), np.bool_)
         for interval in intervals:
@@ -238,10 +240,10 @@ class Merge:
         changed: BarArray = settle(bars[keep], best)
         return changed
 
-    def _ends_ms(self, symbol: str) -> list[int]:
-        """Times of the first and of the last trade on the tape; none without trades."""
+    def _ends(self, symbol: str) -> list[End]:
+        """The first and the last trade on the tape; none without trades."""
         ends = [self._store.trades(symbol, limit=1, newest=newest) for newest in (False, True)]
-        return [int(end.time_ms[0]) for end in ends if len(end)]
+        return [(int(end.id[0]), int(end.time_ms[0])) for end in ends if len(end)]
 
     async def put_klines(self, symbol: str, bars: BarArray, rule: Rule = THE_TAPE_STANDS) -> PutKlines:
         """Official bars where the tape has none, and in place of other imported ones when that is the rule.
