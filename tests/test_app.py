@@ -23,6 +23,7 @@ from pairscope.feed.binance.simulator.exchange import SimulatedExchange
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.live import kernels
+from pairscope.store.state import State
 from tests.loopback import http_client
 from tests.patience import START_S, WORK_S
 
@@ -184,7 +185,8 @@ async def test_what_cannot_be_changed_is_refused_with_its_cure_and_changes_nothi
         assert answered == status, body
         assert cure in body["error"]["cure"]
         assert await door.watched() == ["BTCUSDT", "ETHUSDT"]
-        assert not (tmp_path / "state.sqlite").exists()
+    with State.look(tmp_path / "state.sqlite") as state:
+        assert state.rows("select * from watched") == []
 
 
 async def test_a_list_of_symbols_that_cannot_be_read_stops_the_start_with_its_cure(tmp_path: Path) -> None:

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from pairscope.alerts.alerts import AlertGround, Alerts
+from pairscope.alerts.alerts import AlertGround, Alerts, Heard
 from pairscope.alerts.machine import Stage
 from pairscope.alerts.rule import Clause, Comparison
 from pairscope.alerts.transition import HistoryQuery, Transition, Withheld
 from pairscope.base.errors import UnknownName
 from pairscope.base.settings import Settings
-from tests.alerts.played import START_MS, NoDisk, PlayedMarket, played, price_rule
+from pairscope.feed.source import SourcePlan
+from tests.alerts.played import START_MS, NoDisk, PlayedMarket, play, played, price_rule, reading
 from tests.alerts.test_no_live_data import FALLBACK, LIVE
 from tests.patience import EVENT_S
+
+SIMULATOR = replace(LIVE, kind="simulator")
 
 
 @pytest.fixture
@@ -28,18 +31,16 @@ def market(tmp_path: Path) -> Iterator[PlayedMarket]:
         yield market
 
 
-def ground_of(market: PlayedMarket, **settings: object) -> AlertGround:
+def ground_of(market: PlayedMarket, plan: SourcePlan = LIVE, **settings: object) -> AlertGround:
     return AlertGround(
         settings=Settings.model_validate({"source": "auto", **settings}),
         state=market.state,
         tape=market.tape,
         market=market.market,
-        trades=NoDisk(),
         clock=market.clock,
-        plan=LIVE,
-        inflow=market.inflow(),
+        source=plan.kind,
         watched=lambda: market.watched,
-        system=lambda: market.system,
+        heard=Heard(plan, NoDisk(), market.inflow(), lambda: market.system),
     )
 
 
@@ -124,23 +125,19 @@ async def told_of(market: PlayedMarket, alerts: Alerts) -> Transition:
 
 
 async def test_of_a_simulated_market_nothing_leaves_the_machine(market: PlayedMarket) -> None:
-    plan = replace(LIVE, kind="simulator")
-    found = await told_of(market, Alerts(replace(ground_of(market, source="simulator"), plan=plan)))
+    found = await told_of(market, Alerts(ground_of(market, SIMULATOR, source="simulator")))
     assert (found.simulated, found.withheld, market.outbox()) == (True, Withheld.SIMULATED, [])
 
 
 async def test_it_does_when_that_is_asked_for_and_says_what_it_is_of(market: PlayedMarket) -> None:
-    ground = replace(ground_of(market, alerts_from_simulator=True), plan=replace(LIVE, kind="simulator"))
-    found = await told_of(
-        market, Alerts(replace(ground, settings=ground.settings.model_copy(update={"source": "simulator"})))
-    )
+    found = await told_of(market, Alerts(ground_of(market, SIMULATOR, source="simulator", alerts_from_simulator=True)))
     assert (found.simulated, found.withheld) == (True, None)
     ((_, channel, body),) = market.outbox()
     assert (channel, body["simulated"]) == ("desk", True)
 
 
 async def test_that_there_is_no_live_data_leaves_it_all_the_same(market: PlayedMarket) -> None:
-    alerts = Alerts(replace(ground_of(market), plan=FALLBACK))
+    alerts = Alerts(ground_of(market, FALLBACK))
     heard: list[Sequence[Transition]] = []
     alerts.listen(heard.append)
     found = await told_of(market, alerts)
@@ -152,8 +149,21 @@ async def test_that_there_is_no_live_data_leaves_it_all_the_same(market: PlayedM
 
 async def test_of_a_tape_that_is_looked_at_nothing_is_read(market: PlayedMarket) -> None:
     market.rule(price_rule())
-    alerts = Alerts(replace(ground_of(market), plan=replace(LIVE, kind="tape")))
+    alerts = Alerts(ground_of(market, replace(LIVE, kind="tape")))
     await alerts.run()
     assert (alerts.is_on, alerts.status().state) == (False, "off")
     assert [each.value for each in alerts.standing()] == [None]
     alerts.changed()
+
+
+async def test_where_nothing_is_heard_rules_stand_as_they_are_kept(market: PlayedMarket) -> None:
+    async with running(Alerts(ground_of(market))):
+        market.rule(price_rule())
+        for _ in range(3):
+            market.second(101.0)
+    alerts = Alerts(replace(ground_of(market), heard=None))
+    async with reading(market) as engine:
+        await play(market, engine, 101.0, 101.0, 101.0)
+    (standing,) = alerts.standing()
+    assert (alerts.is_on, alerts.status().state) == (True, "starting")
+    assert (standing.stage, standing.fire, standing.read_ms) == (Stage.FIRING, 1, None)

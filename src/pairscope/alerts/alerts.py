@@ -26,7 +26,7 @@ from pairscope.alerts.values import MarketValues
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import DataFolderError
 from pairscope.base.settings import Settings
-from pairscope.feed.source import SourcePlan
+from pairscope.feed.source import SourceKind, SourcePlan
 from pairscope.live.analysis import Analyses, TradeReader
 from pairscope.live.market import Market
 from pairscope.store.state import State
@@ -38,20 +38,28 @@ Listener = Callable[[Sequence[Transition]], object]
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What rules are read on."""
+
+    plan: SourcePlan
+    trades: TradeReader
+    inflow: Inflow
+    system: Callable[[], SystemNow]
+    is_well: Callable[[], bool] = lambda: True  # so that the sign of life may be given
+
+
+@dataclass(frozen=True, slots=True)
 class AlertGround:
-    """What alerts stand on."""
+    """What alerts stand on. Where nothing is heard rules are kept, and not read."""
 
     settings: Settings
     state: State
     tape: Path
     market: Market
-    trades: TradeReader
     clock: Clock
-    plan: SourcePlan
-    inflow: Inflow
-    watched: Callable[[], Sequence[str]]  # symbols
-    system: Callable[[], SystemNow]
-    is_well: Callable[[], bool] = lambda: True
+    source: SourceKind = "live"
+    watched: Callable[[], Sequence[str]] = tuple  # symbols
+    heard: Heard | None = None
 
 
 class Alerts:
@@ -62,24 +70,29 @@ class Alerts:
 
     def __init__(self, ground: AlertGround) -> None:
         self._ground = ground
-        self._is_real = ground.plan.kind in ("live", "tape")
+        self._is_real = ground.source in ("live", "tape")
         self.book = RuleBook(ground.state, ground.clock)
         self.mutes = Mutes(ground.state, ground.clock)
+        is_well = ground.heard.is_well if ground.heard is not None else lambda: True
         self.delivery: Delivery = deliver(
-            ground.state, ground.settings, ground.clock, is_well=ground.is_well, note=self.book.note_channel
+            ground.state, ground.settings, ground.clock, is_well=is_well, note=self.book.note_channel
         )
+        self._ledger = Ledger.of(ground.state, ground.tape)
         self._history = AlertHistory(ground.state)
         self._listeners: list[Listener] = []
-        self._studies = Analyses(ground.market, ground.trades)
-        self._values = MarketValues(ground.market, self._studies, ground.clock, ground.watched)
-        self._engine = self._made_engine() if self.is_on else None
+        self._studies: Analyses | None = None
+        self._engine: Engine | None = None
+        if self.is_on and ground.heard is not None:
+            self._studies = Analyses(ground.market, ground.heard.trades)
+            self._engine = self._made_engine(ground.heard, self._studies)
 
-    def _made_engine(self) -> Engine:
+    def _made_engine(self, heard: Heard, studies: Analyses) -> Engine:
         ground = self._ground
+        values = MarketValues(ground.market, studies, ground.clock, ground.watched)
         may_send = self._is_real or ground.settings.alerts_from_simulator
         return Engine(
-            Sources(ground.market, self._values, ground.inflow, ground.watched, ground.system),
-            Books(self.book, self.mutes, Ledger.of(ground.state, ground.tape), self._history),
+            Sources(ground.market, values, heard.inflow, ground.watched, heard.system),
+            Books(self.book, self.mutes, self._ledger, self._history),
             Hearers(self._tell, self.delivery.wake, is_simulated=not self._is_real, may_send=may_send),
             ground.clock,
         )
@@ -87,27 +100,31 @@ class Alerts:
     @property
     def is_on(self) -> bool:
         """Whether rules are read at all, and may be changed: of a tape that is only looked at they are not."""
-        return self._ground.plan.kind != "tape"
+        return self._ground.source != "tape"
 
     async def run(self) -> None:
         """Read rules and deliver, until cancelled."""
-        if self._engine is None:
+        if not self.is_on:
             return
         try:
             await self._tell_source()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.delivery.run(), name="delivery")
-                tasks.create_task(self._engine.run(), name="rules")
+                if self._engine is not None:
+                    tasks.create_task(self._engine.run(), name="rules")
         finally:
-            self._studies.close()
+            if self._studies is not None:
+                self._studies.close()
 
     async def _tell_source(self) -> None:
         """That there is no live data, or again."""
-        ground, at_ms = self._ground, now_ms(self._ground.clock)
+        ground, heard, at_ms = self._ground, self._ground.heard, now_ms(self._ground.clock)
+        if heard is None:
+            return
 
         def tell() -> Sequence[Transition]:
             source, rules, mutes = ground.settings.source, self.book.all(), self.mutes.all()
-            return tell_source(ground.state, ground.plan, source, rules, mutes, at_ms).transitions
+            return tell_source(ground.state, heard.plan, source, rules, mutes, at_ms).transitions
 
         try:
             self._tell(await asyncio.to_thread(tell))
@@ -117,7 +134,7 @@ class Alerts:
     def status(self) -> AlertsStatus:
         """What the engine says of itself."""
         if self._engine is None:
-            return AlertsStatus(state="off")
+            return AlertsStatus(state="starting" if self.is_on else "off")
         return self._engine.status()
 
     def changed(self) -> None:
@@ -147,7 +164,9 @@ class Alerts:
         symbols, pairs = self._ground.watched(), self._ground.market.pairs
         placed = [Placed(each, target) for each in kept for target in targets_of(each.rule, symbols, pairs)]
         now = {} if self._engine is None else self._engine.standing()
-        return [now.get(number_of(each)) or standing_of(each) for each in placed]
+        unread = [each for each in placed if number_of(each) not in now]
+        lives = {(each.rule, each.target): each for each in self._ledger.read().lives} if unread else {}
+        return [now.get(number_of(each)) or standing_of(each, lives.get(each.key)) for each in placed]
 
     def history(self, query: HistoryQuery) -> list[Transition]:
         """Transitions, the newest first; for a thread."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import msgspec
 
 from pairscope.alerts.afterwards import WindowOf
 from pairscope.alerts.beat import Beat
+from pairscope.alerts.ledger import RuleLife
 from pairscope.alerts.panel import MetricNow, Placed
 from pairscope.alerts.rule import Comparison, target_text
 from pairscope.alerts.transition import RuleStanding
@@ -20,15 +22,20 @@ def number_of(placed: Placed) -> Number:
     return placed.kept.number, placed.kept.revision, target_text(placed.target)
 
 
-def standing_of(placed: Placed) -> RuleStanding:
-    """That of a rule that is not read."""
-    return RuleStanding(
+def standing_of(placed: Placed, kept: RuleLife | None = None) -> RuleStanding:
+    """That of a rule that is not read now, as it is kept."""
+    found = RuleStanding(
         rule=placed.kept.number,
         revision=placed.kept.revision,
         target=target_text(placed.target),
         symbols=placed.target,
         half_life_ms=placed.kept.rule.half_life_ms,
     )
+    if kept is None:
+        return found
+    life = kept.life
+    known = {"stage": life.stage, "veil": life.veil, "since_ms": kept.since_ms, "fired_ms": life.fired_ms}
+    return msgspec.structs.replace(found, **known, fire=kept.fire)
 
 
 def standings(beats: Iterable[Beat], half_lives: Mapping[WindowOf, MetricNow]) -> dict[Number, RuleStanding]:
@@ -50,13 +57,8 @@ def _read(beat: Beat, place: int, half_lives: Mapping[WindowOf, MetricNow]) -> R
         today = half_lives.get((placed.target, rule.interval, rule.window))
     is_number = isinstance(value, int | float) and rule.first.comparison is not Comparison.IS
     return msgspec.structs.replace(
-        standing_of(placed),
-        stage=life.stage,
-        veil=life.veil,
-        since_ms=kept.since_ms,
+        standing_of(placed, replace(kept, life=life)),
         read_ms=beat.panel.read_ms,
-        fired_ms=life.fired_ms,
-        fire=kept.fire,
         value=value,
         second=None if second is None else second.value,
         reason=next((each.reason for each in (first, second) if each is not None and each.reason), None),

@@ -90,9 +90,8 @@ class Ingest:
         for symbol in self.watched.symbols:
             ground.tape.symbols.add(symbol)
         self.tracker = ContinuityTracker(ground.tape.symbols)
-        self.judge = Judge(
-            ground.tape.symbols, ground.source.now_ms if self._plan.kind == "replay" else self._exchange_ms
-        )
+        self.event_ms = ground.source.now_ms if self._plan.kind == "replay" else self._exchange_ms  # now, of trades
+        self.judge = Judge(ground.tape.symbols, self.event_ms)
         if self._plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(self.source.instruments.values())
         self.memory = BarMemory(
@@ -350,6 +349,10 @@ class Ingest:
     def state(self) -> tuple[StateName, str | None]:
         """Of the stream, with its last error."""
         return self.stream.health.state, self.stream.health.last_error
+
+    def is_filling(self) -> bool:
+        """Whether missing trades are being fetched, or bars made anew of some that were."""
+        return self.intake.unsettled or (self._can_ask and self.backfill.waiting > 0)
 
     def lag_ms(self, symbol: str) -> float | None:
         """How late the trades of a symbol reach us."""
