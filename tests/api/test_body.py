@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,8 @@ import msgspec
 import pytest
 
 from pairscope.api import wire
-from pairscope.api.body import MOST_BYTES
+from pairscope.api.body import MOST_BYTES, PASSED_OVER_BYTES
+from tests.patience import EVENT_S
 
 if TYPE_CHECKING:
     from tests.api.conftest import MadeUpMarket, Served
@@ -76,6 +79,33 @@ async def test_a_long_body_without_a_length_is_refused_at_the_bound(market: Made
 
     answer = await server.http.post("/jobs", content=pieces(), headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert market.changes == []
+
+
+HEAD = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+async def test_a_body_without_an_end_is_refused_before_all_of_it_was_sent(server: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    answer, sent = asyncio.create_task(reader.readline()), 0
+    with contextlib.suppress(ConnectionError):  # it was refused, and is read no further
+        while not answer.done() and sent < 40 * PASSED_OVER_BYTES:
+            writer.write(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0)
+            sent += 65_536
+    assert b" 413 " in await asyncio.wait_for(answer, EVENT_S)
+    writer.close()
+
+
+async def test_a_body_whose_sender_leaves_before_its_end_changes_nothing(market: MadeUpMarket, server: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(HEAD + f"Content-Length: {len(GOOD) + 1}\r\n\r\n".encode() + GOOD)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), EVENT_S) == b""
+    writer.close()
+    await server.http.get("/health")
     assert market.changes == []
 
 
