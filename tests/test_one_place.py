@@ -25,8 +25,8 @@ FITTED = """
 
 @Metric(
     scope="symbol",
-    title="Largest step",
-    formula="largest |ln(close / close before)| of the newest closed bars",
+    title="Usual step",
+    formula="mean |ln(close / close before)| of the newest closed bars",
     unit="ln per bar",
     window=120,
     fewest=30,
@@ -35,12 +35,12 @@ FITTED = """
     needs=("history",),
     about="tape",
 )
-def largest_step(window: SymbolWindow) -> Value:
+def usual_step(window: SymbolWindow) -> Value:
     if window.history is None:
         return null(Reason.TOO_FEW, 0)
     steps = np.abs(np.diff(np.log(window.history)))
     steps = steps[np.isfinite(steps)]
-    return given(float(steps.max()), len(steps)) if len(steps) else null(Reason.TOO_FEW, 0)
+    return given(float(steps.mean()), len(steps)) if len(steps) else null(Reason.TOO_FEW, 0)
 """
 ENDPOINTS = """    Endpoint(
         path="/lengths/{symbol}",
@@ -111,24 +111,40 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_fitted_metric_of_one_function_is_in_the_catalogue(served: Running) -> None:
     entries = {each["name"]: each for each in served.get("/metrics/catalogue")}
-    entry = entries["largest_step"]
-    assert (entry["title"], entry["cadence"], entry["unit"]) == ("Largest step", "close", "ln per bar")
-    assert list(entries).index("largest_step") > list(entries).index("garch_forecast")
+    entry = entries["usual_step"]
+    assert (entry["title"], entry["cadence"], entry["unit"]) == ("Usual step", "close", "ln per bar")
+    names = list(entries)
+    assert names[names.index("usual_step") - 1] == "garch_gain", "after those of its module"
+    assert names[names.index("usual_step") + 1] == "beta"
+
+
+STEP = "/analytics/BTCUSDT?interval=1s&metrics=usual_step"
 
 
 def test_a_fitted_metric_of_one_function_is_computed_of_closed_bars_at_each_close(served: Running) -> None:
     served.until(lambda _: len(closes(served, None)) > 121)
-    asked = "/analytics/BTCUSDT?interval=1s&metrics=largest_step"
-    found = served.get(asked)["metrics"]["largest_step"]
+    found = served.get(STEP)["metrics"]["usual_step"]
     assert (found["reason"], found["window"], found["n"]) == (None, 120, 119)
     known = closes(served, found["as_of_ms"])[-120:]
-    expected = max(abs(math.log(one / before)) for before, one in pairwise(known))
-    assert found["value"] == pytest.approx(expected, rel=1e-12)
-    series = served.get(f"{asked.replace('?', '/series?')}&limit=20&to={found['as_of_ms'] + 1}")
-    assert series["open_time_ms"][-1] == found["as_of_ms"]
-    assert series["metrics"]["largest_step"][-1] == found["value"]
-    assert "largest_step" in served.get("/analytics/BTCUSDT?interval=1s&metrics=all")["metrics"]
-    assert "largest_step" not in served.get("/analytics/BTCUSDT?interval=1s")["metrics"], "it is not of every bar"
+    expected = sum(abs(math.log(one / before)) for before, one in pairwise(known)) / 119
+    assert found["value"] == pytest.approx(expected, rel=1e-9)
+    assert "usual_step" in served.get("/analytics/BTCUSDT?interval=1s&metrics=all")["metrics"]
+    assert "usual_step" not in served.get("/analytics/BTCUSDT?interval=1s")["metrics"], "it is not of every bar"
+
+
+def test_a_series_of_a_fitted_metric_stands_still_while_a_bar_is_open(served: Running) -> None:
+    told: list[tuple[int, float | None]] = []  # of each row since the newest close
+
+    def saw_an_open_bar(_: Any) -> bool:
+        found = served.get(STEP)["metrics"]["usual_step"]
+        series = served.get(f"{STEP.replace('?', '/series?')}&limit=20")
+        rows = list(zip(series["open_time_ms"], series["metrics"]["usual_step"], strict=True))
+        told[:] = [(found["as_of_ms"], found["value"]), *(row for row in rows if row[0] >= found["as_of_ms"])]
+        return len(told) == 3 and served.get(STEP)["metrics"]["usual_step"]["as_of_ms"] == found["as_of_ms"]
+
+    served.until(saw_an_open_bar)
+    (at_ms, value), *rows = told
+    assert rows == [(at_ms, value), (at_ms + 1_000, value)]
 
 
 def closes(served: Running, until_ms: int | None) -> list[float]:
@@ -144,7 +160,7 @@ def closes(served: Running, until_ms: int | None) -> list[float]:
 
 def test_a_fitted_metric_of_one_function_is_in_the_manual() -> None:
     text = edited.source("analytics/metrics/volatility.py") + FITTED
-    assert "| `largest_step` | largest \\|ln(close / close before)\\| of" in written(
+    assert "| `usual_step` | mean \\|ln(close / close before)\\| of" in written(
         "metrics.md", {"analytics/metrics/volatility.py": text}
     )
 
