@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 
 from pairscope.base.errors import SettingsError
-from pairscope.base.setting import SettingTopic, example_of, limits_of, topic_of, what_it_may_be
+from pairscope.base.setting import SettingTopic, example_of, kinds_of, limits_of, topic_of, what_it_may_be
 from pairscope.base.settings import Settings
-from pairscope.base.settings_sources import load_settings
+from pairscope.base.settings_sources import load_settings, variable_of
 
 FIELDS = Settings.model_fields
 # Without which a setting is refused.
@@ -77,6 +79,39 @@ def test_a_number_on_its_limit_is_taken_and_one_beyond_is_refused_with_the_range
         assert refusal is not None
         assert str(end) in refusal.cure
         assert ("whole" in refusal.cure) == isinstance(example, int)
+
+
+NUMBERS = [name for name, field in FIELDS.items() if limits_of(field)]
+WHOLE = [name for name in NUMBERS if float not in kinds_of(FIELDS[name].annotation)]
+NO_NUMBERS = ("-1", "-0.5", "-1e5", "1e400", "9" * 30, "five", "1,5", "5 %", "1.2.3", "inf", "true")
+OURS = re.compile(r"give (a (whole )?number (from|above) \S+ (up )?to \d+, such as [\d.]+|bars from 2 to 5,000, or .*)")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_what_is_no_number_for_a_setting_is_refused_in_the_same_words_wherever_it_comes_from(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f'{name} = "{text}"')
+    told = []
+    for flags, environment, path in (({name: text}, {}, None), ({}, {variable_of(name): text}, None), ({}, {}, file)):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(flags, environment, path)
+        told.append(str(refused.value))
+        assert f"'{name}' cannot be '{text}'" in refused.value.message
+        assert OURS.fullmatch(refused.value.cure)
+    assert len(set(told)) == 1
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_fraction_is_taken_where_one_is_meant_and_else_a_whole_number_is_asked_for(name: str) -> None:
+    low = max(limits_of(FIELDS[name]).get("ge", 0), 1)
+    for fraction in (low + 0.5, f"{low + 0.5}"):
+        refusal = refusal_of(name, fraction)
+        assert (refusal is not None) == (name in WHOLE)
+        if refusal is not None:
+            assert "give a whole number" in refusal.cure or refusal.cure.startswith("give bars")
 
 
 def test_the_words_of_a_range_fit_its_kind() -> None:

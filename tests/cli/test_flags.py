@@ -89,6 +89,13 @@ def test_a_misspelt_flag_is_told_the_nearest_one() -> None:
         assert refused.value.cure == f"did you mean {right}?"
 
 
+@pytest.mark.parametrize("flags", [["--replay-speed"], ["--speed", "-1e5"], ["--speed", "--port", "1"]])
+def test_a_flag_without_its_value_is_told_how_one_is_given(flags: list[str]) -> None:
+    with pytest.raises(Misused, match="--replay-speed needs a value") as refused:
+        parser().parse_args(["run", *flags])
+    assert refused.value.cure == "give it one; one that begins with - is written --replay-speed=-…"
+
+
 def test_short_names_stay() -> None:
     parsed = parser().parse_args(["run", "--speed", "2", "--seed", "3", "--times", "now"])
     assert (parsed.replay_speed, parsed.simulator_seed, parsed.replay_times) == ("2", "3", "now")

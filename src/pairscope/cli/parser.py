@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,6 +59,9 @@ stands; with --replace the file does, as for one the exchange has corrected. Exi
 """
 
 
+_WITHOUT_VALUE = re.compile(r"argument (--[\w-]+)\S*: expected (?:one|at least one) argument")
+
+
 class Parser(argparse.ArgumentParser):
     """Tells the nearest flag of its commands; flags are not to be cut short, for new ones may come.
 
@@ -73,6 +77,9 @@ class Parser(argparse.ArgumentParser):
             guess = nearest(unknown[0], self._flags())
             if guess:
                 raise Misused(message, cure=f"did you mean {guess}?")
+        if (flag := _WITHOUT_VALUE.fullmatch(message)) is not None:
+            cure = f"give it one; one that begins with - is written {flag[1]}=-…"
+            raise Misused(f"{flag[1]} needs a value", cure=cure)
         raise Misused(message, cure=f"see: {self.prog} --help")
 
     def _flags(self) -> set[str]:
