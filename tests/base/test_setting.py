@@ -101,6 +101,7 @@ def test_what_is_no_number_for_a_setting_is_refused_in_the_same_words_wherever_i
         told.append(str(refused.value))
         assert f"'{name}' cannot be '{text}'" in refused.value.message
         assert OURS.fullmatch(refused.value.cure)
+        assert ("whole" in refused.value.cure or "bars" in refused.value.cure) == (name in WHOLE)
     assert len(set(told)) == 1
 
 

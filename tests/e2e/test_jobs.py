@@ -124,7 +124,9 @@ def test_what_cannot_be_asked_for_is_refused_at_once_with_what_can(watched: Watc
     ask_for(card, "BTCUSDT", day(2), day(0))
     refused = card.get_by_role("alert").filter(has_text="is not over")
     expect(refused).to_contain_text(f"{day(0)} is not over. name days before {day(0)}: a day's file comes after it")
-    ask_for(card, "BTC-USDT", day(2))
+    ask_for(card, "BTC-USDT", day(2), day(2))
     expect(card.get_by_role("alert").first).to_contain_text("a symbol is letters, digits and _, such as BTCUSDT")
+    ask_for(card, "BTCUSDT", day(0))  # without a last day it is the first alone
+    expect(refused).to_contain_text(f"{day(0)} is not over")
     card.get_by_role("button", name="Verify the tape").click()
     expect(card.get_by_role("alert").filter(has_text="a symbol is letters")).to_have_count(0)
