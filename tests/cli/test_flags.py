@@ -33,6 +33,7 @@ EXAMPLES = {
     "replay_times": ("now", "now"),
     "log_level": ("error", "error"),
     "open": (None, True),
+    "alerts_from_simulator": (None, True),
     "history_bars": ("600", 600),
     "queue_rows": ("5000", 5000),
 }
