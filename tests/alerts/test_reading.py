@@ -55,6 +55,12 @@ def test_the_long_form_says_all_of_a_rule() -> None:
     assert rule.patience.step_ms == 10_000
 
 
+def test_no_time_at_all_is_not_the_usual_time() -> None:
+    rule = rule_of({**PAIR, "cooldown": 0, "no_data_after": "0", "for": 0})
+    assert (rule.cooldown_ms, rule.no_data_after_ms, rule.hold_ms) == (0, 0, 0)
+    assert (rule_of(PAIR).cooldown_ms, rule_of(PAIR).no_data_after_ms) == (300_000, 60_000)
+
+
 @pytest.mark.parametrize(
     ("body", "metric", "symbols", "comparison"),
     [

@@ -130,7 +130,9 @@ class Draft:
         interval, window, half_life_ms = self.bars(facts)
         _check_interval(interval, self.known)
         times: dict[str, Any] = {
-            name: whole_ms(self.fields[key], half_life_ms) for key, name in _TIMES.items() if name and self.fields[key]
+            name: whole_ms(self.fields[key], half_life_ms)
+            for key, name in _TIMES.items()
+            if name and self.fields[key] is not None
         }
         clauses = [
             with_reset(clause, reset, centred, facts.deviations.get(clause.metric, 0.0))
