@@ -79,23 +79,47 @@ def relive(rule: AlertRule, life: Life, rows: ValueRows, before: FloatArray | No
     level, entered = levels_of(
         [Bounds.of([each]) for each in rule.clauses], list(rows.values), list(_before(rows, before, patience.step_ms))
     )
-    wakes = np.flatnonzero(((level == Level.BREACH) & entered) | (level == Level.NONE))
+    waits = _Waits(level, entered)
     times, levels, enters = rows.time_ms.tolist(), level.tolist(), entered.tolist()
     errors = [False] * len(rows) if rows.is_error is None else rows.is_error.tolist()
     place, count = 0, len(rows)
     while place < count:
-        if is_quiet(life):
-            at = int(np.searchsorted(wakes, place))
-            wake = int(wakes[at]) if at < len(wakes) else count
-            if wake > place:  # known, and nothing of it is true
-                life, place = replace(life, seen_ms=max(life.seen_ms, times[wake - 1])), wake
-                continue
+        wake = waits.until(life, place)
+        if wake > place:
+            if life.veil is Veil.NONE:  # all of them are known
+                life = replace(life, seen_ms=max(life.seen_ms, times[wake - 1]))
+            place = wake
+            continue
         reading = Reading(times[place], Level(levels[place]), enters[place], errors[place])
         life, changes = step(life, reading, patience)
         if changes:
             yield Happened(place, changes, life)
         place += 1
     yield Happened(count - 1, (), life)
+
+
+class _Waits:
+    """Rows that change nothing but how far was seen, because a life waits for something else."""
+
+    def __init__(self, level: LevelArray, entered: BoolArray) -> None:
+        is_known = level != Level.NONE
+        self._count = len(level)
+        self._known = np.flatnonzero(is_known)
+        self._breaks_out = np.flatnonzero(((level == Level.BREACH) & entered) | ~is_known)
+        self._comes_back = np.flatnonzero((level == Level.CLEAR) | ~is_known)
+
+    def until(self, life: Life, place: int) -> int:
+        """The first row from a place on that may change something."""
+        if life.veil is not Veil.NONE:
+            places = self._known
+        elif life.stage is Stage.INACTIVE:
+            places = self._breaks_out
+        elif life.stage is Stage.FIRING:
+            places = self._comes_back
+        else:
+            return place
+        at = int(np.searchsorted(places, place))
+        return int(places[at]) if at < len(places) else self._count
 
 
 def _before(rows: ValueRows, first: FloatArray | None, step_ms: int) -> FloatArray:
