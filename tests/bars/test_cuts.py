@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pairscope.bars.cuts import MissingReason, cut_by_gaps, missing_share, settle
+from pairscope.bars.cuts import MissingReason, cut_by_gaps, missing_along, missing_in, missing_share, settle
 from pairscope.bars.merge import merge_bars
 from pairscope.bars.rebuild import rebuild_bars
 from pairscope.base.gaps import GapReason
@@ -147,3 +149,28 @@ def test_of_sampled_bars_a_coarser_one_is_sampled_wherever_it_is_cut() -> None:
     bars = settle(seconds([gap(3_500, 6_500)]), Continuity.SAMPLED)
     assert set(merge_bars(bars, FIVE)["continuity"].tolist()) == {Continuity.SAMPLED}
     assert missing_share(bars) == (None, MissingReason.SAMPLED)
+
+
+ANY_BAR = st.tuples(
+    st.sampled_from([*3 * [Continuity.PROVED], Continuity.PARTIAL, Continuity.SAMPLED, Continuity.UNPROVED]),
+    st.sampled_from([*6 * [0], 1, 2, 4, 8, 12, 9, 6]),
+    st.sampled_from([0, 0, 0, 7]),
+    st.integers(0, 20),
+)
+
+
+@given(st.lists(ANY_BAR, max_size=25), st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), max_size=30))
+def test_many_rows_of_bars_miss_what_each_of_them_misses(
+    told: list[tuple[Continuity, int, int, int]], rows: list[tuple[int, int]]
+) -> None:
+    bars = np.zeros(len(told), BAR)
+    for name, column in zip(("continuity", "cut", "lost", "trades"), zip(*told, strict=True), strict=False):
+        bars[name] = column
+    ends = [sorted(min(each, len(bars)) for each in row) for row in rows]
+    begin, end = np.array(ends, np.int64).reshape(-1, 2).T
+    found = missing_along(bars, begin, end)
+    for place, (first, last) in enumerate(ends):
+        alone = missing_in(bars[first:last])
+        share = float(found.share[place])
+        assert (None if np.isnan(share) else share) == alone.share
+        assert bool(found.is_cut[place]) == (alone.reason in (MissingReason.HOLE, MissingReason.END))

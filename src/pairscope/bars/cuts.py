@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairscope.base.interval import DAY_MS
-from pairscope.base.model import BarArray, BarStatus, Continuity, Cut, Gap, IntArray
+from pairscope.base.model import BarArray, BarStatus, BoolArray, Continuity, Cut, FloatArray, Gap, IntArray
 
 _HOLES = Cut.HOLE_AFTER | Cut.HOLE_BEFORE
 Best = Continuity | NDArray[np.uint8]
@@ -115,6 +116,49 @@ def missing_in(bars: BarArray) -> Missing:
         return Missing(None, reason, continuity)
     lost, trades = int(bars["lost"].sum()), int(bars["trades"].sum())
     return Missing(lost / max(1, lost + trades), None, continuity)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAlong:
+    """What is known of the trades that rows of bars miss, each row a part of one array."""
+
+    share: FloatArray  # NaN where it is not known
+    is_cut: BoolArray  # a hole reaches over an end of the row, or listening ended in it: too many may be missing
+
+
+def missing_along(bars: BarArray, begin: IntArray, end: IntArray) -> MissingAlong:
+    """`missing_in` of many rows of bars of one symbol at once: of ``bars[begin[i]:end[i]]`` for each i.
+
+    >>> from pairscope.base.model import BAR
+    >>> bars = np.zeros(3, BAR)
+    >>> bars["trades"], bars["lost"] = [9, 5, 5], [1, 0, 0]
+    >>> missing_along(bars, np.array([0, 1, 3]), np.array([2, 3, 3])).share.round(3).tolist()
+    [0.067, 0.0, nan]
+    """
+    cut, continuity = bars["cut"].astype(np.int64), bars["continuity"]
+    holes = np.flatnonzero((cut & _HOLES) != 0)
+    if len(holes):
+        first, last = np.searchsorted(holes, begin), np.searchsorted(holes, end) - 1
+        has_hole = first <= last
+        before = np.where(has_hole, cut[holes[np.minimum(first, len(holes) - 1)]] & Cut.HOLE_BEFORE, 0)
+        after = np.where(has_hole, cut[holes[last]] & Cut.HOLE_AFTER, 0)
+    else:
+        before = after = np.zeros(len(begin), np.int64)
+    begins, ends = (_counted((cut & flag) != 0, begin, end) > 0 for flag in (Cut.BEGIN, Cut.END))
+    sampled, unproved = (
+        _counted(continuity == each, begin, end) > 0 for each in (Continuity.SAMPLED, Continuity.UNPROVED)
+    )
+    is_partial = (before != 0) | (after != 0) | begins | ends
+    is_known = ~is_partial & ~sampled & ~unproved & (end > begin)
+    lost, trades = _counted(bars["lost"], begin, end), _counted(bars["trades"], begin, end)
+    share = np.where(is_known, lost / np.maximum(1, lost + trades), np.nan)
+    return MissingAlong(share, is_partial & ~begins & ~(sampled & ~unproved))
+
+
+def _counted(column: NDArray[Any], begin: IntArray, end: IntArray) -> IntArray:
+    sums = np.concatenate([[0], np.cumsum(column, dtype=np.int64)])
+    found: IntArray = sums[end] - sums[begin]
+    return found
 
 
 def missing_share(bars: BarArray) -> tuple[float | None, MissingReason | None]:
