@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from pairscope.alerts.presets import STRETCHED
-from pairscope.alerts.simulated import Heard, Trial, heard, make_up
+from pairscope.alerts.simulated import Hearing, Trial, heard, make_up
 from pairscope.analytics.kernels.rolling import rolling_moments
 from tests.alerts.test_reading import rule_of
 
@@ -17,7 +17,7 @@ RULE = rule_of(STRETCHED)
 HALF_LIFE_MS, HOUR_MS = 300_000, 3_600_000
 
 
-def calm(seed: int, hours: int, is_fitted: bool) -> Heard:
+def calm(seed: int, hours: int, is_fitted: bool) -> Hearing:
     if is_fitted:
         return Trial(HALF_LIFE_MS, seed, hours * HOUR_MS // HALF_LIFE_MS).heard(RULE)
     made = make_up(seed, HALF_LIFE_MS, RULE.bars.ms, hours * HOUR_MS // RULE.bars.ms)

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 from pairscope.alerts import simulated
 from pairscope.alerts.rule import AlertRule, Clause, Comparison
-from pairscope.alerts.simulated import Heard, MadeUpSpread, Stretch, Trial, excursions, heard, make_up, returning
+from pairscope.alerts.simulated import Hearing, MadeUpSpread, Stretch, Trial, excursions, heard, make_up, returning
 from pairscope.base.model import FloatArray
 from pairscope.live.workers import Abandoned
 
@@ -64,11 +64,11 @@ def test_what_is_firing_at_any_moment_of_an_excursion_catches_it() -> None:
     true = steps_up(0, 2.6, 2.0, 0.4, 0, 2.6, 2.0, 0.4, 0, 0, 2.6, 2.0, 0.4, 0)
     seen = path(0, 0, 2.1, 0.4, 0, 0, 0, 0.4, 2.1, 2.1, 1.9, 0.4, 0, 0)
     one = rule(cooldown_ms=0)
-    assert heard(one, true, seen) == Heard(hours=14 / 360, fires=2, excursions=3, caught=2)
+    assert heard(one, true, seen) == Hearing(hours=14 / 360, fires=2, excursions=3, caught=2)
     late = path(0, 0, 0, 0, 2.1, 0.4, 0, 0, 2.1, 2.1, 0.4, 0, 2.1, 0)  # when one is over, and up to where one begins
-    assert heard(one, true, late) == Heard(hours=14 / 360, fires=3, excursions=3, caught=0)
+    assert heard(one, true, late) == Hearing(hours=14 / 360, fires=3, excursions=3, caught=0)
     assert heard(rule(cooldown_ms=0, hold_ms=20_000), true, seen).fires == 0
-    assert heard(one, true, np.full(14, np.nan)) == Heard(hours=0.0, fires=0, excursions=0, caught=0)
+    assert heard(one, true, np.full(14, np.nan)) == Hearing(hours=0.0, fires=0, excursions=0, caught=0)
 
 
 def test_of_an_open_end_what_is_firing_still_counts() -> None:
@@ -79,7 +79,7 @@ def test_of_an_open_end_what_is_firing_still_counts() -> None:
 def test_a_rule_that_comes_back_within_its_time_to_be_over_is_firing_again() -> None:
     true = steps_up(2.6, 0.4, 0, 2.6, 0.4, 0, 0)
     seen = path(2.1, 0.4, 0.4, 2.1, 0.4, 0.4, 0.4)
-    assert heard(rule(keep_ms=30_000), true, seen) == Heard(hours=7 / 360, fires=1, excursions=2, caught=2)
+    assert heard(rule(keep_ms=30_000), true, seen) == Hearing(hours=7 / 360, fires=1, excursions=2, caught=2)
 
 
 def test_a_rule_that_never_stops_firing_is_tried_for_less_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from tools.digests import inside
 from tools.digests.asks import Asker, Seen
 from tools.digests.commands import Commands
 from tools.digests.compare import ACCEPTED, BadRenames, Comparison, Difference, Renames, compare
-from tools.digests.complete import EXCEPTIONS, APART
+from tools.digests.complete import APART, EXCEPTIONS
 from tools.digests.data import World
 from tools.digests.jobs import Asking
 from tools.digests.shape import GONE, Texts, column, condensed

@@ -94,7 +94,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Hearing:
     """What a rule did on a spread whose truth is known."""
 
     hours: float
@@ -120,7 +120,7 @@ class Trial:
     seed: int = 11
     half_lives: int = 2_000
 
-    def heard(self, rule: AlertRule, check: Check = never_abandoned) -> Heard:
+    def heard(self, rule: AlertRule, check: Check = never_abandoned) -> Hearing:
         """What a rule on spread_z does.
 
         By Huber's method it is reckoned with least squares, from which it differs little where no price strays.
@@ -136,7 +136,7 @@ class Trial:
         return heard(rule, made, z)
 
 
-def heard(rule: AlertRule, made: MadeUpSpread, z: FloatArray) -> Heard:
+def heard(rule: AlertRule, made: MadeUpSpread, z: FloatArray) -> Hearing:
     """What a rule on z does, and which excursions it is firing in.
 
     Args:
@@ -163,7 +163,7 @@ def heard(rule: AlertRule, made: MadeUpSpread, z: FloatArray) -> Heard:
     if begin is not None:
         spans.append(Stretch(begin, end))
     true = [each for each in excursions(made.true_z[:end], rule) if each.begin >= first * made.steps]
-    return Heard((last - first) * bar_ms / 3_600_000, fires, len(true), _caught(true, spans))
+    return Hearing((last - first) * bar_ms / 3_600_000, fires, len(true), _caught(true, spans))
 
 
 def excursions(true_z: FloatArray, rule: AlertRule) -> list[Stretch]:
