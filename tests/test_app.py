@@ -272,3 +272,22 @@ async def test_trades_refused_for_their_time_by_a_wrong_clock_are_fetched_once_t
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+
+
+async def test_alerts_are_kept_read_and_asked_for_from_the_first_start_on(tmp_path: Path) -> None:
+    z = {"pair": "ETHUSDT/BTCUSDT", "metric": "spread_z", "condition": ">", "threshold": 2}
+    async with running(settings_of(tmp_path)) as door:
+        await door.until(lambda: door.system.alerts.status().state == "running")
+        (first,) = (await door.ask("GET", "/alerts/rules"))[1]["rules"]
+        assert (first["name"], first["scope"], first["channels"], first["targets"]) == (
+            *("Spread stretched", "all_pairs", []),
+            1,
+        )
+        made = (await door.http.post("/alerts/rules", json=z)).json()
+        await door.until(lambda: door.system.alerts.status().rules == 2)
+        await door.http.delete(f"/alerts/rules/{first['id']}")
+        await door.until(lambda: door.system.alerts.status().rules == 1)
+        answer = await door.http.get("/alerts/standing")
+        assert [each["rule"] for each in answer.json()["standing"]] == [made["id"]]
+    async with running(settings_of(tmp_path)) as door:
+        assert [each["id"] for each in (await door.ask("GET", "/alerts/rules"))[1]["rules"]] == [made["id"]]

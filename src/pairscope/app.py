@@ -71,7 +71,7 @@ def assemble(ground: Ground, state: State) -> Parts:
     board = StatusBoard(settings, ingest, tape, market, pulse, clock)
     tape_jobs = TapeJobs(ground, ingest, Jobs(WorkerProcesses(), clock))
     alerts = _alerts(ground, state, ingest, market, pulse, board)
-    api = Api(settings, Rooms(market, tape, ingest, board, tape_jobs, clock), ingest.plan.label)
+    api = Api(settings, Rooms(market, tape, ingest, board, tape_jobs, alerts, clock), ingest.plan.label)
     return Parts(pulse, tape, ingest, market, tape_jobs, board, alerts, api)
 
 
@@ -101,7 +101,9 @@ async def opened(settings: Settings, clock: Clock, venues: Venues = VENUES) -> A
         is_looked_at = ground.source.plan.kind == "tape"
         state = await opened_apart(partial(open_state, ground.tape.path, is_looked_at=is_looked_at), State.close)
         try:
-            yield assemble(ground, state)
+            parts = assemble(ground, state)
+            await asyncio.to_thread(parts.alerts.begin)
+            yield parts
         finally:
             await apart(state.close)
 

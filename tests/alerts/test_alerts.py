@@ -167,3 +167,24 @@ async def test_where_nothing_is_heard_rules_stand_as_they_are_kept(market: Playe
     (standing,) = alerts.standing()
     assert (alerts.is_on, alerts.status().state) == (True, "starting")
     assert (standing.stage, standing.fire, standing.read_ms) == (Stage.FIRING, 1, None)
+
+
+async def test_a_new_state_database_begins_with_the_first_rule_on_all_pairs_for_the_page(market: PlayedMarket) -> None:
+    Alerts(ground_of(market, replace(LIVE, kind="tape"))).begin()
+    alerts = Alerts(ground_of(market))
+    assert alerts.book.all() == []
+    alerts.begin()
+    (first,) = alerts.book.all()
+    assert (first.rule.scope, first.rule.channels, first.rule.enabled) == ("all_pairs", (), True)
+    assert (first.rule.first.metric, first.rule.half_life_ms) == ("spread_z", 300_000)
+    alerts.book.delete(first.number, "ann")
+    Alerts(ground_of(market)).begin()
+    assert alerts.book.all() == [], "it was not wanted"
+
+
+async def test_a_disk_that_is_full_keeps_nobody_from_starting(market: PlayedMarket) -> None:
+    with market.state.change() as connection:
+        connection.execute("create trigger full before insert on alert_rules begin select raise(abort, 'full'); end")
+    alerts = Alerts(ground_of(market))
+    alerts.begin()
+    assert alerts.book.all() == []

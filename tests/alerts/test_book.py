@@ -50,9 +50,10 @@ def test_a_rule_is_kept_changed_deleted_and_brought_back_and_each_is_noted(book:
     assert (made.number, made.revision, made.rule, made.made_ms) == (1, 1, RULE, 5_000)
     book.replace(1, OTHER, "bob")
     assert (book.get(1).revision, book.get(1).rule) == (2, OTHER)
-    book.delete(1, "ann")
+    assert book.delete(1, "ann").deleted_ms == 5_000
     assert book.all() == []
-    assert book.undo(1, "ann").revision == book.undo(1, "ann").revision == 3
+    assert book.undo(1, "ann") == book.undo(1, "ann") == book.get(1)
+    assert (book.get(1).revision, book.get(1).deleted_ms) == (3, None)
     what = [("ann", "created"), ("bob", "changed"), ("ann", "deleted"), ("ann", "undeleted")]
     assert notes(state) == [(*each, "alert rule 1") for each in what]
 

@@ -31,6 +31,7 @@ from pairscope.jobs.job import Hand, Job
 from pairscope.jobs.queue import Jobs
 from pairscope.live.market import Market
 from pairscope.store.tape import Tape
+from tests.api.alert_room import AlertRoom
 from tests.judged import good
 from tests.loopback import http_client
 from tests.patience import ANSWER_S, EVENT_S
@@ -44,7 +45,8 @@ class MadeUpMarket:
     """Trades made up by a seed, on a real tape and in real bars; every symbol trades four times a second."""
 
     def __init__(self, folder: Path, clock: Clock, **settings: Any) -> None:
-        self.settings = Settings(symbols=SYMBOLS, window=30, data_dir=folder, **settings)
+        given: dict[str, Any] = {"symbols": SYMBOLS, "window": 30, "data_dir": folder, **settings}
+        self.settings = Settings(**{"alert_hosts_allowed": ("127.0.0.1",)} | given)
         self.store = Tape.open(folder / "tape.duckdb", kind=TradeKind.AGG, clock=clock, commit_ms=10)
         for symbol in SYMBOLS:
             self.store.symbols.add(symbol)
@@ -52,6 +54,9 @@ class MadeUpMarket:
         self.live = Market(
             symbols=self.store.symbols, memory=self.memory, pairs=self.settings.pair_list, reader=self.store
         )
+        self.clock = clock
+        self.room = AlertRoom(self.settings, self.live, clock)
+        self.room.begin()
         self.now_ms = START_MS
         self.changes: list[str] = []  # of the watched symbols, as they were asked for
         self.jobs = Jobs(InProcess(), ManualClock(JOB_ID), most_waiting=3)
@@ -61,7 +66,7 @@ class MadeUpMarket:
 
     def state_of_things(self) -> list[Any]:
         """What anybody may have changed by the API."""
-        return [*self.changes, [(job.id, job.state) for job in self.jobs.all()]]
+        return [*self.changes, [(job.id, job.state) for job in self.jobs.all()], self.room.all_there_is()]
 
     @staticmethod
     async def _nothing(hand: Hand) -> str:
@@ -125,11 +130,14 @@ class MadeUpMarket:
         self.memory.put(bars)
         self.memory.publish(bars)
 
+    def close(self) -> None:
+        self.store.close()
+        self.room.state.close()
+
     def app(self, **options: Any) -> FastAPI:
-        parts = {name: options.pop(name) for name in ("board", "watched", "tape_jobs") if name in options}
-        rooms = Rooms(
-            self.live, self.store, **({"watched": self, "board": self, "tape_jobs": self} | parts), clock=SystemClock()
-        )
+        parts: dict[str, Any] = {"watched": self, "board": self, "tape_jobs": self, "alerts": self.room.alerts}
+        parts |= {name: options.pop(name) for name in parts if name in options}
+        rooms = Rooms(self.live, self.store, **parts, clock=SystemClock())
         return create_app(self.settings, rooms, **options)
 
     def telling(self, health: Callable[[], wire.Health]) -> SimpleNamespace:
@@ -367,7 +375,7 @@ def markets(tmp_path: Path) -> Iterator[Markets]:
 
     yield open_
     for market in opened:
-        market.store.close()
+        market.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pairscope.api import server as _every_error_of_the_api  # noqa: F401
-from pairscope.api.endpoint import Endpoint
+from pairscope.api.endpoint import Endpoint, LookedAt
 from pairscope.api.routes import ENDPOINTS
 from pairscope.api.schema import ERRORS, openapi_document
 from pairscope.base.errors import DiskFull, FeedUnavailable, FileNotWritten, PairscopeError, RequestError, UnknownName
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DOCUMENT = openapi_document()
 STRANGE = ("NOSUCHUSDT", "7x", "", "-1", "never")
 ORDERS = [JobRefused, TooManyJobs, UnknownName, RequestError]
+STATES = [LookedAt, DiskFull, FileNotWritten, UnknownName, RequestError]  # of the state database
 CHANGES = [WatchRefused, DiskFull, FileNotWritten, FeedUnavailable, UnknownName, RequestError]
 # Of what is no request for a route: one that is no HTTP, an unfinished one, a socket asked for as a page; and that of a
 # library that is missing, which becomes a reason.
@@ -52,8 +53,9 @@ def odd_requests(endpoint: Endpoint) -> Iterator[str]:
             filled[names.index(f"{{{parameter.name}}}")] = "NOSUCHUSDT"
             yield "/".join(filled)
             if parameter.schema.get("type") == "integer":
-                filled[names.index(f"{{{parameter.name}}}")] = "1"
-                yield "/".join(filled)
+                for number in ("1", "77"):
+                    filled[names.index(f"{{{parameter.name}}}")] = number
+                    yield "/".join(filled)
 
 
 async def statuses(served: Served, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> set[int]:
@@ -98,11 +100,14 @@ async def test_a_route_answers_with_every_status_that_is_listed_for_it_and_with_
     found: set[int] = set()
     tape_jobs = SimpleNamespace(jobs=market.jobs, download=fails_at_once, bring=fails_at_once, verify=fails_at_once)
     async with serve(market.app(watched=SimpleNamespace(add=fails, remove=fails), tape_jobs=tape_jobs)) as served:
-        for error in CHANGES if endpoint.body is None else ORDERS:
+        for error in STATES if endpoint.writes_state else CHANGES if endpoint.body is None else ORDERS:
             raised.append(error)
-            if endpoint.method != "GET":
-                asked = await served.http.request(endpoint.method, endpoint.example, json=endpoint.example_body)
-                found.add(asked.status_code)
+            with monkeypatch.context() as failing:
+                if endpoint.writes_state:
+                    failing.setattr("pairscope.api.endpoint.asked_by", SimpleNamespace(set=fails_at_once))
+                if endpoint.method != "GET":
+                    asked = await served.http.request(endpoint.method, endpoint.example, json=endpoint.example_body)
+                    found.add(asked.status_code)
         found |= await statuses(served, endpoint, monkeypatch)
     assert found - {200} == listed(endpoint)
 

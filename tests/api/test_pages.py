@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +84,21 @@ async def test_constant_pages_are_built_before_the_first_request_and_only_once(
             assert page.status_code == 200
             assert f"http://{host}/ohlc" in html.unescape(page.text)
         assert (await server.http.get("/openapi.json")).status_code == 200
+
+
+def test_an_example_is_what_a_shell_sends(page: str) -> None:
+    for path, operations in DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            section = page.partition(f'<section id="{operation["operationId"]}">')[2].partition("</section>")[0]
+            command = html.unescape(section.partition("<pre><code>")[2].partition("</code>")[0])
+            words = shlex.split(command.replace("\\\n", ""))
+            if "requestBody" in operation:
+                assert "Is sent with a body" in section
+                assert words[3:6] == [f"http://localhost:8000{operation['x-example']}", "-H", words[5]], path
+                assert words[5:7] == ["content-type: application/json", "-d"]
+                content = operation["requestBody"]["content"]["application/json"]
+                assert json.loads(words[7]) == content["example"]
+            elif words[0] == "curl":
+                assert "Is sent with a body" not in section
+                assert words[-1] == f"http://localhost:8000{operation['x-example']}"
+                assert method == "get" or words[1:3] == ["-X", method.upper()]

@@ -93,8 +93,10 @@ def test_every_word_the_page_has_a_text_for_is_one_of_an_enumeration(words: type
 
 
 WORDS = ("reason", "reasons", "missing_reason", "flag", "flags", "obstacle", "rejection", "condition", "muted")
-# Sentences for people, and the word of an answer of the exchange.
+# Sentences for people, the word of an answer of the exchange, words of the short forms of rules, and why a rule knows
+# nothing, which is a reason of its metric or one of the rule.
 FREE = {("PairHealth", "reasons"), ("SourceStatus", "reason")}
+FREE |= {("NewRule", "condition"), ("NewCondition", "condition"), ("AlertEvent", "reason"), ("AlertStanding", "reason")}
 
 
 def test_no_field_that_holds_such_a_word_is_a_free_text() -> None:

@@ -45,6 +45,13 @@ async def test_a_method_that_is_not_served_is_405_in_the_error_shape_everywhere(
             assert (error.code, error.cure) == ("method_not_allowed", f"use {allowed}")
 
 
+@pytest.mark.parametrize("path", ["/status", "/jobs", "/alerts/rules/1"])
+async def test_head_is_get_without_its_body(server: Served, path: str) -> None:
+    answer = await server.http.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) > 2
+
+
 @pytest.mark.parametrize("path", ["/nope", "/ohlc/", "/ohlc/BTCUSDT", "/ohlc/a/b/c", "//ohlc", "/APP/", "/docs/x"])
 async def test_an_unknown_address_is_404_in_the_error_shape(server: Served, path: str) -> None:
     answer = await server.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())

@@ -13,6 +13,236 @@ export const LATE_MOST_MS = 10000;
 export const TRADES_LEAD_BELOW_MS = 60000;
 export const MOST_BY_TRADES = 30;
 export const USUAL_TERMS = {"method": "ols", "prices": "log", "intercept": true} as const;
+/** A channel, without what must stay secret. */
+export interface AlertChannel {
+  name: string;
+  kind: "mail" | "service" | "webhook";
+  place: string;
+  secrets: Record<string, string>;
+  made_ms: number;
+  off_reason: string | null;
+  waiting: number;
+  dead: number;
+  sent_ms: number | null;
+  failing_since_ms: number | null;
+  failures: number;
+  error: string | null;
+  rests_until_ms: number;
+}
+export interface AlertChannelMade {
+  channel: AlertChannel;
+  secret: string | null;
+}
+export interface AlertCondition {
+  metric: string;
+  condition: Comparison;
+  threshold: number | string | number[] | null;
+  reset: number | string | number[] | null;
+  text: string;
+}
+/** What a rule did within the last days, on all its targets. */
+export interface AlertCounts {
+  fires: number;
+  resolves: number;
+  no_data: number;
+  withheld: number;
+  last_fired_ms: number | null;
+  days: number;
+  fires_a_day: number | null;
+  judged: number;
+  reverted: number;
+  reverted_share: number | null;
+  reverted_reason: string | null;
+}
+export interface AlertDelivery {
+  channels: AlertChannel[];
+  most_channels: number;
+  on_their_way: number;
+  sent: number;
+  failed: number;
+  heartbeat: AlertHeartbeat | null;
+  services: string[];
+}
+/** What the engine says of itself. */
+export interface AlertEngine {
+  state: string;
+  rules: number;
+  instances: number;
+  firing: number;
+  unknown: number;
+  muted_by: string | null;
+  readings: number;
+  transitions: number;
+  messages: number;
+  behind_ms: number;
+  skipped: number;
+  failures: number;
+  error: string | null;
+}
+/** One change of one rule on one target, as it was at that moment. */
+export interface AlertEvent {
+  number: number;
+  rule: number;
+  revision: number;
+  name: string;
+  severity: "critical" | "info" | "warning";
+  target: string;
+  change: Change;
+  time_ms: number;
+  recorded_ms: number;
+  value: number | string | null;
+  second: number | string | null;
+  reason: string | null;
+  interval: string | null;
+  window: number | null;
+  bar_ms: number | null;
+  missing: number | null;
+  health: string | null;
+  half_life_ms: number | null;
+  fire: number | null;
+  simulated: boolean;
+  withheld: Withheld | null;
+  revised_ms: number | null;
+  note: string;
+  channels: string[];
+  messages: AlertMessage[];
+}
+export interface AlertEvents {
+  events: AlertEvent[];
+  limit: number;
+  next: number | null;
+}
+export interface AlertHeartbeat {
+  last_ms: number | null;
+  left_out: number;
+  error: string | null;
+}
+/** What became of a message to a channel so far. */
+export interface AlertMessage {
+  id: string;
+  channel: string;
+  state: "dead" | "sent" | "waiting";
+  title: string;
+  transition: string;
+  made_ms: number;
+  due_ms: number;
+  tries: number;
+  tried_ms: number | null;
+  error: string | null;
+  carried_by: string | null;
+}
+export interface AlertMute {
+  rule: number | null;
+  since_ms: number;
+  until_ms: number;
+  note: string;
+}
+/** A rule to begin with: `asks` names what has to be filled in before it can be saved. */
+export interface AlertPreset {
+  key: string;
+  title: string;
+  rule: Record<string, unknown>;
+  asks: string[];
+}
+export interface AlertReplayed {
+  waiting: number;
+}
+/** A rule, as it is read: half-lives stand in milliseconds and bars, of the half-life when it was saved. */
+export interface AlertRuleInfo {
+  id: number;
+  revision: number;
+  name: string;
+  sentence: string;
+  scope: "all_pairs" | "all_symbols" | "pair" | "symbol" | "system";
+  symbols: string[];
+  first: AlertCondition;
+  second: AlertCondition | null;
+  interval: string;
+  window: number;
+  half_life_ms: number | null;
+  hold_ms: number;
+  keep_ms: number;
+  cooldown_ms: number;
+  no_data_after_ms: number;
+  missing_limit: number;
+  on_update: boolean;
+  severity: "critical" | "info" | "warning";
+  channels: string[];
+  windows: string[];
+  enabled: boolean;
+  note: string;
+  made_ms: number;
+  changed_ms: number;
+  deleted_ms: number | null;
+  muted_until_ms: number | null;
+  written: Record<string, unknown>;
+  counts: AlertCounts | null;
+  targets: number;
+  stages: Record<string, number>;
+  unknown: number;
+  nearest: AlertStanding | null;
+}
+export interface AlertRules {
+  rules: AlertRuleInfo[];
+  mutes: AlertMute[];
+  engine: AlertEngine;
+  most_rules: number;
+}
+/** Where a rule stands on one target now. */
+export interface AlertStanding {
+  rule: number;
+  revision: number;
+  target: string;
+  symbols: string[];
+  stage: Stage;
+  veil: Veil;
+  since_ms: number | null;
+  read_ms: number | null;
+  fired_ms: number | null;
+  fire: number | null;
+  value: number | string | null;
+  second: number | string | null;
+  reason: string | null;
+  missing: number | null;
+  beyond: number | null;
+  half_life_ms: number | null;
+  half_life_now_ms: number | null;
+  half_life_reason: string | null;
+}
+export interface AlertStandings {
+  standing: AlertStanding[];
+  left_out: number;
+}
+/** What came of a test. */
+export interface AlertTried {
+  channel: string;
+  error: string | null;
+  took_ms: number;
+}
+/** An event of a rule. */
+export interface AlertsEvent {
+  type: "alert";
+  topic: string;
+  seq: number;
+  event: AlertEvent;
+}
+/** How the engine of alerts is now. */
+export interface AlertsNow {
+  type: "alerts";
+  topic: string;
+  seq: number;
+  engine: AlertEngine;
+  changes: number;
+}
+/** How the engine of alerts is, and the newest events since the start of the server. */
+export interface AlertsSnapshot {
+  type: "alerts_snapshot";
+  topic: string;
+  seq: number;
+  engine: AlertEngine;
+  changes: number;
+  events: AlertEvent[];
+}
 /** The present metrics of every watched symbol and of the pairs that are kept computed (named Y/X). */
 export interface AnalyticsAnswer {
   interval: string;
@@ -73,6 +303,8 @@ export interface BarColumns {
   missing_reason?: (MissingReason | null)[];
   backfilled?: number[];
 }
+/** What a reading did. */
+export type Change = "data_back" | "dropped" | "error" | "fired" | "no_data" | "pending" | "recovering" | "resolved" | "returned" | "superseded";
 export type ClientMessage = Subscribe | Unsubscribe;
 export interface ClientsStatus {
   clients: number;
@@ -91,6 +323,7 @@ export interface Clustering {
   right: number[];
   height: number[];
 }
+export type Comparison = "<" | "<=" | ">" | ">=" | "crosses_above" | "crosses_below" | "inside" | "is" | "outside";
 export type Condition = "broken" | "cointegrated" | "not_shown" | "unknown" | "unrelated" | "weakening";
 /** What the dashboard needs once, at its start. */
 export interface Config {
@@ -329,6 +562,27 @@ export interface MetricParameter {
 export type MissingReason = "gap_across_bars" | "listening_began" | "listening_ended" | "no_trade_ids" | "no_trades" | "sampled";
 /** Why a signal is not to be acted on. */
 export type Muted = "broken" | "leg_late" | "not_now" | "not_shown" | "unjudged" | "unknown" | "unrelated";
+/** A channel as it is sent: each kind has fields of its own. Of one that is changed, secrets left out stay. */
+export interface NewChannel {
+  name?: string | null;
+  kind?: "mail" | "service" | "webhook" | null;
+  url?: string | null;
+  secret?: string | null;
+  host?: string | null;
+  port?: number | null;
+  security?: "none" | "starttls" | "tls" | null;
+  user?: string | null;
+  password?: string | null;
+  sender?: string | null;
+  to?: string[] | null;
+}
+/** A second condition, of the same symbol or pair, read from the same bar. */
+export interface NewCondition {
+  metric: string;
+  condition: string;
+  threshold?: number | string | number[] | null;
+  reset?: number | string | number[] | null;
+}
 /** Past trades or bars onto the tape: official daily files of a symbol, or files below the folder `imports`. */
 export interface NewImport {
   kind: "import";
@@ -337,12 +591,69 @@ export interface NewImport {
   to?: string | null;
   files?: string[];
 }
+/** Until when a rule, or all of them, are recorded and not sent. */
+export interface NewMute {
+  rule?: number | null;
+  until_ms?: number | null;
+  for?: string | null;
+  note?: string;
+}
+/** A remark in place of the one that is there. */
+export interface NewNote {
+  note: string;
+}
+/** Which messages that were given up are to be sent again: by their ids, or all of a channel. */
+export interface NewReplay {
+  ids?: string[];
+  channel?: string | null;
+}
+/** A rule as it is sent; what is left out is as it usually is, null takes a key of a rule back. Durations are `10s 5m 1h`, seconds, or half-lives: `0.5 half-lives`. The short forms of others are read too: `operator` and `value`, `direction` (above, below), `y` and `x`, `symbols`, `timeframe`. */
+export interface NewRule {
+  metric?: string | null;
+  condition?: string | null;
+  threshold?: number | string | number[] | null;
+  reset?: number | string | number[] | null;
+  name?: string | null;
+  scope?: "all_pairs" | "all_symbols" | "pair" | "symbol" | "system" | null;
+  symbol?: string | null;
+  pair?: string | string[] | null;
+  and?: NewCondition | null;
+  interval?: string | null;
+  window?: number | string | null;
+  half_life?: number | string | null;
+  for?: number | string | null;
+  keep_firing_for?: number | string | null;
+  cooldown?: number | string | null;
+  no_data_after?: number | string | null;
+  missing_limit?: number | null;
+  on_update?: boolean | null;
+  severity?: "critical" | "info" | "warning" | null;
+  channels?: string[] | null;
+  windows?: string[] | null;
+  enabled?: boolean | null;
+  note?: string | null;
+  operator?: string | null;
+  value?: number | string | number[] | null;
+  direction?: string | null;
+  y?: string | null;
+  x?: string | null;
+  symbols?: string | string[] | null;
+  tf?: string | null;
+  timeframe?: string | null;
+}
+/** Whether a channel is to be on. */
+export interface NewSwitch {
+  is_on: boolean;
+}
 /** Compare the tape with itself: every id once or in a gap, every bar equal to its trades. */
 export interface NewVerify {
   kind: "verify";
   symbols?: string[];
   from?: string | null;
   to?: string | null;
+}
+/** An empty body: that it is called JSON keeps pages of other sites from sending it. */
+export interface Nothing {
 }
 /** Why ids that are missing cannot be had for now. */
 export type Obstacle = "id_implausible" | "importing" | "no_archive_file" | "not_finite" | "not_imported" | "not_in_archive" | "not_served_by_rest" | "side_unreadable" | "size_too_small" | "time_implausible" | "too_old_for_rest";
@@ -358,6 +669,11 @@ export interface Opening {
   interval: string;
   window: number;
 }
+/** What rules say of a pair: where they stand, and their events within the series. */
+export interface PairAlerts {
+  standing: AlertStanding[];
+  events: AlertEvent[];
+}
 export interface PairAnswer {
   y: string;
   x: string;
@@ -371,6 +687,7 @@ export interface PairAnswer {
   metrics: Record<string, Quantity>;
   tests?: PairTests | null;
   signal?: PairSignal | null;
+  alerts?: PairAlerts | null;
 }
 /** One bar of a pair, as columns of length one; `status` is the status of the bar. */
 export interface PairBar {
@@ -527,13 +844,29 @@ export interface RequestsStatus {
   everything: GateStatus;
   studies: GateStatus;
 }
-export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | JobsMessage | Ping | Preparing | ErrorMessage;
+export type ServerMessage = SymbolSnapshot | SymbolBar | SymbolMetrics | PairSnapshot | PairBar | PairMetrics | SymbolUpdate | PairUpdate | StatusMessage | JobsMessage | AlertsSnapshot | AlertsEvent | AlertsNow | Ping | Preparing | ErrorMessage;
 /** What all metrics of a moment have in common; what is left out is as it was. */
 export interface Shares {
   missing?: number | null;
   missing_reason?: MissingReason | null;
   continuity?: "partial" | "proved" | "sampled" | "unproved" | null;
   backfilled?: number;
+}
+/** A rule in the words of the short forms. */
+export interface ShortRule {
+  id: number;
+  name: string;
+  symbol: string | null;
+  pair: string | null;
+  metric: string;
+  condition: Comparison;
+  threshold: number | string | number[] | null;
+  operator: Comparison;
+  value: number | string | number[] | null;
+  enabled: boolean;
+  message: string;
+  state: Stage | null;
+  last_fired_ms: number | null;
 }
 export interface SourceStatus {
   kind: "live" | "replay" | "simulator" | "tape";
@@ -544,6 +877,7 @@ export interface SourceStatus {
   detail: string | null;
   finished: boolean;
 }
+export type Stage = "firing" | "inactive" | "pending" | "recovering";
 export interface Status {
   version: string;
   now_ms: number;
@@ -737,9 +1071,40 @@ export interface Unsubscribe {
   op: "unsub";
   topic: string;
 }
+/** What lies over the stage while there is no value. */
+export type Veil = "" | "error" | "no_data";
+/** Why a transition is recorded and was not sent. */
+export type Withheld = "beginning_not_sent" | "feed_silent" | "muted" | "outside_windows" | "simulated";
 export interface Routes {
+  "GET /alerts": { path: undefined; query: undefined; body: undefined; ok: ShortRule[] };
+  "POST /alerts": { path: undefined; query: undefined; body: NewRule; ok: ShortRule };
+  "GET /alerts/channels": { path: undefined; query: undefined; body: undefined; ok: AlertDelivery };
+  "POST /alerts/channels": { path: undefined; query: undefined; body: NewChannel; ok: AlertChannelMade };
+  "GET /alerts/channels/{name}": { path: { name: string; }; query: undefined; body: undefined; ok: AlertChannel };
+  "PUT /alerts/channels/{name}": { path: { name: string; }; query: undefined; body: NewChannel; ok: AlertChannel };
+  "PATCH /alerts/channels/{name}": { path: { name: string; }; query: undefined; body: NewSwitch; ok: AlertChannel };
+  "DELETE /alerts/channels/{name}": { path: { name: string; }; query: undefined; body: undefined; ok: AlertChannel };
+  "POST /alerts/channels/{name}/test": { path: { name: string; }; query: undefined; body: Nothing; ok: AlertTried };
+  "GET /alerts/history": { path: undefined; query: { limit?: number; rule?: number; target?: string; change?: string; minor?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; before?: number; }; body: undefined; ok: AlertEvents };
+  "PUT /alerts/history/{id}/note": { path: { id: number; }; query: undefined; body: NewNote; ok: AlertEvent };
+  "GET /alerts/messages": { path: undefined; query: { state?: "waiting" | "sent" | "dead"; channel?: string; limit?: number; }; body: undefined; ok: AlertMessage[] };
+  "POST /alerts/messages/replay": { path: undefined; query: undefined; body: NewReplay; ok: AlertReplayed };
+  "GET /alerts/mutes": { path: undefined; query: undefined; body: undefined; ok: AlertMute[] };
+  "PUT /alerts/mutes": { path: undefined; query: undefined; body: NewMute; ok: AlertMute[] };
+  "DELETE /alerts/mutes": { path: undefined; query: { rule?: number; }; body: undefined; ok: AlertMute[] };
+  "GET /alerts/presets": { path: undefined; query: undefined; body: undefined; ok: AlertPreset[] };
+  "GET /alerts/rules": { path: undefined; query: undefined; body: undefined; ok: AlertRules };
+  "POST /alerts/rules": { path: undefined; query: undefined; body: NewRule; ok: AlertRuleInfo };
+  "GET /alerts/rules/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: AlertRuleInfo };
+  "PUT /alerts/rules/{id}": { path: { id: number; }; query: undefined; body: NewRule; ok: AlertRuleInfo };
+  "PATCH /alerts/rules/{id}": { path: { id: number; }; query: undefined; body: NewRule; ok: AlertRuleInfo };
+  "DELETE /alerts/rules/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: AlertRuleInfo };
+  "POST /alerts/rules/{id}/undo": { path: { id: number; }; query: undefined; body: Nothing; ok: AlertRuleInfo };
+  "GET /alerts/standing": { path: undefined; query: { rule?: number; target?: string; limit?: number; }; body: undefined; ok: AlertStandings };
+  "GET /alerts/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: ShortRule };
+  "DELETE /alerts/{id}": { path: { id: number; }; query: undefined; body: undefined; ok: ShortRule };
   "GET /analytics": { path: undefined; query: { interval?: string; window?: "" | number | string; }; body: undefined; ok: AnalyticsAnswer };
-  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; prices?: "log" | "level"; intercept?: boolean; metrics?: string; tests?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
+  "GET /analytics/pair": { path: undefined; query: { y: string; x: string; interval?: string; window?: "" | number | string; method?: "ols" | "huber" | "tls" | "rolling" | "kalman" | "kalman_naive"; prices?: "log" | "level"; intercept?: boolean; metrics?: string; tests?: boolean; alerts?: boolean; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: PairAnswer };
   "GET /analytics/{symbol}": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; }; body: undefined; ok: SymbolAnswer };
   "GET /analytics/{symbol}/series": { path: { symbol: string; }; query: { interval?: string; window?: "" | number | string; metrics?: string; from?: "" | 0 | number | string; to?: "" | 0 | number | string; limit?: number; }; body: undefined; ok: SymbolSeriesAnswer };
   "GET /clustering": { path: undefined; query: { symbols?: string; of?: "returns" | "prices" | "trades"; cut?: number; interval?: string; window?: "" | number | string; to?: "" | 0 | number | string; }; body: undefined; ok: Clustering };
@@ -761,4 +1126,4 @@ export interface Routes {
   "GET /ticks/latest": { path: undefined; query: { symbol: string; limit?: number; }; body: undefined; ok: LatestTrades };
   "GET /ws": { path: undefined; query: undefined; body: undefined; ok: undefined };
 }
-export const SERVED = ["analytics", "clustering", "config", "correlations", "health", "jobs", "metrics", "ohlc", "status", "symbols", "ticks", "ws"] as const;
+export const SERVED = ["alerts", "analytics", "clustering", "config", "correlations", "health", "jobs", "metrics", "ohlc", "status", "symbols", "ticks", "ws"] as const;

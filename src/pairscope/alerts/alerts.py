@@ -18,6 +18,8 @@ from pairscope.alerts.ledger import Ledger
 from pairscope.alerts.mutes import Mutes
 from pairscope.alerts.no_live_data import tell_source
 from pairscope.alerts.panel import Placed
+from pairscope.alerts.presets import first_rule
+from pairscope.alerts.reading import Known
 from pairscope.alerts.standing import number_of, standing_of
 from pairscope.alerts.system import SystemNow
 from pairscope.alerts.targets import targets_of
@@ -25,6 +27,7 @@ from pairscope.alerts.transition import AlertsStatus, HistoryQuery, RuleCounts, 
 from pairscope.alerts.values import MarketValues
 from pairscope.base.clock import Clock, now_ms
 from pairscope.base.errors import DataFolderError
+from pairscope.base.interval import Interval
 from pairscope.base.settings import Settings
 from pairscope.feed.source import SourceKind, SourcePlan
 from pairscope.live.analysis import Analyses, TradeReader
@@ -101,6 +104,18 @@ class Alerts:
     def is_on(self) -> bool:
         """Whether rules are read at all, and may be changed: of a tape that is only looked at they are not."""
         return self._ground.source != "tape"
+
+    def begin(self) -> None:
+        """Keep the rule that a new state database begins with; for a thread, before `run`."""
+        if not self.is_on:
+            return
+        settings = self._ground.settings
+        interval = Interval.parse(settings.metric_interval)
+        draft = first_rule(Known((), (), self._ground.market.intervals, interval, settings.window))
+        try:
+            self.book.begin(draft.rule(), draft.written)
+        except DataFolderError as error:  # it is begun with at the next start
+            log.error("alerts_not_written", cause=error.message)
 
     async def run(self) -> None:
         """Read rules and deliver, until cancelled."""

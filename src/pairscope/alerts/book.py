@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,6 +18,18 @@ from pairscope.store.state import State
 
 NOBODY = "pairscope"  # who made a change that no person made
 _MOST_NAMED = 8
+
+
+class UnknownRule(UnknownName):
+    """Nobody knows a rule of that number, or it was deleted."""
+
+    code = "unknown_rule"
+    meanings: ClassVar[Meanings] = {
+        "unknown_rule": (
+            "a rule of a number that nobody knows, or that was deleted",
+            "see `GET /alerts/rules` for those there are; one that was deleted can be brought back",
+        )
+    }
 
 
 class ChannelInUse(RequestError):
@@ -64,11 +76,11 @@ class RuleBook:
         """One rule.
 
         Raises:
-            UnknownName: when there is none of this number, or it was deleted.
+            UnknownRule: when there is none of this number, or it was deleted.
         """
         found = self._find(number)
         if found is None or found.deleted_ms is not None:
-            raise _unknown(number)
+            raise unknown(number)
         return found
 
     def create(self, rule: AlertRule, who: str, written: Mapping[str, Any] | None = None) -> Kept:
@@ -92,7 +104,7 @@ class RuleBook:
         """Put a rule in the place of another; with the same condition it is the same revision.
 
         Raises:
-            UnknownName: when there is none of this number, or it names a channel that is not there.
+            UnknownRule: when there is none of this number; `UnknownName` when it names a channel that is not there.
         """
         at_ms = now_ms(self._clock)
         with self._state.change() as connection:
@@ -107,23 +119,22 @@ class RuleBook:
             _note(connection, after, "changed", who, at_ms)
         return after
 
-    def delete(self, number: int, who: str) -> None:
+    def delete(self, number: int, who: str) -> Kept:
         """Delete a rule; `undo` brings it back.
 
         Raises:
-            UnknownName: when there is none of this number.
+            UnknownRule: when there is none of this number.
         """
-        self._set_deleted(number, "deleted", who)
+        return self._set_deleted(number, "deleted", who)
 
     def undo(self, number: int, who: str) -> Kept:
         """Bring a deleted rule back, as a new revision; of one that is there nothing changes.
 
         Raises:
-            UnknownName: when there never was one of this number, or a channel of it was deleted meanwhile.
+            UnknownRule: when there never was one of this number; `UnknownName` when a channel of it is deleted too.
             RuleRefused: when there are as many as may be.
         """
-        self._set_deleted(number, "undeleted", who)
-        return self.get(number)
+        return self._set_deleted(number, "undeleted", who)
 
     def note_channel(self, connection: sqlite3.Connection, what: str, name: str, who: str) -> None:
         """Write who changed a channel, in the transaction of the change.
@@ -150,22 +161,23 @@ class RuleBook:
         _note(connection, made, "created", who, at_ms)
         return made
 
-    def _set_deleted(self, number: int, what: str, who: str) -> None:
+    def _set_deleted(self, number: int, what: str, who: str) -> Kept:
         at_ms, is_deleted = now_ms(self._clock), what == "deleted"
         with self._state.change() as connection:
             found = self.get(number) if is_deleted else self._find(number)
             if found is None:
-                raise _unknown(number)
+                raise unknown(number)
             if not is_deleted:
                 if found.deleted_ms is None:
-                    return
+                    return found
                 _refuse_more(connection)
                 _refuse_unknown(connection, found.rule.channels)
+            deleted_ms, revision = (at_ms, found.revision) if is_deleted else (None, found.revision + 1)
             connection.execute(
-                "update alert_rules set deleted_ms = ?, revision = revision + ? where number = ?",
-                (at_ms if is_deleted else None, not is_deleted, number),
+                "update alert_rules set deleted_ms = ?, revision = ? where number = ?", (deleted_ms, revision, number)
             )
             _note(connection, found, what, who, at_ms)
+        return replace(found, revision=revision, deleted_ms=deleted_ms)
 
     def _find(self, number: int) -> Kept | None:
         rows = self._state.rows(f"{_SELECT} where number = ?", (number,))
@@ -207,7 +219,8 @@ def _refuse_unknown(connection: sqlite3.Connection, channels: Sequence[str]) -> 
     there = {name for (name,) in connection.execute("select name from channels")}
     for each in channels:
         if each not in there:
-            raise UnknownName(f"there is no channel '{each[:40]}'", cure="make it first, or leave it out of the rule")
+            cure = "make it first, or leave it out of the rule"
+            raise UnknownName(f"there is no channel '{each[:40]}'", cure=cure, code="unknown_channel")
 
 
 def _refuse_in_use(connection: sqlite3.Connection, channel: str) -> None:
@@ -222,5 +235,6 @@ def _refuse_in_use(connection: sqlite3.Connection, channel: str) -> None:
         )
 
 
-def _unknown(number: int) -> UnknownName:
-    return UnknownName(f"there is no rule {number}", cure="ask /alerts/rules for those that are there")
+def unknown(number: int) -> UnknownRule:
+    """That there is no such rule."""
+    return UnknownRule(f"there is no rule {number}", cure="ask /alerts/rules for those that are there")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pairscope.alerts.audit import note
+from pairscope.alerts.book import unknown
 from pairscope.alerts.durations import MOST_MS
 from pairscope.base.clock import Clock, now_ms
-from pairscope.base.errors import RequestError, UnknownName
+from pairscope.base.errors import RequestError
 from pairscope.base.reading import utc_text
 from pairscope.store.state import State
 
@@ -52,7 +53,7 @@ class Mutes:
 
         Raises:
             RequestError: for a time that is over, or further away than 30 days.
-            UnknownName: when there is no such rule.
+            UnknownRule: when there is no such rule.
         """
         at_ms = now_ms(self._clock)
         if not at_ms < until_ms <= at_ms + MOST_MS:
@@ -68,7 +69,7 @@ class Mutes:
                     "select 1 from alert_rules where number = ? and deleted_ms is null", (rule,)
                 ).fetchall()
             ):
-                raise UnknownName(f"there is no rule {rule}", cure="ask /alerts/rules for those that are there")
+                raise unknown(rule)
             connection.execute("delete from alert_mutes where until_ms <= ?", (at_ms,))
             connection.execute(
                 "insert or replace into alert_mutes (rule, since_ms, until_ms, remark) values (?, ?, ?, ?)",

@@ -297,4 +297,4 @@ def check_channels(channels: Sequence[str], known: Known) -> None:
         if each not in there:
             guess = nearest(each, there)
             cure = f"did you mean {guess}?" if guess else "make it first, or leave channels out: the page shows it"
-            raise UnknownName(f"there is no channel '{each[:40]}'", cure=cure)
+            raise UnknownName(f"there is no channel '{each[:40]}'", cure=cure, code="unknown_channel")

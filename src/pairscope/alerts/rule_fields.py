@@ -22,13 +22,14 @@ _CONDITIONS = {
     "cross_above": "crosses_above",
 }
 _CONDITIONS |= {"cross_below": "crosses_below", "crossing_up": "crosses_above", "crossing_down": "crosses_below"}
-_OF_CLAUSE = ("metric", "condition", "threshold", "reset")
+OF_CLAUSE = ("metric", "condition", "threshold", "reset")
 _LONG = (
-    *_OF_CLAUSE,
+    *OF_CLAUSE,
     *("name", "scope", "symbol", "pair", "and", "interval", "window", "half_life", "for", "keep_firing_for"),
     *("cooldown", "no_data_after", "missing_limit", "on_update", "severity", "channels", "windows", "enabled", "note"),
 )
 _SHORT = ("operator", "value", "direction", "x", "y", "symbols", "tf", "timeframe")
+RULE_KEYS = (*_LONG, *_SHORT)
 
 
 def long_form(body: object, *, is_whole: bool = True) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def long_form(body: object, *, is_whole: bool = True) -> dict[str, Any]:
     >>> long_form({"name": "wide", "value": 2, "direction": "above", "y": "ETHUSDT", "x": "BTCUSDT"})["pair"]
     ('ETHUSDT', 'BTCUSDT')
     """
-    given = _known(body, (*_LONG, *_SHORT), "a rule")
+    given = _known(body, RULE_KEYS, "a rule")
     direction = given.pop("direction", None)
     if direction is not None:
         if is_whole:
@@ -55,7 +56,7 @@ def long_form(body: object, *, is_whole: bool = True) -> dict[str, Any]:
         _put(given, "pair", (given.pop("y", ""), given.pop("x", "")), "y")
     _usual_condition(given)
     if given.get("and") is not None:
-        second = _known(given["and"], (*_OF_CLAUSE, "operator", "value"), "the second condition")
+        second = _known(given["and"], (*OF_CLAUSE, "operator", "value"), "the second condition")
         for other in ("operator", "value"):
             if other in second:
                 _put(second, _OTHER_NAMES[other], second.pop(other), other)

@@ -18,9 +18,11 @@ from pairscope.analytics.estimators.clustering import cluster, distances
 from pairscope.analytics.estimators.terms import USUAL, Terms
 from pairscope.analytics.registry import CATALOGUE, PAIR_BAR, PAIR_TESTS, SYMBOL_BAR, metric_requests
 from pairscope.api import wire
+from pairscope.api.alert_history import pair_alerts
 from pairscope.api.columns import correlation_rows, pair_columns, pair_signal, pair_tests, quantities
 from pairscope.api.endpoint import Context, Endpoint
 from pairscope.api.parameters import (
+    ALERTS,
     CUT,
     FROM,
     INTERCEPT,
@@ -129,6 +131,10 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         question = PairQuestion(_wanted(query, "pair", usual, terms), tests)
         span = _span(query, interval, window, query.integer("limit"))
         study = await context.studies.pair(y, x, terms, span, question)
+    alerts = None
+    if query.flag("alerts"):
+        times = study.series.open_time_ms
+        alerts = await pair_alerts(context, f"{y}/{x}", int(times[0]), int(times[-1]) + interval.ms + 1)
     return wire.PairAnswer(
         y=y,
         x=x,
@@ -142,6 +148,7 @@ async def get_pair_analytics(context: Context, query: Query) -> wire.PairAnswer:
         metrics=quantities(study.metrics),
         tests=pair_tests(study),
         signal=_signal(context, study, (y, x), span),
+        alerts=alerts,
     )
 
 
@@ -333,7 +340,7 @@ ANALYTICS = (
         answer=wire.PairAnswer,
         handler=get_pair_analytics,
         example="/analytics/pair?y=ETHUSDT&x=BTCUSDT&interval=1s&window=300&limit=100&tests=true",
-        parameters=(Y, X, INTERVAL, WINDOW, METHOD, PRICES, INTERCEPT, METRICS, TESTS, FROM, TO, limit_of(500)),
+        parameters=(Y, X, INTERVAL, WINDOW, METHOD, PRICES, INTERCEPT, METRICS, TESTS, ALERTS, FROM, TO, limit_of(500)),
     ),
     Endpoint(
         path="/analytics/{symbol}",

@@ -7,12 +7,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from pairscope.api.errors import ClientGone
 
+# Who makes the request that is being answered, for what is written of changes.
+asked_by: ContextVar[str] = ContextVar("asked_by", default="")
 # Of the request that is being answered. Watching costs two tasks, so that only work that takes long does it.
 receive_of_request: ContextVar[Receive | None] = ContextVar("receive_of_request", default=None)
+
+
+def who_asks(scope: Scope) -> str:
+    """Whether the page or a program asks, and from where.
+
+    >>> who_asks({"headers": [(b"sec-fetch-site", b"same-origin")], "client": ("127.0.0.1", 50_000)})
+    'page at 127.0.0.1'
+    """
+    is_page = (b"sec-fetch-site", b"same-origin") in scope["headers"]
+    address = (scope.get("client") or ("an unknown address",))[0]
+    return f"{'page' if is_page else 'program'} at {address}"
 
 
 @asynccontextmanager

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from pairscope.alerts.alerts import Alerts
+from pairscope.alerts.desk import RuleDesk
 from pairscope.api import wire
+from pairscope.api.alert_topic import AlertFeed
 from pairscope.api.bar_cache import EncodedBars
 from pairscope.api.body import read_body
-from pairscope.api.caller import receive_of_request
+from pairscope.api.caller import asked_by, receive_of_request, who_asks
 from pairscope.api.errors import ClientGone
 from pairscope.api.gates import Gates
 from pairscope.api.query import Parameter, Query
 from pairscope.base.clock import Clock
+from pairscope.base.errors import Meanings, RequestError
 from pairscope.base.settings import Settings
 from pairscope.jobs.job import Job
 from pairscope.jobs.queue import Jobs
@@ -72,6 +77,7 @@ class Rooms:
     watched: Watched
     board: Board
     tape_jobs: TapeJobs
+    alerts: Alerts
     clock: Clock
 
 
@@ -82,6 +88,8 @@ class Context:
     settings: Settings
     rooms: Rooms
     studies: Analyses
+    desk: RuleDesk
+    alert_feed: AlertFeed
     status: Callable[[], wire.Status]  # the board's, with what only the application knows
     gates: Gates = field(default_factory=Gates)
     encoded_bars: EncodedBars = field(default_factory=EncodedBars)
@@ -93,6 +101,22 @@ class Context:
     @property
     def store(self) -> Tape:
         return self.rooms.tape
+
+
+class LookedAt(RequestError):
+    """A change of the state of a data folder of which a tape is only looked at."""
+
+    code = "looked_at"
+    http_status = 409
+    meanings: ClassVar[Meanings] = {
+        "looked_at": (
+            "rules or channels of alerts were to be changed where a tape is only looked at",
+            "start pairscope without `--source tape` on that data folder, and change them there",
+        )
+    }
+
+
+_NOT_LOOKED_AT = "start pairscope without --source tape to change rules and channels"
 
 
 def always_ok(_: Any) -> int:
@@ -111,9 +135,11 @@ class Endpoint:
     handler: Callable[[Context, Query], Awaitable[Any]]
     example: str
     body: Any = None  # the type of what is sent with a request; None: nothing is
+    body_read_as: Any = None  # another type, of one that says itself what is wrong with it
     example_body: Any = None
     parameters: tuple[Parameter, ...] = ()
     writes_disk: bool = False  # which may be full: HTTP 507
+    writes_state: bool = False  # of the data folder: not of a tape that is only looked at
     may_be_refused: bool = False  # as things are: HTTP 409
     method: str = "GET"
     is_read: bool = False  # of a method other than GET: it is asked with a body, and changes nothing
@@ -144,14 +170,23 @@ class Endpoint:
 
 
 class ByMethod:
-    """Several endpoints at one address."""
+    """All endpoints of one address, which also says which methods it has.
+
+    Were that left to the router, a method that one address lacks would be looked for at another that matches it too:
+    DELETE of /alerts/rules at /alerts/{id}.
+    """
 
     def __init__(self, served: Mapping[str, Served]) -> None:
         self.__name__ = "_".join(one.__name__ for one in served.values())
         self._served = dict(served)
+        if "GET" in served:
+            self._served["HEAD"] = served["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._served[scope["method"]](scope, receive, send)
+        served = self._served.get(scope["method"])
+        if served is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(self._served)})
+        await served(scope, receive, send)
 
 
 class Served:
@@ -167,9 +202,13 @@ class Served:
         endpoint = self._endpoint
         query = Query(self._names, scope["query_string"], scope["path_params"])
         receive_of_request.set(receive)
+        asked_by.set(who_asks(scope))
         try:
+            if endpoint.writes_state and not self._context.rooms.alerts.is_on:
+                raise LookedAt("a tape is looked at: nothing of its data folder is changed", cure=_NOT_LOOKED_AT)
             if endpoint.body is not None:
-                query.body = await read_body(scope, receive, endpoint.body, endpoint.example_body)
+                kind = endpoint.body_read_as or endpoint.body
+                query.body = await read_body(scope, receive, kind, endpoint.example_body)
             answer = await endpoint.handler(self._context, query)
         except ClientGone:
             return

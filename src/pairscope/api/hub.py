@@ -15,6 +15,7 @@ import structlog
 
 from pairscope.analytics.estimators.terms import Terms
 from pairscope.api import wire
+from pairscope.api.alert_topic import AlertFeed, AlertsTopic
 from pairscope.api.body import with_choices
 from pairscope.api.changes import PairChanges, SymbolChanges, Telling
 from pairscope.api.errors import Busy, error_body, internal_error
@@ -39,11 +40,11 @@ log = structlog.get_logger()
 
 Updates = Literal["whole", "changes"]
 TICK_S = 0.02
-STATUS, JOBS = "status", "jobs"
-OF_SYSTEM = (STATUS, JOBS)  # need no market, and have one form
+STATUS, JOBS, ALERTS = "status", "jobs", "alerts"
+OF_SYSTEM = (STATUS, JOBS, ALERTS)  # need no market, and have one form
 TOPIC_FORMS = (
-    "status, jobs, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}, after which may stand"
-    " :prices=level and :intercept=false"
+    "status, jobs, alerts, symbol:{SYMBOL}:{interval} or pair:{Y}:{X}:{interval}:{window}:{method}, after which may"
+    " stand :prices=level and :intercept=false"
 )
 
 
@@ -68,6 +69,7 @@ class Also:
 
     verdicts: Verdicts | None = None
     jobs: Jobs | None = None
+    alerts: AlertFeed | None = None
 
 
 class Follower:
@@ -100,6 +102,7 @@ class Hub:
         self._window = window
         self._verdicts = also.verdicts
         self._jobs = also.jobs
+        self._alerts = also.alerts
         self._numbers = itertools.count(1)  # of topics that send changes
         self._clients: set[Follower] = set()
         self._topics: dict[str, Topic] = {}
@@ -239,6 +242,8 @@ class Hub:
                 return STATUS, lambda: StatusTopic(STATUS, self._first_seq(), self.status_now)
             case ["jobs"] if (jobs := self._jobs) is not None:
                 return JOBS, lambda: JobsTopic(JOBS, self._first_seq(), jobs)
+            case ["alerts"] if (alerts := self._alerts) is not None:
+                return ALERTS, lambda: AlertsTopic(ALERTS, self._first_seq(), alerts)
             case ["symbol", symbol_text, interval_text]:
                 symbol, interval = self._symbol(symbol_text), self._interval(interval_text)
                 name = f"symbol:{symbol}:{interval}"

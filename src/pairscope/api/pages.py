@@ -6,6 +6,7 @@ Plain HTML with one stylesheet of our own: the Content-Security-Policy allows no
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -74,12 +75,27 @@ def _operation(method: str, path: str, operation: Json, errors: Json, address: s
     verb = "WS" if "x-websocket" in operation else method.upper()
     example = operation["x-example"]
     asks = "curl" if method == "get" else f"curl -X {method.upper()}"
-    command = f"{asks} '{address}{example}'" if example.startswith("/") else example
+    command = f"{asks} '{address}{example}'{_sent(operation)}" if example.startswith("/") else example
     return f"""<section id="{escape(operation["operationId"])}">
 <h3><span class="verb">{verb}</span> <code>{escape(path)}</code></h3>
 <p class="summary">{escape(operation["summary"])}</p>{_prose(operation["description"])}
-{_parameters(operation["parameters"])}{_answers(operation, errors)}
+{_parameters(operation["parameters"])}{_body(operation)}{_answers(operation, errors)}
 <pre><code>{escape(command)}</code></pre></section>"""
+
+
+def _sent(operation: Json) -> str:
+    """The body of an example, as a shell is given it."""
+    if "requestBody" not in operation:
+        return ""
+    body = json.dumps(operation["requestBody"]["content"]["application/json"]["example"])
+    return f" -H 'content-type: application/json' \\\n  -d '{body}'"
+
+
+def _body(operation: Json) -> str:
+    if "requestBody" not in operation:
+        return ""
+    shape = _shape(operation["requestBody"]["content"]["application/json"]["schema"])
+    return f"<p>Is sent with a body: {shape}.</p>"
 
 
 def _parameters(parameters: Iterable[Json]) -> str:
@@ -129,8 +145,8 @@ def _shape(schema: Json) -> str:
     kind = schema.get("type", "anything")
     if kind == "array":
         return f"list of {_shape(schema.get('items', {}))}"
-    if kind == "object" and "additionalProperties" in schema:
-        return f"name to {_shape(schema['additionalProperties'])}"
+    if kind == "object" and (values := schema.get("additionalProperties")):
+        return f"name to {'anything' if values is True else _shape(values)}"
     return escape(str(kind))
 
 

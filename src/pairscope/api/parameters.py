@@ -126,6 +126,12 @@ TESTS = Parameter(
     {"type": "boolean", "default": False},
     "true",
 )
+ALERTS = Parameter(
+    "alerts",
+    "Where rules stand on the pair, and what became of them within the series.",
+    {"type": "boolean", "default": False},
+    "true",
+)
 SYMBOLS = Parameter(
     "symbols", "Names between commas. Without it, every watched symbol.", {"type": "string"}, "BTCUSDT,ETHUSDT"
 )

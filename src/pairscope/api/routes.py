@@ -5,6 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from pairscope.api import wire
+from pairscope.api.alert_channels import ALERT_CHANNELS
+from pairscope.api.alert_history import ALERT_HISTORY
+from pairscope.api.alert_mutes import ALERT_MUTES
+from pairscope.api.alert_rules import ALERT_RULES
+from pairscope.api.alert_short import SHORT_ALERTS
 from pairscope.api.analytics import ANALYTICS
 from pairscope.api.columns import bar_columns, trade_columns
 from pairscope.api.endpoint import Context, Endpoint
@@ -159,6 +164,11 @@ ENDPOINTS = (
     ),
     *ANALYTICS,
     *JOBS,
+    *ALERT_RULES,
+    *ALERT_MUTES,
+    *ALERT_HISTORY,
+    *ALERT_CHANNELS,
+    *SHORT_ALERTS,
     Endpoint(
         path="/symbols",
         group="System",

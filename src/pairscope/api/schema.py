@@ -52,14 +52,14 @@ ERRORS = ANYWHERE | WITH_PARAMETERS | REFUSED | NO_ROOM | WITH_BODY
 SOCKET_DESCRIPTION = """\
 A WebSocket. The client sends ClientMessage, the server ServerMessage, as JSON text.
 
-Topics: `status`, `jobs`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`; answers carry the
-topic in this spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
+Topics: `status`, `jobs`, `alerts`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`; answers
+carry the topic in this spelling whatever the case it was asked in. After `sub` comes a snapshot, then numbered deltas.
 
-`seq` numbers the messages of a topic that are never dropped: closed and revised bars. An update of the open bar and a
-metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all that was known of its
-topic. Who missed a number, or lost the connection, subscribes again with `since` set to the last seq seen: when the
-server still holds what was missed, only that is sent, else a snapshot. Numbers begin at the time in microseconds at
-which the topic was opened, so that those of an earlier process are never mistaken for present ones.
+`seq` numbers the messages of a topic that are never dropped: closed and revised bars, events of rules. An update of
+the open bar and a metrics message carry the seq they follow; of those the newest wins. A new snapshot replaces all
+that was known of its topic. Who missed a number, or lost the connection, subscribes again with `since` set to the last
+seq seen: when the server still holds what was missed, only that is sent, else a snapshot. Numbers begin at the time in
+microseconds at which the topic was opened, so that those of an earlier process are never mistaken for present ones.
 
 With `updates: changes` a market goes on after its snapshot with `symbol` or `pair`: one message a moment, and in it
 what changed since the one before. A client that did not get that one is sent all there is; so are those who come back.
@@ -102,8 +102,8 @@ def _operation(endpoint: Endpoint, schema: Json) -> Json:
     statuses = {*ANYWHERE, UNKNOWN_PARAMETER}
     statuses |= WITH_PARAMETERS.keys() if endpoint.parameters else set()
     statuses |= {*WITH_BODY, 404} if endpoint.body is not None else set()
-    statuses |= REFUSED.keys() if endpoint.may_be_refused else set()
-    statuses |= NO_ROOM.keys() if endpoint.writes_disk else set()
+    statuses |= REFUSED.keys() if endpoint.may_be_refused or endpoint.writes_state else set()
+    statuses |= NO_ROOM.keys() if endpoint.writes_disk or endpoint.writes_state else set()
     responses |= _errors(statuses)
     for status, text in endpoint.other_statuses:
         told = f"{text}; or: {ERRORS[status][1]}" if status in statuses else text

@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pairscope import __version__
 from pairscope.api import pages, wire
+from pairscope.api.alert_rules import rule_desk
+from pairscope.api.alert_topic import AlertFeed
 from pairscope.api.dashboard import Dashboard, read_assets, to_dashboard
 from pairscope.api.endpoint import ByMethod, Context, Rooms, Served
 from pairscope.api.errors import JSON, http_error_handler, on_pairscope_error
@@ -67,14 +69,16 @@ def create_app(settings: Settings, rooms: Rooms, *, static: Path = STATIC) -> Fa
 
     studies = Analyses(live, rooms.tape)
     verdicts = Verdicts(live, studies, rooms.clock)
+    feed = AlertFeed(rooms.alerts)
     hub = Hub(
         live=live,
         status=with_requests,
         clock=rooms.clock,
         window=settings.window,
-        also=Also(verdicts, rooms.tape_jobs.jobs),
+        also=Also(verdicts, rooms.tape_jobs.jobs, feed),
     )
-    context = Context(settings, rooms, studies, hub.status_now, gates)
+    desk = rule_desk(settings, rooms, studies)
+    context = Context(settings, rooms, studies, desk, feed, hub.status_now, gates)
     pages_routes = [
         Route("/", to_dashboard),
         Route("/app", to_dashboard),
@@ -123,10 +127,7 @@ def _routes(context: Context) -> list[Route]:
     by_path: dict[str, dict[str, Served]] = {}
     for one in ENDPOINTS:
         by_path.setdefault(one.path, {})[one.method] = Served(one, context)
-    return [
-        Route(path, served["GET"] if list(served) == ["GET"] else ByMethod(served), methods=list(served))
-        for path, served in by_path.items()
-    ]
+    return [Route(path, ByMethod(served)) for path, served in by_path.items()]
 
 
 def _running(

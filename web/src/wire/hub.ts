@@ -152,6 +152,10 @@ export class Hub {
       case "jobs":
         this.jobs.set(message.jobs);
         return undefined;
+      case "alerts":
+      case "alert":
+      case "alerts_snapshot":
+        return undefined; // nobody follows them yet
       default: {
         const name = this.nameOf(message);
         const topic = name ? this.topics.get(name) : undefined;

@@ -27,7 +27,8 @@ export function scaleOf(name: string): Scale {
   return { tf: parts[0] === "symbol" ? parts[2] : undefined };
 }
 
-export type TopicMessage = Exclude<ServerMessage, { type: "ping" | "status" | "jobs" }>;
+type OfNoMarket = "ping" | "status" | "jobs" | "alerts" | "alert" | "alerts_snapshot";
+export type TopicMessage = Exclude<ServerMessage, { type: OfNoMarket }>;
 
 /** Apply a message to the state, in place. `hole` asks the caller to subscribe again from `state.seq`. */
 export function applyMessage(state: TopicState, message: TopicMessage): Verdict {

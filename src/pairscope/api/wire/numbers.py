@@ -10,6 +10,7 @@ from pairscope.analytics.entry.metric import Unit
 from pairscope.analytics.estimators.conditions import Condition
 from pairscope.analytics.metrics.cointegration import Rejection
 from pairscope.analytics.values import Flag, Reason
+from pairscope.api.wire.alerts import PairAlerts
 from pairscope.api.wire.record import Number, Wire
 from pairscope.bars.cuts import MissingReason
 from pairscope.live.signals import Muted
@@ -176,6 +177,7 @@ class PairAnswer(Wire, frozen=True, kw_only=True):
     metrics: dict[str, Quantity]
     tests: PairTests | None = None
     signal: PairSignal | None = None  # at the last row; with the tests alone, for it rests on them
+    alerts: PairAlerts | None = None  # when they were asked for
 
 
 class SymbolAnswer(Wire, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pairscope.analytics.values import Flag, Reason
+from pairscope.api.wire.alerts import AlertEngine, AlertEvent
 from pairscope.api.wire.jobs import JobList
 from pairscope.api.wire.numbers import (
     BarColumns,
@@ -23,8 +24,8 @@ from pairscope.api.wire.system import Status
 from pairscope.bars.cuts import MissingReason
 
 #
-# Topics: `status`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`, the last with
-# `:prices=level` and `:intercept=false` after it where they are asked for.
+# Topics: `status`, `jobs`, `alerts`, `symbol:{SYMBOL}:{interval}`, `pair:{Y}:{X}:{interval}:{window}:{method}`, the
+# last with `:prices=level` and `:intercept=false` after it where they are asked for.
 # With `updates: changes` a market goes on with `symbol` or `pair`: one message a moment, and in it what changed.
 # `seq` numbers the messages of a topic that are never dropped (closed and revised bars). An update of the open
 # bar carries the seq it follows; of those the newest wins. A client that missed a seq asks again with `since`.
@@ -218,6 +219,33 @@ class JobsMessage(Wire, frozen=True, kw_only=True, tag_field="type", tag="jobs")
     jobs: JobList
 
 
+class AlertsSnapshot(Wire, frozen=True, kw_only=True, tag_field="type", tag="alerts_snapshot"):
+    """How the engine of alerts is, and the newest events since the start of the server."""
+
+    topic: str
+    seq: int
+    engine: AlertEngine
+    changes: int  # of rules, mutes and channels since the start: when it rises, they are to be asked for anew
+    events: list[AlertEvent]  # the newest first
+
+
+class AlertsEvent(Wire, frozen=True, kw_only=True, tag_field="type", tag="alert"):
+    """An event of a rule."""
+
+    topic: str
+    seq: int
+    event: AlertEvent
+
+
+class AlertsNow(Wire, frozen=True, kw_only=True, tag_field="type", tag="alerts"):
+    """How the engine of alerts is now."""
+
+    topic: str
+    seq: int
+    engine: AlertEngine
+    changes: int
+
+
 ServerMessage = (
     SymbolSnapshot
     | SymbolBar
@@ -229,6 +257,9 @@ ServerMessage = (
     | PairUpdate
     | StatusMessage
     | JobsMessage
+    | AlertsSnapshot
+    | AlertsEvent
+    | AlertsNow
     | Ping
     | Preparing
     | ErrorMessage
