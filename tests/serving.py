@@ -22,7 +22,7 @@ def two_minutes_old(folder: Path) -> Iterator[MadeUpMarket]:
     try:
         yield market
     finally:
-        market.store.close()
+        market.close()
 
 
 @contextlib.asynccontextmanager

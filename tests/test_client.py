@@ -52,6 +52,34 @@ async def test_every_question_is_answered_with_a_record_of_the_wire(market: Made
         assert (pair.y, pair.x, list(pair.metrics)) == ("ETHUSDT", "BTCUSDT", ["spread_z"])
 
 
+async def test_rules_and_channels_are_changed_and_asked_for(market: MadeUpMarket) -> None:
+    rule = {"pair": "ETHUSDT/BTCUSDT", "metric": "spread_z", "condition": ">", "threshold": 3}
+    async with serving(market) as url:
+        made = await asked(url, lambda client: client.add_alert_rule(rule))
+        assert (made.id, made.first.threshold) == (2, 3.0)
+        changed = await asked(url, lambda client: client.change_alert_rule(2, {"note": "n", "enabled": False}))
+        assert (changed.note, changed.enabled, changed.revision) == ("n", False, 1)
+        assert (await asked(url, lambda client: client.delete_alert_rule(2))).deleted_ms is not None
+        assert [each.id for each in (await asked(url, Client.alert_rules)).rules] == [1]
+        assert (await asked(url, lambda client: client.restore_alert_rule(2))).revision == 2
+        assert [each.rule for each in await asked(url, lambda client: client.mute_alerts("1m", rule=2))] == [2]
+        assert await asked(url, lambda client: client.unmute_alerts(2)) == []
+        (event,) = (await asked(url, lambda client: client.alert_history(rule=1, limit=5))).events
+        assert (event.change, event.messages[0].state) == ("fired", "dead")
+        assert len((await asked(url, lambda client: client.alert_standing(rule=2))).standing) == 1
+        hook = {"name": "office", "kind": "webhook", "url": "http://127.0.0.1:9/"}
+        assert (await asked(url, lambda client: client.add_alert_channel(hook))).secret
+        assert (await asked(url, lambda client: client.test_alert_channel("office"))).error == "no connection"
+        assert [each.name for each in (await asked(url, Client.alert_channels)).channels][1] == "office"
+        assert (await asked(url, lambda client: client.replay_alerts(channel="desk"))).waiting == 1
+        assert [each.state for each in await asked(url, lambda client: client.alert_messages(channel="desk"))] == [
+            "waiting"
+        ]
+        with pytest.raises(PairscopeError, match="is of a symbol") as refused:
+            await asked(url, lambda client: client.add_alert_rule({**rule, "metric": "rsi"}))
+    assert refused.value.code == "bad_rule"
+
+
 async def test_a_refusal_comes_back_with_its_code_and_its_cure(market: MadeUpMarket) -> None:
     async with serving(market) as url:
         with pytest.raises(PairscopeError) as refused:

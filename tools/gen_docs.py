@@ -303,6 +303,7 @@ DOCUMENTS: Mapping[str, type] = {
     "record": answers.RecordDocument,
     "doctor": answers.DoctorDocument,
     "verify": answers.VerifyDocument,
+    "alerts": answers.AlertsDocument,
     "config": answers.ConfigDocument,
     "simulator": answers.SimulatorDocument,
 }

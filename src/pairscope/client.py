@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
@@ -108,10 +108,89 @@ class Client:
         names = metrics if metrics is None or isinstance(metrics, str) else ",".join(metrics)
         return self._ask("/analytics/pair", wire.PairAnswer, y=y, x=x, metrics=names, **parameters)
 
+    # --- alerts ---
+
+    def alert_rules(self) -> wire.AlertRules:
+        """All rules, where they stand and what they did."""
+        return self._ask("/alerts/rules", wire.AlertRules)
+
+    def add_alert_rule(self, rule: Mapping[str, Any]) -> wire.AlertRuleInfo:
+        """Make a rule, in any form that the API reads: ``{"pair", "metric", "condition", "threshold", "for", ...}``."""
+        return self._send("POST", "/alerts/rules", wire.AlertRuleInfo, rule)
+
+    def change_alert_rule(self, number: int, part: Mapping[str, Any]) -> wire.AlertRuleInfo:
+        """Say a part of a rule anew; None takes a key back to what is usual."""
+        return self._send("PATCH", f"/alerts/rules/{number}", wire.AlertRuleInfo, part)
+
+    def delete_alert_rule(self, number: int) -> wire.AlertRuleInfo:
+        """Delete a rule, which `restore_alert_rule` brings back."""
+        return self._send("DELETE", f"/alerts/rules/{number}", wire.AlertRuleInfo)
+
+    def restore_alert_rule(self, number: int) -> wire.AlertRuleInfo:
+        """Bring a deleted rule back."""
+        return self._send("POST", f"/alerts/rules/{number}/undo", wire.AlertRuleInfo, {})
+
+    def mute_alerts(self, duration: str, *, rule: int | None = None, note: str = "") -> list[wire.AlertMute]:
+        """Have a rule, or all of them, recorded and not sent for a while, such as ``15m``."""
+        asked = {"rule": rule, "for": duration, "note": note}
+        return self._send("PUT", "/alerts/mutes", list[wire.AlertMute], asked)
+
+    def unmute_alerts(self, rule: int | None = None) -> list[wire.AlertMute]:
+        """Lift the mute of a rule, or that on all of them."""
+        return self._send("DELETE", "/alerts/mutes", list[wire.AlertMute], rule=rule)
+
+    def alert_history(self, **parameters: object) -> wire.AlertEvents:
+        """What became of rules, the newest first. `parameters` are those of ``/alerts/history``, such as ``rule=1``."""
+        return self._ask("/alerts/history", wire.AlertEvents, **parameters)
+
+    def alert_standing(self, **parameters: object) -> wire.AlertStandings:
+        """Where rules stand now, what fires first. `parameters` are those of ``/alerts/standing``."""
+        return self._ask("/alerts/standing", wire.AlertStandings, **parameters)
+
+    def alert_channels(self) -> wire.AlertDelivery:
+        """Where messages go, and how delivery is."""
+        return self._ask("/alerts/channels", wire.AlertDelivery)
+
+    def add_alert_channel(self, channel: Mapping[str, Any]) -> wire.AlertChannelMade:
+        """Make a channel; the key that is made for a webhook is in this answer alone."""
+        return self._send("POST", "/alerts/channels", wire.AlertChannelMade, channel)
+
+    def test_alert_channel(self, name: str) -> wire.AlertTried:
+        """Send a message that says it is a test, and tell what came of it; a receiver may take a minute."""
+        return self._send("POST", f"/alerts/channels/{quote(name, safe='')}/test", wire.AlertTried, {}, timeout_s=90.0)
+
+    def alert_messages(self, **parameters: object) -> list[wire.AlertMessage]:
+        """What became of messages. `parameters` are those of ``/alerts/messages``, such as ``state="dead"``."""
+        return self._ask("/alerts/messages", list[wire.AlertMessage], **parameters)
+
+    def replay_alerts(self, *, ids: Sequence[str] = (), channel: str | None = None) -> wire.AlertReplayed:
+        """Have messages that were given up sent again: some, or all of a channel."""
+        asked = {"ids": list(ids), "channel": channel}
+        return self._send("POST", "/alerts/messages/replay", wire.AlertReplayed, asked)
+
+    # --- one request ---
+
     def _ask(self, address: str, kind: type[Answer], **parameters: object) -> Answer:
-        told = {name: str(value) for name, value in parameters.items() if value is not None}
+        return self._answered("GET", address, kind, params=_given(parameters))
+
+    def _send(
+        self,
+        method: str,
+        address: str,
+        kind: type[Answer],
+        body: object = None,
+        *,
+        timeout_s: float | None = None,
+        **parameters: object,
+    ) -> Answer:
+        options: dict[str, Any] = {"params": _given(parameters)}
+        options |= {} if body is None else {"json": body}
+        options |= {} if timeout_s is None else {"timeout": timeout_s}
+        return self._answered(method, address, kind, **options)
+
+    def _answered(self, method: str, address: str, kind: type[Answer], **options: Any) -> Answer:
         try:
-            answer = self._http.get(address, params=told)
+            answer = self._http.request(method, address, **options)
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
             raise NotAnswered(
@@ -128,6 +207,10 @@ class Client:
                 cure="is it a pairscope, and of this version?",
             ) from error
         raise _refusal(error_body, answer)
+
+
+def _given(parameters: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in parameters.items() if value is not None}
 
 
 def _refusal(body: wire.ErrorBody, answer: httpx.Response) -> PairscopeError:

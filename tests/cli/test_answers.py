@@ -42,6 +42,7 @@ def answered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
         ["doctor", "--data-dir", "{here}"],
         ["verify", "--data-dir", "{here}"],
         ["config", "--window", "1"],
+        ["alerts", "--data-dir", "{here}"],
         ["simulator", "{here}/missing.gz", "--port", "0", "--rest-port", "0"],
     ],
     ids=lambda arguments: arguments[0],
@@ -57,7 +58,7 @@ def test_every_command_tells_an_error_in_the_one_shape(
 
 
 def test_the_commands_that_were_tried_are_all_there_are() -> None:
-    assert set(COMMANDS) == {"run", "import", "backfill", "record", "doctor", "verify", "config", "simulator"}
+    assert set(COMMANDS) == {"run", "import", "backfill", "record", "doctor", "verify", "alerts", "config", "simulator"}
 
 
 @pytest.mark.parametrize(

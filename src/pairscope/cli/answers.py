@@ -136,6 +136,17 @@ class VerifyDocument:
     unproved: Sequence[str] = ()  # symbols asked for, of which nothing was compared
 
 
+@dataclass(slots=True)
+class AlertsDocument:
+    """`pairscope alerts`: rules and channels of a list, what came of tests, how many messages are sent again."""
+
+    server: str
+    rules: Sequence[wire.AlertRuleInfo] = ()
+    channels: Sequence[wire.AlertChannel] = ()
+    tried: list[wire.AlertTried] = field(default_factory=list)
+    waiting: int | None = None
+
+
 def encode(document: object) -> bytes:
     """A document as one line of JSON; what is no number is null."""
     return msgspec.json.encode(_plain(msgspec.to_builtins(document, enc_hook=str)))

@@ -15,7 +15,7 @@ EXIT_UNREAD = SIGNALLED + 13  # SIGPIPE
 MEANINGS: Mapping[int, str] = {
     EXIT_DONE: "it ended as asked; `run`, `simulator` and `record` are ended by a signal, which is as asked",
     EXIT_FOUND: "it ended, and found something wrong: a difference, a tape that cannot be read, a file or a symbol that"
-    " was refused, or nothing at all to prove",
+    " was refused, a channel that did not accept a test, or nothing at all to prove",
     EXIT_CANNOT_START: "it cannot run as asked: one line (with `--json` one document) says why, and what cures it",
     EXIT_CRASHED: "a fault of pairscope itself; please report it with the traceback",
     SIGNALLED + 1: "told to stop before it was done, by a closed terminal (SIGHUP)",

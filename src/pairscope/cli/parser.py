@@ -35,6 +35,7 @@ examples:
   pairscope import downloads/                         official archive files
   pairscope backfill --from 2026-11-01                past days from the exchange
   pairscope verify                                    prove that nothing is missing that is not told
+  pairscope alerts                                    rules and channels of the running server
   pairscope config                                    the settings in force, and where they come from
 
 Every setting can also stand in pairscope.toml or in the environment as PAIRSCOPE_<NAME>; flags win.
@@ -60,6 +61,18 @@ stands; with --replace the file does, as for one the exchange has corrected. Exi
 
 
 _WITHOUT_VALUE = re.compile(r"argument (--[\w-]+)\S*: expected (?:one|at least one) argument")
+
+
+ALERTS_EPILOG = """\
+examples:
+  pairscope alerts                     rules, how they are and what they did, and channels
+  pairscope alerts test                a message to each channel that says it is a test
+  pairscope alerts test desk
+  pairscope alerts replay desk         what was given up for a channel is sent again, with the same ids
+  pairscope alerts --url http://box:8000
+
+Rules and channels are made on the page, or over the API. Exit code 1: a channel did not accept its test.
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
         _add_record,
         _add_doctor,
         _add_verify,
+        _add_alerts,
         _add_config,
         _add_simulator,
     ):
@@ -163,6 +177,22 @@ def _add_simulator(commands: Any) -> None:
     add("--rate", type=_number(float, 0.001, 1_000), default=1.0, help="N times as many trades as a usual day")
     add("--times", choices=["kept", "now"], default="now", help="keep a recording's times or shift them to now")
     add("recordings", nargs="*", type=Path, help="recordings to play instead of the seeded market")
+
+
+def _add_alerts(commands: Any) -> None:
+    alerts = commands.add_parser(
+        "alerts",
+        help="list the rules and channels of the running server, test channels, send messages again",
+        epilog=ALERTS_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    alerts.set_defaults(command="alerting.alerts")
+    add = alerts.add_argument
+    add("action", nargs="?", choices=["list", "test", "replay"], default="list", help="what to do (list)")
+    add("names", nargs="*", metavar="CHANNEL", help="channels to test, or to send to again (all)")
+    add("--messages", metavar="ID,ID,...", help="send only these messages again")
+    add("--url", metavar="ADDRESS", help="server to ask (the one that runs on the data folder)")
+    add_settings(alerts, PLACE)
 
 
 def _add_config(commands: Any) -> None:
