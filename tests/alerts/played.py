@@ -75,12 +75,13 @@ class PlayedMarket:
         self.told: list[Transition] = []
         self.on_told: Callable[[Sequence[Transition]], object] = lambda _: None
         self.woken = 0
+        self.on_woken: Callable[[], object] = lambda: None
         self._ids = [0] * len(SYMBOLS)
         with self.state.change() as connection:
             connection.execute("update alert_origin set origin = 'here'")  # so that ids can be compared
             for name in ("desk", "phone", "off"):
                 connection.execute(
-                    "insert into channels (name, kind, made_ms, settings) values (?, 'x', 0, '')", (name,)
+                    "insert or ignore into channels (name, kind, made_ms, settings) values (?, 'x', 0, '')", (name,)
                 )
 
     def close(self) -> None:
@@ -154,6 +155,7 @@ class PlayedMarket:
 
     def _wake(self) -> None:
         self.woken += 1
+        self.on_woken()
 
     def rule(self, *rules: AlertRule) -> list[Kept]:
         """Have rules kept."""

@@ -36,12 +36,13 @@ INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
 class Program:
     """`pairscope run` on the simulated market, in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.port: int = taken.getsockname()[1]
         flags = ["--source", "simulator", "--symbols", ",".join(SYMBOLS), "--port", str(self.port)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PAIRSCOPE_")}
         environment |= {"PAIRSCOPE_SIMULATOR_SEED": str(SEED), "PAIRSCOPE_HISTORY_MINUTES": "3"}
+        environment |= {f"PAIRSCOPE_{name.upper()}": value for name, value in settings.items()}
         self._log = folder.parent / "log.txt"
         with self._log.open("wb") as log:
             self._process = prepared.start(
