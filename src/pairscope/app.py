@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from pairscope.alerts.alerts import AlertGround, Alerts, Heard
-from pairscope.alerts.inflow import Inflow
 from pairscope.alerts.opening import open_state
-from pairscope.alerts.system_sight import SystemSight
+from pairscope.alerts.system_sight import SystemSight, inflow_of
 from pairscope.api.endpoint import Rooms
 from pairscope.api.serving import Api, Started, listening
 from pairscope.api.status import StatusBoard
@@ -76,9 +75,14 @@ def assemble(ground: Ground, state: State) -> Parts:
 
 
 def _alerts(ground: Ground, state: State, ingest: Ingest, market: Market, pulse: Pulse, board: StatusBoard) -> Alerts:
-    inflow = Inflow(ingest.event_ms, pulse.awake_s, ingest.is_filling, ingest.source.finished.is_set, ingest.restored)
     sight = SystemSight(ingest, pulse, ground.tape.path, ground.clock)
-    heard = Heard(ingest.plan, ground.tape, inflow, sight.now, lambda: board.health().status == "ok")
+    heard = Heard(
+        ingest.plan,
+        ground.tape,
+        inflow_of(ingest, pulse, market.symbols),
+        sight.now,
+        lambda: board.health().status == "ok",
+    )
     watched = ingest.watched
     return Alerts(
         AlertGround(

@@ -70,6 +70,7 @@ class PlayedMarket:
         self.history = AlertHistory(self.state)
         self.studies = Analyses(self.market, NoDisk())
         self.is_filling = False
+        self.unsure: set[str] = set()
         self.is_simulated, self.may_send = is_simulated, not is_simulated
         self.system = SystemNow(START_MS)
         self.told: list[Transition] = []
@@ -136,7 +137,12 @@ class PlayedMarket:
     # --- who reads ---
 
     def inflow(self) -> Inflow:
-        told = Inflow(now_ms=lambda: self.now_ms, awake_s=self.clock.monotonic_s, is_filling=lambda: self.is_filling)
+        told = Inflow(
+            now_ms=lambda: self.now_ms,
+            awake_s=self.clock.monotonic_s,
+            is_filling=lambda: self.is_filling,
+            unsure=lambda: self.unsure,
+        )
         told.ready.set()
         return told
 

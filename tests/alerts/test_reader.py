@@ -60,6 +60,22 @@ async def test_it_is_not_waited_for_for_long_nor_again_at_the_next_bar(market: P
     assert engine.status().behind_ms == 0
 
 
+async def test_a_symbol_that_may_have_traded_unheard_is_waited_for_by_its_rules_alone(
+    market: PlayedMarket, engine: Engine
+) -> None:
+    market.rule(price_rule(), price_rule(40.0, symbols=("ETHUSDT",), interval="10s"))
+    await play(market, engine, *[90.0] * 10)
+    market.unsure = {"BTCUSDT"}  # after a lost connection: it trades seldom
+    for _ in range(3):
+        market.second(None)
+        await engine.look()
+    assert [each.target for each in market.transitions()] == ["ETHUSDT"]
+    market.trade({"BTCUSDT": 101.0}, at_ms=START_MS + 11_500)
+    market.unsure = set()
+    await engine.look()
+    assert [(each.target, each.time_ms) for each in market.transitions()][1:] == [("BTCUSDT", START_MS + 12_000)]
+
+
 async def test_after_a_start_holes_are_waited_for_longer(market: PlayedMarket) -> None:
     async with reading(market) as engine:
         market.rule(price_rule(missing_limit=1.0))

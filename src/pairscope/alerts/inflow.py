@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 
@@ -18,6 +18,7 @@ class Inflow:
     now_ms: Callable[[], int]  # by the clock that the times of trades follow
     awake_s: Callable[[], float]  # a time that goes on only while this process does its work; for differences
     is_filling: Callable[[], bool] = _never  # whether missing trades are being fetched, or bars made anew of them
+    unsure: Callable[[], Set[str]] = frozenset  # symbols that may have traded without being heard
     is_over: Callable[[], bool] = _never  # whether nothing comes any more, and that is how it should be
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # once the bars of the tape are in memory
 

@@ -62,7 +62,8 @@ class Reader:
         return self._is_caught_up or waited_s >= START_WAIT_S or self._is_there()
 
     def _is_there(self) -> bool:
-        self._is_caught_up = self.events.is_current(CURRENT_MS) and not self._inflow.is_filling()
+        is_whole = not self._inflow.is_filling() and not self._inflow.unsure()
+        self._is_caught_up = self.events.is_current(CURRENT_MS) and is_whole
         return self._is_caught_up
 
     def newest_end_ms(self, interval: Interval) -> int:
@@ -148,12 +149,9 @@ class Reader:
             beat.read_ms = end_ms - most_ms
 
     def _waits(self, beat: Beat) -> bool:
-        """Whether trades of the next bar are being fetched, so that it is better read a little later."""
+        """Whether trades of the next bar are being fetched, or may be soon: it is better read a little later."""
         now_s = self._clock.monotonic_s()
-        if now_s < beat.given_up_until_s or not self._inflow.is_filling():
-            beat.waits_since_s = None
-            return False
-        if not self._values.has_hole(beat.questions, beat.read_ms + beat.interval.ms):
+        if now_s < beat.given_up_until_s or not self._is_incomplete(beat):
             beat.waits_since_s = None
             return False
         if beat.waits_since_s is None:
@@ -163,6 +161,13 @@ class Reader:
             return True
         beat.waits_since_s, beat.given_up_until_s = None, now_s + GIVEN_UP_S
         return False
+
+    def _is_incomplete(self, beat: Beat) -> bool:
+        """Whether trades of the next bar may still come: of a hole, or of a symbol that is not heard yet."""
+        if self._inflow.is_filling() and self._values.has_hole(beat.questions, beat.read_ms + beat.interval.ms):
+            return True
+        unsure = self._inflow.unsure()
+        return bool(unsure) and any(not unsure.isdisjoint(each.target) for each in beat.questions)
 
     async def _pass_silence(self, beat: Beat) -> None:
         """Nothing comes, and bars would have ended since: of those nothing is known, once no leg would be in time.

@@ -5,11 +5,27 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from pairscope.alerts.inflow import Inflow
 from pairscope.alerts.system import SystemNow
 from pairscope.base.clock import Clock, now_ms
+from pairscope.base.model import SymbolTable
 from pairscope.base.pulse import Pulse
 from pairscope.ingest.ingest import Ingest
 from pairscope.ingest.status import budget_now, feed_now
+
+
+def inflow_of(ingest: Ingest, pulse: Pulse, symbols: SymbolTable) -> Inflow:
+    """How trades come in."""
+    can_ask = ingest.source.venue.capabilities.can_ask  # for missing trades
+
+    def is_filling() -> bool:
+        return ingest.intake.unsettled or (can_ask and ingest.backfill.waiting > 0)
+
+    def unsure() -> set[str]:
+        unheard = map(symbols.name, ingest.stream.unheard())
+        return {*unheard, *ingest.catch_up.unsure()} if can_ask else set()
+
+    return Inflow(ingest.event_ms, pulse.awake_s, is_filling, unsure, ingest.source.finished.is_set, ingest.restored)
 
 
 class SystemSight:

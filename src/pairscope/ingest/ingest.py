@@ -90,7 +90,7 @@ class Ingest:
         for symbol in self.watched.symbols:
             ground.tape.symbols.add(symbol)
         self.tracker = ContinuityTracker(ground.tape.symbols)
-        self.event_ms = ground.source.now_ms if self._plan.kind == "replay" else self._exchange_ms  # now, of trades
+        self.event_ms = ground.source.now_ms if self._plan.kind == "replay" else self._exchange_ms  # now, by trades
         self.judge = Judge(ground.tape.symbols, self.event_ms)
         if self._plan.kind == "live":  # a simulated listing says nothing of when recorded trades may be
             self.judge.learn(self.source.instruments.values())
@@ -108,7 +108,8 @@ class Ingest:
         self.reach_back = self._made_reach_back()
         self.silence = self._made_silence_check()
         self.watch = self._made_watch()
-        asking: list[Repair] = [self.reach_back, self.backfill, self.silence, self._made_catch_up()]
+        self.catch_up = self._made_catch_up()
+        asking: list[Repair] = [self.reach_back, self.backfill, self.silence, self.catch_up]
         self.repairs: list[Repair] = [*(asking if self._can_ask else []), *([self.archive] if self.archive else [])]
         self._follow_events()
 
@@ -349,10 +350,6 @@ class Ingest:
     def state(self) -> tuple[StateName, str | None]:
         """Of the stream, with its last error."""
         return self.stream.health.state, self.stream.health.last_error
-
-    def is_filling(self) -> bool:
-        """Whether missing trades are being fetched, or bars made anew of some that were."""
-        return self.intake.unsettled or (self._can_ask and self.backfill.waiting > 0)
 
     def lag_ms(self, symbol: str) -> float | None:
         """How late the trades of a symbol reach us."""

@@ -147,3 +147,37 @@ def test_an_exchange_that_does_not_answer_is_left_alone_until_the_next_subscript
     assert len(world.asked) == len(SYMBOLS)
     world = World(newest=150).told(())
     assert world.catch_up.trades == 3 * 50
+
+
+def test_what_may_have_traded_unheard_is_known_until_the_exchange_was_asked() -> None:
+    world = World(newest=150)
+    seen: dict[str, list[str]] = {}
+
+    async def main() -> None:
+        running = asyncio.create_task(world.catch_up.run())
+        await asyncio.sleep(1)
+        seen["before"] = world.catch_up.unsure()
+        world.subscribed_s = world.clock.monotonic_s()
+        seen["at once"] = world.catch_up.unsure()
+        await asyncio.sleep(GRACE_S / 2)
+        world.tracker.check(trades(1, 151, 1), 0, GapReason.DISCONNECTED)
+        seen["one was heard"] = world.catch_up.unsure()
+        await asyncio.sleep(GRACE_S / 2 + 0.05)
+        seen["while it is asked"] = world.catch_up.unsure()
+        await asyncio.sleep(1)
+        seen["after"] = world.catch_up.unsure()
+        world.subscribed_s = None
+        await asyncio.sleep(1)
+        world.subscribed_s = world.clock.monotonic_s()
+        seen["again"] = world.catch_up.unsure()
+        running.cancel()
+
+    run_virtually(main())
+    assert seen == {
+        "before": [],
+        "at once": list(SYMBOLS),
+        "one was heard": ["BTCUSDT", "SOLUSDT"],
+        "while it is asked": ["BTCUSDT", "SOLUSDT"],
+        "after": [],
+        "again": list(SYMBOLS),
+    }

@@ -65,23 +65,39 @@ class CatchUp:
         self._clock = clock
         self._nothing_since = nothing_since
         self._turn = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._had: dict[str, int] = {}  # the highest ids before the subscription
+        self._done_s = float("-inf")  # begin of the subscription after which the exchange was asked
+        self._asking = False
+
+    def unsure(self) -> list[str]:
+        """Symbols that may have traded unheard: not heard since the subscription, and not asked about after it yet."""
+        for_s = self._stream.subscribed_for_s
+        if for_s is None or (self._is_done(for_s) and not self._asking):
+            return []
+        now = self._highest()
+        return [symbol for symbol, highest in self._had.items() if now.get(symbol) == highest]
+
+    def _is_done(self, for_s: float) -> bool:
+        return self._clock.monotonic_s() - for_s <= self._done_s + LOOK_S / 2
 
     def status(self) -> RepairStatus:
         return RepairStatus(name="catch-up", trades=self.trades)
 
     async def run(self) -> None:
         """Watch for subscriptions until cancelled."""
-        done_s = float("-inf")
-        had = self._highest()
+        self._had = self._highest()
         while True:
             await asyncio.sleep(LOOK_S)
             for_s = self._stream.subscribed_for_s
-            if for_s is None or (since_s := self._clock.monotonic_s() - for_s) <= done_s + LOOK_S / 2:
-                had = self._highest()
+            if for_s is None or self._is_done(for_s):
+                self._had = self._highest()
             elif for_s >= GRACE_S:
-                done_s = since_s
-                await self._ask(had)
-                had = self._highest()
+                self._done_s, self._asking = self._clock.monotonic_s() - for_s, True
+                try:
+                    await self._ask(self._had)
+                finally:
+                    self._asking = False
+                self._had = self._highest()
 
     def _highest(self) -> dict[str, int]:
         """The highest id of each watched symbol that has one."""
