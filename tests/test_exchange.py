@@ -20,6 +20,7 @@ from pairscope.feed.binance.simulator.faults import FaultyDoor
 from pairscope.feed.binance.simulator.market import SimulatedMarket
 from pairscope.feed.binance.simulator.source import MarketSource
 from pairscope.feed.clock_check import ClockCheck
+from pairscope.ingest.repair import reach_back
 from tests.test_app import Door, running
 
 
@@ -225,10 +226,11 @@ async def whole_history(door: Door, symbol: str) -> None:
 async def test_the_history_of_a_start_that_may_not_ask_is_fetched_once_it_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
 ) -> None:
-    monkeypatch.setattr(budget, "MINUTE_S", 2.0)  # of the exchange: after a 429 nothing is asked before its next one
+    monkeypatch.setattr(budget, "MINUTE_S", 0.5)  # of the exchange: after a 429 nothing is asked before its next one
+    monkeypatch.setattr(reach_back, "AT_ONCE_S", 1.0)  # less than the exchange asks to wait
     async with SimulatedExchange(market()) as exchange:
         settings = live(exchange, tmp_path, ("BTCUSDT", "ETHUSDT")).model_copy(update={"history_minutes": 1})
-        exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="4")
+        exchange.faults.refuse(429, door=FaultyDoor.REST, retry_after="2")
         async with running(settings) as door:
             await door.trading("BTCUSDT")
             await door.trading("ETHUSDT")
