@@ -21,6 +21,7 @@ class Road:
     def __init__(self, gap_s: float | None, **options: float) -> None:
         self.exchange = Switchboard()
         self.clock = VirtualClock(0)
+        self.asleep_s = 0.0  # for which the process stood still
         self.lane = ManagedConnection(
             ["btcusdt@aggTrade"],
             connect=self.exchange.connect,
@@ -29,10 +30,23 @@ class Road:
             clock=self.clock,
             options=ConnectionOptions(**options),
             rng=random.Random(1),
+            awake_s=self.awake_s,
         )
         self.heard_s: list[float] = []
         self._gap_s, self._regular = gap_s, gap_s is None or gap_s < 1
         self._rng = random.Random(2)
+
+    def awake_s(self) -> float:
+        return self.clock.monotonic_s() - self.asleep_s
+
+    async def stand_still(self, seconds: float) -> None:
+        """Nothing is heard meanwhile; who looks at the silence does so at moments of it too."""
+        gap_s, self._gap_s = self._gap_s, None
+        until_s, awake_s = self.clock.monotonic_s() + seconds, self.awake_s()
+        while self.clock.monotonic_s() < until_s:
+            await asyncio.sleep(0.05)
+            self.asleep_s = self.clock.monotonic_s() - awake_s
+        self._gap_s = gap_s
 
     async def trade(self) -> None:
         while self._gap_s is not None:
@@ -41,7 +55,7 @@ class Road:
             frames, _ = self.lane.frames.take()
             if frames.count(b"trade"):
                 self.heard_s.append(self.clock.monotonic_s())
-                self.lane.heard(frames.count(b"trade"), self.clock.monotonic_s())
+                self.lane.heard(frames.count(b"trade"), self.awake_s())
 
     async def drive(self, story: Callable[[Road], Awaitable[None]]) -> None:
         tasks = [asyncio.create_task(self.lane.run()), asyncio.create_task(self.trade())]
@@ -101,6 +115,20 @@ def test_a_stall_with_pings_answered_is_noticed_within_five_seconds() -> None:
     road = told(story)
     assert "no trade for" in (road.lane.last_error or "")
     assert road.exchange.tried_s[1] - road.heard_s[-1] < 5 + 1.5
+
+
+def test_a_process_that_stood_still_blames_no_connection() -> None:
+    async def story(road: Road) -> None:
+        await asyncio.sleep(60)
+        await road.stand_still(30)
+        going_on = asyncio.create_task(road.trade())
+        await asyncio.sleep(10)
+        going_on.cancel()
+
+    road = told(story)
+    assert road.longest_silence_s() > 30
+    assert len(road.exchange.tried_s) == 1
+    assert (road.lane.state, road.lane.last_error) == ("live", None)
 
 
 def test_a_quiet_market_is_not_taken_for_a_stall() -> None:
