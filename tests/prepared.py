@@ -34,6 +34,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tests.patience import COMMAND_S
+
 ROOT = Path(__file__).parent.parent
 LOADED = (
     *(f"pairscope.{name}" for name in ("app", "cli.history", "cli.checking", "cli.published", "cli.recording")),
@@ -190,6 +192,12 @@ def _source() -> _Source:
         if not _sources:
             _sources.append(_Source())
         return _sources[0]
+
+
+def be_ready() -> None:
+    """Return when the process that is copied has loaded everything: the first copy waits for it otherwise."""
+    if CAN_COPY:
+        run("-c", "pass", seconds=COMMAND_S)
 
 
 def end_source() -> None:

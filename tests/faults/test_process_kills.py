@@ -33,6 +33,14 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 INTERVALS = [Interval.parse(text) for text in ("1s", "5s", "1m", "5m")]
 
 
+LIVE_TRADES = 30  # heard in the end: a second or two of the market, so that bars are made of them too
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    prepared.be_ready()
+
+
 class Program:
     """`pairscope run` on the simulated market, in a process of its own."""
 
@@ -135,7 +143,7 @@ def killed_often(folder: Path, kills: int, seed: int) -> None:
             with tape(folder) as store:
                 assert_nothing_is_missing_without_a_word(store)
     program = Program(folder)
-    program.until(lambda status: status["feed"]["trades"] > 200 and not ids_missing(status), 120)
+    program.until(lambda status: status["feed"]["trades"] > LIVE_TRADES and not ids_missing(status), 120)
     time.sleep(1.5)  # what was filled last is being written
     program.end(signal.SIGINT)
     with tape(folder) as store:
@@ -143,8 +151,8 @@ def killed_often(folder: Path, kills: int, seed: int) -> None:
         assert_complete(store)
 
 
-def test_three_kills_lose_and_double_nothing(tmp_path: Path) -> None:
-    killed_often(tmp_path / "data", 3, seed=1)
+def test_a_kill_and_one_of_what_recovers_from_it_lose_and_double_nothing(tmp_path: Path) -> None:
+    killed_often(tmp_path / "data", 2, seed=1)
 
 
 @pytest.mark.slow
