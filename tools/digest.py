@@ -159,6 +159,7 @@ class Making:
             asker.bars()
             asker.everything(writes=True)
             jobs.refused(asker)
+            refusals.of_alerts(asker)
             refusals.of_the_watch_list(asker, world)
             found["replayed"] = asker.found
         self._say(f"{world.name}: replayed")
@@ -218,6 +219,7 @@ class Making:
                 self.openapi, self.catalogue = asker.openapi, asker.catalogue
                 found["openapi"] = asker.openapi
                 refusals.over_http(asker, world)
+                refusals.of_alerts(asker)
                 jobs.refused(asker)
                 asker.everything(writes=True)
                 found["beneath HTTP"] = refusals.beneath_http(asker, server.url, self.texts, self.seen)

@@ -363,6 +363,19 @@ def test_a_renamed_parameter_is_asked_by_its_former_name_in_the_words_of_then() 
     assert [*asking.found] == ["GET /correlations", *new, "GET /correlations?on=returns", "GET /correlations?on=levels"]
 
 
+def test_what_rules_do_is_not_asked_for_because_it_tells_of_the_moment() -> None:
+    asking = asker()
+    paths = asking.openapi["paths"]
+    paths["/alerts/rules"] = {"get": {"parameters": []}, "post": {"parameters": []}}
+    paths["/correlations"]["get"]["parameters"].append(
+        {"name": "alerts", "in": "query", "required": False, "schema": {"type": "boolean"}}
+    )
+    for writes in (False, True):
+        asking.everything(writes=writes)
+    assert not [key for key in asking.found if "alerts" in key]
+    assert asking.found
+
+
 def test_arguments_of_each_metric_are_asked_by_themselves_so_that_a_new_metric_changes_no_question() -> None:
     asking = asker()
     asking._with_arguments()

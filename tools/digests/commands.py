@@ -42,6 +42,7 @@ BAD_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "sampling_interval": ("7s",),
     "alert_history": ("0",),
     "alert_hosts_allowed": ("http://hooks.lan",),
+    "alerts_from_simulator": ("perhaps",),
     "alert_heartbeat_url": ("ftp://ping.example",),
     "history_bars": ("1",),
     "flush_ms": ("1",),

@@ -25,6 +25,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "metric system *": "of pairscope itself, at a moment",
     "endpoint * /alerts*": "of the room of alerts, see APART",
     "parameter * /alerts*": "of the room of alerts, see APART",
+    "parameter GET /analytics/pair alerts": "of the room of alerts, see APART",
     "topic alerts, *": "of the room of alerts, see APART",
     "message alert*": "of the room of alerts, see APART",
     "metric symbol garch_rival*": "needs two fits that are as likely, which these windows have not; its reason is seen",

@@ -63,6 +63,9 @@ def of_a_server(folder: Path, world: World, texts: Texts, seen: Seen) -> dict[st
             asking.a_worker_that_is_killed()
             asking.topic("at the end")
             commands = Commands(folder, texts, seen)
+            commands.run(
+                "alerts, nothing to send again", "alerts", "replay", "--messages", "none", "--data-dir", str(data)
+            )
             with server.standing_still():
                 place = ("--json", "--data-dir", str(data))
                 commands.run("doctor, while the server does not answer", "doctor", *place, code="not_answered")

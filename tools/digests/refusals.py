@@ -79,6 +79,12 @@ def _targets(world: World, of: str) -> list[tuple[str, str]]:
     return [("GET", target) for target in asked] + methods
 
 
+def of_alerts(asker: Asker) -> None:
+    """Changes of alerts that are refused before anything is looked at: all of them where a tape is looked at."""
+    if "/alerts/mutes" in asker.openapi["paths"]:
+        asker.ask("PUT", "/alerts/mutes", json={})
+
+
 def of_the_watch_list(asker: Asker, world: World) -> None:
     """Symbols of a running market that cannot be added or taken away; at the end one is left."""
     for name in ("B!C", "NOSUCHUSDT", f"{world.symbols[0]}X"):

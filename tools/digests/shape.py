@@ -58,6 +58,7 @@ VOLATILE: Mapping[str, str] = {
     "bars_bytes": "of Parquet files",
     "used_bytes": "of files",
     "free_bytes": "of the machine",
+    "state_bytes": "of SQLite's log, and of what rules do",
     "sealed_days": "whether a minute has passed yet",
     "feed.since_ms": "our clock",
     "frames_waiting": "of the moment",
