@@ -128,7 +128,7 @@ def test_a_screen_of_one_file_and_one_line_has_rail_key_address_help_and_search(
 def test_a_fitted_metric_of_one_function_stands_among_the_fits_of_the_page(watched: Watched) -> None:
     page = watched.open("/app/symbol/BTCUSDT?tf=1s")
     fits = page.get_by_role("region", name="Tests and fits")
-    row = fits.get_by_role("row").filter(has_text="Largest step")
+    row = fits.get_by_role("row").filter(has_text="Usual step")
     expect(row.get_by_role("cell")).to_have_text(re.compile(r"\d"))
-    row.get_by_role("button", name="Largest step").hover()
+    row.get_by_role("button", name="Usual step").hover()
     expect(page.get_by_text("As a test has it.")).to_be_visible()

@@ -146,3 +146,8 @@ def log_of(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[MutableM
     every = structlog.make_filtering_bound_logger(logging.NOTSET)
     monkeypatch.setattr(module, "log", structlog.wrap_logger(None, processors=[kept], wrapper_class=every))
     return kept.entries
+
+
+def events(told: list[MutableMapping[str, Any]]) -> list[str]:
+    """What a log was told of, by name."""
+    return [each["event"] for each in told]
