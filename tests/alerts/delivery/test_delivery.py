@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ FAILS = {
     "refuses": Answer(500),
     "trickles": Answer(TRICKLES),
 }
+OUT_OF_TIME = ("hangs", "trickles")  # the sender's patience may end before the receiver has read what was sent
 
 
 @pytest.mark.usefixtures("impatient")
@@ -99,7 +101,9 @@ async def test_three_days_with_receivers_that_fail_lose_nothing_and_delay_nobody
         assert set(at_desk.fates(name).values()) == {"dead"}, name
     assert {tries for id_, tries in at_desk.tries().items() if not id_.startswith("works")} == {TRIES}
     for name, receiver in receivers.items():
-        assert sorted(receiver.ids) == sorted(list(at_desk.fates(name)) * TRIES)
+        tried = Counter(dict.fromkeys(at_desk.fates(name), TRIES))
+        heard = Counter(receiver.ids)
+        assert heard == tried if name not in OUT_OF_TIME else heard <= tried and set(heard) == set(tried), name
 
 
 async def test_a_receiver_that_was_away_for_three_days_gets_all_of_it_soon_after_it_is_back(at_desk: Desk) -> None:
