@@ -41,6 +41,14 @@ async def test_who_follows_alerts_is_told_of_each_event_with_a_number(
         assert (told[0].event.channels, told[0].event.messages) == (["desk"], [])
 
 
+async def test_both_forms_are_one_topic(server: Served) -> None:
+    async with server.page() as one, server.page() as other:
+        for page, form in ((one, "whole"), (other, "changes")):
+            await page.follow("alerts", updates=form)
+            await page.next(wire.AlertsSnapshot)
+        assert server.hub.counters().topics == 1
+
+
 async def test_who_comes_later_is_told_of_the_newest_events_since_the_start(
     market: MadeUpMarket, server: Served
 ) -> None:

@@ -52,7 +52,7 @@ export interface AlertCounts {
   judged: number;
   reverted: number;
   reverted_share: number | null;
-  reverted_reason: string | null;
+  reverted_reason: "no_fires" | "no_half_life" | "too_recent" | null;
 }
 export interface AlertDelivery {
   channels: AlertChannel[];
@@ -65,7 +65,7 @@ export interface AlertDelivery {
 }
 /** What the engine says of itself. */
 export interface AlertEngine {
-  state: string;
+  state: "catching_up" | "off" | "running" | "starting";
   rules: number;
   instances: number;
   firing: number;

@@ -139,7 +139,7 @@ class AlertCounts(Wire, frozen=True, kw_only=True):
     judged: int  # fires of rules with a half-life that are two of them old
     reverted: int  # of those: over within two half-lives
     reverted_share: Number
-    reverted_reason: str | None  # why there is no share
+    reverted_reason: Literal["no_fires", "too_recent", "no_half_life"] | None  # why there is no share
 
 
 class AlertStanding(Wire, frozen=True, kw_only=True):
@@ -212,7 +212,7 @@ class AlertMute(Wire, frozen=True, kw_only=True):
 class AlertEngine(Wire, frozen=True, kw_only=True):
     """What the engine says of itself."""
 
-    state: str  # off, starting, catching_up, running
+    state: Literal["off", "starting", "catching_up", "running"]
     rules: int  # that are switched on
     instances: int  # of rules on targets
     firing: int
