@@ -84,6 +84,8 @@ def test_what_rules_did_is_counted(history: AlertHistory, ledger: Ledger) -> Non
     assert (other.fires, other.no_data, other.reverted_share, other.reverted_reason) == (1, 1, None, "no_half_life")
     assert other.days == pytest.approx(1 + 120_000 / DAY_MS)
     assert (idle.fires, idle.fires_a_day, idle.reverted_reason, idle.last_fired_ms) == (0, 0.0, "no_fires", None)
+    for told_of, since_ms in ((one, 0), (other, 2 * DAY_MS - 60_000), (idle, 0)):
+        assert history.counts({told_of.rule: since_ms}, 2.5, at_ms) == [told_of], "the same of one alone"
     (simulated,) = history.counts({1: 0}, 2.5, at_ms, simulated=True)
     assert (simulated.fires, simulated.reverted_share) == (1, 0.0)
     (young,) = history.counts({1: 0}, 0.5, 3 * DAY_MS + 119_000)

@@ -8,7 +8,8 @@ import pytest
 
 from pairscope.alerts.machine import Change
 from pairscope.api import wire
-from pairscope.api.alert_topic import MOST_AT_ONCE, MOST_HELD
+from pairscope.api.alert_topic import COUNTS_HOLD_S, MOST_AT_ONCE, MOST_HELD, AlertFeed
+from pairscope.base.clock import ManualClock, SystemClock, now_ms
 from tests.api.alert_room import FIRED_MS, fired
 from tests.api.test_alert_rules import ask
 
@@ -106,6 +107,16 @@ async def test_who_follows_is_told_that_somebody_changed_something(market: MadeU
         assert (await page.next(wire.AlertsNow)).changes == 1
         await ask(server, "PATCH", "/alerts/channels/desk", {"is_on": False})
         assert (await page.next(wire.AlertsNow)).changes == 2
+
+
+async def test_what_all_rules_did_is_counted_once_in_a_while(market: MadeUpMarket) -> None:
+    clock = ManualClock()
+    feed = AlertFeed(market.room.alerts, clock)
+    before = feed.counts()
+    happen(market, recorded_ms=now_ms(SystemClock()))
+    assert feed.counts() is before
+    clock.advance(COUNTS_HOLD_S)
+    assert [each.fires for each in feed.counts()] == [before[0].fires + 1]
 
 
 async def test_nothing_is_told_while_nothing_happens(server: Served) -> None:

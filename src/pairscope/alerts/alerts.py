@@ -195,7 +195,12 @@ class Alerts:
         """
         return self._history.note(number, text)
 
-    def counts(self, days: float = COUNTED_DAYS) -> list[RuleCounts]:
-        """What each rule did within some days, on the kind of source that is heard now; for a thread."""
-        made = {each.number: each.made_ms for each in self.book.all()}
+    def counts(self, days: float = COUNTED_DAYS, rule: int | None = None) -> list[RuleCounts]:
+        """What each rule did within some days, or one of them, on the kind of source that is heard now; for a thread.
+
+        Raises:
+            UnknownRule: when there is no such rule.
+        """
+        kept = self.book.all() if rule is None else [self.book.get(rule)]
+        made = {each.number: each.made_ms for each in kept}
         return self._history.counts(made, days, now_ms(self._ground.clock), simulated=not self._is_real)

@@ -87,9 +87,10 @@ class AlertHistory:
             simulated: what they did on trades of no market, and not what they did on those of one.
         """
         from_ms = at_ms - round(days * DAY_MS)
-        of = {"from_ms": from_ms, "at_ms": at_ms, "simulated": simulated}
-        found = {rule: rest for rule, *rest in self._state.rows(_COUNTS, of)}
-        last = dict(self._state.rows(_LAST_FIRED, of))
+        of = {"from_ms": from_ms, "at_ms": at_ms, "simulated": simulated, "rule": next(iter(begun_ms), None)}
+        which = "rule = :rule" if len(begun_ms) == 1 else "rule is not null"
+        found = {rule: rest for rule, *rest in self._state.rows(_COUNTS.replace("{which}", which), of)}
+        last = dict(self._state.rows(_LAST_FIRED.replace("{which}", which), of))
         told = []
         for rule, since_ms in begun_ms.items():
             fires, resolves, no_data, withheld, judged, reverted, timed = found.get(rule, (0,) * 7)
@@ -141,7 +142,8 @@ class AlertHistory:
 
 _COLUMNS = Transition.__struct_fields__
 _LAST_FIRED = """
-    select rule, max(time_ms) from alert_history where change = 'fired' and simulated = :simulated group by rule
+    select rule, max(time_ms) from alert_history where {which} and change = 'fired' and simulated = :simulated
+    group by rule
 """
 # A fire is judged once two half-lives are over, or when it is over before.
 _COUNTS = """
@@ -149,7 +151,7 @@ _COUNTS = """
         select f.rule, f.half_life_ms is not null as is_timed, r.time_ms - f.time_ms <= 2 * f.half_life_ms as reverted,
             f.withheld is not null as withheld, r.time_ms is not null or f.time_ms + 2 * f.half_life_ms <= :at_ms as old
         from alert_history f left join alert_history r on r.fire = f.number and r.change = 'resolved'
-        where f.change = 'fired' and f.recorded_ms > :from_ms and f.simulated = :simulated
+        where f.{which} and f.change = 'fired' and f.recorded_ms > :from_ms and f.simulated = :simulated
     ),
     fires as (
         select rule, count(*) as fires, sum(withheld) as withheld, sum(is_timed and old) as judged,
@@ -157,7 +159,8 @@ _COUNTS = """
     ),
     others as (
         select rule, sum(change = 'resolved') as resolves, sum(change in ('no_data', 'error')) as no_data
-        from alert_history where not is_minor and recorded_ms > :from_ms and simulated = :simulated group by rule
+        from alert_history
+        where {which} and not is_minor and recorded_ms > :from_ms and simulated = :simulated group by rule
     )
     select rule, coalesce(fires, 0), resolves, no_data, coalesce(withheld, 0), coalesce(judged, 0),
         coalesce(reverted, 0), coalesce(timed, 0)

@@ -77,7 +77,7 @@ async def get_alert_rules(context: Context, query: Query) -> wire.AlertRules:
     def read(_: object) -> wire.AlertRules:
         mutes = alerts.mutes.all()
         return wire.AlertRules(
-            rules=rule_infos(alerts.book.all(), alerts.standing(), alerts.counts(), mutes),
+            rules=rule_infos(alerts.book.all(), alerts.standing(), context.alert_feed.counts(), mutes),
             mutes=[mute_info(each) for each in mutes],
             engine=engine_info(alerts.status()),
             most_rules=MOST_RULES,
@@ -96,8 +96,8 @@ async def _told(context: Context, kept: Kept) -> wire.AlertRuleInfo:
     alerts = context.rooms.alerts
 
     def read() -> wire.AlertRuleInfo:
-        standing = alerts.standing(kept.number) if kept.deleted_ms is None else []
-        return rule_infos([kept], standing, alerts.counts(), alerts.mutes.all())[0]
+        standing, counts = alerts.standing(kept.number), alerts.counts(rule=kept.number)
+        return rule_infos([kept], standing, counts, alerts.mutes.all())[0]
 
     return await asyncio.to_thread(read)
 

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from pairscope.alerts.alerts import Alerts
-from pairscope.alerts.transition import MINOR, Transition
+from pairscope.alerts.transition import MINOR, RuleCounts, Transition
 from pairscope.api import wire
 from pairscope.api.alert_answers import engine_info, event_info
 from pairscope.api.topics import Pace, Topic, Touched, encode
+from pairscope.base.clock import Clock
 
 MOST_HELD = 100  # events, which a new client is told
 MOST_AT_ONCE = 50  # more than these are told as a new snapshot
+COUNTS_HOLD_S = 10.0
 PERIOD_S = 1.0  # between two messages of how the engine is
 
 
@@ -23,11 +25,13 @@ class AlertFeed:
     The steps on the way to an event are left out: of them only where a rule stands is told, when it is asked.
     """
 
-    def __init__(self, alerts: Alerts) -> None:
+    def __init__(self, alerts: Alerts, clock: Clock) -> None:
         self._alerts = alerts
         self.heard = 0  # events since the start
         self.changes = 0  # of rules, mutes and channels
         self.newest: deque[Transition] = deque(maxlen=MOST_HELD)
+        self._clock = clock
+        self._counted: tuple[float, list[RuleCounts]] | None = None
         alerts.listen(self._hear)
 
     def _hear(self, transitions: Sequence[Transition]) -> None:
@@ -40,6 +44,16 @@ class AlertFeed:
         """Somebody changed rules, mutes or channels: the engine and everybody who follows are told."""
         self.changes += 1
         self._alerts.changed()
+
+    def counts(self) -> list[RuleCounts]:
+        """What all rules did, as of a few seconds ago at most; for a thread.
+
+        All of their history is read for it, and whoever writes an event waits meanwhile.
+        """
+        now_s, counted = self._clock.monotonic_s(), self._counted
+        if counted is None or now_s - counted[0] >= COUNTS_HOLD_S:
+            self._counted = counted = (now_s, self._alerts.counts())
+        return counted[1]
 
     def engine(self) -> wire.AlertEngine:
         return engine_info(self._alerts.status())

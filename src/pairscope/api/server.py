@@ -69,7 +69,7 @@ def create_app(settings: Settings, rooms: Rooms, *, static: Path = STATIC) -> Fa
 
     studies = Analyses(live, rooms.tape)
     verdicts = Verdicts(live, studies, rooms.clock)
-    feed = AlertFeed(rooms.alerts)
+    feed = AlertFeed(rooms.alerts, rooms.clock)
     hub = Hub(
         live=live,
         status=with_requests,
