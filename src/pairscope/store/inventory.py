@@ -15,6 +15,7 @@ from pairscope.base.id_ranges import intersect, no_runs, run, size, subtract, un
 from pairscope.base.model import Gap, TradeKind
 from pairscope.store import data_folder
 from pairscope.store.holdings import Holding
+from pairscope.store.opening import open_file
 from pairscope.store.tape import Tape
 from pairscope.store.tape_notes import TapeNotes
 
@@ -135,7 +136,7 @@ def stored_kind(path: Path) -> TradeKind:
     """
     if not path.is_file():
         raise DataFolderError(f"there is no tape {path}", cure="check --data-dir, or record one: pairscope run")
-    connection = data_folder.open_file(path, data_folder.connect, data_folder.database_config(path, 64)).connection
+    connection = open_file(path, data_folder.connect, data_folder.database_config(path, 64)).connection
     try:
         ((kind,),) = connection.execute("select trade_kind from tape_format").fetchall()
         return TradeKind(kind)

@@ -25,6 +25,8 @@ from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.maintenance import Maintenance, open_vault
 from pairscope.store.migration import changed_tables
+from pairscope.store.opening import refuse_cut_file, refuse_log_without_file
+from pairscope.store.refusals import closed_if_refused, explained
 from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import TABLES, prepare
 from pairscope.store.sealing import SealReport
@@ -92,9 +94,9 @@ class ReadOnlyTape(Tape):
         try:
             connection = _attached(path, config)
         except duckdb.Error as error:
-            raise data_folder.explained(path, error) from error
-        with data_folder.closed_if_refused(path, connection):
-            data_folder.refuse_cut_file(path, connection, ALIAS)
+            raise explained(path, error) from error
+        with closed_if_refused(path, connection):
+            refuse_cut_file(path, connection, ALIAS)
             kind = _lay_views(connection, path)
             state = prepare(connection, path, kind)
             sealed_files, sealed = open_vault(connection, path, Disk())
@@ -152,7 +154,7 @@ class Unkept(ReadOnlyTape):
 
 def _check_files(path: Path) -> None:
     state = log_file.read_log(path)
-    data_folder.refuse_log_without_file(path, state)
+    refuse_log_without_file(path, state)
     if not path.is_file():
         raise DataFolderError(f"there is no tape {path}", cure="name its folder or its file: --source tape PATH")
     if state is not None and state.lost_commits:

@@ -15,7 +15,7 @@ from pairscope.base.interval import Interval
 from pairscope.base.model import BarArray, Gap, IntArray, SymbolTable, TradeBatch, TradeKind
 from pairscope.base.notifier import Notifier
 from pairscope.feed.judge import GoodTrades
-from pairscope.store import data_folder, reads
+from pairscope.store import data_folder, opening, reads
 from pairscope.store.corrections import Correction
 from pairscope.store.data_folder import Connect
 from pairscope.store.database import Database
@@ -24,6 +24,7 @@ from pairscope.store.extents import Extent, read_days, read_extents, read_interv
 from pairscope.store.gap_rows import read_gaps
 from pairscope.store.holdings import Holding, read_holdings
 from pairscope.store.maintenance import SWEEP_BYTES, DiskUse, Maintenance, open_vault
+from pairscope.store.refusals import closed_if_refused
 from pairscope.store.retention import ImportedShare, KeepDays, RetainReport
 from pairscope.store.room import Room
 from pairscope.store.schema import prepare
@@ -89,9 +90,9 @@ class Tape:
         """
         config = data_folder.database_config(path, memory_limit_mb)
         notes, is_new = TapeNotes(path), not path.exists()
-        opened = data_folder.open_file(path, connect, config)
+        opened = opening.open_file(path, connect, config)
         connection = opened.connection
-        with data_folder.closed_if_refused(path, connection):
+        with closed_if_refused(path, connection):
             state = prepare(connection, path, kind)
             keeps_unlisted = opened.kept_log is not None
             sealed_files, sealed = open_vault(connection, path, disk or Disk(), keeps_unlisted=keeps_unlisted)
