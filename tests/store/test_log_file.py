@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
+import structlog
 
 from pairscope.base.clock import SystemClock
 from pairscope.base.errors import DataFolderError
 from pairscope.base.model import TradeBatch, TradeKind
 from pairscope.store.log_file import judge, kept_logs, log_path
+from pairscope.store.read_only import ReadOnlyTape
 from pairscope.store.tape import Tape
 from tests.judged import good
 
@@ -100,6 +103,75 @@ def test_a_log_changed_anywhere_is_set_aside_and_what_is_before_the_damage_stays
         if kept:
             assert [each.read_bytes() for each in kept_logs(path)] == [bytes(changed)]
         assert held(path) == (ids, False)  # and the tape is sound from then on
+
+
+def test_a_log_whose_header_was_changed_is_set_aside_or_refused_and_never_passed_over(killed: Killed) -> None:
+    """The header has no checksum: DuckDB replays nothing behind one that it cannot read, and says nothing."""
+    for place in range(judge(killed.log).header_bytes):
+        changed = bytearray(killed.log)
+        changed[place] ^= 0xFF
+        path = killed.lay(killed.file, bytes(changed))
+        try:
+            found, refused = held(path), ""
+        except DataFolderError as error:
+            found, refused = None, error.cure
+        untouched = log_path(path).exists() and log_path(path).read_bytes() == changed
+        set_aside = [each.read_bytes() for each in kept_logs(path)] == [changed]
+        assert (refused and untouched) or (found == ([], True) and set_aside), place
+
+
+def test_a_log_whose_header_was_changed_is_told_to_who_only_looks(killed: Killed) -> None:
+    changed = bytearray(killed.log)
+    changed[4] ^= 0xFF
+    for log_bytes, told in ((killed.log, []), (bytes(changed), ["log_damaged"])):
+        path = killed.lay(killed.file, log_bytes)
+        with structlog.testing.capture_logs() as lines:
+            ReadOnlyTape.look(path, clock=SystemClock(), memory_limit_mb=64).close()
+        assert [line["event"] for line in lines if line["log_level"] == "warning"] == told
+        assert (path.read_bytes(), log_path(path).read_bytes()) == (killed.file, log_bytes)
+
+
+def while_it_is_taken_in(path: Path, point: str) -> None:
+    """Leave a tape and its log as a kill does that comes while DuckDB takes the log into the file."""
+    with duckdb.connect(path) as connection:
+        connection.execute(f"set debug_checkpoint_abort = '{point}'")
+        with pytest.raises(duckdb.FatalException, match="aborted"):
+            connection.execute("checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("point", "kills"),
+    [("before_header", 1), ("before_header", 2), ("after_free_list_write", 1), ("before_truncate", 1)],
+)
+def test_a_log_that_was_being_taken_into_the_file_at_a_kill_is_no_damaged_one(
+    point: str, kills: int, killed: Killed, trades: MakeTrades
+) -> None:
+    """It ends with a mark of that, behind the commits; DuckDB knows by it whether they are in the file."""
+    path = killed.lay(killed.file, killed.log)
+    for _ in range(kills):
+        while_it_is_taken_in(path, point)
+    left = judge(log_path(path).read_bytes()).commits
+    store = open_(path)
+    assert (store.kept_log, kept_logs(path)) == (None, [])
+    assert left in (COMMITS, 0)
+    assert store.trades("BTCUSDT").id.tolist() == list(range(10 * COMMITS))
+    store.put_trades(good(trades(10 * COMMITS, 10)))
+    asyncio.run(store.flushed())
+    again = path.with_name("again.duckdb")
+    for source, target in ((path, again), (log_path(path), log_path(again))):
+        shutil.copyfile(source, target)
+    store.close()
+    assert held(again) == (list(range(10 * COMMITS + 10)), False)
+
+
+def test_damage_before_the_mark_of_taking_in_is_told(killed: Killed) -> None:
+    path = killed.lay(killed.file, killed.log)
+    while_it_is_taken_in(path, "before_header")
+    changed = bytearray(log_path(path).read_bytes())
+    changed[judge(killed.log).good_bytes - 30] ^= 0xFF
+    path = killed.lay(path.read_bytes(), bytes(changed))
+    assert judge(bytes(changed)).lost_commits == 1
+    assert held(path) == (list(range(10 * (COMMITS - 1))), True)
 
 
 @pytest.mark.parametrize("places", PLACES)

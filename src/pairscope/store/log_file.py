@@ -4,7 +4,8 @@ DuckDB replays a log up to the first entry that is cut off and drops the rest wi
 kill and wrong after damage; it refuses a log with a wrong checksum altogether; and a log without its file it deletes.
 So what stands in a log is looked at first: a header, then entries of a length, a checksum and that many bytes. A
 commit ends with the entry `_COMMITTED`. What is cut off after the last commit was never acknowledged. A commit behind
-the first bad entry was: such a log is damaged.
+the first bad entry was: such a log is damaged. A mark behind the commits is none: DuckDB leaves it before it takes them
+into the file, and knows by it, after a kill, whether it had done so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 _PREFIX = struct.Struct("<QQ")  # bytes of the entry, and their checksum
 _COMMITTED = b"\x64\x00\x64\xff\xff"
+_MARK = b"\x64\x00\x63\x65\x00\x64\x00"  # how it begins
 _HEADER_END = b"\xff\xff"
 _LONGEST_HEADER = 80
 _64_BITS = (1 << 64) - 1
@@ -29,14 +31,10 @@ class LogState:
     """What a log holds."""
 
     byte_count: int
+    header_bytes: int  # 0 when there is no header that can be read
     commits: int  # whole ones before the first bad entry
-    good_bytes: int  # to the end of the last of them
-    last_commit: bytes  # the last of them
+    good_bytes: int  # to the end of the last of them, and of the mark behind them
     lost_commits: int  # behind the first bad entry: these were acknowledged, and cannot be replayed
-
-    def tells(self, number: int) -> bool:
-        """Whether the last commit wrote this number, as each of ours does: if not, the log was not replayed."""
-        return struct.pack("<q", number) in self.last_commit
 
     @property
     def torn_bytes(self) -> int:
@@ -60,8 +58,8 @@ def read_log(path: Path) -> LogState | None:
 
 def judge(content: bytes) -> LogState:
     """Walk through a log as far as its entries are whole."""
-    place = good = _header_bytes(content)
-    commits, last = 0, b""
+    header = place = good = _header_bytes(content)
+    commits = 0
     while place + _PREFIX.size <= len(content):
         length, told = _PREFIX.unpack_from(content, place)
         start, end = place + _PREFIX.size, place + _PREFIX.size + length
@@ -69,8 +67,9 @@ def judge(content: bytes) -> LogState:
             break
         place = end
         if content[start:end] == _COMMITTED:
-            commits, good, last = commits + 1, end, content[good:end]
-    return LogState(len(content), commits, good, last, _commits_in(content[place:]))
+            commits += not content.startswith(_MARK, good + _PREFIX.size)
+            good = end
+    return LogState(len(content), header, commits, good, _commits_in(content[place:]))
 
 
 def _header_bytes(content: bytes) -> int:
@@ -82,7 +81,8 @@ def _header_bytes(content: bytes) -> int:
 
 
 def _commits_in(rest: bytes) -> int:
-    return rest.count(_PREFIX.pack(len(_COMMITTED), checksum(_COMMITTED)) + _COMMITTED)
+    ended = rest.count(_PREFIX.pack(len(_COMMITTED), checksum(_COMMITTED)) + _COMMITTED)
+    return max(0, ended - rest.count(_MARK))
 
 
 def checksum(data: bytes) -> int:

@@ -45,7 +45,7 @@ def open_file(path: Path, connect: Connect, config: Config) -> OpenedFile:
     try:
         opened = _opened_with(path, connect, config, state)
         if state is not None and opened.kept_log is None:
-            opened = _replayed(path, connect, config, state, opened)
+            opened = _with_replayed(path, connect, config, state, opened)
     except duckdb.Error as error:
         raise explained(path, error) from error
     except OSError as error:
@@ -146,25 +146,29 @@ def _without_last_commit(path: Path, connect: Connect, config: Config, state: Lo
     return OpenedFile(connect(path, config), kept)
 
 
-def _replayed(path: Path, connect: Connect, config: Config, state: LogState, opened: OpenedFile) -> OpenedFile:
-    """Whether the log was replayed: one whose header is damaged is passed over in silence."""
-    if not state.commits or _is_checkpointing(path):
-        return opened
-    try:
-        ((number,),) = opened.connection.execute("select commit_number from tape_format").fetchall()
-    except duckdb.CatalogException:
-        number = -1
-    if state.tells(number) or log_file.read_log(path) is None:
+def _with_replayed(path: Path, connect: Connect, config: Config, state: LogState, opened: OpenedFile) -> OpenedFile:
+    """As it was opened, or, of a log whose header is damaged, without that."""
+    if not is_passed_over(path, opened.connection):
         return opened
     kept = log_file.set_aside(path)
     log.error("log_damaged", path=str(path), kept=str(kept), commits=0, commits_lost=state.commits)
     return OpenedFile(_without_log(path, connect, config, opened.connection), kept)
 
 
-def _is_checkpointing(path: Path) -> bool:
-    """Whether a kill came while DuckDB moved its log into the file: the log is then in two pieces."""
-    name = log_file.log_path(path).name
-    return any(path.with_name(f"{name}.{piece}").exists() for piece in ("checkpoint", "recovery"))
+def is_passed_over(path: Path, connection: duckdb.DuckDBPyConnection, name: str | None = None) -> bool:
+    """Whether nothing of a log was replayed although there are commits in it: DuckDB cannot read its header.
+
+    Only DuckDB knows what of a log is in the file already, or in which order its pieces belong. What is there after
+    that was replayed, or else DuckDB says that it begins one anew. `name` is that of the file in DuckDB.
+    """
+    state = log_file.read_log(path)
+    if state is None or not state.commits:
+        return False
+    ((replayed,),) = connection.execute(
+        "select wal_size from pragma_database_size() where database_name = coalesce($name, current_database())",
+        {"name": name},
+    ).fetchall()
+    return str(replayed).startswith("0 ")  # bytes
 
 
 def _without_log(

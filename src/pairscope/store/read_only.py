@@ -25,7 +25,7 @@ from pairscope.store.database import Database
 from pairscope.store.disk import Disk
 from pairscope.store.maintenance import Maintenance, open_vault
 from pairscope.store.migration import changed_tables
-from pairscope.store.opening import refuse_cut_file, refuse_log_without_file
+from pairscope.store.opening import is_passed_over, refuse_cut_file, refuse_log_without_file
 from pairscope.store.refusals import closed_if_refused, explained
 from pairscope.store.retention import KeepDays, RetainReport
 from pairscope.store.schema import TABLES, prepare
@@ -97,6 +97,8 @@ class ReadOnlyTape(Tape):
             raise explained(path, error) from error
         with closed_if_refused(path, connection):
             refuse_cut_file(path, connection, ALIAS)
+            if is_passed_over(path, connection, ALIAS):
+                log.warning("log_damaged", path=str(path), cause="its header cannot be read, and nothing behind it is")
             kind = _lay_views(connection, path)
             state = prepare(connection, path, kind)
             sealed_files, sealed = open_vault(connection, path, Disk())
