@@ -27,7 +27,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: str
     rule: str
     target: str  # the symbol, pair or system that the rule was read on
-    transition: str  # firing, resolved, no_data ...
+    transition: str  # fired, resolved, no_data ...
     time_ms: int  # of the event
     value: float | None = None
     reason: str | None = None  # why there is no value
