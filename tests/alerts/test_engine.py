@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,6 @@ from pairscope.alerts.transition import Transition
 from pairscope.base.errors import DiskFull
 from pairscope.live.windows import measure_symbol
 from tests.alerts.played import START_MS, PlayedMarket, play, played, price_rule, reading
-
-
-@pytest.fixture
-def market(tmp_path: Path) -> Iterator[PlayedMarket]:
-    with played(tmp_path) as market:
-        market.second(90.0)
-        yield market
-
-
-@pytest.fixture
-async def engine(market: PlayedMarket) -> AsyncIterator[Engine]:
-    async with reading(market) as engine:
-        yield engine
 
 
 async def test_what_is_told_is_on_the_disk_by_then(market: PlayedMarket, engine: Engine) -> None:

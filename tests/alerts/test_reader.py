@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from pairscope.alerts.engine import SYSTEM_S, Engine
 from pairscope.alerts.panel import Slot
@@ -17,19 +14,6 @@ from pairscope.alerts.reader import UPDATE_S
 from pairscope.alerts.rule import Clause, Comparison
 from pairscope.base.model import Cut
 from tests.alerts.played import START_MS, PlayedMarket, play, played, price_rule, reading
-
-
-@pytest.fixture
-def market(tmp_path: Path) -> Iterator[PlayedMarket]:
-    with played(tmp_path) as market:
-        market.second(90.0)
-        yield market
-
-
-@pytest.fixture
-async def engine(market: PlayedMarket) -> AsyncIterator[Engine]:
-    async with reading(market) as engine:
-        yield engine
 
 
 async def test_a_bar_whose_hole_is_being_filled_is_waited_for(market: PlayedMarket, engine: Engine) -> None:
